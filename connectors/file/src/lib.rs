@@ -1,0 +1,1 @@
+//! Reads users and groups from LDIF, JSON and CSV files.

@@ -1,0 +1,226 @@
+//! The [`Connector`] trait: what the engine asks of every kind of directory.
+
+use async_trait::async_trait;
+use serde::Serialize;
+use tokio::sync::mpsc;
+
+use crate::{Address, Certificate, DirectoryGroup, DirectoryId, DirectoryUser};
+
+/// Where a connector sends what it reads. The channel is bounded, so a slow consumer slows the read and memory stays
+/// bounded whatever the directory's size.
+#[derive(Clone, Debug)]
+pub struct Entries(mpsc::Sender<Entry>);
+
+impl Entries {
+    /// A channel that holds at most `bound` entries.
+    #[must_use]
+    pub fn channel(bound: usize) -> (Self, mpsc::Receiver<Entry>) {
+        let (sender, receiver) = mpsc::channel(bound);
+        (Self(sender), receiver)
+    }
+
+    /// Hands over one entry.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError::Cancelled`] if nobody listens any more.
+    pub async fn send(&self, entry: Entry) -> Result<(), ReadError> {
+        self.0.send(entry).await.map_err(|_| ReadError::Cancelled)
+    }
+
+    /// Hands over one user.
+    ///
+    /// # Errors
+    ///
+    /// As [`Entries::send`].
+    pub async fn user(&self, user: DirectoryUser) -> Result<(), ReadError> {
+        self.send(Entry::User(Box::new(user))).await
+    }
+
+    /// Hands over one group.
+    ///
+    /// # Errors
+    ///
+    /// As [`Entries::send`].
+    pub async fn group(&self, group: DirectoryGroup) -> Result<(), ReadError> {
+        self.send(Entry::Group(Box::new(group))).await
+    }
+}
+
+/// One thing that a connector read.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Entry {
+    /// A user; a deleted one that the directory still shows comes as inactive.
+    User(Box<DirectoryUser>),
+    /// A group with its direct members.
+    Group(Box<DirectoryGroup>),
+    /// A record whose owner is known but which cannot be understood. He is held as he is, and named.
+    Unreadable(Unreadable),
+}
+
+/// A record that stops only itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, serde::Deserialize)]
+pub struct Unreadable {
+    /// Whose record it is. A record without even an id is no entry but an incomplete read.
+    pub id: DirectoryId,
+    /// What people call it: a login, a DN.
+    pub label: String,
+    /// What is wrong with it, in a sentence.
+    pub problem: String,
+}
+
+/// What a connector can do beyond a full read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Capabilities {
+    /// It can read groups and memberships.
+    pub groups: bool,
+    /// It can read what changed since a cursor.
+    pub incremental: bool,
+    /// Deleted or disabled users appear as positive records.
+    pub shows_inactive: bool,
+    /// It knows assignment to the application.
+    pub assignment: bool,
+}
+
+/// The answer to a look-up of one user by id.
+#[derive(Clone, Debug, PartialEq)]
+pub enum LookUp {
+    /// The directory holds him within what this connector reads: a read that missed him was wrong.
+    Found(Box<DirectoryUser>),
+    /// The directory holds him outside of what this connector reads; the text says where and by which setting.
+    OutOfReach(Box<DirectoryUser>, String),
+    /// The directory, asked for this id, says that there is nobody.
+    Gone,
+}
+
+/// How a finding of `check` should be taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CheckLevel {
+    /// As it should be.
+    Good,
+    /// Works, but somebody should look.
+    Warning,
+    /// Will not work.
+    Problem,
+}
+
+/// One finding of `check`, in a sentence.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct CheckFinding {
+    /// How to take it.
+    pub level: CheckLevel,
+    /// What was found, and for problems what to do.
+    pub sentence: String,
+}
+
+impl CheckFinding {
+    /// As it should be.
+    #[must_use]
+    pub fn good(sentence: impl Into<String>) -> Self {
+        Self { level: CheckLevel::Good, sentence: sentence.into() }
+    }
+
+    /// Works, but somebody should look.
+    #[must_use]
+    pub fn warning(sentence: impl Into<String>) -> Self {
+        Self { level: CheckLevel::Warning, sentence: sentence.into() }
+    }
+
+    /// Will not work.
+    #[must_use]
+    pub fn problem(sentence: impl Into<String>) -> Self {
+        Self { level: CheckLevel::Problem, sentence: sentence.into() }
+    }
+}
+
+/// Why a read, a look-up or a check failed. Each is a whole sentence: what happened, where, what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// No connection to any configured server.
+    #[error("{server} cannot be reached: {reason}")]
+    Unreachable {
+        /// The server or servers.
+        server: String,
+        /// What was tried and how it failed.
+        reason: String,
+    },
+    /// The server's certificate does not prove that it is the server.
+    #[error("{server} did not prove who it is: {reason}")]
+    Untrusted {
+        /// The server.
+        server: String,
+        /// What is wrong with the certificate, and the remedy.
+        reason: String,
+    },
+    /// The directory refused the sign-in. Never retried: retries lock service accounts.
+    #[error("{server} refused the sign-in as {identity}: {reason}")]
+    SignIn {
+        /// The server.
+        server: String,
+        /// As whom.
+        identity: String,
+        /// The server's reason and what to do.
+        reason: String,
+    },
+    /// The directory let us in but not see what is configured.
+    #[error("{identity} may not read {what}: {reason}")]
+    Denied {
+        /// As whom.
+        identity: String,
+        /// What was asked for.
+        what: String,
+        /// The server's reason and what to do.
+        reason: String,
+    },
+    /// The read began and did not end as a complete read ends. Nothing is changed because of it.
+    #[error("the read of {collection} is incomplete: {reason}. Nothing was changed")]
+    Incomplete {
+        /// Which collection.
+        collection: String,
+        /// Why it counts as incomplete, without a full stop.
+        reason: String,
+    },
+    /// The settings ask for something that cannot be.
+    #[error("{0}")]
+    Settings(String),
+    /// The consumer went away.
+    #[error("the read was cancelled")]
+    Cancelled,
+}
+
+impl ReadError {
+    /// An incomplete read.
+    #[must_use]
+    pub fn incomplete(collection: impl Into<String>, reason: impl Into<String>) -> Self {
+        Self::Incomplete { collection: collection.into(), reason: reason.into() }
+    }
+}
+
+/// One kind of directory. Implementations live in crates of their own and know nothing of the engine or each other.
+#[async_trait]
+pub trait Connector: Send + Sync {
+    /// The word for it in the configuration: `ldap`, `file`.
+    fn kind(&self) -> &'static str;
+
+    /// What it can do; declared, not discovered by failing.
+    fn capabilities(&self) -> Capabilities;
+
+    /// Signs in, probes permissions, and says what it found, in sentences. A server that cannot be reached is an
+    /// error; a right that is missing is a finding.
+    async fn check(&self) -> Result<Vec<CheckFinding>, ReadError>;
+
+    /// Reads everybody and every group within reach, as a stream, and ends in a certificate or an error. Users come
+    /// before groups. What was sent before an error is worth nothing and is thrown away by the caller.
+    async fn read(&self, entries: Entries) -> Result<Certificate, ReadError>;
+
+    /// Looks one user up by his immutable id, past all filters of the read. An answer that does not settle the
+    /// question is an error, never [`LookUp::Gone`].
+    async fn look_up(&self, id: &DirectoryId) -> Result<LookUp, ReadError>;
+
+    /// Looks users up by address, within reach.
+    async fn look_up_address(&self, address: &Address) -> Result<Vec<DirectoryUser>, ReadError>;
+
+    /// Looks a group up by its immutable id: its name if it exists, nothing if the directory says that it does not.
+    async fn look_up_group(&self, id: &DirectoryId) -> Result<Option<String>, ReadError>;
+}

@@ -1,0 +1,1 @@
+//! The contract that every connector must pass, as functions that a connector's tests call.

@@ -1,0 +1,20 @@
+//! What every connector is built from.
+//!
+//! The directory model ([`model`]), the [`Connector`] trait with its readings and [`Certificate`]s, the one HTTP
+//! client of the house ([`http`]), secret references ([`secret`]) and, for tests, the contract that every connector
+//! must pass. Paging, retrying and authenticating exist here and nowhere else; a connector only says what its
+//! provider's pages look like. Nothing here knows what a plan, a role or a target is.
+
+pub mod certificate;
+pub mod connector;
+#[cfg(feature = "contract-tests")]
+pub mod contract;
+pub mod http;
+pub mod model;
+pub mod secret;
+pub mod value;
+
+pub use certificate::{Certificate, CertificateDraft, Collection, Source};
+pub use connector::{Capabilities, CheckFinding, CheckLevel, Connector, Entries, Entry, LookUp, ReadError, Unreadable};
+pub use model::{Address, DirectoryGroup, DirectoryId, DirectoryUser, InactiveReason, Member, Status, attribute};
+pub use value::Value;

@@ -1,0 +1,265 @@
+//! The directory model: users, groups and memberships, in one form for every kind of directory.
+//!
+//! A connector keeps the provider's own words (`raw`, `raw_status`) beside our reading of them, so that a mapping can
+//! reach everything and `explain` can quote what the directory really said.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::Value;
+
+/// The directory's immutable id of a user or group: `objectGUID`, `entryUUID`, an object id. Never a name, an
+/// address or a DN, all of which change when people marry or move.
+///
+/// Sorted by its text; every sorted stream in Rollcall is sorted by this.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(transparent)]
+pub struct DirectoryId(String);
+
+impl DirectoryId {
+    /// Takes an id as the directory spells it, without surrounding white space; an empty one is no id.
+    #[must_use]
+    pub fn new(id: &str) -> Option<Self> {
+        let id = id.trim();
+        (!id.is_empty()).then(|| Self(id.to_owned()))
+    }
+
+    /// The id as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for DirectoryId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// An e-mail address. Shown as the directory spells it; compared, sorted and hashed case-folded, everywhere.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Address(String);
+
+impl Address {
+    /// Accepts `local@domain` with both parts there, one `@` and no white space; anything else is not an address.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let text = text.trim();
+        let (local, domain) = text.split_once('@')?;
+        let sound = !local.is_empty()
+            && !domain.is_empty()
+            && !domain.contains('@')
+            && !text.contains(|c: char| c.is_whitespace() || c.is_control());
+        sound.then(|| Self(text.to_owned()))
+    }
+
+    /// As the directory spells it.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The form in which addresses are compared.
+    #[must_use]
+    pub fn folded(&self) -> String {
+        self.0.to_lowercase()
+    }
+
+    /// The part behind the `@`, folded. `ext.acme.com` is not `acme.com`.
+    #[must_use]
+    pub fn domain(&self) -> String {
+        self.0.split_once('@').map(|(_, domain)| domain.to_lowercase()).unwrap_or_default()
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl PartialEq for Address {
+    fn eq(&self, other: &Self) -> bool {
+        self.folded() == other.folded()
+    }
+}
+
+impl Eq for Address {}
+
+impl PartialOrd for Address {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Address {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.folded().cmp(&other.folded())
+    }
+}
+
+impl std::hash::Hash for Address {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        self.folded().hash(state);
+    }
+}
+
+/// Our reading of the provider's status of a user.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Status {
+    /// May work. Locked out for a while or with an expired password is still active.
+    Active,
+    /// May not work: the account is deactivated, never silently deleted.
+    Inactive(InactiveReason),
+    /// The provider said something that we do not know, or hid what we need in order to know. The user is held as
+    /// he is: neither let in nor put out.
+    Unknown(String),
+}
+
+/// Why a user is not active.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum InactiveReason {
+    /// Switched off by an administrator.
+    Disabled,
+    /// Suspended for now.
+    Suspended,
+    /// Past the end date of the account.
+    Expired,
+    /// Archived: kept, not used.
+    Archived,
+    /// Deleted in the directory, seen as a positive record of the deletion (a tombstone).
+    Deleted,
+    /// Staged or provisioned, but not yet switched on.
+    NotYetActive,
+    /// Not assigned to the application any more.
+    Unassigned,
+}
+
+impl fmt::Display for InactiveReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Disabled => "disabled",
+            Self::Suspended => "suspended",
+            Self::Expired => "expired",
+            Self::Archived => "archived",
+            Self::Deleted => "deleted",
+            Self::NotYetActive => "not yet active",
+            Self::Unassigned => "no longer assigned",
+        })
+    }
+}
+
+/// Names of the attributes that every connector fills where its directory has them. What else the provider holds is
+/// in `raw`, under the provider's own names.
+pub mod attribute {
+    /// The one address that decides who the user is in the target.
+    pub const EMAIL: &str = "email";
+    /// The name the user signs in with.
+    pub const PREFERRED_USERNAME: &str = "preferred_username";
+    /// The full name, as shown.
+    pub const NAME: &str = "name";
+    /// The given name.
+    pub const GIVEN_NAME: &str = "given_name";
+    /// The family name.
+    pub const FAMILY_NAME: &str = "family_name";
+    /// An address of a picture, never the picture.
+    pub const PICTURE: &str = "picture";
+    /// A telephone number.
+    pub const PHONE_NUMBER: &str = "phone_number";
+    /// A language tag, such as `de-DE`.
+    pub const LOCALE: &str = "locale";
+
+    /// What the default mapping writes to the target, in this order.
+    pub const MAPPED_BY_DEFAULT: [&str; 8] =
+        [EMAIL, PREFERRED_USERNAME, NAME, GIVEN_NAME, FAMILY_NAME, PICTURE, PHONE_NUMBER, LOCALE];
+
+    /// What expressions can rely on beyond that: known names, absent where the directory is silent.
+    pub const ALSO_KNOWN: [&str; 10] = [
+        "preferred_language",
+        "department",
+        "title",
+        "employee_number",
+        "employee_type",
+        "organization",
+        "cost_center",
+        "manager",
+        "office",
+        "emails",
+    ];
+}
+
+/// A user, as a directory holds him.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DirectoryUser {
+    /// The directory's immutable id.
+    pub id: DirectoryId,
+    /// How people call this record when they look for it in the directory: `uid`, `sAMAccountName`, a UPN.
+    pub login: String,
+    /// Our reading of the status.
+    pub status: Status,
+    /// The provider's own words for the status, for `explain`: `userAccountControl=514`.
+    pub raw_status: String,
+    /// Where the record stands, if the directory has places: a DN or the path of an organisational unit.
+    pub place: Option<String>,
+    /// Whether the user is assigned to the application, where the directory knows assignment.
+    pub assigned: Option<bool>,
+    /// Attributes under the names of [`attribute`].
+    pub profile: BTreeMap<String, Value>,
+    /// Attributes under the provider's own names.
+    pub raw: BTreeMap<String, Value>,
+}
+
+impl DirectoryUser {
+    /// The text of a profile attribute; blank text is none.
+    #[must_use]
+    pub fn text(&self, name: &str) -> Option<&str> {
+        self.profile.get(name).and_then(Value::as_text).map(str::trim).filter(|text| !text.is_empty())
+    }
+
+    /// The address, if there is one that can be an address.
+    #[must_use]
+    pub fn address(&self) -> Option<Address> {
+        self.text(attribute::EMAIL).and_then(Address::parse)
+    }
+
+    /// What a report calls this user: the address, else the login, else the id.
+    #[must_use]
+    pub fn label(&self) -> String {
+        match self.text(attribute::EMAIL) {
+            Some(email) => email.to_owned(),
+            None if self.login.is_empty() => self.id.to_string(),
+            None => self.login.clone(),
+        }
+    }
+}
+
+/// A member of a group.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Member {
+    /// A user.
+    User(DirectoryId),
+    /// Another group, whose members are members too where a rule says so.
+    Group(DirectoryId),
+}
+
+/// A group, as a directory holds it. Direct members only: who is in through another group is worked out later, once,
+/// for every provider alike (loops included).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DirectoryGroup {
+    /// The directory's immutable id.
+    pub id: DirectoryId,
+    /// The name that a rule may name it by.
+    pub name: String,
+    /// Where the record stands, if the directory has places.
+    pub place: Option<String>,
+    /// The direct members, sorted, each once.
+    pub members: Vec<Member>,
+    /// Members that the directory names but that lead to no user or group we can read (dangling, hidden, of a kind
+    /// that is no user). They are dropped, and counted here.
+    pub unresolved_members: u64,
+}

@@ -1,0 +1,1 @@
+//! Reads users and groups from LDAP servers and Active Directory.

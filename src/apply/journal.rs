@@ -1,0 +1,79 @@
+//! What the executor needs of a store: an intent before each write, a settlement after it.
+
+use async_trait::async_trait;
+use rollcall_kit::DirectoryId;
+use serde::{Deserialize, Serialize};
+
+use super::target::{Write, WriteFailure};
+use crate::plan::{ChangeId, GroupKey, LedgerAccount, LedgerGroup};
+
+/// What is about to be written. Holds all that is needed to finish the story after a crash.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Intent {
+    /// The run.
+    pub run: String,
+    /// The changes of the plan that this write carries out.
+    pub changes: Vec<ChangeId>,
+    /// The write.
+    pub write: Write,
+    /// The ledger as it will be if the write is carried out. For creations the target's id is filled in then.
+    pub then: Settlement,
+}
+
+/// What becomes true in the ledger once a write is known to have been carried out.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Settlement {
+    /// Accounts as they are now.
+    pub accounts: Vec<LedgerAccount>,
+    /// Accounts that are not ours any more.
+    pub forgotten_accounts: Vec<DirectoryId>,
+    /// Groups as they are now.
+    pub groups: Vec<LedgerGroup>,
+    /// Groups that are not ours any more.
+    pub forgotten_groups: Vec<GroupKey>,
+}
+
+/// How one change of a plan ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "outcome")]
+pub enum Outcome {
+    /// Carried out. The notes say what the target did not keep.
+    Done {
+        /// In sentences.
+        notes: Vec<String>,
+    },
+    /// Not carried out.
+    Failed {
+        /// How.
+        failure: WriteFailure,
+        /// What happened, in a sentence.
+        detail: String,
+    },
+    /// Not tried, because a change before it failed or the run was stopped.
+    Skipped {
+        /// Why, in a sentence.
+        detail: String,
+    },
+}
+
+/// A store that journals.
+#[async_trait]
+pub trait Journal: Send + Sync {
+    /// Records an intent. It is on disk when this returns; only then may the write be sent.
+    async fn begin(&self, intent: Intent) -> Result<u64, JournalError>;
+
+    /// Settles a write that was carried out: the ledger's new truth and the end of the intent, in one step, on disk
+    /// when this returns.
+    async fn settle(&self, sequence: u64, settlement: Settlement) -> Result<(), JournalError>;
+
+    /// Settles a write that was certainly not carried out: the intent ends, the ledger stays.
+    async fn abandon(&self, sequence: u64) -> Result<(), JournalError>;
+
+    /// Intents without an end, oldest first: what a crash left behind.
+    async fn unsettled(&self) -> Result<Vec<(u64, Intent)>, JournalError>;
+}
+
+/// The store failed. No further write may be sent.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("the snapshot cannot be written: {0}")]
+pub struct JournalError(pub String);

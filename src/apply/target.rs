@@ -1,0 +1,193 @@
+//! What the engine needs of a target: a reader for planning, and the writer that only the executor is handed.
+
+use async_trait::async_trait;
+use rollcall_kit::{CheckFinding, DirectoryId};
+use serde::{Deserialize, Serialize};
+
+use crate::plan::{AttributeChange, Candidate, Matches, TargetAccount};
+use crate::roster::Role;
+use crate::roster::account::Attributes;
+
+/// Reads from a target. Planning is handed one of these, never a [`Target`].
+#[async_trait]
+pub trait TargetReader: Send + Sync {
+    /// Signs in, discovers what the target can do, and says so in sentences.
+    async fn check(&self) -> Result<Vec<CheckFinding>, TargetError>;
+
+    /// Looks candidates up: by `externalId`, then by the configured attributes. Every answer is checked against what
+    /// was asked; what cannot be relied on becomes `Match::Unknown` for that candidate.
+    async fn find(&self, candidates: &[Candidate]) -> Result<Matches, TargetError>;
+
+    /// One account by the target's id; nothing if the target says that it is not there.
+    async fn account(&self, target_id: &str) -> Result<Option<TargetAccount>, TargetError>;
+
+    /// The id of the one group of exactly this name; nothing if there is none; an error if there are several.
+    async fn group(&self, name: &str) -> Result<Option<String>, TargetError>;
+
+    /// Every account of the target, for `reconcile` and for adopting many at once. An error if the walk does not add
+    /// up: nothing may be concluded from a part.
+    async fn accounts(&self) -> Result<Vec<TargetAccount>, TargetError>;
+}
+
+/// A target that can be written to.
+#[async_trait]
+pub trait Target: TargetReader {
+    /// How many writes may be in flight.
+    fn concurrency(&self) -> usize;
+
+    /// How many members one write may add or remove.
+    fn members_per_write(&self) -> usize;
+
+    /// Carries one write out, and compares the answer with what was sent.
+    async fn write(&self, write: &Write) -> Result<Written, WriteError>;
+
+    /// After a crash or a lost answer: was this write carried out?
+    async fn probe(&self, write: &Write) -> Result<Probe, TargetError>;
+}
+
+/// One write to the target.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "write")]
+pub enum Write {
+    /// A new, active account.
+    CreateAccount {
+        /// Whose; becomes its `externalId`.
+        user: DirectoryId,
+        /// Its attributes.
+        attributes: Attributes,
+    },
+    /// Changes of one account, in one request where the target can.
+    UpdateAccount {
+        /// Which.
+        target_id: String,
+        /// The `externalId` to write, if the account is being adopted or relinked.
+        external_id: Option<DirectoryId>,
+        /// Attributes, from what to what.
+        changes: Vec<AttributeChange>,
+        /// The `active` flag to write, if it changes.
+        active: Option<bool>,
+    },
+    /// Deletes an account.
+    DeleteAccount {
+        /// Which.
+        target_id: String,
+    },
+    /// Roles of one account that are delivered as an attribute. Roles that are named in neither list stay.
+    SetRoles {
+        /// Which account.
+        target_id: String,
+        /// Given.
+        grant: Vec<Role>,
+        /// Taken.
+        revoke: Vec<Role>,
+    },
+    /// A new, empty group.
+    CreateGroup {
+        /// Its name.
+        name: String,
+        /// Its `externalId`.
+        external_id: String,
+    },
+    /// Another name for a group.
+    RenameGroup {
+        /// Which.
+        target_id: String,
+        /// The name from now on.
+        name: String,
+    },
+    /// Deletes a group.
+    DeleteGroup {
+        /// Which.
+        target_id: String,
+    },
+    /// Members of one group. Never more than the target's bound; never two at once for the same group.
+    ChangeMembers {
+        /// Which group.
+        target_id: String,
+        /// Target ids of accounts that join.
+        add: Vec<String>,
+        /// Target ids of accounts that leave.
+        remove: Vec<String>,
+    },
+}
+
+/// What a write that was carried out left behind.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Written {
+    /// The target's id of what was created.
+    pub target_id: Option<String>,
+    /// What the target answered 2xx to and did not keep, in sentences: "kept no phone_number". The attributes named
+    /// first are not entered into the ledger as written.
+    pub not_kept: Vec<(String, String)>,
+}
+
+/// Whether an unsettled write was carried out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Probe {
+    /// Yes; for a creation with the id of what was created.
+    Done(Option<String>),
+    /// No: it may be planned again.
+    NotDone,
+    /// The target does not show it; the write is safe to repeat.
+    Unclear(String),
+}
+
+/// Why the target could not be read.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum TargetError {
+    /// No answer.
+    #[error("the target cannot be reached: {0}")]
+    Unreachable(String),
+    /// The token is refused.
+    #[error("the target refused the sign-in: {0}")]
+    SignIn(String),
+    /// The target answered with an error.
+    #[error("the target refused {what}: {status} {detail}")]
+    Refused {
+        /// What was asked.
+        what: String,
+        /// The HTTP status.
+        status: u16,
+        /// The target's own words.
+        detail: String,
+    },
+    /// The target's answer contradicts itself or the question.
+    #[error("the target's answer to {what} cannot be relied on: {reason}")]
+    Unreliable {
+        /// What was asked.
+        what: String,
+        /// What is wrong.
+        reason: String,
+    },
+    /// The settings cannot work.
+    #[error("{0}")]
+    Settings(String),
+}
+
+/// How a write failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum WriteFailure {
+    /// The target said no: nothing was done, and repeating it would not help.
+    Refused,
+    /// A value that must be unique is taken.
+    Conflict,
+    /// What should be changed is not there any more.
+    NotFound,
+    /// Nothing was done, for a reason that passes (throttled for too long, down).
+    NotNow,
+    /// Whether it was done is unknown: it must be looked up before it is tried again.
+    Unknown,
+    /// The sign-in is refused: no further write will go through.
+    SignIn,
+}
+
+/// A write that failed.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{detail}")]
+pub struct WriteError {
+    /// How.
+    pub failure: WriteFailure,
+    /// What happened, with the target's own words, in a sentence.
+    pub detail: String,
+}

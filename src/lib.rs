@@ -1,0 +1,32 @@
+//! Rollcall calls the roll in an organisation's directory and makes one application agree with it.
+//!
+//! This is the map of the house. The data goes one way, from the top of this list to the bottom, and a room imports
+//! only from `rollcall_kit` and from rooms above it (`tests/rollcall/house.rs` keeps it so):
+//!
+//! | room | what happens there |
+//! |---|---|
+//! | [`read`] | drives a connector to a certified reading; bounded memory, no interpretation |
+//! | [`roster`] | who each directory user should be in the target: scope, mapping, roles, conflicts (pure) |
+//! | [`plan`] | changes, the sorted-merge diff, the order, the plan file (pure) |
+//! | [`guard`] | limits, protection, first plans; the only maker of an approved plan (pure) |
+//! | [`apply`] | the executor: target traits, journal, concurrency |
+//! | [`scim`] | the target over SCIM 2.0 |
+//! | [`snapshot`] | the store: mirror, ledger, journal, history; on sled and in memory |
+//! | [`config`] | the configuration file: loading, validation, secret references |
+//! | [`run`] | one run from read to report; emits the events |
+//! | [`report`] | consumers of the events and the plan: text, JSON, Markdown, HTML |
+//! | [`demo`] | the sample company and the sandbox application |
+//! | [`cli`] | one file a command |
+
+pub mod apply;
+pub mod cli;
+pub mod config;
+pub mod demo;
+pub mod guard;
+pub mod plan;
+pub mod read;
+pub mod report;
+pub mod roster;
+pub mod run;
+pub mod scim;
+pub mod snapshot;

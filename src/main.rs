@@ -1,0 +1,7 @@
+//! The `rollcall` command: parse, dispatch, exit code; nothing else.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    rollcall::cli::main()
+}

@@ -1,0 +1,93 @@
+//! The plan, and the file that people and programs keep of it.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::change::{ActionKind, Change};
+use crate::roster::Refusal;
+
+/// The version of the plan file's schema.
+pub const PLAN_VERSION: u32 = 1;
+
+/// A plan's digest: the first 16 hexadecimal digits of the BLAKE3 hash of its canonical JSON.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct PlanId(pub String);
+
+impl fmt::Display for PlanId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// From what a plan was made. If any of it has moved on, the plan may be stale.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Basis {
+    /// The snapshot's generation: it grows with every certified reading and every settled write.
+    pub generation: u64,
+    /// The id of the read's certificate.
+    pub certificate: String,
+    /// The hash of the configuration that decides scope, mapping, roles, limits and target.
+    pub configuration: String,
+}
+
+/// What an apply will cost.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Estimate {
+    /// Requests to the target.
+    pub calls: u64,
+    /// Seconds, from the target's pace in earlier runs or a cautious guess.
+    pub seconds: u64,
+}
+
+/// Something that a reader of the plan should know and that is neither a change nor a refusal.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Note {
+    /// In a sentence.
+    pub sentence: String,
+    /// Whether the guard holds the plan because of it.
+    pub holds: bool,
+}
+
+/// The ordered list of changes that makes the target agree.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Plan {
+    /// [`PLAN_VERSION`].
+    pub version: u32,
+    /// For which organization.
+    pub organization: String,
+    /// From what it was made.
+    pub basis: Basis,
+    /// The changes, in the order in which they are applied.
+    pub changes: Vec<Change>,
+    /// What was refused, sorted.
+    pub refusals: Vec<Refusal>,
+    /// What else there is to know, sorted.
+    pub notes: Vec<Note>,
+    /// What it will cost.
+    pub estimate: Estimate,
+    /// Accounts of ours that are active before this plan; shares are counted of this.
+    pub active_before: u64,
+}
+
+impl Plan {
+    /// The digest of everything in the plan. Two plans with the same id do the same, for the same reasons, from the
+    /// same basis.
+    #[must_use]
+    pub fn id(&self) -> PlanId {
+        let canonical = serde_json::to_vec(self).unwrap_or_default();
+        PlanId(blake3::hash(&canonical).to_hex()[..16].to_owned())
+    }
+
+    /// How many changes there are of each kind; kinds without any are absent.
+    #[must_use]
+    pub fn counts(&self) -> BTreeMap<ActionKind, usize> {
+        let mut counts = BTreeMap::new();
+        for change in &self.changes {
+            *counts.entry(change.action.kind()).or_default() += 1;
+        }
+        counts
+    }
+}

@@ -1,0 +1,122 @@
+//! What a run says while it goes on, and what is kept of it.
+
+use jiff::Timestamp;
+use rollcall_kit::Certificate;
+use serde::{Deserialize, Serialize};
+
+use crate::apply::Outcome;
+use crate::guard::{Approval, Hold};
+use crate::plan::{Change, ChangeId, Plan, PlanId};
+
+/// One thing that happened in a run. Every consumer (terminal, JSON, HTML, log) is fed from these.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "kebab-case", tag = "event")]
+pub enum Event {
+    /// It began.
+    Started {
+        /// The run's id.
+        run: String,
+        /// The organization.
+        organization: String,
+    },
+    /// So much has been read so far.
+    Reading {
+        /// Users.
+        users: u64,
+        /// Groups.
+        groups: u64,
+    },
+    /// The read was certified.
+    Read {
+        /// The proof.
+        certificate: Certificate,
+    },
+    /// Absences are being confirmed, one look-up each.
+    Confirming {
+        /// Done.
+        done: u64,
+        /// Of so many.
+        of: u64,
+    },
+    /// Users without an account are being looked up in the target.
+    Matching {
+        /// How many.
+        candidates: u64,
+    },
+    /// There is a plan.
+    Planned {
+        /// The plan.
+        plan: Box<Plan>,
+        /// Why it is held; empty if it is not.
+        holds: Vec<Hold>,
+    },
+    /// The plan is being applied.
+    Applying {
+        /// How many changes.
+        changes: u64,
+    },
+    /// One change ended.
+    Changed {
+        /// The change.
+        change: Box<Change>,
+        /// How.
+        outcome: Outcome,
+    },
+    /// It ended.
+    Ended {
+        /// What is kept of it.
+        record: Box<RunRecord>,
+    },
+}
+
+/// How a run ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "result")]
+pub enum RunResult {
+    /// Planned only.
+    Planned,
+    /// Nothing was left to do.
+    NothingToDo,
+    /// Everything was applied.
+    Applied,
+    /// Some changes failed or were skipped.
+    AppliedInPart {
+        /// How many did not go through.
+        failed: u64,
+    },
+    /// Held by the guard.
+    Held {
+        /// Why.
+        holds: Vec<Hold>,
+    },
+    /// The run failed before anything was applied, or in the middle.
+    Failed {
+        /// What happened, in a sentence.
+        error: String,
+    },
+}
+
+/// What is kept of a run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunRecord {
+    /// Its id: sortable by time.
+    pub id: String,
+    /// The organization.
+    pub organization: String,
+    /// When it began.
+    pub started: Timestamp,
+    /// When it ended.
+    pub ended: Timestamp,
+    /// How it ended.
+    pub result: RunResult,
+    /// The proof of its read, if it came so far.
+    pub certificate: Option<Certificate>,
+    /// The plan's digest.
+    pub plan_id: Option<PlanId>,
+    /// The plan.
+    pub plan: Option<Plan>,
+    /// Who let it pass.
+    pub approval: Option<Approval>,
+    /// How each change ended.
+    pub outcomes: Vec<(ChangeId, Outcome)>,
+}

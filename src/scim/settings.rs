@@ -1,0 +1,89 @@
+//! The settings of a SCIM target.
+
+use rollcall_kit::http::HttpSettings;
+use rollcall_kit::secret::SecretRef;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+/// A SCIM 2.0 service provider and how to speak to it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ScimSettings {
+    /// The base URL, to which `/Users` is appended.
+    pub url: Url,
+    /// Where the bearer token is.
+    pub token: Option<SecretRef>,
+    /// Client credentials, for targets that want OAuth 2.0 instead of a fixed token.
+    pub oauth: Option<OauthSettings>,
+    /// How the connection is made.
+    #[serde(default)]
+    pub http: HttpSettings,
+    /// How roles are told.
+    #[serde(default)]
+    pub roles: RoleDelivery,
+    /// Which of our attributes is written to `userName`.
+    #[serde(default = "email")]
+    pub user_name: String,
+    /// SCIM attributes by which an existing account is recognised, in order, after `externalId`.
+    #[serde(default = "match_by")]
+    pub match_by: Vec<String>,
+    /// Whether the address may be changed in the target. It may not, unless this is true.
+    #[serde(default)]
+    pub mutable_email: bool,
+    /// Requests in flight.
+    #[serde(default = "eight")]
+    pub concurrency: usize,
+    /// Members that one request adds or removes at most.
+    #[serde(default = "hundred")]
+    pub members_per_request: usize,
+    /// Deletes accounts that have been inactive for so many days. Without it nothing is ever deleted.
+    pub delete_after_days: Option<u32>,
+    /// Where the organization's own attributes go: a schema URN; without one they are sent under the enterprise
+    /// extension where it has the name, and refused otherwise.
+    pub custom_schema: Option<String>,
+}
+
+fn email() -> String {
+    "email".to_owned()
+}
+
+fn match_by() -> Vec<String> {
+    vec!["userName".to_owned(), "emails.value".to_owned()]
+}
+
+fn eight() -> usize {
+    8
+}
+
+fn hundred() -> usize {
+    100
+}
+
+/// OAuth 2.0 client credentials.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct OauthSettings {
+    /// The token endpoint.
+    pub token_url: Url,
+    /// The client id.
+    pub client_id: String,
+    /// Where the client secret is.
+    pub client_secret: SecretRef,
+    /// Scopes to ask for.
+    #[serde(default)]
+    pub scopes: Vec<String>,
+}
+
+/// How the target is told which roles an account has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum RoleDelivery {
+    /// The `roles` attribute.
+    #[default]
+    Roles,
+    /// The `entitlements` attribute.
+    Entitlements,
+    /// Membership in a group named like the role.
+    Groups,
+}

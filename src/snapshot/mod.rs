@@ -1,0 +1,135 @@
+//! The snapshot: the local store of mirror, ledger, journal and history, behind one trait.
+//!
+//! Two implementations, over which the same tests run: sled, with the rules that make it safe, and memory.
+
+use rollcall_kit::{Certificate, DirectoryGroup, DirectoryId, DirectoryUser, Unreadable};
+use serde::{Deserialize, Serialize};
+
+use crate::apply::{Intent, JournalError, Settlement};
+use crate::plan::{GroupKey, LedgerAccount, LedgerGroup};
+use crate::read::{Reading, Staging};
+
+/// Iterates over records in the order of their ids.
+pub type Records<'a, T> = Box<dyn Iterator<Item = Result<T, StoreError>> + Send + 'a>;
+
+/// A store of one organization. Blocking: async code calls it through [`tokio::task::spawn_blocking`] or the journal.
+pub trait Store: Send + Sync {
+    /// Grows with every committed reading and every settlement.
+    fn generation(&self) -> Result<u64, StoreError>;
+
+    /// Whether the content matches its seal. An unsealed snapshot plans no removal until it has been rebuilt.
+    fn is_sealed(&self) -> bool;
+
+    /// Seals the content as it stands: after a run that ended well, or after a rebuild.
+    fn seal(&self) -> Result<(), StoreError>;
+
+    /// A staging area for one reading. What an earlier one left behind is thrown away.
+    fn staging(&self) -> Result<Box<dyn Staging + '_>, StoreError>;
+
+    /// Makes the staged entries the mirror, all at once, with the certificate and the group bindings.
+    fn commit(&self, staging: Box<dyn Staging + '_>, reading: &Reading) -> Result<(), StoreError>;
+
+    /// The certificate of the mirror.
+    fn certificate(&self) -> Result<Option<Certificate>, StoreError>;
+
+    /// The mirror's users, in the order of their ids.
+    fn users(&self) -> Records<'_, DirectoryUser>;
+
+    /// One user of the mirror.
+    fn user(&self, id: &DirectoryId) -> Result<Option<DirectoryUser>, StoreError>;
+
+    /// The mirror's groups, in the order of their ids.
+    fn groups(&self) -> Records<'_, DirectoryGroup>;
+
+    /// Records of the last reading that could not be understood.
+    fn unreadable(&self) -> Result<Vec<Unreadable>, StoreError>;
+
+    /// The ledger's accounts, in the order of their owners' ids.
+    fn accounts(&self) -> Records<'_, LedgerAccount>;
+
+    /// One account of the ledger.
+    fn account(&self, user: &DirectoryId) -> Result<Option<LedgerAccount>, StoreError>;
+
+    /// The ledger's groups.
+    fn ledger_groups(&self) -> Records<'_, LedgerGroup>;
+
+    /// One group of the ledger.
+    fn ledger_group(&self, key: &GroupKey) -> Result<Option<LedgerGroup>, StoreError>;
+
+    /// A named fact (group bindings, a target profile, the hash of the rules last applied), as JSON.
+    fn fact(&self, name: &str) -> Result<Option<serde_json::Value>, StoreError>;
+
+    /// Keeps a named fact.
+    fn set_fact(&self, name: &str, value: &serde_json::Value) -> Result<(), StoreError>;
+
+    /// Keeps the record of a run; a second one with the same id replaces the first.
+    fn record_run(&self, id: &str, record: &serde_json::Value) -> Result<(), StoreError>;
+
+    /// The records of runs, newest first.
+    fn runs(&self, most: usize) -> Result<Vec<(String, serde_json::Value)>, StoreError>;
+
+    /// The record of one run, by its id or a beginning of it that is unambiguous.
+    fn run(&self, id: &str) -> Result<Option<(String, serde_json::Value)>, StoreError>;
+
+    /// See [`crate::apply::Journal::begin`].
+    fn begin(&self, intents: Vec<Intent>) -> Result<Vec<u64>, JournalError>;
+
+    /// See [`crate::apply::Journal::settle`]; none abandons.
+    fn settle(&self, settlements: Vec<(u64, Option<Settlement>)>) -> Result<(), JournalError>;
+
+    /// See [`crate::apply::Journal::unsettled`].
+    fn unsettled(&self) -> Result<Vec<(u64, Intent)>, JournalError>;
+}
+
+/// Why the store could not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// Another process holds it.
+    #[error("another process has the snapshot in {path} open; stop it, or wait until it is done")]
+    Busy {
+        /// The state directory.
+        path: String,
+    },
+    /// What is on disk cannot be read as it should be.
+    #[error("the snapshot in {path} is damaged: {reason}. Nothing was removed anywhere because of it")]
+    Damaged {
+        /// The state directory.
+        path: String,
+        /// What was found, and the next step.
+        reason: String,
+    },
+    /// The disk is full or will be.
+    #[error("there is too little room in {path}: {reason}")]
+    NoRoom {
+        /// The state directory.
+        path: String,
+        /// How much there is and how much is needed.
+        reason: String,
+    },
+    /// Anything else.
+    #[error("the snapshot cannot be used: {0}")]
+    Other(String),
+}
+
+/// Keys of [`Store::fact`] that more than one room reads.
+pub mod fact {
+    /// Which group id each rule by name was bound to: `{ "App Admins": "0c6f…" }`.
+    pub const BINDINGS: &str = "bindings";
+    /// The hash of scoping and mapping at the last applied plan.
+    pub const APPLIED_RULES: &str = "applied-rules";
+    /// What the target can do, as discovered.
+    pub const TARGET_PROFILE: &str = "target-profile";
+}
+
+/// How a snapshot's counts are sealed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Seal {
+    /// The format of the records.
+    pub format: u32,
+    /// The generation.
+    pub generation: u64,
+    /// How many records of all kinds there are.
+    pub records: u64,
+    /// The XOR of the keyed hashes of all records, in hexadecimal digits.
+    pub hash: String,
+}
