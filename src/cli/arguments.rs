@@ -1,0 +1,176 @@
+//! The command line: what can be said to `rollcall`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::report::Format;
+
+/// Makes an application's accounts agree with an organisation's directory, from inside the firewall.
+#[derive(Debug, Parser)]
+#[command(name = "rollcall", version, propagate_version = true, arg_required_else_help = true)]
+#[command(after_help = "Exit codes: 0 done; 1 error; 2 changes are pending (with --detailed-exitcode); \
+    3 held by a guard; 4 applied in part; 64 wrong usage; 78 wrong configuration.")]
+pub struct Arguments {
+    /// The configuration file.
+    #[arg(long, short, global = true, env = "ROLLCALL_CONFIG", default_value = "/etc/rollcall/config.toml")]
+    pub config: PathBuf,
+
+    /// Says more about what happens, on standard error; twice says everything.
+    #[arg(long, short, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Shows the whole story with a sample company and a sandbox application, in a few seconds.
+    Demo(DemoArguments),
+    /// Writes a commented configuration for the directory that you name.
+    Init(InitArguments),
+    /// Validates the configuration, signs in to directory and target, and says what it found.
+    Check(CheckArguments),
+    /// Shows what would change, and changes nothing.
+    Plan(PlanArguments),
+    /// Applies what is pending, or exactly a plan that was kept.
+    Apply(ApplyArguments),
+    /// Shows how each organization stands.
+    Status(ListArguments),
+    /// Lists the last runs.
+    History(HistoryArguments),
+    /// Shows one run: its proof, its plan, how each change ended.
+    Show(ShowArguments),
+    /// Answers why somebody is there or is not, gate by gate.
+    Explain(ExplainArguments),
+    /// Prints the JSON Schema of the configuration, for editors.
+    Schema,
+    /// Prints a completion script for a shell.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+}
+
+/// Arguments of `demo`.
+#[derive(Debug, Args)]
+pub struct DemoArguments {
+    /// Does not pause between the scenes.
+    #[arg(long)]
+    pub fast: bool,
+}
+
+/// Arguments of `init`.
+#[derive(Debug, Args)]
+pub struct InitArguments {
+    /// The kind of directory: openldap, active-directory, 389-ds, freeipa, lldap or file.
+    pub directory: String,
+    /// Where to write it; standard output if absent. An existing file is never overwritten.
+    #[arg(long, short)]
+    pub output: Option<PathBuf>,
+}
+
+/// Arguments of `check`.
+#[derive(Debug, Args)]
+pub struct CheckArguments {
+    /// The organization; all of them if absent.
+    pub organization: Option<String>,
+    /// How to print it.
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+    /// Validates the file only, and connects to nothing.
+    #[arg(long)]
+    pub offline: bool,
+}
+
+/// Arguments of `plan`.
+#[derive(Debug, Args)]
+pub struct PlanArguments {
+    /// The organization; all of them if absent.
+    pub organization: Option<String>,
+    /// Keeps the plan in this file, so that exactly it can be applied later.
+    #[arg(long, short)]
+    pub output: Option<PathBuf>,
+    /// How to print it.
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+    /// Shows every change, however many there are.
+    #[arg(long)]
+    pub all: bool,
+    /// Ends with 2 if changes are pending.
+    #[arg(long)]
+    pub detailed_exitcode: bool,
+}
+
+/// Arguments of `apply`.
+#[derive(Debug, Args)]
+pub struct ApplyArguments {
+    /// The organization, or the file of a kept plan; all organizations if absent.
+    #[arg(value_name = "ORG | PLAN-FILE")]
+    pub what: Option<String>,
+    /// Does not ask. It answers the question that a terminal would be asked, and no more: a plan beyond a limit
+    /// still waits for its file to be applied.
+    #[arg(long)]
+    pub yes: bool,
+    /// How to print it.
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+    /// Shows every change, however many there are.
+    #[arg(long)]
+    pub all: bool,
+}
+
+/// Arguments of commands that list organizations.
+#[derive(Debug, Args)]
+pub struct ListArguments {
+    /// The organization; all of them if absent.
+    pub organization: Option<String>,
+    /// How to print it.
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+}
+
+/// Arguments of `history`.
+#[derive(Debug, Args)]
+pub struct HistoryArguments {
+    /// The organization; all of them if absent.
+    pub organization: Option<String>,
+    /// How many runs at most.
+    #[arg(long, short = 'n', default_value_t = 20)]
+    pub most: usize,
+    /// How to print it.
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+}
+
+/// Arguments of `show`.
+#[derive(Debug, Args)]
+pub struct ShowArguments {
+    /// The run's id, or its unambiguous beginning; `last` for the newest.
+    pub run: String,
+    /// How to print it.
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+    /// Shows every change, however many there are.
+    #[arg(long)]
+    pub all: bool,
+}
+
+/// Arguments of `explain`.
+#[derive(Debug, Args)]
+pub struct ExplainArguments {
+    /// An address, a login, a directory id or a name.
+    pub who: String,
+    /// The organization; all of them if absent.
+    #[arg(long, short)]
+    pub organization: Option<String>,
+    /// Asks the directory and the target too, instead of the snapshot alone.
+    #[arg(long)]
+    pub live: bool,
+    /// How to print it.
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+}
