@@ -117,6 +117,8 @@ pub mod fact {
     pub const BINDINGS: &str = "bindings";
     /// The hash of scoping and mapping at the last applied plan.
     pub const APPLIED_RULES: &str = "applied-rules";
+    /// The confirmed absences of the last reading, by directory id.
+    pub const ABSENCES: &str = "absences";
     /// What the target can do, as discovered.
     pub const TARGET_PROFILE: &str = "target-profile";
 }

@@ -1,0 +1,55 @@
+//! The one place that writes to the terminal. Results go to standard output, everything else to standard error; both
+//! lose their colours in a pipe, or where `NO_COLOR` is set.
+
+use std::io::{self, BufRead, IsTerminal, Write};
+
+use super::failure::Failure;
+
+/// Prints a result. A reader that goes away (`| head`) is no error.
+///
+/// # Errors
+///
+/// If standard output cannot be written.
+pub fn print(text: &str) -> io::Result<()> {
+    let mut out = anstream::stdout().lock();
+    let ending = if text.is_empty() || text.ends_with('\n') { "" } else { "\n" };
+    match write!(out, "{text}{ending}").and_then(|()| out.flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        other => other,
+    }
+}
+
+/// Says something beside the result.
+pub fn say(text: &str) {
+    let mut err = anstream::stderr().lock();
+    let _ = writeln!(err, "{text}");
+}
+
+/// Says how a command failed.
+pub fn complain(failure: &Failure) {
+    say(&format!("error: {}", failure.message));
+    for hint in &failure.hints {
+        say(&format!("hint: {hint}"));
+    }
+}
+
+/// Whether somebody sits there who can be asked.
+#[must_use]
+pub fn can_ask() -> bool {
+    io::stdin().is_terminal() && io::stderr().is_terminal()
+}
+
+/// Asks a question and returns the answer without its surrounding white space.
+///
+/// # Errors
+///
+/// If the answer cannot be read.
+pub fn ask(question: &str) -> io::Result<String> {
+    let mut err = anstream::stderr().lock();
+    write!(err, "{question} ")?;
+    err.flush()?;
+    drop(err);
+    let mut answer = String::new();
+    io::stdin().lock().read_line(&mut answer)?;
+    Ok(answer.trim().to_owned())
+}

@@ -1,0 +1,36 @@
+//! Why a run failed as a whole. Nothing was removed because of any of these.
+
+use rollcall_kit::ReadError;
+
+use crate::apply::{JournalError, TargetError};
+use crate::read::ReadFailure;
+use crate::snapshot::StoreError;
+
+/// Why a run failed as a whole.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The directory could not be read, or not completely.
+    #[error("{0}")]
+    Read(#[from] ReadFailure),
+    /// The directory could not be asked.
+    #[error("{0}")]
+    Directory(#[from] ReadError),
+    /// The target could not be read.
+    #[error("{0}")]
+    Target(#[from] TargetError),
+    /// The snapshot could not be used.
+    #[error("{0}")]
+    Store(#[from] StoreError),
+    /// The snapshot could not be written in the middle of an apply.
+    #[error("{0}")]
+    Journal(#[from] JournalError),
+    /// The rules do not compile. Configuration files are checked before, so this is for hand-made settings.
+    #[error("{0}")]
+    Rules(String),
+    /// A kept plan does not fit what is there now.
+    #[error("{0}")]
+    Stale(String),
+    /// A task of ours ended in a way that it never should.
+    #[error("an internal step failed: {0}; nothing after it was done")]
+    Internal(String),
+}

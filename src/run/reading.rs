@@ -1,0 +1,120 @@
+//! From the directory to the mirror: read, prove, confirm, commit.
+//!
+//! Nothing is committed unless the read is certified and every absence that would cost somebody his account was
+//! confirmed by a look-up of the id (a directory that says "gone" in a list and "here" when asked is not believed).
+
+use std::collections::BTreeMap;
+
+use rollcall_kit::{Certificate, DirectoryId};
+
+use super::error::RunError;
+use super::event::Event;
+use super::session::{Listener, Session};
+use crate::read::{self, Absence};
+use crate::roster::Leaving;
+use crate::snapshot::fact;
+
+/// What a reading left behind, besides the mirror.
+#[derive(Debug)]
+pub struct Roll {
+    /// The proof.
+    pub certificate: Certificate,
+    /// Users of ours who are not in the mirror, each confirmed.
+    pub absences: BTreeMap<DirectoryId, Leaving>,
+}
+
+impl Session {
+    /// Reads the directory into the mirror.
+    ///
+    /// # Errors
+    ///
+    /// If the read is not certified, contradicts itself, or cannot be kept. The mirror is then as it was.
+    pub(super) async fn call_the_roll(&self, listener: Listener<'_>) -> Result<Roll, RunError> {
+        let previous = self.store.certificate()?;
+        let mut staging = self.store.staging()?;
+        let reading = read::drive(&*self.connector, &mut *staging, previous.as_ref(), |users, groups| {
+            listener(Event::Reading { users, groups });
+        })
+        .await?;
+        let mut absences = BTreeMap::new();
+        let ours = self.ours_among(reading.vanished())?;
+        absences.extend(self.confirm(&ours, listener).await?);
+        self.store.commit(staging, &reading)?;
+        // Somebody whose absence was confirmed earlier, but whose account is still there (his plan was held, his
+        // write failed), is in neither the old nor the new mirror. He is asked about again: he may be back.
+        let others = self.ours_without_mirror(&absences)?;
+        absences.extend(self.confirm(&others, listener).await?);
+        self.remember(&absences)?;
+        listener(Event::Read { certificate: reading.certificate().clone() });
+        Ok(Roll { certificate: reading.certificate().clone(), absences })
+    }
+
+    /// The roll as it was last called, without asking the directory.
+    ///
+    /// # Errors
+    ///
+    /// If the snapshot cannot be read, or holds no certified reading.
+    pub(super) fn last_roll(&self) -> Result<Roll, RunError> {
+        let certificate = self.store.certificate()?.ok_or_else(|| {
+            RunError::Stale("the snapshot holds no reading of the directory yet; run `rollcall plan` first".to_owned())
+        })?;
+        let absences = match self.store.fact(fact::ABSENCES)? {
+            Some(json) => serde_json::from_value(json)
+                .map_err(|error| RunError::Internal(format!("the kept absences cannot be read: {error}")))?,
+            None => BTreeMap::new(),
+        };
+        Ok(Roll { certificate, absences })
+    }
+
+    /// Those of the vanished who have an account of ours.
+    fn ours_among(&self, vanished: &[DirectoryId]) -> Result<Vec<DirectoryId>, RunError> {
+        let mut ours = Vec::new();
+        for id in vanished {
+            if self.store.account(id)?.is_some() {
+                ours.push(id.clone());
+            }
+        }
+        Ok(ours)
+    }
+
+    /// Owners of accounts of ours who are not in the mirror and whose absence is not confirmed yet.
+    fn ours_without_mirror(&self, confirmed: &BTreeMap<DirectoryId, Leaving>) -> Result<Vec<DirectoryId>, RunError> {
+        let mut ours = Vec::new();
+        for account in self.store.accounts() {
+            let account = account?;
+            if !confirmed.contains_key(&account.user) && self.store.user(&account.user)?.is_none() {
+                ours.push(account.user);
+            }
+        }
+        Ok(ours)
+    }
+
+    /// Looks absent users up by id.
+    async fn confirm(
+        &self,
+        absent: &[DirectoryId],
+        listener: Listener<'_>,
+    ) -> Result<BTreeMap<DirectoryId, Leaving>, RunError> {
+        if absent.is_empty() {
+            return Ok(BTreeMap::new());
+        }
+        let of = absent.len() as u64;
+        let answers = read::confirm(&*self.connector, absent, |done| listener(Event::Confirming { done, of })).await?;
+        Ok(answers
+            .into_iter()
+            .map(|(id, absence)| {
+                let leaving = match absence {
+                    Absence::Gone => Leaving::Vanished,
+                    Absence::OutOfReach(detail) => Leaving::OutOfReach { detail },
+                };
+                (id, leaving)
+            })
+            .collect())
+    }
+
+    /// Keeps the confirmed absences, so that a kept plan can be compared without asking again.
+    fn remember(&self, absences: &BTreeMap<DirectoryId, Leaving>) -> Result<(), RunError> {
+        let json = serde_json::to_value(absences).map_err(|error| RunError::Internal(error.to_string()))?;
+        Ok(self.store.set_fact(fact::ABSENCES, &json)?)
+    }
+}

@@ -1,0 +1,90 @@
+//! Everything that one organization's runs work with: its rules, its snapshot, its directory and its target.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use rollcall_kit::Connector;
+
+use super::build;
+use super::error::RunError;
+use super::event::Event;
+use crate::apply::Target;
+use crate::config::Organization;
+use crate::roster::Rules;
+use crate::snapshot::{SledStore, Store};
+
+/// What one organization's runs work with.
+pub struct Session {
+    pub(super) organization: Organization,
+    pub(super) rules: Rules,
+    pub(super) store: Arc<dyn Store>,
+    pub(super) connector: Arc<dyn Connector>,
+    pub(super) target: Arc<dyn Target>,
+    pub(super) clock: fn() -> Timestamp,
+}
+
+/// Takes the events of a run, in their order.
+pub type Listener<'a> = &'a (dyn Fn(Event) + Send + Sync);
+
+impl Session {
+    /// Opens an organization's snapshot below the state directory and builds its directory and target.
+    ///
+    /// # Errors
+    ///
+    /// If the settings cannot work, or the snapshot cannot be opened.
+    pub fn open(organization: &Organization, state_dir: &Path) -> Result<Self, RunError> {
+        let store = open_store(organization, state_dir)?;
+        let connector = build::connector(&organization.directory)?;
+        let target = build::target(organization)?;
+        Self::new(organization.clone(), store, connector, target)
+    }
+
+    /// A session of parts that exist already: for the demo, and for tests.
+    ///
+    /// # Errors
+    ///
+    /// If the rules do not compile.
+    pub fn new(
+        organization: Organization,
+        store: Arc<dyn Store>,
+        connector: Arc<dyn Connector>,
+        target: Arc<dyn Target>,
+    ) -> Result<Self, RunError> {
+        let rules = compile(&organization)?;
+        Ok(Self { organization, rules, store, connector, target, clock: Timestamp::now })
+    }
+
+    /// The organization's name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.organization.name
+    }
+
+    /// The snapshot.
+    #[must_use]
+    pub fn store(&self) -> &dyn Store {
+        &*self.store
+    }
+}
+
+/// Opens an organization's snapshot alone, for commands that ask neither the directory nor the target.
+///
+/// # Errors
+///
+/// If it cannot be opened.
+pub fn open_store(organization: &Organization, state_dir: &Path) -> Result<Arc<dyn Store>, RunError> {
+    Ok(Arc::new(SledStore::open(&state_dir.join(&organization.name))?))
+}
+
+/// Compiles an organization's rules.
+///
+/// # Errors
+///
+/// With every rule that does not compile, one a line.
+pub fn compile(organization: &Organization) -> Result<Rules, RunError> {
+    Rules::compile(&organization.roster).map_err(|errors| {
+        let lines: Vec<String> = errors.iter().map(ToString::to_string).collect();
+        RunError::Rules(lines.join("\n"))
+    })
+}
