@@ -1,1 +1,132 @@
-//! The config room.
+//! The configuration: one TOML file, or a main file and a directory with one organization a file.
+//!
+//! [`load`] reads and checks it, and finds everything that is wrong in one go; [`schema`] is its JSON Schema; [`init`]
+//! writes a commented example. Each room owns the type of its own settings; here is only the file that they stand in
+//! ([`file`]), the check of its shape against the schema of those types ([`check`]), the rules that a schema cannot
+//! say ([`rules`]) and the place of every key ([`locate`]), so that an error which another room finds later points
+//! into the file all the same. No secret is in the file and none is read here: the file says where they are.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use crate::guard::{Limits, Protection};
+use crate::roster::RosterSettings;
+use crate::scim::ScimSettings;
+
+mod check;
+pub mod directory;
+pub mod error;
+mod expect;
+mod file;
+pub mod init;
+mod limits;
+mod load;
+pub mod locate;
+mod placeholder;
+mod rules;
+mod schema;
+pub mod source;
+
+pub use directory::DirectorySettings;
+pub use error::ConfigError;
+pub use load::{load, parse};
+pub use locate::Locations;
+pub use schema::schema;
+pub use source::Place;
+
+/// A configuration that was read and found sound.
+#[derive(Clone, Debug)]
+pub struct Configuration {
+    /// Where snapshots and history are kept.
+    pub state_dir: PathBuf,
+    /// The organizations, by name.
+    pub organizations: BTreeMap<String, Organization>,
+    /// Where every key stands.
+    pub locations: Locations,
+}
+
+impl Configuration {
+    /// An error about a key of an organization (`scope.when`, `role[2].group`), pointed at in its file. For what is
+    /// found after loading, such as an expression that does not compile.
+    #[must_use]
+    pub fn error(&self, organization: &str, key: &str, message: impl Into<String>) -> ConfigError {
+        let prefix = check::join("organization", organization);
+        self.locations.error(&format!("{prefix}.{key}"), message)
+    }
+}
+
+/// One organization: a tenant of the target application.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Organization {
+    /// Its name in the file.
+    pub name: String,
+    /// Whether it takes part in runs.
+    pub enabled: bool,
+    /// Who should be in the target, and as what.
+    pub roster: RosterSettings,
+    /// How much a plan may change without a person.
+    pub limits: Limits,
+    /// Who is never put out. Its roles are those of the rules that say `protected = true`.
+    pub protection: Protection,
+    /// Whether the wait of the first plan is waived, in so many words.
+    pub first_plan_waived: bool,
+    /// Where users and groups are read.
+    pub directory: DirectorySettings,
+    /// The application that is written to.
+    pub target: ScimSettings,
+}
+
+impl Organization {
+    /// Puts an organization together from its file; nothing if a required part is missing.
+    fn from_file(name: &str, file: file::OrganizationFile) -> Option<Self> {
+        let directory::TargetSettings::Scim(target) = file.target?;
+        let mut protection = file.protect;
+        protection.roles = file.role.iter().filter(|rule| rule.protected).map(|rule| rule.role.clone()).collect();
+        protection.roles.sort();
+        protection.roles.dedup();
+        Some(Self {
+            name: name.to_owned(),
+            enabled: file.enabled,
+            roster: RosterSettings {
+                domains: file.domains?.iter().map(|domain| domain.to_lowercase()).collect(),
+                scope: file.scope,
+                attributes: file.attributes,
+                role_rules: file.role,
+                role_mode: file.roles.mode,
+                default_role: file.roles.default,
+            },
+            limits: file.limits.limits(),
+            protection,
+            first_plan_waived: file.first_plan == file::FirstPlan::Waived,
+            directory: file.directory?,
+            target: *target,
+        })
+    }
+
+    /// The hash of what decides who is in scope and as what: domains, scope, mapping, roles, and the directory with
+    /// its bases and filters. When it changes, the next plan that takes something away waits for a person.
+    #[must_use]
+    pub fn rules_hash(&self) -> String {
+        hash(&(&self.roster, &self.directory))
+    }
+
+    /// The hash of all that decides what a plan contains and whether it passes: the rules, limits, protection and the
+    /// target. A plan names it, and is stale when it has changed.
+    #[must_use]
+    pub fn configuration_hash(&self) -> String {
+        let protection = (&self.protection.addresses, &self.protection.ids, &self.protection.roles);
+        hash(&(&self.roster, &self.directory, &self.limits, protection, &self.target))
+    }
+}
+
+/// The first 16 hexadecimal digits of the BLAKE3 hash of a value's JSON. Settings hold references to secrets, never
+/// secrets, so nothing can be guessed from it.
+fn hash(value: &impl Serialize) -> String {
+    let text = serde_json::to_vec(value).unwrap_or_default();
+    blake3::hash(&text).to_hex()[..16].to_owned()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,10 +1,12 @@
 //! The roster's settings, as the configuration hands them over.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use rollcall_kit::DirectoryId;
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::de::{self, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// Everything that decides who a directory user should be in the target.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,13 +40,79 @@ pub struct ScopeSettings {
 }
 
 /// A group, named by its id or by its name: `{ id = "…" }`, `{ name = "…" }`, or just `"name"`.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum GroupRef {
     /// The directory's immutable id.
     Id(DirectoryId),
     /// The name; bound to the id that it had when it was first seen.
     Name(String),
+}
+
+impl<'de> Deserialize<'de> for GroupRef {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(GroupRefVisitor)
+    }
+}
+
+/// Reads the three forms. By hand, because serde's untagged enums say no more than "did not match any variant".
+struct GroupRefVisitor;
+
+impl<'de> Visitor<'de> for GroupRefVisitor {
+    type Value = GroupRef;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a group: \"name\", { name = \"…\" } or { id = \"…\" }")
+    }
+
+    fn visit_str<E: de::Error>(self, name: &str) -> Result<GroupRef, E> {
+        if name.trim().is_empty() {
+            return Err(E::custom("the name of the group is blank"));
+        }
+        Ok(GroupRef::Name(name.to_owned()))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<GroupRef, A::Error> {
+        let mut group = None;
+        while let Some((key, text)) = map.next_entry::<String, String>()? {
+            let this = match key.as_str() {
+                "name" => Self.visit_str(&text)?,
+                "id" => GroupRef::Id(
+                    DirectoryId::new(&text).ok_or_else(|| de::Error::custom("the id of the group is blank"))?,
+                ),
+                other => return Err(de::Error::unknown_field(other, &["name", "id"])),
+            };
+            if group.replace(this).is_some() {
+                return Err(de::Error::custom("a group is named by its name or by its id, not by both"));
+            }
+        }
+        group.ok_or_else(|| de::Error::custom("a group is named by `name` or by `id`"))
+    }
+}
+
+impl JsonSchema for GroupRef {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "GroupRef".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let by = |key: &str, what: &str| {
+            json_schema!({
+                "type": "object",
+                "properties": { key: { "type": "string", "description": what } },
+                "required": [key],
+                "additionalProperties": false,
+            })
+        };
+        json_schema!({
+            "description": "A group, named by its id or by its name.",
+            "anyOf": [
+                { "type": "string", "description": "The name." },
+                by("name", "The name; bound to the id that it had when it was first seen."),
+                by("id", "The directory's immutable id."),
+            ],
+        })
+    }
 }
 
 /// Expressions that replace the default mapping. What is not named here follows the default.

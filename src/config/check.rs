@@ -1,0 +1,275 @@
+//! Checks a parsed file against the schema of the configuration, and finds everything that is wrong with its shape.
+//!
+//! Deserialising stops at the first error and knows little about what would have been right. The JSON Schema, which is
+//! derived from the very types that are then deserialised, knows every key, its type and its bounds at every level,
+//! for the settings of every room alike. So the shape is checked against the schema, all errors at once, and only what
+//! passes is deserialised. What a schema cannot say (a domain, two kinds of token) is in [`super::rules`].
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use serde_json::Value;
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::error::{ConfigError, nearest};
+use super::expect::{self, Variant};
+use super::source::Source;
+
+/// A parsed value and where it stands.
+pub(super) type Node<'i> = Spanned<DeValue<'i>>;
+
+/// Where each key of a file stands, by its path within the file: `scope.when`, `role[0].group`.
+pub(super) type Spans = BTreeMap<String, Range<usize>>;
+
+/// What a check found.
+#[derive(Debug, Default)]
+pub(super) struct Findings {
+    /// What is wrong, in the order of the walk.
+    pub errors: Vec<ConfigError>,
+    /// Where everything stands.
+    pub spans: Spans,
+}
+
+/// Checks one file.
+pub(super) struct Checker<'a> {
+    /// The whole schema, in which references lead to definitions.
+    root: &'a Value,
+    source: &'a Source,
+    found: Findings,
+}
+
+impl<'a> Checker<'a> {
+    /// A checker for a file, with the schema that references are looked up in.
+    pub(super) fn new(root: &'a Value, source: &'a Source) -> Self {
+        Self { root, source, found: Findings::default() }
+    }
+
+    /// Checks a whole file against a part of the schema.
+    pub(super) fn check(mut self, schema: &Value, table: &Spanned<DeTable<'_>>) -> Findings {
+        self.table(self.resolve(schema), table.get_ref(), &(0..0), "");
+        self.found
+    }
+
+    /// Follows references until there is a schema. Types refer to each other without circles.
+    fn resolve<'s>(&self, schema: &'s Value) -> &'s Value
+    where
+        'a: 's,
+    {
+        let pointer = schema.get("$ref").and_then(Value::as_str).and_then(|name| name.strip_prefix('#'));
+        match pointer.and_then(|pointer| self.root.pointer(pointer)) {
+            Some(target) => self.resolve(target),
+            None => schema,
+        }
+    }
+
+    /// The same, through the forms of an optional value to its only one.
+    fn only<'s>(&self, schema: &'s Value) -> &'s Value
+    where
+        'a: 's,
+    {
+        let resolved = self.resolve(schema);
+        let mut forms = expect::variants(resolved);
+        match (forms.next(), forms.next()) {
+            (Some(form), None) if form.get("$ref").is_some() => self.only(form),
+            _ => resolved,
+        }
+    }
+
+    fn error(&mut self, key: &str, span: &Range<usize>, message: String) {
+        self.found.errors.push(ConfigError {
+            file: self.source.path().to_owned(),
+            place: Some(self.source.place(span)),
+            key: key.to_owned(),
+            message,
+        });
+    }
+
+    fn value(&mut self, schema: &Value, node: &Node<'_>, path: &str) {
+        self.found.spans.insert(path.to_owned(), node.span());
+        if expect::is_secret(schema) && !node.get_ref().is_table() {
+            let message = expect::secret_instead_of_reference(path);
+            return self.error(path, &node.span(), message);
+        }
+        let resolved = self.resolve(schema);
+        let variants: Vec<Variant<'_>> = expect::variants(resolved).map(|part| self.variant(part)).collect();
+        match variants.as_slice() {
+            [] => self.plain(resolved, node, path),
+            [only] if expect::tag(&variants).is_none() => self.value(only.origin, node, path),
+            several => self.one_of(several, node, path),
+        }
+    }
+
+    fn variant<'s>(&self, origin: &'s Value) -> Variant<'s>
+    where
+        'a: 's,
+    {
+        Variant { origin, schema: self.resolve(origin) }
+    }
+
+    /// A value of which the schema allows several forms.
+    fn one_of(&mut self, variants: &[Variant<'_>], node: &Node<'_>, path: &str) {
+        if let Some(words) = expect::words(variants) {
+            return self.word(&words, node, path);
+        }
+        if let Some((tag, kinds)) = expect::tag(variants) {
+            return self.tagged(tag, &kinds, node, path);
+        }
+        let fitting = variants.iter().filter(|variant| variant.resembles(node.get_ref())).collect::<Vec<_>>();
+        if let [one] = fitting.as_slice() {
+            return self.value(one.origin, node, path);
+        }
+        for variant in variants {
+            let mut trial = Checker::new(self.root, self.source);
+            trial.value(variant.origin, node, path);
+            if trial.found.errors.is_empty() {
+                return self.found.spans.append(&mut trial.found.spans);
+            }
+        }
+        let forms = expect::forms(variants);
+        self.error(path, &node.span(), format!("`{}` must be {forms}", last(path)));
+    }
+
+    /// One of some words.
+    fn word(&mut self, words: &[&str], node: &Node<'_>, path: &str) {
+        let Some(word) = node.get_ref().as_str() else {
+            let message = format!("`{}` must be {}", last(path), expect::list_of_words(words));
+            return self.error(path, &node.span(), message);
+        };
+        if !words.contains(&word) {
+            let meant = did_you_mean(nearest(word, words.iter().copied()).map(|near| format!("\"{near}\"")));
+            let message = format!("`{}` must be {}, not \"{word}\"{meant}", last(path), expect::list_of_words(words));
+            self.error(path, &node.span(), message);
+        }
+    }
+
+    /// A table whose kind is told by one of its keys.
+    fn tagged(&mut self, tag: &str, kinds: &BTreeMap<&str, &Value>, node: &Node<'_>, path: &str) {
+        let words: Vec<&str> = kinds.keys().copied().collect();
+        let Some(table) = node.get_ref().as_table() else {
+            return self.wrong_type("a table", node, path);
+        };
+        let Some(kind) = table.get(tag) else {
+            let message =
+                format!("{} has no `{tag}`; add `{tag} = …` with {}", heading(path), expect::list_of_words(&words));
+            return self.error(path, &node.span(), message);
+        };
+        match kind.get_ref().as_str().and_then(|kind| kinds.get(kind)) {
+            Some(schema) => self.table(schema, table, &node.span(), path),
+            None => self.word(&words, kind, &join(path, tag)),
+        }
+    }
+
+    /// A value that has exactly one form.
+    fn plain(&mut self, schema: &Value, node: &Node<'_>, path: &str) {
+        match (expect::type_of(schema), node.get_ref()) {
+            ("", _) => {}
+            ("object", DeValue::Table(table)) => self.table(schema, table, &node.span(), path),
+            ("array", DeValue::Array(items)) => self.items(schema, items, path),
+            ("string", DeValue::String(text)) => self.text(schema, text, node, path),
+            ("integer", DeValue::Integer(_)) => self.number(schema, node, path),
+            ("boolean", DeValue::Boolean(_)) => {}
+            _ => self.wrong_type(&expect::kind(schema), node, path),
+        }
+    }
+
+    fn wrong_type(&mut self, expected: &str, node: &Node<'_>, path: &str) {
+        let found = expect::found(node.get_ref());
+        self.error(path, &node.span(), format!("`{}` must be {expected}, not {found}", last(path)));
+    }
+
+    fn items(&mut self, schema: &Value, items: &[Node<'_>], path: &str) {
+        let Some(each) = schema.get("items") else { return };
+        for (index, item) in items.iter().enumerate() {
+            self.value(each, item, &format!("{path}[{index}]"));
+        }
+    }
+
+    fn text(&mut self, schema: &Value, text: &str, node: &Node<'_>, path: &str) {
+        if schema.get("format").and_then(Value::as_str) == Some("uri")
+            && let Err(problem) = expect::url(text)
+        {
+            self.error(path, &node.span(), format!("`{}` {problem}", last(path)));
+        }
+        let words: Vec<&str> = expect::enumeration(schema).collect();
+        if !words.is_empty() {
+            self.word(&words, node, path);
+        }
+    }
+
+    fn number(&mut self, schema: &Value, node: &Node<'_>, path: &str) {
+        let (least, most) = expect::bounds(schema);
+        let number = node
+            .get_ref()
+            .as_integer()
+            .and_then(|number| i128::from_str_radix(&number.as_str().replace('_', ""), number.radix()).ok());
+        if !number.is_some_and(|number| least <= number && number <= most) {
+            let range = expect::range(least, most);
+            self.error(path, &node.span(), format!("`{}` must be a whole number {range}", last(path)));
+        }
+    }
+
+    /// A table: every key is known, every required key is there, every value is checked.
+    fn table(&mut self, schema: &Value, table: &DeTable<'_>, span: &Range<usize>, path: &str) {
+        let none = serde_json::Map::new();
+        let properties = schema.get("properties").and_then(Value::as_object).unwrap_or(&none);
+        for (name, node) in table {
+            let inner = join(path, name.get_ref());
+            match properties.get(name.get_ref().as_ref()).or_else(|| schema.get("additionalProperties")) {
+                Some(Value::Bool(false)) => {
+                    let known = properties.keys().map(String::as_str);
+                    let meant = did_you_mean(nearest(name.get_ref(), known).map(|near| format!("`{near}`")));
+                    let message = format!("unknown key `{}` {}{meant}", name.get_ref(), within(path));
+                    self.error(&inner, &name.span(), message);
+                }
+                Some(known) => self.value(known, node, &inner),
+                None => {}
+            }
+        }
+        for name in schema.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str) {
+            if !table.contains_key(name) {
+                let key = join(path, name);
+                let advice = match properties.get(name).map(|schema| expect::kind(self.only(schema))).as_deref() {
+                    Some("a table") => format!("add the table [{key}]"),
+                    Some(kind) => format!("add it, {kind}"),
+                    None => "add it".to_owned(),
+                };
+                self.error(&key, span, format!("{} has no `{name}`; {advice}", heading(path)));
+            }
+        }
+    }
+}
+
+/// The path of a key within a table. A name with a dot is quoted, as in TOML.
+pub(super) fn join(path: &str, name: &str) -> String {
+    let name = if name.contains(['.', '[']) { format!("\"{name}\"") } else { name.to_owned() };
+    if path.is_empty() { name } else { format!("{path}.{name}") }
+}
+
+/// The last part of a path, as the reader knows it: `domains`, `domains[2]`.
+fn last(path: &str) -> &str {
+    path.rsplit('.').next().unwrap_or(path)
+}
+
+/// A table as its heading: `[organization.acme]`; for an element of a list `entry 2 of [[organization.acme.role]]`.
+fn heading(path: &str) -> String {
+    match path.strip_suffix(']').and_then(|path| path.rsplit_once('[')) {
+        _ if path.is_empty() => "the file".to_owned(),
+        Some((list, index)) => {
+            format!(
+                "entry {} of [[{list}]]",
+                index.parse::<usize>().map_or_else(|_| index.to_owned(), |i| (i + 1).to_string())
+            )
+        }
+        None => format!("[{path}]"),
+    }
+}
+
+/// The same, behind "in".
+fn within(path: &str) -> String {
+    if path.is_empty() { "at the top of the file".to_owned() } else { format!("in {}", heading(path)) }
+}
+
+fn did_you_mean(near: Option<String>) -> String {
+    near.map(|near| format!("; did you mean {near}?")).unwrap_or_default()
+}

@@ -1,0 +1,111 @@
+//! The shape of the configuration file: its keys, in the words in which `rollcall schema` explains them.
+//!
+//! These types are read and then taken apart: each room gets the settings that it owns.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::directory::{DirectorySettings, TargetSettings};
+use super::limits::LimitsFile;
+use crate::guard::Protection;
+use crate::roster::{AttributeSettings, Role, RoleMode, RoleRule, ScopeSettings};
+
+/// The configuration of Rollcall.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(title = "Rollcall")]
+pub(super) struct File {
+    /// The directory in which Rollcall keeps its snapshots and its history. A relative path starts at this file.
+    #[serde(default = "default_state_dir")]
+    pub state_dir: PathBuf,
+    /// A directory with one organization a file (`NAME.toml`, which holds what would stand below
+    /// `[organization.NAME]`). A relative path starts at this file.
+    #[serde(default)]
+    pub organization_dir: Option<PathBuf>,
+    /// The organizations, by name.
+    #[serde(default)]
+    #[expect(dead_code, reason = "organizations are read one by one; this is for the schema")]
+    pub organization: BTreeMap<String, OrganizationFile>,
+}
+
+/// Where systemd's `StateDirectory=rollcall` puts it.
+pub(super) fn default_state_dir() -> PathBuf {
+    PathBuf::from("/var/lib/rollcall")
+}
+
+/// One organization: a tenant of the target application.
+///
+/// Everything is optional here, so that one missing part does not hide what is wrong with the others; the schema says
+/// what is required.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(extend("required" = ["domains", "directory", "target"]))]
+pub(super) struct OrganizationFile {
+    /// Whether the organization takes part in runs.
+    #[serde(default = "yes")]
+    pub enabled: bool,
+    /// The registered e-mail domains. Only users with an address in one of them get an account; a sub-domain must be
+    /// listed itself.
+    #[serde(default)]
+    pub domains: Option<Vec<String>>,
+    /// What happens to the organization's first plan.
+    #[serde(default)]
+    pub first_plan: FirstPlan,
+    /// Where users and groups are read.
+    #[serde(default, deserialize_with = "never")]
+    pub directory: Option<DirectorySettings>,
+    /// What narrows the scope beyond the domains.
+    #[serde(default)]
+    pub scope: ScopeSettings,
+    /// Expressions that replace the default mapping, attribute by attribute.
+    #[serde(default)]
+    pub attributes: AttributeSettings,
+    /// How several roles of one account combine.
+    #[serde(default)]
+    pub roles: RolesFile,
+    /// Which group gives which role, one rule each.
+    #[serde(default)]
+    pub role: Vec<RoleRule>,
+    /// How much a plan may change without a person.
+    #[serde(default)]
+    pub limits: LimitsFile,
+    /// Accounts that are never deactivated or deleted.
+    #[serde(default)]
+    pub protect: Protection,
+    /// The application that is written to.
+    #[serde(default, deserialize_with = "never")]
+    pub target: Option<TargetSettings>,
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// Directory and target are taken out of the table and read by their kind, before the rest is deserialised.
+fn never<'de, D: serde::Deserializer<'de>, T>(_: D) -> Result<Option<T>, D::Error> {
+    Err(serde::de::Error::custom("this part is read by its kind"))
+}
+
+/// What happens to the first plan of an organization.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum FirstPlan {
+    /// It waits for a person.
+    #[default]
+    Wait,
+    /// It is applied without a person, within the limits: for installations that nobody attends.
+    Waived,
+}
+
+/// How roles combine.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct RolesFile {
+    /// Whether an account has the roles of all its groups, or only that of the first rule that gives one.
+    pub mode: RoleMode,
+    /// A role that every account in scope has.
+    pub default: Option<Role>,
+}

@@ -1,0 +1,290 @@
+//! What people see when a configuration is wrong, and that a sound one means what it says.
+
+use super::*;
+use crate::guard::Limit;
+use crate::roster::{GroupRef, Role};
+
+/// A sound organization; tests break it.
+const SOUND: &str = r#"
+state_dir = "/var/lib/rollcall"
+
+[organization.acme]
+domains = ["acme.com", "Acme.co.uk"]
+
+[organization.acme.directory]
+connector = "file"
+users = "/srv/people.ldif"
+
+[[organization.acme.role]]
+group = "App Admins"
+role = "admin"
+protected = true
+
+[organization.acme.limits]
+deactivations = { count = 20, share = "10%" }
+
+[organization.acme.target]
+kind = "scim"
+url = "https://app.example.com/scim/v2"
+token = { file = "/etc/rollcall/acme.token" }
+"#;
+
+fn errors(text: &str) -> String {
+    let errors = parse("config.toml", text).expect_err("this configuration is wrong");
+    errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n\n")
+}
+
+fn with(from: &str, to: &str) -> String {
+    assert!(SOUND.contains(from), "{from}");
+    errors(&SOUND.replace(from, to))
+}
+
+#[test]
+fn a_sound_configuration_means_what_it_says() {
+    let configuration = parse("config.toml", SOUND).unwrap();
+    let acme = &configuration.organizations["acme"];
+    assert!(acme.enabled && !acme.first_plan_waived);
+    assert_eq!(acme.roster.domains, ["acme.com", "acme.co.uk"]);
+    assert_eq!(acme.roster.role_rules[0].group, GroupRef::Name("App Admins".to_owned()));
+    assert_eq!(acme.protection.roles, [Role("admin".to_owned())]);
+    assert_eq!(acme.limits.deactivations, Limit { count: 20, percent: 10 });
+    assert_eq!(acme.limits.updates, Limits::default().updates);
+    assert_eq!(acme.directory.kind(), "file");
+}
+
+#[test]
+fn an_unknown_key_is_named_with_its_place_and_the_nearest_known_one() {
+    insta::assert_snapshot!(with("domains =", "domians ="));
+}
+
+#[test]
+fn unknown_keys_are_found_at_every_level_and_all_at_once() {
+    insta::assert_snapshot!(errors(
+        r#"
+statedir = "/var/lib/rollcall"
+[organization.acme]
+domains = ["acme.com"]
+scope = { group = ["App Users"] }
+attributes = { familyname = "user.family_name" }
+roles = { modus = "single" }
+limits = { deactivations = { counts = 5 }, deletion = { count = 1 } }
+[organization.acme.directory]
+connector = "file"
+user = "/srv/people.ldif"
+[[organization.acme.role]]
+group = "a"
+role = "b"
+protect = true
+[organization.acme.target]
+kind = "scim"
+url = "https://app.example.com/scim/v2"
+token = { file = "/etc/t" }
+http = { timeuot = 3 }
+"#
+    ));
+}
+
+#[test]
+fn wrong_types_say_what_was_expected() {
+    insta::assert_snapshot!(errors(
+        r#"
+state_dir = 7
+[organization.acme]
+enabled = "yes"
+domains = "acme.com"
+first_plan = "waive"
+role = { group = "a", role = "b" }
+scope.groups = [7, { nme = "x" }, { id = 3 }]
+limits = { floor = -1, updates = { share = 5 } }
+[organization.acme.directory]
+connector = "lpad"
+[organization.acme.target]
+kind = "scim"
+url = "app.example.com"
+token = { file = "/etc/t" }
+concurrency = "8"
+http = { attempts = 99999999999 }
+"#
+    ));
+}
+
+#[test]
+fn missing_parts_are_all_named() {
+    insta::assert_snapshot!(errors(
+        "[organization.acme]\nenabled = true\n[organization.beta]\ndomains = [\"b.com\"]\ndirectory = { users = \"x\" }\n[organization.beta.target]\nkind = \"scim\"\nhttp.proxy=\"http://me:pw@proxy\"\n"
+    ));
+}
+
+#[test]
+fn a_secret_in_the_file_is_answered_with_the_ways_to_refer_to_it_and_never_shown() {
+    let text = with("token = { file = \"/etc/rollcall/acme.token\" }", "token = \"hunter2\"");
+    assert!(!text.contains("hunter2"));
+    insta::assert_snapshot!(text);
+    let text = with("token = { file", "tokn = { file");
+    assert!(text.contains("did you mean `token`?"));
+    let text = with("token = { file =", "token = { value =");
+    assert!(text.contains("{ env = … }, { file = … } or { credential = … }"), "{text}");
+}
+
+#[test]
+fn a_half_written_file_is_shown_where_it_breaks_off() {
+    insta::assert_snapshot!(errors(
+        "[organization.acme]\ndomains = [\"acme.com\"\n\n[organization.acme.target\nurl = https://x\n"
+    ));
+}
+
+#[test]
+fn domains_that_cannot_match_anybody_are_refused() {
+    insta::assert_snapshot!(with(
+        r#"["acme.com", "Acme.co.uk"]"#,
+        r#"["*.acme.com", "@acme.com", "joe@acme.com", "acme", "b..c", "x.com", "X.com", ""]"#
+    ));
+    assert!(with(r#"["acme.com", "Acme.co.uk"]"#, "[]").contains("`domains` is empty, so nobody would be in scope"));
+}
+
+#[test]
+fn rules_over_values_are_checked_together() {
+    insta::assert_snapshot!(errors(
+        r#"
+[organization."a/b"]
+domains = ["acme.com"]
+scope.when = " "
+scope.groups = [" ", { id = "1", name = "x" }]
+[organization."a/b".directory]
+connector = "file"
+users = "x"
+[organization."a/b".target]
+kind = "scim"
+url = "ftp://app.example.com/scim"
+
+[organization.beta]
+domains = ["beta.com"]
+attributes.email = ""
+roles.default = ""
+protect.addresses = ["ceo"]
+limits.updates.share = "150%"
+[organization.beta.directory]
+connector = "file"
+users = "x"
+[organization.beta.target]
+kind = "scim"
+url = "https://app.example.com/scim"
+user_name = "mail"
+concurrency = 0
+delete_after_days = 0
+match_by = [""]
+[organization.beta.target.http]
+attempts = 0
+
+[organization.gamma]
+domains = ["gamma.com"]
+attributes.email = ""
+roles.default = ""
+protect.addresses = ["ceo"]
+[organization.gamma.directory]
+connector = "file"
+users = "x"
+[[organization.gamma.role]]
+group = "a"
+role = "r"
+[[organization.gamma.role]]
+group = { name = "a" }
+role = "r"
+[organization.gamma.target]
+kind = "scim"
+url = "https://app.example.com/scim"
+user_name = "mail"
+concurrency = 0
+delete_after_days = 0
+match_by = [""]
+token = { env = "T" }
+[organization.gamma.target.oauth]
+token_url = "https://app.example.com/token"
+client_id = "x"
+client_secret = { env = "S" }
+[organization.gamma.target.http]
+attempts = 0
+"#
+    ));
+}
+
+#[test]
+fn two_organizations_cannot_own_one_domain_in_one_target() {
+    let twin = SOUND[SOUND.find("[organization").unwrap()..].replace("organization.acme", "organization.twin");
+    let text = errors(&format!("{SOUND}{}", twin.replace("\"Acme.co.uk\"", "\"twin.com\"")));
+    assert!(text.contains("\"acme.com\" also belongs to the organization `acme`"), "{text}");
+    let paused = twin.replace("domains =", "enabled = false\ndomains =");
+    parse("config.toml", &format!("{SOUND}{paused}")).unwrap();
+}
+
+#[test]
+fn organizations_may_stand_in_files_of_their_own() {
+    let directory = tempfile::tempdir().unwrap();
+    let main = directory.path().join("config.toml");
+    let organizations = directory.path().join("organizations");
+    std::fs::create_dir(&organizations).unwrap();
+    std::fs::write(&main, "state_dir = \"state\"\norganization_dir = \"organizations\"\n").unwrap();
+    let own = SOUND.split_once("[organization.acme]\n").unwrap().1.replace("organization.acme.", "");
+    std::fs::write(organizations.join("acme.toml"), &own).unwrap();
+    std::fs::write(organizations.join(".acme.toml.swp"), "broken").unwrap();
+    std::fs::write(organizations.join("notes.txt"), "broken").unwrap();
+    let configuration = load(&main).unwrap();
+    assert_eq!(configuration.state_dir, directory.path().join("state"));
+    let inline = parse("config.toml", SOUND).unwrap();
+    assert_eq!(configuration.organizations, inline.organizations);
+    let error = configuration.error("acme", "role[0].group", "no such group");
+    assert_eq!((error.file, error.place.unwrap().line), (organizations.join("acme.toml"), 8));
+
+    std::fs::write(organizations.join("beta.toml"), "domains = [").unwrap();
+    std::fs::write(organizations.join("gamma.toml"), own.replace("users", "usres")).unwrap();
+    let errors = load(&main).unwrap_err();
+    let files: Vec<_> = errors.iter().map(|error| error.file.file_name().unwrap().to_str().unwrap()).collect();
+    assert_eq!(files, ["beta.toml", "gamma.toml", "gamma.toml"], "{errors:?}");
+}
+
+#[test]
+fn an_organization_is_described_once() {
+    let directory = tempfile::tempdir().unwrap();
+    let main = directory.path().join("config.toml");
+    std::fs::write(&main, format!("organization_dir = \".\"\n{}", SOUND.replace("state_dir", "# state_dir"))).unwrap();
+    let own = SOUND.split_once("[organization.acme]\n").unwrap().1.replace("organization.acme.", "");
+    std::fs::write(directory.path().join("acme.toml"), own).unwrap();
+    let errors = load(&main).unwrap_err();
+    assert!(errors.iter().any(|error| error.message.contains("`acme` is described in")), "{errors:?}");
+}
+
+#[test]
+fn an_error_found_later_points_into_the_file() {
+    let text = SOUND.replace(
+        "[organization.acme.limits]",
+        "[organization.acme.scope]\nwhen = 'user.x ='\n[organization.acme.limits]",
+    );
+    let configuration = parse("config.toml", &text).unwrap();
+    let error = configuration.error("acme", "scope.when", "the expression does not compile: it ends too early");
+    insta::assert_snapshot!(error.to_string());
+    // A key that is not there leads to the table around it.
+    let missing = configuration.error("acme", "scope.places[4]", "x");
+    assert_eq!(missing.place.unwrap().text, "[organization.acme.scope]");
+}
+
+#[test]
+fn the_rules_hash_changes_with_the_scope_and_not_with_a_limit() {
+    let hash = |text: &str| {
+        let acme = parse("config.toml", text).unwrap().organizations.remove("acme").unwrap();
+        (acme.rules_hash(), acme.configuration_hash())
+    };
+    let (rules, all) = hash(SOUND);
+    let (same_rules, other) = hash(&SOUND.replace("count = 20", "count = 21"));
+    assert_eq!(rules, same_rules);
+    assert_ne!(all, other);
+    assert_ne!(rules, hash(&SOUND.replace("App Admins", "Admins")).0);
+    assert_ne!(rules, hash(&SOUND.replace("people.ldif", "others.ldif")).0);
+    assert_eq!(all, hash(&SOUND.replace("# ", "")).1);
+}
+
+#[test]
+fn a_file_that_is_not_there_or_names_nobody_is_told_from_an_empty_organization() {
+    let error = load("/nonexistent/config.toml").unwrap_err().remove(0);
+    assert_eq!(error.to_string(), "/nonexistent/config.toml: there is no such file; `rollcall init` writes one");
+    assert!(errors("").contains("names no organization"));
+}
