@@ -36,14 +36,9 @@ impl Session {
             listener(Event::Reading { users, groups });
         })
         .await?;
-        let mut absences = BTreeMap::new();
         let ours = self.ours_among(reading.vanished())?;
-        absences.extend(self.confirm(&ours, listener).await?);
+        let absences = self.confirm(&ours, listener).await?;
         self.store.commit(staging, &reading)?;
-        // Somebody whose absence was confirmed earlier, but whose account is still there (his plan was held, his
-        // write failed), is in neither the old nor the new mirror. He is asked about again: he may be back.
-        let others = self.ours_without_mirror(&absences)?;
-        absences.extend(self.confirm(&others, listener).await?);
         self.remember(&absences)?;
         listener(Event::Read { certificate: reading.certificate().clone() });
         Ok(Roll { certificate: reading.certificate().clone(), absences })
@@ -77,20 +72,8 @@ impl Session {
         Ok(ours)
     }
 
-    /// Owners of accounts of ours who are not in the mirror and whose absence is not confirmed yet.
-    fn ours_without_mirror(&self, confirmed: &BTreeMap<DirectoryId, Leaving>) -> Result<Vec<DirectoryId>, RunError> {
-        let mut ours = Vec::new();
-        for account in self.store.accounts() {
-            let account = account?;
-            if !confirmed.contains_key(&account.user) && self.store.user(&account.user)?.is_none() {
-                ours.push(account.user);
-            }
-        }
-        Ok(ours)
-    }
-
     /// Looks absent users up by id.
-    async fn confirm(
+    pub(super) async fn confirm(
         &self,
         absent: &[DirectoryId],
         listener: Listener<'_>,
@@ -98,8 +81,8 @@ impl Session {
         if absent.is_empty() {
             return Ok(BTreeMap::new());
         }
-        let of = absent.len() as u64;
-        let answers = read::confirm(&*self.connector, absent, |done| listener(Event::Confirming { done, of })).await?;
+        let answers =
+            read::confirm(&*self.connector, absent, |done, of| listener(Event::Confirming { done, of })).await?;
         Ok(answers
             .into_iter()
             .map(|(id, absence)| {
@@ -113,7 +96,7 @@ impl Session {
     }
 
     /// Keeps the confirmed absences, so that a kept plan can be compared without asking again.
-    fn remember(&self, absences: &BTreeMap<DirectoryId, Leaving>) -> Result<(), RunError> {
+    pub(super) fn remember(&self, absences: &BTreeMap<DirectoryId, Leaving>) -> Result<(), RunError> {
         let json = serde_json::to_value(absences).map_err(|error| RunError::Internal(error.to_string()))?;
         Ok(self.store.set_fact(fact::ABSENCES, &json)?)
     }
