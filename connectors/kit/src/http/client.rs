@@ -1,0 +1,273 @@
+//! The exchange itself: one request, as many attempts as are safe, one answer read whole.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use reqwest::header::{AUTHORIZATION, HeaderValue};
+use tokio::time::timeout;
+use url::Url;
+
+use super::failure::Failure;
+use super::gate::Gate;
+use super::origin::{Origin, shown};
+use super::retry::{BackOff, Next, PauseHook, next};
+use super::stats::Counters;
+use super::{HttpError, HttpSettings, OriginUrl, Request, Response, Stats, TokenSource, tls};
+use crate::secret::Secret;
+
+/// How we introduce ourselves, so that the administrator of the other side knows whose calls these are.
+const USER_AGENT: &str = concat!("rollcall/", env!("CARGO_PKG_VERSION"), " (directory provisioning)");
+
+/// Sends requests to one origin. Clones share connections, pauses and counts.
+#[derive(Clone)]
+pub struct Client {
+    http: reqwest::Client,
+    origin: Origin,
+    settings: HttpSettings,
+    tokens: Option<Arc<dyn TokenSource>>,
+    gate: Arc<Gate>,
+    counters: Arc<Counters>,
+    pause_hook: Option<PauseHook>,
+    back_off: BackOff,
+}
+
+impl Client {
+    /// A client for everything at and below `base`.
+    ///
+    /// # Errors
+    ///
+    /// [`HttpError::Settings`] for files that cannot be read, a base that is no HTTP URL or that holds a password.
+    pub fn new(base: Url, settings: HttpSettings, tokens: Option<Arc<dyn TokenSource>>) -> Result<Self, HttpError> {
+        settings.validate()?;
+        let origin = Origin::new(base)?;
+        let proxy_is_secure = settings.proxy.as_ref().is_some_and(|proxy| proxy.scheme() == "https");
+        let mut builder = reqwest::Client::builder()
+            // A redirect would carry the token to wherever the answer says.
+            .redirect(reqwest::redirect::Policy::none())
+            .referer(false)
+            .user_agent(USER_AGENT)
+            .connect_timeout(Duration::from_secs(settings.connect_timeout))
+            .tls_backend_preconfigured(tls::config(&settings, origin.is_secure() || proxy_is_secure)?);
+        match &settings.proxy {
+            Some(proxy) => {
+                let proxy = reqwest::Proxy::all(proxy.clone())
+                    .map_err(|_| HttpError::Settings(format!("proxy: {} cannot be used as a proxy", shown(proxy))))?;
+                builder = builder.proxy(proxy);
+            }
+            // The environment's proxy is meant for the way out, not for the application beside us.
+            None if origin.is_loopback() => builder = builder.no_proxy(),
+            None => {}
+        }
+        let http =
+            builder.build().map_err(|error| HttpError::Settings(format!("no HTTP client can be made: {error}")))?;
+        Ok(Self {
+            http,
+            origin,
+            settings,
+            tokens,
+            gate: Arc::default(),
+            counters: Arc::default(),
+            pause_hook: None,
+            back_off: BackOff::default(),
+        })
+    }
+
+    /// The same client, which asks `hook` for the pause that a provider states in its own way: by a header like
+    /// `x-rate-limit-reset` or by a quota error in the body. The hook is asked for every answer from status 400 up
+    /// and goes before `Retry-After`; a pause that it states is waited for by all clones. It counts only where a
+    /// pause makes sense (403, 429, 503, and 500, 502, 504 for requests that are safe to repeat).
+    #[must_use]
+    pub fn with_pause(mut self, hook: fn(&Response) -> Option<Duration>) -> Self {
+        self.pause_hook = Some(hook);
+        self
+    }
+
+    /// The same client with another first pause of its own (one second unless told), where the server states none.
+    /// Each further one is up to twice as long, to at most 64 seconds.
+    #[must_use]
+    pub fn with_back_off(mut self, first: Duration) -> Self {
+        self.back_off = BackOff { base: first };
+        self
+    }
+
+    /// What this client and all its clones did so far.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        self.counters.read()
+    }
+
+    /// The URL of a path below the base; each segment is percent-encoded. A segment that a path cannot hold (empty,
+    /// `.`, `..`) never names its parent: it is sent in a form that names nothing.
+    #[must_use]
+    pub fn url(&self, segments: &[&str]) -> OriginUrl {
+        self.origin.below(segments)
+    }
+
+    /// The base itself, exactly as it was given.
+    #[must_use]
+    pub fn base(&self) -> OriginUrl {
+        self.origin.itself()
+    }
+
+    /// Checks a link that the server gave, absolute or relative to the base.
+    ///
+    /// # Errors
+    ///
+    /// [`HttpError::ForeignOrigin`] unless scheme, host and port are the base's, and for links with a user name or
+    /// password.
+    pub fn follow(&self, link: &str) -> Result<OriginUrl, HttpError> {
+        self.origin.check(None, link)
+    }
+
+    /// Checks a link that the server gave on a page, absolute or relative to that page (RFC 3986, section 5).
+    ///
+    /// # Errors
+    ///
+    /// As [`Client::follow`].
+    pub fn follow_from(&self, page: &OriginUrl, link: &str) -> Result<OriginUrl, HttpError> {
+        self.origin.check(Some(page), link)
+    }
+
+    /// Sends a request and reads the whole answer, whatever its status: a redirect, a 401 after the one renewal and
+    /// a 503 after the last attempt are answers too.
+    ///
+    /// # Errors
+    ///
+    /// If there is no answer, or none that the settings accept.
+    pub async fn send(&self, request: Request) -> Result<Response, HttpError> {
+        let url = shown(request.url.as_url());
+        self.origin.own(request.url.clone()).map_err(|foreign| self.origin.foreign(&foreign))?;
+        let (mut sent, mut failures, mut renewed) = (0, 0, false);
+        let mut refused: Option<Secret> = None;
+        loop {
+            self.pass_gate(&url).await?;
+            let token = self.authorization(&url, refused.take()).await?;
+            sent += 1;
+            self.counters.sent(sent);
+            let outcome = self.attempt(&url, &request, token.as_ref()).await.map(|mut answer| {
+                answer.attempts = sent;
+                answer
+            });
+            if let (Ok(Response { status: 401, .. }), Some(token), false) = (&outcome, token, renewed) {
+                (renewed, refused) = (true, Some(token));
+                continue;
+            }
+            failures += 1;
+            let todo = next(&outcome, request.repeat, self.pause_hook);
+            if let Next::AfterToldPause(pause) = todo {
+                self.told_to_wait(&url, pause)?;
+            }
+            if todo == Next::Done || failures >= self.settings.attempts {
+                return outcome.map_err(Failure::into_error);
+            }
+            if todo == Next::AfterBackOff {
+                tokio::time::sleep(self.back_off.pause(failures, fastrand::f64())).await;
+            }
+        }
+    }
+
+    /// Waits with everybody else until the pause that the server stated is over.
+    async fn pass_gate(&self, url: &str) -> Result<(), HttpError> {
+        let longest = Duration::from_secs(self.settings.max_wait);
+        self.gate.pass(longest).await.map_err(|remaining| wait_too_long(url, remaining))
+    }
+
+    /// Notes a pause for all clones.
+    fn told_to_wait(&self, url: &str, pause: Duration) -> Result<(), HttpError> {
+        self.counters.told_to_wait();
+        self.gate.close_for(pause);
+        tracing::debug!(url, seconds = pause.as_secs_f64(), "the server asks to wait");
+        if pause > Duration::from_secs(self.settings.max_wait) { Err(wait_too_long(url, pause)) } else { Ok(()) }
+    }
+
+    /// The token to send. After a refusal another one than the refused: perhaps somebody renewed it meanwhile, and
+    /// only otherwise is it renewed here, so that many refused requests together renew once.
+    async fn authorization(&self, url: &str, refused: Option<Secret>) -> Result<Option<Secret>, HttpError> {
+        let Some(tokens) = &self.tokens else { return Ok(None) };
+        let failed = |reason| HttpError::Token { url: url.to_owned(), reason };
+        let current = tokens.authorization(false).await.map_err(failed)?;
+        match refused {
+            Some(refused) if refused.expose() == current.expose() => {
+                tokens.authorization(true).await.map(Some).map_err(failed)
+            }
+            _ => Ok(Some(current)),
+        }
+    }
+
+    /// One attempt, within its time.
+    async fn attempt(&self, url: &str, request: &Request, token: Option<&Secret>) -> Result<Response, Failure> {
+        let seconds = self.settings.timeout;
+        let outcome = match timeout(Duration::from_secs(seconds), self.exchange(url, request, token)).await {
+            Ok(outcome) => outcome,
+            Err(_) => Err(Failure::no_answer(url, format!("the answer was not complete within {seconds} seconds"))),
+        };
+        match &outcome {
+            Ok(answer) => tracing::debug!(method = %request.method, url, status = answer.status, "answered"),
+            Err(failure) => tracing::debug!(method = %request.method, url, ?failure, "failed"),
+        }
+        outcome
+    }
+
+    /// Sends once and reads the answer.
+    async fn exchange(&self, url: &str, request: &Request, token: Option<&Secret>) -> Result<Response, Failure> {
+        let mut builder =
+            self.http.request(request.method.clone(), request.url.as_url().clone()).headers(request.headers.clone());
+        if let Some(token) = token {
+            builder = builder.header(AUTHORIZATION, token_header(url, token)?);
+        }
+        if let Some(body) = &request.body {
+            builder = builder.body(body.clone());
+        }
+        // Until the first byte the connection may still have to be made, which has a time-out of its own.
+        let first_byte = self.settings.idle_timeout.saturating_add(self.settings.connect_timeout);
+        let answer = match timeout(Duration::from_secs(first_byte), builder.send()).await {
+            Ok(answer) => answer.map_err(|error| Failure::of(url, &error))?,
+            Err(_) => return Err(self.silence(url)),
+        };
+        let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
+        let body = self.read_body(url, answer).await?.into();
+        Ok(Response { status, headers, body, attempts: 1 })
+    }
+
+    /// Reads the body piece by piece, so that one that is too large is dropped at the bound and not after it. Pieces
+    /// come decompressed: the bound holds for what a small body unpacks to as well.
+    async fn read_body(&self, url: &str, mut answer: reqwest::Response) -> Result<Vec<u8>, Failure> {
+        let limit = self.settings.max_body();
+        let too_large = || Failure::too_large(url, self.settings.max_body_mib);
+        // Its length is announced only for a body that is not compressed.
+        if answer.content_length().is_some_and(|length| length > limit as u64) {
+            return Err(too_large());
+        }
+        let mut body = Vec::new();
+        loop {
+            let piece = match timeout(Duration::from_secs(self.settings.idle_timeout), answer.chunk()).await {
+                Ok(piece) => piece.map_err(|error| Failure::of(url, &error))?,
+                Err(_) => return Err(self.silence(url)),
+            };
+            let Some(piece) = piece else { return Ok(body) };
+            if piece.len() > limit - body.len() {
+                return Err(too_large());
+            }
+            body.extend_from_slice(&piece);
+        }
+    }
+
+    /// The server went silent.
+    fn silence(&self, url: &str) -> Failure {
+        Failure::no_answer(url, format!("not a byte came for {} seconds", self.settings.idle_timeout))
+    }
+}
+
+/// The error for a pause that is longer than we may wait.
+fn wait_too_long(url: &str, pause: Duration) -> HttpError {
+    HttpError::WaitTooLong { url: url.to_owned(), seconds: pause.as_secs() }
+}
+
+/// The token as a header that no debug print shows.
+fn token_header(url: &str, token: &Secret) -> Result<HeaderValue, Failure> {
+    let mut value = HeaderValue::from_str(token.expose()).map_err(|_| {
+        Failure::unusable_token(url, "it holds characters that no header can hold, such as a line break")
+    })?;
+    value.set_sensitive(true);
+    Ok(value)
+}

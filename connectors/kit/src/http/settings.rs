@@ -1,0 +1,118 @@
+//! What an administrator can set about connections.
+
+use std::path::PathBuf;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+use super::HttpError;
+
+/// How a client connects. Every field has a default; see [`Default`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct HttpSettings {
+    /// A PEM file with certificate authorities to trust instead of the system's.
+    pub ca_file: Option<PathBuf>,
+    /// A PEM file with the certificate and key that we prove ourselves with.
+    pub client_certificate: Option<PathBuf>,
+    /// A proxy URL; without one, the environment's `HTTPS_PROXY` and `NO_PROXY` count.
+    pub proxy: Option<Url>,
+    /// Seconds until a connection must stand.
+    pub connect_timeout: u64,
+    /// Seconds without a byte after which an answer counts as dead.
+    pub idle_timeout: u64,
+    /// Seconds for one whole exchange, one attempt.
+    pub timeout: u64,
+    /// The largest answer that is accepted, in MiB.
+    pub max_body_mib: u64,
+    /// How often a request that is safe to repeat is sent at most, the first time included.
+    pub attempts: u32,
+    /// The longest `Retry-After` that a run waits for, in seconds; a longer one ends the run for now.
+    pub max_wait: u64,
+}
+
+impl Default for HttpSettings {
+    fn default() -> Self {
+        Self {
+            ca_file: None,
+            client_certificate: None,
+            proxy: None,
+            connect_timeout: 10,
+            idle_timeout: 60,
+            timeout: 120,
+            max_body_mib: 64,
+            attempts: 5,
+            max_wait: 300,
+        }
+    }
+}
+
+impl HttpSettings {
+    /// Refuses settings under which no request could ever succeed, and secrets in the proxy's URL.
+    ///
+    /// # Errors
+    ///
+    /// [`HttpError::Settings`] with the name of the setting.
+    pub(super) fn validate(&self) -> Result<(), HttpError> {
+        let bounds = [
+            ("connect_timeout", self.connect_timeout),
+            ("idle_timeout", self.idle_timeout),
+            ("timeout", self.timeout),
+            ("max_body_mib", self.max_body_mib),
+            ("attempts", u64::from(self.attempts)),
+        ];
+        for (name, value) in bounds {
+            if value == 0 {
+                return Err(HttpError::Settings(format!("{name} is 0; it must be at least 1")));
+            }
+        }
+        if self.proxy.as_ref().is_some_and(|proxy| proxy.password().is_some()) {
+            let remedy = "put the proxy with its password into the environment variable HTTPS_PROXY instead";
+            return Err(HttpError::Settings(format!("proxy holds a password, and settings hold no secrets; {remedy}")));
+        }
+        Ok(())
+    }
+
+    /// The largest answer that is accepted, in bytes.
+    pub(super) fn max_body(&self) -> usize {
+        usize::try_from(self.max_body_mib.saturating_mul(1024 * 1024)).unwrap_or(usize::MAX)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_defaults_are_sound() {
+        assert!(HttpSettings::default().validate().is_ok());
+    }
+
+    #[test]
+    fn a_bound_of_zero_is_refused_by_name() {
+        let settings = HttpSettings { idle_timeout: 0, ..HttpSettings::default() };
+        let error = settings.validate().unwrap_err().to_string();
+        assert_eq!(error, "idle_timeout is 0; it must be at least 1");
+    }
+
+    #[test]
+    fn a_password_in_the_proxy_setting_is_refused_and_not_repeated() {
+        let proxy = Some(Url::parse("http://user:hunter2@proxy.internal:3128").unwrap());
+        let error = HttpSettings { proxy, ..HttpSettings::default() }.validate().unwrap_err().to_string();
+        assert!(error.contains("HTTPS_PROXY"), "{error}");
+        assert!(!error.contains("hunter2"), "{error}");
+    }
+
+    #[test]
+    fn an_unknown_setting_is_an_error() {
+        let error = serde_json::from_str::<HttpSettings>(r#"{"retries": 3}"#).unwrap_err().to_string();
+        assert!(error.contains("unknown field `retries`"), "{error}");
+    }
+
+    #[test]
+    fn a_body_bound_beyond_memory_does_not_overflow() {
+        let settings = HttpSettings { max_body_mib: u64::MAX, ..HttpSettings::default() };
+        assert_eq!(settings.max_body(), usize::MAX);
+    }
+}

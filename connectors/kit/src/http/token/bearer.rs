@@ -1,0 +1,72 @@
+//! A token that somebody else issued and put where a [`SecretRef`] points.
+
+use std::sync::{Mutex, PoisonError};
+
+use super::TokenSource;
+use crate::secret::{Secret, SecretRef};
+
+/// A fixed bearer token (RFC 6750). Kept after its first use, and read anew from its reference when it is refused, so
+/// that a rotated file or credential is picked up without a restart.
+pub struct BearerToken {
+    reference: SecretRef,
+    held: Mutex<Option<Secret>>,
+}
+
+impl BearerToken {
+    /// A token that is read when it is first needed.
+    #[must_use]
+    pub fn new(reference: SecretRef) -> Self {
+        Self { reference, held: Mutex::new(None) }
+    }
+}
+
+#[async_trait::async_trait]
+impl TokenSource for BearerToken {
+    async fn authorization(&self, renew: bool) -> Result<Secret, String> {
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        let token = match held.take() {
+            Some(token) if !renew => token,
+            _ => self.reference.resolve().map_err(|error| error.to_string())?,
+        };
+        let header = Secret::new(format!("Bearer {}", token.expose()));
+        *held = Some(token);
+        Ok(header)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+    use std::path::Path;
+
+    use super::*;
+
+    fn write(path: &Path, token: &str) {
+        std::fs::write(path, token).unwrap();
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_rotated_file_is_read_anew_only_when_the_token_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("token");
+        write(&path, "first\n");
+        let token = BearerToken::new(SecretRef::File(path.clone()));
+        assert_eq!(token.authorization(false).await.unwrap().expose(), "Bearer first");
+        write(&path, "second\n");
+        assert_eq!(token.authorization(false).await.unwrap().expose(), "Bearer first");
+        assert_eq!(token.authorization(true).await.unwrap().expose(), "Bearer second");
+        assert_eq!(token.authorization(false).await.unwrap().expose(), "Bearer second");
+    }
+
+    #[tokio::test]
+    async fn a_file_that_is_missing_is_named_and_read_again_once_it_is_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("token");
+        let token = BearerToken::new(SecretRef::File(path.clone()));
+        let error = token.authorization(false).await.err().unwrap();
+        assert!(error.contains(path.to_str().unwrap()), "{error}");
+        write(&path, "now");
+        assert_eq!(token.authorization(false).await.unwrap().expose(), "Bearer now");
+    }
+}
