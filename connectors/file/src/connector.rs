@@ -3,6 +3,8 @@
 //! A look-up walks the files again from the first byte to the last. It costs a read of the file, and it means that
 //! "gone" is never said on the strength of a file that is not whole.
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 use jiff::Timestamp;
 use rollcall_kit::{
@@ -25,6 +27,8 @@ pub(crate) struct Walked {
     pub(crate) collections: Vec<Collection>,
     /// What `check` should mention, in sentences.
     pub(crate) remarks: Vec<String>,
+    /// Records that are there but are no users, by their ids, with what they are. Nobody is gone whose id is here.
+    pub(crate) set_aside: BTreeMap<DirectoryId, String>,
 }
 
 /// Reads a directory from files.
@@ -51,7 +55,7 @@ impl FileConnector {
     }
 
     /// Walks the files from the first byte to the last. Blocking.
-    fn walk(&self, sink: Sink<'_>) -> Result<(Certificate, Vec<String>), ReadError> {
+    fn walk(&self, sink: Sink<'_>) -> Result<(Certificate, Walked), ReadError> {
         let announced: &[&'static str] = if self.has_groups() { &["users", "groups"] } else { &["users"] };
         let source = Source {
             connector: "file".to_owned(),
@@ -64,28 +68,29 @@ impl FileConnector {
             Format::Json => json::walk(&self.settings, sink),
             Format::Csv => table::walk(&self.settings, sink),
         }?;
-        for collection in walked.collections {
+        for collection in &walked.collections {
             if collection.name == "users" && collection.entries == 0 {
                 return Err(ReadError::incomplete("users", format!("{} names nobody", collection.query)));
             }
-            draft.completed(collection);
+            draft.completed(collection.clone());
         }
-        Ok((draft.certify(Timestamp::now())?, walked.remarks))
+        Ok((draft.certify(Timestamp::now())?, walked))
     }
 
-    /// Walks on a thread that may block, and keeps of the entries what `keep` makes of them.
+    /// Walks on a thread that may block, and keeps of the entries what `keep` makes of them; beside them
+    /// stands what was set aside.
     async fn gather<T: Send + 'static>(
         &self,
         mut keep: impl FnMut(Entry) -> Option<T> + Send + 'static,
-    ) -> Result<Vec<T>, ReadError> {
+    ) -> Result<(Vec<T>, BTreeMap<DirectoryId, String>), ReadError> {
         let connector = self.clone();
         joined(tokio::task::spawn_blocking(move || {
             let mut kept = Vec::new();
-            connector.walk(&mut |entry| {
+            let (_, walked) = connector.walk(&mut |entry| {
                 kept.extend(keep(entry));
                 Ok(())
             })?;
-            Ok(kept)
+            Ok((kept, walked.set_aside))
         }))
         .await
     }
@@ -120,7 +125,7 @@ impl Connector for FileConnector {
                 Ok(())
             });
             match walked {
-                Ok((certificate, remarks)) => Ok(findings.sentences(&certificate, remarks)),
+                Ok((certificate, walked)) => Ok(findings.sentences(&certificate, walked.remarks)),
                 Err(error @ (ReadError::Incomplete { .. } | ReadError::Settings(_))) => {
                     Ok(vec![CheckFinding::problem(error.to_string())])
                 }
@@ -142,7 +147,7 @@ impl Connector for FileConnector {
 
     async fn look_up(&self, id: &DirectoryId) -> Result<LookUp, ReadError> {
         let wanted = id.clone();
-        let mut found = self
+        let (mut found, set_aside) = self
             .gather(move |entry| match entry {
                 Entry::User(user) if user.id == wanted => Some(Ok(user)),
                 Entry::Unreadable(record) if record.id == wanted => Some(Err(record.problem)),
@@ -153,7 +158,10 @@ impl Connector for FileConnector {
             Some(Ok(user)) => Ok(LookUp::Found(user)),
             // He is there; what he is cannot be told.
             Some(Err(problem)) => Err(ReadError::incomplete("users", problem)),
-            None => Ok(LookUp::Gone),
+            None => match set_aside.get(id) {
+                Some(why) => Err(ReadError::incomplete("users", why.clone())),
+                None => Ok(LookUp::Gone),
+            },
         }
     }
 
@@ -164,11 +172,12 @@ impl Connector for FileConnector {
             _ => None,
         })
         .await
+        .map(|(users, _)| users)
     }
 
     async fn look_up_group(&self, id: &DirectoryId) -> Result<Option<String>, ReadError> {
         let wanted = id.clone();
-        let mut found = self
+        let (mut found, _) = self
             .gather(move |entry| match entry {
                 Entry::Group(group) if group.id == wanted => Some(group.name),
                 _ => None,

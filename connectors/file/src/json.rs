@@ -86,7 +86,7 @@ pub(crate) fn walk(settings: &FileSettings, sink: Sink<'_>) -> Result<Walked, Re
     let mut walked = Walked::default();
     let mut odd_names = BTreeMap::new();
     for user in &document.users {
-        sink(read_user(user, lines.of(user), &mut tally, &settings.status, &mut odd_names)?)?;
+        sink(read_user(user, &lines.of(user), &mut tally, &settings.status, &mut odd_names)?)?;
     }
     walked.remarks.extend(odd_names.iter().filter_map(|(name, count)| odd_name(name, *count)));
     let mut groups = Vec::with_capacity(document.groups.len());
@@ -123,7 +123,7 @@ fn unfit(path: &Path, error: &serde_json::Error) -> String {
 /// Reads one user. Without an id the read stops; with one, an oddity stops only him.
 fn read_user(
     json: &RawValue,
-    line: Line,
+    line: &Line,
     tally: &mut Tally,
     own: &StatusWords,
     odd_names: &mut BTreeMap<String, u64>,

@@ -48,6 +48,14 @@ fn a_user_whose_record_cannot_be_read_is_not_gone() {
 }
 
 #[test]
+fn a_record_that_is_no_user_any_more_is_not_gone() {
+    let folder = Folder::new();
+    let connector = of(&folder, "staff.ldif", &LDIF.replacen("inetOrgPerson", "account", 1));
+    let said = folder.said(&wait(connector.look_up(&id("0001"))).unwrap_err());
+    assert!(said.contains("staff.ldif:3: uid=ana,ou=people,dc=acme,dc=com is no user but one of: account"), "{said}");
+}
+
+#[test]
 fn a_group_is_looked_up_by_its_id() {
     let folder = Folder::new();
     for (name, content, known) in [("staff.ldif", LDIF, "1001"), ("staff.json", JSON, "g")] {

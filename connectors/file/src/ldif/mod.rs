@@ -19,7 +19,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use jiff::Timestamp;
-use rollcall_kit::{Collection, Entry, ReadError, Unreadable};
+use rollcall_kit::{Collection, DirectoryId, Entry, ReadError, Unreadable};
 
 use self::dn::DnKey;
 use self::group::Directory;
@@ -35,12 +35,13 @@ struct First {
     tally: Tally,
     directory: Directory,
     skipped: BTreeMap<String, u64>,
+    set_aside: BTreeMap<DirectoryId, String>,
 }
 
 /// Reads the files to their ends, users first.
 pub(crate) fn walk(settings: &FileSettings, now: Timestamp, sink: Sink<'_>) -> Result<Walked, ReadError> {
     let files: Vec<&Path> =
-        std::iter::once(&settings.users).chain(&settings.groups).map(|path| path.as_path()).collect();
+        std::iter::once(&settings.users).chain(&settings.groups).map(std::path::PathBuf::as_path).collect();
     let mut first = First::default();
     let mut proofs = Vec::new();
     for file in &files {
@@ -61,6 +62,7 @@ pub(crate) fn walk(settings: &FileSettings, now: Timestamp, sink: Sink<'_>) -> R
     Ok(Walked {
         collections: vec![collection("users", Kind::User), collection("groups", Kind::Group)],
         remarks: skipped(&first.skipped),
+        set_aside: first.set_aside,
     })
 }
 
@@ -84,6 +86,10 @@ fn read_users(
             Class::Person => Kind::User,
             Class::Group => Kind::Group,
             Class::Other(what) => {
+                if let Ok(id) = record.id(settings) {
+                    let why = format!("{}: {} is no user but one of: {what}", record.line, record.dn);
+                    first.set_aside.insert(id, why);
+                }
                 *first.skipped.entry(what).or_default() += 1;
                 continue;
             }
