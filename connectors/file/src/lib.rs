@@ -1,1 +1,45 @@
-//! Reads users and groups from LDIF, JSON and CSV files.
+//! Reads users and groups from LDIF, JSON and CSV files: for sites without a network path to their directory, for
+//! exports of a personnel system, for demonstrations and for tests.
+//!
+//! A file passes the same contract as a live directory, and the danger is the same: a file that was cut short looks
+//! like a company that most people have left. So a file proves that it is whole before anything is concluded from it.
+//!
+//! | what | where |
+//! |---|---|
+//! | the settings, and what each of them means | [`settings`] |
+//! | one file under watch: unchanged while read, its digest, its last byte, its side file | `watched` |
+//! | what a complete set of files must add up to: ids once, counts that agree | `tally` |
+//! | the three formats | `ldif`, `table` (CSV), `json` |
+//! | words for the status | `words` |
+//! | the [`rollcall_kit::Connector`] | [`connector`] |
+//! | what `check` says | `findings` |
+//!
+//! # What proves that a file is whole
+//!
+//! Always: it did not change while it was read (its length, time and inode before and after), it ends in a line end
+//! (LDIF, CSV), its document is closed (JSON), every row has as many fields as the header (CSV), and it names somebody.
+//!
+//! That still lets an LDIF or CSV file pass which was cut exactly between two records, as a full disk or a broken
+//! copy leaves it. So one of these must vouch for the end, unless `end_proof = "where-given"` waives it:
+//!
+//! - a side file `FILE.sha256`, as `sha256sum FILE > FILE.sha256` writes it;
+//! - LDIF: the comment `# numEntries: N` as last line, as `ldapsearch -L` writes it, or the `result: 0 Success` of
+//!   `ldapsearch` without `-L`;
+//! - CSV: a last line `# rows: N`.
+//!
+//! Where one of them is there it is always checked. A JSON document is closed by its last bracket and needs none.
+//! `ldapsearch -L` writes its count after a size limit too: a script that exports must look at its exit code.
+
+pub mod connector;
+mod findings;
+mod hint;
+mod json;
+mod ldif;
+pub mod settings;
+mod table;
+mod tally;
+mod watched;
+mod words;
+
+pub use connector::{FileConnector, connector};
+pub use settings::{EndProof, FileSettings, Format, StatusWords};

@@ -1,0 +1,188 @@
+//! The connector: one walk over the files, for reads, look-ups and checks alike.
+//!
+//! A look-up walks the files again from the first byte to the last. It costs a read of the file, and it means that
+//! "gone" is never said on the strength of a file that is not whole.
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use rollcall_kit::{
+    Address, Capabilities, Certificate, CertificateDraft, CheckFinding, Collection, Connector, DirectoryId,
+    DirectoryUser, Entries, Entry, LookUp, ReadError, Source,
+};
+use tokio::runtime::Handle;
+
+use crate::findings::Findings;
+use crate::settings::{FileSettings, Format};
+use crate::{json, ldif, table};
+
+/// Where a walk hands what it reads.
+pub(crate) type Sink<'a> = &'a mut dyn FnMut(Entry) -> Result<(), ReadError>;
+
+/// What a walk that reached its end has to show for it.
+#[derive(Debug, Default)]
+pub(crate) struct Walked {
+    /// The collections, with the proof of each.
+    pub(crate) collections: Vec<Collection>,
+    /// What `check` should mention, in sentences.
+    pub(crate) remarks: Vec<String>,
+    /// Records that are there but are no users, by their ids, with what they are. Nobody is gone whose id is here.
+    pub(crate) set_aside: BTreeMap<DirectoryId, String>,
+}
+
+/// Reads a directory from files.
+#[derive(Clone, Debug)]
+pub struct FileConnector {
+    settings: FileSettings,
+    format: Format,
+}
+
+/// A connector for these settings. No file is opened yet.
+///
+/// # Errors
+///
+/// [`ReadError::Settings`] if the settings contradict each other.
+pub fn connector(settings: FileSettings) -> Result<FileConnector, ReadError> {
+    let format = settings.settle()?;
+    Ok(FileConnector { settings, format })
+}
+
+impl FileConnector {
+    /// Whether these files can hold groups. A JSON document and an LDIF file always can.
+    fn has_groups(&self) -> bool {
+        self.format != Format::Csv || self.settings.groups.is_some()
+    }
+
+    /// Walks the files from the first byte to the last. Blocking.
+    fn walk(&self, sink: Sink<'_>) -> Result<(Certificate, Walked), ReadError> {
+        let announced: &[&'static str] = if self.has_groups() { &["users", "groups"] } else { &["users"] };
+        let source = Source {
+            connector: "file".to_owned(),
+            server: self.settings.users.display().to_string(),
+            identity: "the user that Rollcall runs as".to_owned(),
+        };
+        let mut draft = CertificateDraft::new(source, announced, Timestamp::now());
+        let walked = match self.format {
+            Format::Ldif => ldif::walk(&self.settings, Timestamp::now(), sink),
+            Format::Json => json::walk(&self.settings, sink),
+            Format::Csv => table::walk(&self.settings, sink),
+        }?;
+        for collection in &walked.collections {
+            if collection.name == "users" && collection.entries == 0 {
+                return Err(ReadError::incomplete("users", format!("{} names nobody", collection.query)));
+            }
+            draft.completed(collection.clone());
+        }
+        Ok((draft.certify(Timestamp::now())?, walked))
+    }
+
+    /// Walks on a thread that may block, and keeps of the entries what `keep` makes of them; beside them
+    /// stands what was set aside.
+    async fn gather<T: Send + 'static>(
+        &self,
+        mut keep: impl FnMut(Entry) -> Option<T> + Send + 'static,
+    ) -> Result<(Vec<T>, BTreeMap<DirectoryId, String>), ReadError> {
+        let connector = self.clone();
+        joined(tokio::task::spawn_blocking(move || {
+            let mut kept = Vec::new();
+            let (_, walked) = connector.walk(&mut |entry| {
+                kept.extend(keep(entry));
+                Ok(())
+            })?;
+            Ok((kept, walked.set_aside))
+        }))
+        .await
+    }
+}
+
+/// The result of a blocking walk. One that ended without a result proves nothing.
+async fn joined<T>(walk: tokio::task::JoinHandle<Result<T, ReadError>>) -> Result<T, ReadError> {
+    walk.await.map_err(|_| ReadError::Cancelled)?
+}
+
+#[async_trait]
+impl Connector for FileConnector {
+    fn kind(&self) -> &'static str {
+        "file"
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities {
+            groups: self.has_groups(),
+            incremental: false,
+            shows_inactive: true,
+            assignment: self.format == Format::Json,
+        }
+    }
+
+    async fn check(&self) -> Result<Vec<CheckFinding>, ReadError> {
+        let connector = self.clone();
+        let walk = tokio::task::spawn_blocking(move || {
+            let mut findings = Findings::default();
+            let walked = connector.walk(&mut |entry| {
+                findings.count(&entry);
+                Ok(())
+            });
+            match walked {
+                Ok((certificate, walked)) => Ok(findings.sentences(&certificate, walked.remarks)),
+                Err(error @ (ReadError::Incomplete { .. } | ReadError::Settings(_))) => {
+                    Ok(vec![CheckFinding::problem(error.to_string())])
+                }
+                Err(error) => Err(error),
+            }
+        });
+        joined(walk).await
+    }
+
+    async fn read(&self, entries: Entries) -> Result<Certificate, ReadError> {
+        let connector = self.clone();
+        let runtime = Handle::current();
+        let walk = tokio::task::spawn_blocking(move || {
+            // The channel is bounded: this waits, and so the file is read no faster than it is consumed.
+            connector.walk(&mut |entry| runtime.block_on(entries.send(entry))).map(|(certificate, _)| certificate)
+        });
+        joined(walk).await
+    }
+
+    async fn look_up(&self, id: &DirectoryId) -> Result<LookUp, ReadError> {
+        let wanted = id.clone();
+        let (mut found, set_aside) = self
+            .gather(move |entry| match entry {
+                Entry::User(user) if user.id == wanted => Some(Ok(user)),
+                Entry::Unreadable(record) if record.id == wanted => Some(Err(record.problem)),
+                _ => None,
+            })
+            .await?;
+        match found.pop() {
+            Some(Ok(user)) => Ok(LookUp::Found(user)),
+            // He is there; what he is cannot be told.
+            Some(Err(problem)) => Err(ReadError::incomplete("users", problem)),
+            None => match set_aside.get(id) {
+                Some(why) => Err(ReadError::incomplete("users", why.clone())),
+                None => Ok(LookUp::Gone),
+            },
+        }
+    }
+
+    async fn look_up_address(&self, address: &Address) -> Result<Vec<DirectoryUser>, ReadError> {
+        let wanted = address.clone();
+        self.gather(move |entry| match entry {
+            Entry::User(user) if user.address().as_ref() == Some(&wanted) => Some(*user),
+            _ => None,
+        })
+        .await
+        .map(|(users, _)| users)
+    }
+
+    async fn look_up_group(&self, id: &DirectoryId) -> Result<Option<String>, ReadError> {
+        let wanted = id.clone();
+        let (mut found, _) = self
+            .gather(move |entry| match entry {
+                Entry::Group(group) if group.id == wanted => Some(group.name),
+                _ => None,
+            })
+            .await?;
+        Ok(found.pop())
+    }
+}

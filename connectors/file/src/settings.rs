@@ -1,0 +1,214 @@
+//! The settings of the file connector.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use rollcall_kit::{ReadError, attribute};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::hint::did_you_mean;
+
+/// Which files to read, and how.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FileSettings {
+    /// The file with the users. A JSON document holds the groups too, and an LDIF file may.
+    pub users: PathBuf,
+    /// A file with the groups: LDIF with group entries, or CSV with the columns `id` and `name`.
+    pub groups: Option<PathBuf>,
+    /// CSV only: who is in which group, with the columns `group` and `member` that hold ids.
+    pub memberships: Option<PathBuf>,
+    /// The format. Without it the extension of `users` says: `.ldif` or `.ldf`, `.json`, `.csv`.
+    pub format: Option<Format>,
+    /// Where the values come from: our name on the left, a CSV header or an LDAP attribute on the right. What is not
+    /// named here is looked for under our own name (CSV) or the usual LDAP attribute (LDIF). Besides the attributes,
+    /// `id`, `login`, `status` and `place` can be named.
+    #[serde(default)]
+    pub columns: BTreeMap<String, String>,
+    /// CSV columns that are left unread, also where they look like a misspelt one.
+    #[serde(default)]
+    pub ignore: Vec<String>,
+    /// Words for the status beside the built-in ones.
+    #[serde(default)]
+    pub status: StatusWords,
+    /// What separates the fields of a CSV file; a comma unless something else is set.
+    pub delimiter: Option<char>,
+    /// The largest file that is read, in MiB.
+    #[serde(default = "one_gib")]
+    pub max_size_mib: u64,
+    /// Whether the end of an LDIF or CSV file must be vouched for.
+    #[serde(default)]
+    pub end_proof: EndProof,
+}
+
+/// The format of the files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Format {
+    /// The content of an LDAP directory (RFC 2849).
+    Ldif,
+    /// One JSON document with `users` and `groups`.
+    Json,
+    /// Comma separated values with a header (RFC 4180).
+    Csv,
+}
+
+/// Whether the end of an LDIF or CSV file must be vouched for by a count or a checksum.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum EndProof {
+    /// A file that nothing vouches for is an incomplete read: it may have been cut between two records.
+    #[default]
+    Required,
+    /// What is given is checked; a file that gives nothing is taken to end where it ends. People are put out by a cut
+    /// file then, as far as the limits let them.
+    WhereGiven,
+}
+
+/// Words for the status beside the built-in ones; compared without regard to case.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct StatusWords {
+    /// Words that mean that the person may work.
+    pub active: Vec<String>,
+    /// Words that mean that the person may not.
+    pub inactive: Vec<String>,
+}
+
+fn one_gib() -> u64 {
+    1024
+}
+
+/// Names that `columns` may have on its left side beside the attributes.
+pub(crate) const RECORD_COLUMNS: [&str; 4] = ["id", "login", "status", "place"];
+
+/// Every name that a value can have.
+pub(crate) fn known_names() -> impl Iterator<Item = &'static str> {
+    RECORD_COLUMNS.into_iter().chain(attributes())
+}
+
+/// The names of the profile.
+pub(crate) fn attributes() -> impl Iterator<Item = &'static str> {
+    attribute::MAPPED_BY_DEFAULT.into_iter().chain(attribute::ALSO_KNOWN)
+}
+
+impl FileSettings {
+    /// Settings for one file, everything else at its default.
+    #[must_use]
+    pub fn of(users: impl Into<PathBuf>) -> Self {
+        Self {
+            users: users.into(),
+            groups: None,
+            memberships: None,
+            format: None,
+            columns: BTreeMap::new(),
+            ignore: Vec::new(),
+            status: StatusWords::default(),
+            delimiter: None,
+            max_size_mib: one_gib(),
+            end_proof: EndProof::default(),
+        }
+    }
+
+    /// Checks the settings against each other, and settles the format. No file is looked at.
+    pub(crate) fn settle(&self) -> Result<Format, ReadError> {
+        let format = match self.format {
+            Some(format) => format,
+            None => by_extension(&self.users)?,
+        };
+        match format {
+            Format::Json => self.refuse_tables("json", true)?,
+            Format::Ldif => self.refuse_tables("ldif", false)?,
+            Format::Csv => self.check_tables()?,
+        }
+        if let Some(name) = self.columns.keys().find(|name| !known_names().any(|known| known == name.as_str())) {
+            return Err(ReadError::Settings(format!(
+                "columns names {name}, which is no attribute{}; the names are {}",
+                did_you_mean(name, known_names()),
+                known_names().collect::<Vec<_>>().join(", "),
+            )));
+        }
+        Ok(format)
+    }
+
+    /// A document that says everything itself takes no columns; one file of entries takes no table settings.
+    fn refuse_tables(&self, format: &str, document: bool) -> Result<(), ReadError> {
+        let set = [
+            ("memberships", self.memberships.is_some()),
+            ("delimiter", self.delimiter.is_some()),
+            ("ignore", !self.ignore.is_empty()),
+            ("groups", document && self.groups.is_some()),
+            ("columns", document && !self.columns.is_empty()),
+        ];
+        match set.iter().find(|(_, given)| *given) {
+            Some((name, _)) => Err(ReadError::Settings(format!("{name} has no meaning for {format} files; remove it"))),
+            None => Ok(()),
+        }
+    }
+
+    fn check_tables(&self) -> Result<(), ReadError> {
+        if let Some(delimiter) = self.delimiter.filter(|c| !c.is_ascii() || matches!(c, '"' | '\r' | '\n' | '#')) {
+            return Err(ReadError::Settings(format!(
+                "delimiter cannot be {delimiter:?}; take a comma, a semicolon or a tab (\"\\t\")"
+            )));
+        }
+        if self.memberships.is_some() != self.groups.is_some() {
+            return Err(ReadError::Settings(
+                "groups and memberships of CSV files belong together; name both files or neither".to_owned(),
+            ));
+        }
+        Ok(())
+    }
+}
+
+fn by_extension(path: &Path) -> Result<Format, ReadError> {
+    let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or_default().to_lowercase();
+    match extension.as_str() {
+        "ldif" | "ldf" => Ok(Format::Ldif),
+        "json" => Ok(Format::Json),
+        "csv" => Ok(Format::Csv),
+        _ => Err(ReadError::Settings(format!(
+            "the extension of {} does not tell the format; set format to \"ldif\", \"json\" or \"csv\"",
+            path.display()
+        ))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal(settings: &FileSettings) -> String {
+        settings.settle().expect_err("these settings cannot work").to_string()
+    }
+
+    #[test]
+    fn the_extension_tells_the_format_unless_it_is_set() {
+        assert_eq!(FileSettings::of("staff.LDIF").settle().unwrap(), Format::Ldif);
+        assert_eq!(FileSettings::of("staff.json").settle().unwrap(), Format::Json);
+        let named = FileSettings { format: Some(Format::Csv), ..FileSettings::of("staff.txt") };
+        assert_eq!(named.settle().unwrap(), Format::Csv);
+        assert_eq!(
+            refusal(&FileSettings::of("staff.txt")),
+            "the extension of staff.txt does not tell the format; set format to \"ldif\", \"json\" or \"csv\""
+        );
+    }
+
+    #[test]
+    fn a_misspelt_column_is_named_with_its_nearest_neighbour() {
+        let mut settings = FileSettings::of("staff.csv");
+        settings.columns.insert("emial".to_owned(), "Mail".to_owned());
+        assert!(refusal(&settings).starts_with("columns names emial, which is no attribute; did you mean email?"));
+    }
+
+    #[test]
+    fn settings_that_contradict_the_format_are_refused() {
+        let json = FileSettings { groups: Some("groups.json".into()), ..FileSettings::of("staff.json") };
+        assert_eq!(refusal(&json), "groups has no meaning for json files; remove it");
+        let csv = FileSettings { groups: Some("groups.csv".into()), ..FileSettings::of("staff.csv") };
+        assert!(refusal(&csv).contains("belong together"));
+        let quote = FileSettings { delimiter: Some('"'), ..FileSettings::of("staff.csv") };
+        assert!(refusal(&quote).contains("delimiter cannot be '\"'"));
+    }
+}
