@@ -31,6 +31,21 @@ pub struct Settlement {
     pub groups: Vec<LedgerGroup>,
     /// Groups that are not ours any more.
     pub forgotten_groups: Vec<GroupKey>,
+    /// Members that joined or left groups which stay as they are otherwise. Told as a difference, because a group of
+    /// a million members is filled by thousands of writes and none of them should carry the whole group.
+    #[serde(default)]
+    pub members: Vec<MembersSettled>,
+}
+
+/// Who joined and who left one group of ours.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MembersSettled {
+    /// Which group.
+    pub group: GroupKey,
+    /// Owners of the accounts that joined.
+    pub joined: Vec<DirectoryId>,
+    /// Owners of the accounts that left.
+    pub left: Vec<DirectoryId>,
 }
 
 /// How one change of a plan ended.

@@ -6,5 +6,5 @@
 pub mod journal;
 pub mod target;
 
-pub use journal::{Intent, Journal, JournalError, Outcome, Settlement};
+pub use journal::{Intent, Journal, JournalError, MembersSettled, Outcome, Settlement};
 pub use target::{Probe, Target, TargetError, TargetReader, Write, WriteError, WriteFailure, Written};

@@ -1,9 +1,20 @@
 //! Drives a connector to a certified reading.
 //!
 //! The connector's stream goes into a [`Staging`] area entry by entry; only when the read has ended in a certificate,
-//! and nothing that was there before is suddenly empty, does it become a [`Reading`]. Nothing is interpreted here.
+//! and nothing that was there before is suddenly empty, does it become a [`Reading`]. Whoever is missing from it is
+//! looked up by id ([`confirm`]) before anything is concluded. Nothing is interpreted here.
+
+mod confirm;
+mod drive;
+mod failure;
+#[cfg(test)]
+mod tests;
 
 use rollcall_kit::{Certificate, DirectoryId, Entry};
+
+pub use self::confirm::{Absence, confirm};
+pub use self::drive::drive;
+pub use self::failure::ReadFailure;
 
 /// Where entries wait until the read is certified. Implemented by the snapshot.
 pub trait Staging: Send {
@@ -14,15 +25,20 @@ pub trait Staging: Send {
     /// If it cannot be kept.
     fn stage(&mut self, batch: Vec<Entry>) -> Result<(), StagingError>;
 
-    /// Users that the mirror has and that were not staged, in the order of their ids.
+    /// Users who were not staged and whom the mirror has, or for whom the ledger has an active account, in the order of
+    /// their ids. The ledger counts, because a run may have died between the commit that took somebody out of the
+    /// mirror and the write that was to deactivate him.
     ///
     /// # Errors
     ///
     /// If the mirror cannot be read.
     fn vanished(&mut self) -> Result<Vec<DirectoryId>, StagingError>;
 
-    /// How many users and groups were staged, each id counted once.
+    /// How many users and groups were staged, each id counted once; what could not be understood is not counted.
     fn staged(&self) -> (u64, u64);
+
+    /// Which staging of its store this is, so that a store never commits another one than it is handed.
+    fn ticket(&self) -> u64;
 }
 
 /// A staging area failed.
@@ -38,6 +54,12 @@ pub struct Reading {
 }
 
 impl Reading {
+    /// A reading without a connector, for tests of rooms that are handed one.
+    #[cfg(test)]
+    pub(crate) fn for_tests(certificate: Certificate, vanished: Vec<DirectoryId>) -> Self {
+        Self { certificate, vanished }
+    }
+
     /// The proof.
     #[must_use]
     pub fn certificate(&self) -> &Certificate {

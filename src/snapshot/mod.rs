@@ -1,10 +1,32 @@
 //! The snapshot: the local store of mirror, ledger, journal and history, behind one trait.
 //!
-//! Two implementations, over which the same tests run: sled, with the rules that make it safe, and memory.
+//! Two implementations, over which the same tests run: [`SledStore`], with the rules that make it safe, and
+//! [`MemoryStore`]. Records are facts and are written as they become true; the mirror and its certificate are replaced
+//! in one commit that is finished after a crash. What may have been lost is noticed by the [`Seal`].
+
+mod codec;
+mod compaction;
+mod disk;
+mod journal;
+mod keys;
+mod members;
+mod memory;
+mod repair;
+mod runs;
+mod seal;
+mod sled;
+mod staging;
+#[cfg(test)]
+mod tests;
 
 use rollcall_kit::{Certificate, DirectoryGroup, DirectoryId, DirectoryUser, Unreadable};
-use serde::{Deserialize, Serialize};
 
+pub use self::compaction::{Compacted, compact};
+pub use self::journal::StoreJournal;
+pub use self::memory::MemoryStore;
+pub use self::repair::{RepairStep, repair};
+pub use self::seal::Seal;
+pub use self::sled::SledStore;
 use crate::apply::{Intent, JournalError, Settlement};
 use crate::plan::{GroupKey, LedgerAccount, LedgerGroup};
 use crate::read::{Reading, Staging};
@@ -26,7 +48,8 @@ pub trait Store: Send + Sync {
     /// A staging area for one reading. What an earlier one left behind is thrown away.
     fn staging(&self) -> Result<Box<dyn Staging + '_>, StoreError>;
 
-    /// Makes the staged entries the mirror, all at once, with the certificate and the group bindings.
+    /// Makes the staged entries the mirror, all at once, with the certificate. A crash in the middle is finished when
+    /// the store is opened again.
     fn commit(&self, staging: Box<dyn Staging + '_>, reading: &Reading) -> Result<(), StoreError>;
 
     /// The certificate of the mirror.
@@ -62,7 +85,8 @@ pub trait Store: Send + Sync {
     /// Keeps a named fact.
     fn set_fact(&self, name: &str, value: &serde_json::Value) -> Result<(), StoreError>;
 
-    /// Keeps the record of a run; a second one with the same id replaces the first.
+    /// Keeps the record of a run; a second one with the same id replaces the first. The newest 200 runs are kept; of
+    /// those beyond the newest 20, a plan of more than 256 KB is dropped (its member `plan` becomes null).
     fn record_run(&self, id: &str, record: &serde_json::Value) -> Result<(), StoreError>;
 
     /// The records of runs, newest first.
@@ -121,17 +145,4 @@ pub mod fact {
     pub const ABSENCES: &str = "absences";
     /// What the target can do, as discovered.
     pub const TARGET_PROFILE: &str = "target-profile";
-}
-
-/// How a snapshot's counts are sealed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Seal {
-    /// The format of the records.
-    pub format: u32,
-    /// The generation.
-    pub generation: u64,
-    /// How many records of all kinds there are.
-    pub records: u64,
-    /// The XOR of the keyed hashes of all records, in hexadecimal digits.
-    pub hash: String,
 }

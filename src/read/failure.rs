@@ -1,0 +1,71 @@
+//! Why there is no reading. Whatever the reason, nothing was changed: not the target, not the mirror, not the cursor.
+
+use rollcall_kit::ReadError;
+
+use super::StagingError;
+
+/// Why a read yields nothing that may be acted upon.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadFailure {
+    /// The connector says so itself.
+    #[error(transparent)]
+    Directory(#[from] ReadError),
+    /// What was read could not be kept.
+    #[error(transparent)]
+    Staging(#[from] StagingError),
+    /// The connector broke. A mistake of ours, and no reason to take anybody's access away.
+    #[error("the {connector} connector broke while it {doing}: {detail}. Nothing was changed; please report this")]
+    Broke {
+        /// Which connector.
+        connector: &'static str,
+        /// What it was doing: "read", "looked somebody up".
+        doing: &'static str,
+        /// What it said.
+        detail: String,
+    },
+    /// The certificate does not tell of what arrived.
+    #[error(
+        "the certificate of the read does not fit what arrived: it says {certified} {collection} and {arrived} \
+         arrived. Nothing was changed; please report this"
+    )]
+    Miscounted {
+        /// Which collection.
+        collection: &'static str,
+        /// What the certificate says.
+        certified: u64,
+        /// What arrived.
+        arrived: u64,
+    },
+    /// There were some before and there are none now.
+    #[error(
+        "the directory sent no {collection} at all, and it sent {before} when it was last read. That is more likely \
+         a lost permission or an edited filter than the truth, so nothing was changed. Check what {identity} may \
+         read at {server}"
+    )]
+    Emptied {
+        /// Which collection.
+        collection: &'static str,
+        /// How many there were.
+        before: u64,
+        /// As whom the directory was read.
+        identity: String,
+        /// Which server answered.
+        server: String,
+    },
+    /// People whom the read missed are there after all.
+    #[error(
+        "the read of the directory was wrong: it missed {} that a look-up by id found within reach: {}. Nothing was \
+         changed; if this happens again, the directory hides records from the search that it shows one by one",
+        people(*.number), .named.join(", ")
+    )]
+    Contradiction {
+        /// How many were found before the look-ups were given up.
+        number: usize,
+        /// Some of them, by their labels.
+        named: Vec<String>,
+    },
+}
+
+fn people(number: usize) -> String {
+    if number == 1 { "somebody".to_owned() } else { format!("at least {number} people") }
+}

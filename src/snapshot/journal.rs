@@ -1,0 +1,123 @@
+//! The journal over a store: one writer thread, and one flush for all who wait at the same time.
+//!
+//! A flush costs as much as the disk takes to sync, a batch nearly nothing. So the thread takes all requests that are
+//! waiting, writes them, flushes once, and answers everybody. While it flushes, the next group gathers.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use tokio::sync::{mpsc, oneshot};
+
+use super::Store;
+use super::disk::panic_text;
+use crate::apply::{Intent, Journal, JournalError, Settlement};
+
+/// Requests that may wait; more wait outside.
+const QUEUE: usize = 256;
+
+type Answer<T> = oneshot::Sender<Result<T, JournalError>>;
+
+enum Request {
+    Begin(Box<Intent>, Answer<u64>),
+    Settle(u64, Option<Box<Settlement>>, Answer<()>),
+    Unsettled(Answer<Vec<(u64, Intent)>>),
+}
+
+/// The journal of a store. Its thread ends when the journal is dropped and the last request is answered.
+#[derive(Clone)]
+pub struct StoreJournal {
+    requests: mpsc::Sender<Request>,
+}
+
+impl StoreJournal {
+    /// Starts the writer thread.
+    ///
+    /// # Errors
+    ///
+    /// If the system gives no thread.
+    pub fn start(store: Arc<dyn Store>) -> Result<Self, JournalError> {
+        let (requests, queue) = mpsc::channel(QUEUE);
+        std::thread::Builder::new()
+            .name("journal".into())
+            .spawn(move || serve(&*store, queue))
+            .map_err(|error| JournalError(format!("its writer thread cannot be started: {error}")))?;
+        Ok(Self { requests })
+    }
+
+    async fn ask<T>(&self, request: impl FnOnce(Answer<T>) -> Request) -> Result<T, JournalError> {
+        let gone = || JournalError("its writer thread has ended".into());
+        let (answer, answered) = oneshot::channel();
+        self.requests.send(request(answer)).await.map_err(|_| gone())?;
+        answered.await.map_err(|_| gone())?
+    }
+}
+
+#[async_trait]
+impl Journal for StoreJournal {
+    async fn begin(&self, intent: Intent) -> Result<u64, JournalError> {
+        self.ask(|answer| Request::Begin(Box::new(intent), answer)).await
+    }
+
+    async fn settle(&self, sequence: u64, settlement: Settlement) -> Result<(), JournalError> {
+        self.ask(|answer| Request::Settle(sequence, Some(Box::new(settlement)), answer)).await
+    }
+
+    async fn abandon(&self, sequence: u64) -> Result<(), JournalError> {
+        self.ask(|answer| Request::Settle(sequence, None, answer)).await
+    }
+
+    async fn unsettled(&self) -> Result<Vec<(u64, Intent)>, JournalError> {
+        self.ask(Request::Unsettled).await
+    }
+}
+
+fn serve(store: &dyn Store, mut queue: mpsc::Receiver<Request>) {
+    while let Some(first) = queue.blocking_recv() {
+        let mut group = vec![first];
+        while let Ok(next) = queue.try_recv() {
+            group.push(next);
+        }
+        answer(store, group);
+    }
+}
+
+/// Settlements first: they make true what already happened in the target.
+fn answer(store: &dyn Store, group: Vec<Request>) {
+    let (mut begun, mut beginners) = (Vec::new(), Vec::new());
+    let (mut settled, mut settlers) = (Vec::new(), Vec::new());
+    let mut askers = Vec::new();
+    for request in group {
+        match request {
+            Request::Begin(intent, answer) => {
+                begun.push(*intent);
+                beginners.push(answer);
+            }
+            Request::Settle(sequence, settlement, answer) => {
+                settled.push((sequence, settlement.map(|settlement| *settlement)));
+                settlers.push(answer);
+            }
+            Request::Unsettled(answer) => askers.push(answer),
+        }
+    }
+    if !settlers.is_empty() {
+        let result = guarded(|| store.settle(settled));
+        settlers.into_iter().for_each(|answer| drop(answer.send(result.clone())));
+    }
+    if !beginners.is_empty() {
+        match guarded(|| store.begin(begun)) {
+            Ok(sequences) => {
+                beginners.into_iter().zip(sequences).for_each(|(answer, number)| drop(answer.send(Ok(number))));
+            }
+            Err(error) => beginners.into_iter().for_each(|answer| drop(answer.send(Err(error.clone())))),
+        }
+    }
+    for answer in askers {
+        let _ = answer.send(guarded(|| store.unsettled()));
+    }
+}
+
+/// A panic of the store is an error of the journal, and the thread lives on to say so to everybody.
+fn guarded<T>(work: impl FnOnce() -> Result<T, JournalError>) -> Result<T, JournalError> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| Err(JournalError(panic_text(&*panic))))
+}

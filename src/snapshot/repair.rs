@@ -1,0 +1,106 @@
+//! Repair: what can be done about a damaged snapshot, step by step, each by its name.
+//!
+//! No step is ever taken silently, and none makes a damaged snapshot count as whole: after each of them the snapshot
+//! is unsealed, so the next run reads everything, looks every account up in the target, and removes nothing.
+
+use std::fmt;
+use std::fs;
+use std::path::Path;
+use std::str::FromStr;
+
+use super::compaction::{OLD, rename};
+use super::disk::{DATABASE, cannot, lock_directory};
+use super::sled::SledStore;
+use super::{StoreError, compaction};
+
+/// What an error about damage advises.
+pub(super) const REMEDY: &str = "repair it by `drop-index`, else `previous`, else `start-anew`, in this order; \
+                                 then the next run rebuilds it from the directory and the target";
+
+/// One step of repair, from the mildest to the last resort.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum RepairStep {
+    /// Deletes sled's own index files (`snap.*`), which it can make again from its log.
+    DropIndex,
+    /// Takes the database from before the last compaction, if there is one.
+    Previous,
+    /// Sets the database aside and begins with an empty one.
+    StartAnew,
+}
+
+impl RepairStep {
+    /// Every step, in the order in which they should be tried.
+    pub const ALL: [Self; 3] = [Self::DropIndex, Self::Previous, Self::StartAnew];
+
+    /// The step's name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::DropIndex => "drop-index",
+            Self::Previous => "previous",
+            Self::StartAnew => "start-anew",
+        }
+    }
+}
+
+impl fmt::Display for RepairStep {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for RepairStep {
+    type Err = StoreError;
+
+    fn from_str(name: &str) -> Result<Self, StoreError> {
+        let known = Self::ALL.into_iter().find(|step| step.name() == name);
+        known.ok_or_else(|| StoreError::Other(format!("there is no repair step {name:?}; {REMEDY}")))
+    }
+}
+
+/// Takes one step, and opens the store that comes of it.
+///
+/// # Errors
+///
+/// If the step cannot be taken, or did not help: the error then says what is still wrong.
+pub fn repair(directory: &Path, step: RepairStep) -> Result<SledStore, StoreError> {
+    let database = directory.join(DATABASE);
+    let lock = lock_directory(directory)?;
+    compaction::settle(directory)?;
+    match step {
+        RepairStep::DropIndex => drop_index(&database)?,
+        RepairStep::Previous => {
+            let old = directory.join(OLD);
+            if !old.exists() {
+                return Err(StoreError::Other(format!("there is no earlier database in {}", directory.display())));
+            }
+            set_aside(directory)?;
+            rename(&old, &database)?;
+        }
+        RepairStep::StartAnew => set_aside(directory)?,
+    }
+    drop(lock);
+    let store = SledStore::open(directory)?;
+    store.unseal()?;
+    Ok(store)
+}
+
+fn drop_index(database: &Path) -> Result<(), StoreError> {
+    let entries = fs::read_dir(database).map_err(|error| cannot(database, "be listed", &error))?;
+    for entry in entries.flatten() {
+        if entry.file_name().to_string_lossy().starts_with("snap.") {
+            fs::remove_file(entry.path()).map_err(|error| cannot(&entry.path(), "be removed", &error))?;
+        }
+    }
+    Ok(())
+}
+
+/// Renames the database to the first free `damaged-N`; nothing is ever deleted by a repair.
+fn set_aside(directory: &Path) -> Result<(), StoreError> {
+    let database = directory.join(DATABASE);
+    if !database.exists() {
+        return Ok(());
+    }
+    let free = (1_u32..).map(|number| directory.join(format!("damaged-{number}"))).find(|path| !path.exists());
+    free.map_or(Ok(()), |free| rename(&database, &free))
+}

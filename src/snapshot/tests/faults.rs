@@ -1,0 +1,304 @@
+//! What happens to a store on disk, and what must be noticed.
+
+use std::fs::{self, File};
+use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
+use std::path::{Path, PathBuf};
+
+use super::sample::{account, commit, entry, id, named, settle_account, user, user_ids, users};
+use crate::read::Reading;
+use crate::snapshot::{RepairStep, SledStore, Store, StoreError, compact, repair};
+
+fn directory() -> tempfile::TempDir {
+    tempfile::tempdir().unwrap()
+}
+
+fn open(directory: &Path) -> SledStore {
+    SledStore::open(directory).unwrap()
+}
+
+/// A sealed store with these many users.
+fn filled(directory: &Path, users: usize) {
+    let store = open(directory);
+    commit(&store, (0..users).map(|number| entry(user(&format!("u{number:04}")))).collect());
+    store.seal().unwrap();
+}
+
+fn database(directory: &Path) -> PathBuf {
+    directory.join("db/db")
+}
+
+#[test]
+fn a_store_that_was_closed_well_opens_sealed_with_everything_in_it() {
+    let directory = directory();
+    filled(directory.path(), 300);
+    let store = open(directory.path());
+    assert!(store.is_sealed(), "{:?}", store.broken());
+    assert_eq!(store.users().count(), 300);
+    assert!(store.generation().unwrap() > 0);
+}
+
+#[test]
+fn a_second_opener_is_told_who_is_first() {
+    let directory = directory();
+    let _first = open(directory.path());
+    let Err(StoreError::Busy { path }) = SledStore::open(directory.path()) else { panic!("opened twice") };
+    assert!(path.contains(&std::process::id().to_string()), "{path}");
+}
+
+#[test]
+fn an_emptied_database_beside_an_old_seal_is_not_taken_for_a_new_one() {
+    let directory = directory();
+    filled(directory.path(), 50);
+    File::create(database(directory.path())).unwrap();
+    for _ in 0..2 {
+        match SledStore::open(directory.path()) {
+            Ok(store) => assert!(!store.is_sealed(), "and it stays so when it is opened again"),
+            Err(error) => assert!(matches!(error, StoreError::Damaged { .. }), "{error}"),
+        }
+    }
+}
+
+#[test]
+fn a_missing_database_beside_an_old_seal_is_not_taken_for_a_new_one() {
+    let directory = directory();
+    filled(directory.path(), 50);
+    fs::remove_dir_all(directory.path().join("db")).unwrap();
+    let store = open(directory.path());
+    assert!(!store.is_sealed());
+    commit(&store, vec![entry(user("jane"))]);
+    drop(store);
+    let store = open(directory.path());
+    assert!(!store.is_sealed(), "until it is sealed in so many words");
+    store.seal().unwrap();
+    drop(store);
+    assert!(open(directory.path()).is_sealed());
+}
+
+#[test]
+fn a_missing_or_foreign_seal_beside_unseals() {
+    let (one, other) = (directory(), directory());
+    filled(one.path(), 5);
+    filled(other.path(), 5);
+    fs::copy(other.path().join("seal.json"), one.path().join("seal.json")).unwrap();
+    assert!(!open(one.path()).is_sealed());
+    fs::remove_file(other.path().join("seal.json")).unwrap();
+    assert!(!open(other.path()).is_sealed());
+}
+
+#[test]
+fn writes_after_the_seal_do_not_break_it() {
+    let directory = directory();
+    filled(directory.path(), 5);
+    let store = open(directory.path());
+    settle_account(&store, account("jane", "t-1"));
+    drop(store);
+    let store = open(directory.path());
+    assert!(store.is_sealed(), "{:?}", store.broken());
+    assert!(store.account(&id("jane")).unwrap().is_some());
+}
+
+#[test]
+fn a_cut_tail_is_noticed() {
+    for cut in [100_u64, 4_096, 30_000] {
+        let directory = directory();
+        filled(directory.path(), 400);
+        settle_and_seal(directory.path());
+        let file = File::options().write(true).open(database(directory.path())).unwrap();
+        // The file is longer than what was written; the tail is where the last record ends.
+        let end = end_of_content(directory.path());
+        file.set_len(end - cut).unwrap();
+        match SledStore::open(directory.path()) {
+            Ok(store) => assert!(!store.is_sealed(), "{cut} bytes were cut"),
+            Err(error) => assert!(matches!(error, StoreError::Damaged { .. }), "{error}"),
+        }
+    }
+}
+
+fn settle_and_seal(directory: &Path) {
+    let store = open(directory);
+    settle_account(&store, account("jane", "t-1"));
+    store.seal().unwrap();
+}
+
+fn end_of_content(directory: &Path) -> u64 {
+    let bytes = fs::read(database(directory)).unwrap();
+    bytes.iter().rposition(|byte| *byte != 0).unwrap() as u64
+}
+
+#[test]
+fn a_flipped_byte_is_harmless_or_noticed_and_never_a_panic() {
+    let pristine = directory();
+    filled(pristine.path(), 400);
+    let end = end_of_content(pristine.path());
+    let expected = users(&open(pristine.path()));
+    for step in 1..20 {
+        let directory = directory();
+        copy_tree(pristine.path(), directory.path());
+        flip(&database(directory.path()), end * step / 20);
+        match SledStore::open(directory.path()) {
+            Ok(store) if store.is_sealed() => assert_eq!(users(&store), expected, "byte {}", end * step / 20),
+            Ok(_) => {}
+            Err(error) => assert!(matches!(error, StoreError::Damaged { .. }), "{error}"),
+        }
+    }
+}
+
+fn flip(path: &Path, at: u64) {
+    let mut file = File::options().read(true).write(true).open(path).unwrap();
+    let mut byte = [0];
+    file.seek(SeekFrom::Start(at)).unwrap();
+    file.read_exact(&mut byte).unwrap();
+    file.seek(SeekFrom::Start(at)).unwrap();
+    file.write_all(&[byte[0] ^ 0x55]).unwrap();
+}
+
+fn copy_tree(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap().flatten() {
+        if entry.file_type().unwrap().is_dir() {
+            copy_tree(&entry.path(), &to.join(entry.file_name()));
+        } else {
+            fs::copy(entry.path(), to.join(entry.file_name())).unwrap();
+        }
+    }
+}
+
+#[test]
+fn what_a_full_disk_left_behind_does_not_brick_the_store() {
+    let directory = directory();
+    filled(directory.path(), 50);
+    let leftover = directory.path().join("db/snap.00000000000000FF.generating");
+    File::create(&leftover).unwrap();
+    let store = open(directory.path());
+    assert!(store.is_sealed());
+    assert_eq!(store.users().count(), 50);
+    assert!(!leftover.exists());
+}
+
+#[test]
+fn a_crash_before_the_commit_leaves_the_old_mirror() {
+    let directory = directory();
+    filled(directory.path(), 5);
+    let store = open(directory.path());
+    store.staging().unwrap().stage(vec![entry(named("u0001", "Changed")), entry(user("new"))]).unwrap();
+    store.crash_after(0);
+    drop(store);
+    let store = open(directory.path());
+    assert!(store.is_sealed());
+    assert_eq!(user_ids(&store), ["u0000", "u0001", "u0002", "u0003", "u0004"]);
+}
+
+#[test]
+fn a_crash_anywhere_in_a_commit_leaves_the_old_mirror_or_the_new_one_and_never_a_mixture() {
+    let pristine = directory();
+    filled(pristine.path(), 400);
+    let before = users(&open(pristine.path()));
+    let changed = |number: usize| named(&format!("u{number:04}"), "Changed");
+    let next: Vec<_> = (200..600).map(changed).collect();
+    let (mut old, mut new) = (0, 0);
+    for batches in 0.. {
+        let directory = directory();
+        copy_tree(pristine.path(), directory.path());
+        let store = open(directory.path());
+        store.crash_after(batches);
+        let survived = try_commit(&store, &next);
+        drop(store);
+        let store = open(directory.path());
+        assert!(store.is_sealed(), "{:?}", store.broken());
+        let found = users(&store);
+        match found == before {
+            true => old += 1,
+            false => {
+                assert_eq!(found, next, "crashed after {batches} batches");
+                assert_eq!(store.certificate().unwrap().unwrap().entries_of("users"), 400);
+                new += 1;
+            }
+        }
+        if survived {
+            break;
+        }
+    }
+    assert!(old > 5 && new > 5, "crashed {old} times before the point of no return and {new} times behind it");
+}
+
+/// Stages and commits; false if the store died on the way.
+fn try_commit(store: &SledStore, next: &[rollcall_kit::DirectoryUser]) -> bool {
+    let Ok(mut staging) = store.staging() else { return false };
+    for user in next {
+        if staging.stage(vec![entry(user.clone())]).is_err() {
+            return false;
+        }
+    }
+    let reading = Reading::for_tests(super::sample::certificate(400, 0), vec![]);
+    store.commit(staging, &reading).is_ok()
+}
+
+#[test]
+fn a_commit_costs_as_much_as_it_changes() {
+    let directory = directory();
+    filled(directory.path(), 2_000);
+    let store = open(directory.path());
+    let mut entries: Vec<_> = (0..2_000).map(|number| entry(user(&format!("u{number:04}")))).collect();
+    entries[7] = entry(named("u0007", "Changed"));
+    store.crash_after(12);
+    commit(&store, entries);
+    assert_eq!(store.user(&id("u0007")).unwrap(), Some(named("u0007", "Changed")));
+}
+
+#[test]
+fn compaction_keeps_every_record_and_the_seal() {
+    let directory = directory();
+    filled(directory.path(), 500);
+    let store = open(directory.path());
+    settle_account(&store, account("jane", "t-1"));
+    let (generation, before) = (store.generation().unwrap(), users(&store));
+    drop(store);
+    compact(directory.path()).unwrap();
+    let store = open(directory.path());
+    assert!(store.is_sealed(), "{:?}", store.broken());
+    assert_eq!(users(&store), before);
+    assert_eq!(store.generation().unwrap(), generation);
+    assert!(directory.path().join("old").exists());
+}
+
+#[test]
+fn a_compaction_that_was_cut_short_is_finished_or_thrown_away() {
+    let directory = directory();
+    filled(directory.path(), 50);
+    fs::create_dir(directory.path().join("new")).unwrap();
+    assert!(open(directory.path()).is_sealed());
+    assert!(!directory.path().join("new").exists(), "half a copy beside the database is thrown away");
+    fs::rename(directory.path().join("db"), directory.path().join("new")).unwrap();
+    let store = open(directory.path());
+    assert!(store.is_sealed() && store.users().count() == 50, "a copy without a database takes its place");
+}
+
+#[test]
+fn every_step_of_repair_opens_unsealed_and_deletes_no_data() {
+    let directory = directory();
+    filled(directory.path(), 50);
+    compact(directory.path()).unwrap();
+    for (step, users) in [(RepairStep::DropIndex, 50), (RepairStep::Previous, 50), (RepairStep::StartAnew, 0)] {
+        let store = repair(directory.path(), step).unwrap();
+        assert!(!store.is_sealed(), "{step}");
+        assert_eq!(store.users().count(), users, "{step}");
+    }
+    assert!(directory.path().join("damaged-1/db").exists() && directory.path().join("damaged-2/db").exists());
+    assert!(!open(directory.path()).is_sealed(), "also when it is opened again");
+}
+
+#[test]
+fn a_damaged_store_names_the_steps_of_repair_and_the_first_one_helps() {
+    let directory = directory();
+    filled(directory.path(), 50);
+    // A damaged index of sled's own is the kind of damage that it reports.
+    fs::write(directory.path().join("db/snap.00000000000000FF"), "").unwrap();
+    let Err(error) = SledStore::open(directory.path()) else { panic!("a store with a damaged index was opened") };
+    assert!(matches!(error, StoreError::Damaged { .. }), "{error}");
+    for step in RepairStep::ALL {
+        assert!(error.to_string().contains(step.name()), "{error}");
+        assert_eq!(step.name().parse::<RepairStep>().unwrap(), step);
+    }
+    assert!("reformat".parse::<RepairStep>().is_err());
+    assert_eq!(repair(directory.path(), RepairStep::DropIndex).unwrap().users().count(), 50);
+}

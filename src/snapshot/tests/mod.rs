@@ -1,0 +1,7 @@
+//! Tests of the store: one suite over both implementations, and the faults that only the one on disk can have.
+
+mod faults;
+mod group_commit;
+mod kill;
+pub(crate) mod sample;
+mod suite;

@@ -1,0 +1,279 @@
+//! What every store must do, whatever it is made of.
+
+use std::collections::BTreeSet;
+
+use rollcall_kit::Entry;
+use serde_json::json;
+
+use super::sample::{
+    account, certificate, commit, entry, group, id, intent, ledger_group, named, role_key, settle_account, stage,
+    unreadable, user, user_ids, users,
+};
+use crate::apply::{MembersSettled, Settlement};
+use crate::read::Reading;
+use crate::snapshot::{MemoryStore, SledStore, Store};
+
+/// Runs each function against both stores, as a test of its own.
+macro_rules! both {
+    ($($behaviour:ident,)+) => {
+        mod on_sled {
+            $(#[test]
+            fn $behaviour() {
+                let directory = tempfile::tempdir().unwrap();
+                super::$behaviour(&super::SledStore::open(directory.path()).unwrap());
+            })+
+        }
+        mod in_memory {
+            $(#[test]
+            fn $behaviour() {
+                super::$behaviour(&super::MemoryStore::new());
+            })+
+        }
+    };
+}
+
+both! {
+    a_committed_reading_is_the_mirror,
+    a_reading_that_was_not_committed_changes_nothing,
+    whoever_was_not_staged_has_vanished_and_leaves_the_mirror,
+    an_active_account_whose_owner_left_the_mirror_still_counts_as_vanished,
+    of_the_same_id_twice_the_later_one_counts,
+    a_record_that_changes_back_within_one_reading_is_unchanged,
+    an_unreadable_record_has_not_vanished_and_keeps_its_old_state,
+    an_unreadable_record_that_is_read_again_properly_counts_as_read,
+    a_second_staging_ends_the_first,
+    a_settlement_changes_the_ledger_and_ends_the_intent,
+    an_abandoned_intent_leaves_the_ledger_alone,
+    intents_are_found_again_oldest_first,
+    a_relinked_account_moves_to_its_new_owner_in_one_step,
+    members_join_and_leave_a_group_without_the_rest_being_named,
+    a_group_of_many_members_keeps_every_one_of_them,
+    a_forgotten_group_takes_its_members_with_it,
+    facts_are_kept_by_name,
+    runs_are_found_newest_first_and_by_the_beginning_of_their_id,
+    only_the_newest_runs_are_kept_and_old_bulky_plans_are_dropped,
+    the_generation_grows_with_commits_and_settlements_only,
+    a_new_store_is_empty_and_sealed,
+}
+
+fn a_committed_reading_is_the_mirror(store: &dyn Store) {
+    commit(store, vec![entry(user("joe")), entry(user("jane")), Entry::Group(Box::new(group("eng", &["joe"])))]);
+    assert_eq!(user_ids(store), ["jane", "joe"], "in the order of their ids");
+    assert_eq!(store.user(&id("joe")).unwrap(), Some(user("joe")));
+    assert_eq!(store.groups().map(Result::unwrap).collect::<Vec<_>>(), [group("eng", &["joe"])]);
+    assert_eq!(store.certificate().unwrap().unwrap().id(), certificate(2, 1).id());
+}
+
+fn a_reading_that_was_not_committed_changes_nothing(store: &dyn Store) {
+    commit(store, vec![entry(user("jane"))]);
+    let mut staging = store.staging().unwrap();
+    stage(&mut *staging, vec![entry(named("jane", "Jane")), entry(user("joe"))]);
+    drop(staging);
+    assert_eq!(users(store), [user("jane")]);
+    commit(store, vec![entry(user("jane"))]);
+    assert_eq!(users(store), [user("jane")], "and nothing of it is left for the next reading");
+}
+
+fn whoever_was_not_staged_has_vanished_and_leaves_the_mirror(store: &dyn Store) {
+    commit(store, vec![entry(user("a")), entry(user("b")), entry(user("c")), Entry::Group(Box::new(group("g", &[])))]);
+    let vanished = commit(store, vec![entry(user("b"))]);
+    assert_eq!(vanished, [id("a"), id("c")]);
+    assert_eq!(user_ids(store), ["b"]);
+    assert_eq!(store.groups().count(), 0);
+}
+
+fn an_active_account_whose_owner_left_the_mirror_still_counts_as_vanished(store: &dyn Store) {
+    settle_account(store, account("gone", "t-1"));
+    let mut inactive = account("long-gone", "t-2");
+    inactive.active = false;
+    settle_account(store, inactive);
+    settle_account(store, account("here", "t-3"));
+    settle_account(store, account("held", "t-4"));
+    let entries = vec![entry(user("here")), Entry::Unreadable(unreadable("held"))];
+    assert_eq!(commit(store, entries.clone()), [id("gone")]);
+    assert_eq!(commit(store, entries), [id("gone")], "for as long as the account is active");
+}
+
+fn of_the_same_id_twice_the_later_one_counts(store: &dyn Store) {
+    let mut staging = store.staging().unwrap();
+    let twice = vec![entry(named("jane", "Old")), entry(user("joe")), entry(named("jane", "New"))];
+    let vanished = stage(&mut *staging, twice);
+    assert_eq!(staging.staged(), (2, 0));
+    store.commit(staging, &Reading::for_tests(certificate(3, 0), vanished)).unwrap();
+    assert_eq!(users(store), [named("jane", "New"), user("joe")]);
+}
+
+fn a_record_that_changes_back_within_one_reading_is_unchanged(store: &dyn Store) {
+    commit(store, vec![entry(user("jane"))]);
+    commit(store, vec![entry(named("jane", "Other")), entry(user("jane"))]);
+    assert_eq!(users(store), [user("jane")]);
+}
+
+fn an_unreadable_record_has_not_vanished_and_keeps_its_old_state(store: &dyn Store) {
+    commit(store, vec![entry(user("jane")), entry(user("joe")), Entry::Group(Box::new(group("eng", &["jane"])))]);
+    let broken = vec![
+        entry(named("jane", "Half")),
+        Entry::Unreadable(unreadable("jane")),
+        entry(user("joe")),
+        Entry::Unreadable(unreadable("eng")),
+        entry(user("new")),
+        Entry::Unreadable(unreadable("new")),
+    ];
+    assert_eq!(commit(store, broken), []);
+    assert_eq!(users(store), [user("jane"), user("joe")]);
+    assert_eq!(store.groups().count(), 1);
+    assert_eq!(store.unreadable().unwrap(), [unreadable("eng"), unreadable("jane"), unreadable("new")]);
+    commit(store, vec![entry(user("jane")), entry(user("joe"))]);
+    assert_eq!(store.unreadable().unwrap(), [], "the next reading starts afresh");
+}
+
+fn an_unreadable_record_that_is_read_again_properly_counts_as_read(store: &dyn Store) {
+    commit(store, vec![Entry::Unreadable(unreadable("jane")), entry(user("jane"))]);
+    assert_eq!(store.unreadable().unwrap(), []);
+    assert_eq!(users(store), [user("jane")]);
+}
+
+fn a_second_staging_ends_the_first(store: &dyn Store) {
+    let mut first = store.staging().unwrap();
+    let mut second = store.staging().unwrap();
+    assert!(first.stage(vec![entry(user("jane"))]).is_err());
+    assert!(second.stage(vec![entry(user("joe"))]).is_ok());
+    assert!(store.commit(first, &Reading::for_tests(certificate(1, 0), vec![])).is_err());
+    assert_eq!(user_ids(store), Vec::<String>::new());
+}
+
+fn a_settlement_changes_the_ledger_and_ends_the_intent(store: &dyn Store) {
+    let sequence = store.begin(vec![intent("jane")]).unwrap()[0];
+    assert_eq!(store.unsettled().unwrap(), [(sequence, intent("jane"))]);
+    let then = Settlement { accounts: vec![account("jane", "t-1")], ..Settlement::default() };
+    store.settle(vec![(sequence, Some(then))]).unwrap();
+    assert_eq!(store.unsettled().unwrap(), []);
+    assert_eq!(store.account(&id("jane")).unwrap(), Some(account("jane", "t-1")));
+    assert_eq!(store.accounts().map(Result::unwrap).collect::<Vec<_>>(), [account("jane", "t-1")]);
+}
+
+fn an_abandoned_intent_leaves_the_ledger_alone(store: &dyn Store) {
+    let sequence = store.begin(vec![intent("jane")]).unwrap()[0];
+    store.settle(vec![(sequence, None)]).unwrap();
+    assert_eq!(store.unsettled().unwrap(), []);
+    assert_eq!(store.account(&id("jane")).unwrap(), None);
+}
+
+fn intents_are_found_again_oldest_first(store: &dyn Store) {
+    let many: Vec<_> = (0..300).map(|number| intent(&format!("u{number}"))).collect();
+    let sequences = store.begin(many.clone()).unwrap();
+    assert!(sequences.is_sorted() && sequences.len() == 300);
+    let found: Vec<_> = store.unsettled().unwrap().into_iter().map(|(_, intent)| intent).collect();
+    assert_eq!(found, many);
+}
+
+fn a_relinked_account_moves_to_its_new_owner_in_one_step(store: &dyn Store) {
+    settle_account(store, account("old-id", "t-1"));
+    let then = Settlement {
+        accounts: vec![account("new-id", "t-1")],
+        forgotten_accounts: vec![id("old-id")],
+        ..Settlement::default()
+    };
+    let sequence = store.begin(vec![intent("new-id")]).unwrap()[0];
+    store.settle(vec![(sequence, Some(then))]).unwrap();
+    let owners: Vec<_> = store.accounts().map(|account| account.unwrap().user).collect();
+    assert_eq!(owners, [id("new-id")]);
+}
+
+fn settle(store: &dyn Store, then: Settlement) {
+    let sequence = store.begin(vec![intent("x")]).unwrap()[0];
+    store.settle(vec![(sequence, Some(then))]).unwrap();
+}
+
+fn moved(role: &str, joined: &[String], left: &[String]) -> Settlement {
+    let ids = |names: &[String]| names.iter().map(|name| id(name)).collect();
+    let members = vec![MembersSettled { group: role_key(role), joined: ids(joined), left: ids(left) }];
+    Settlement { members, ..Settlement::default() }
+}
+
+fn members_join_and_leave_a_group_without_the_rest_being_named(store: &dyn Store) {
+    let groups = vec![ledger_group("editor", &["jane"]), ledger_group("ed", &["jim"])];
+    settle(store, Settlement { groups, ..Settlement::default() });
+    settle(store, moved("editor", &["joe".into(), "ann".into()], &["jane".into(), "nobody".into()]));
+    assert_eq!(store.ledger_group(&role_key("editor")).unwrap(), Some(ledger_group("editor", &["ann", "joe"])));
+    assert_eq!(store.ledger_group(&role_key("ed")).unwrap(), Some(ledger_group("ed", &["jim"])));
+}
+
+fn a_group_of_many_members_keeps_every_one_of_them(store: &dyn Store) {
+    settle(store, Settlement { groups: vec![ledger_group("all", &[])], ..Settlement::default() });
+    let names: Vec<String> = (0..2_000).map(|number| format!("u{:04}", number * 7_919 % 2_000)).collect();
+    for joined in names.chunks(100) {
+        settle(store, moved("all", joined, &[]));
+    }
+    for left in names.chunks(100).step_by(2) {
+        settle(store, moved("all", &[], left));
+    }
+    let expected: BTreeSet<_> = names.chunks(100).skip(1).step_by(2).flatten().map(|name| id(name)).collect();
+    let group = store.ledger_groups().next().unwrap().unwrap();
+    assert_eq!(group.members.len(), 1_000);
+    assert_eq!(group.members, expected);
+    settle(store, moved("all", &[], &names));
+    assert_eq!(store.ledger_group(&role_key("all")).unwrap(), Some(ledger_group("all", &[])));
+}
+
+fn a_forgotten_group_takes_its_members_with_it(store: &dyn Store) {
+    settle(store, Settlement { groups: vec![ledger_group("editor", &["jane"])], ..Settlement::default() });
+    settle(store, Settlement { forgotten_groups: vec![role_key("editor")], ..Settlement::default() });
+    assert_eq!(store.ledger_groups().count(), 0);
+    settle(store, Settlement { groups: vec![ledger_group("editor", &[])], ..Settlement::default() });
+    assert_eq!(store.ledger_group(&role_key("editor")).unwrap(), Some(ledger_group("editor", &[])));
+}
+
+fn facts_are_kept_by_name(store: &dyn Store) {
+    assert_eq!(store.fact("bindings").unwrap(), None);
+    store.set_fact("bindings", &json!({"App Admins": "0c6f"})).unwrap();
+    store.set_fact("bindings", &json!({"App Admins": "0c70"})).unwrap();
+    assert_eq!(store.fact("bindings").unwrap(), Some(json!({"App Admins": "0c70"})));
+}
+
+fn runs_are_found_newest_first_and_by_the_beginning_of_their_id(store: &dyn Store) {
+    for run in ["019a-1", "019a-2", "019b-1"] {
+        store.record_run(run, &json!({"id": run, "ended": false})).unwrap();
+    }
+    store.record_run("019b-1", &json!({"id": "019b-1", "ended": true})).unwrap();
+    let newest: Vec<String> = store.runs(2).unwrap().into_iter().map(|(run, _)| run).collect();
+    assert_eq!(newest, ["019b-1", "019a-2"]);
+    assert_eq!(store.run("019b").unwrap().unwrap().1["ended"], true);
+    assert_eq!(store.run("019a").unwrap(), None, "two runs begin like this");
+    assert_eq!(store.run("019a-2").unwrap().unwrap().0, "019a-2");
+}
+
+fn only_the_newest_runs_are_kept_and_old_bulky_plans_are_dropped(store: &dyn Store) {
+    let bulk = "x".repeat(300 << 10);
+    for number in 0..205 {
+        let plan = if number % 100 == 50 || number == 200 { bulk.as_str() } else { "small" };
+        store.record_run(&format!("run-{number:03}"), &json!({"plan": plan})).unwrap();
+    }
+    assert_eq!(store.runs(1_000).unwrap().len(), 200);
+    assert_eq!(store.run("run-004").unwrap(), None);
+    assert_eq!(store.run("run-005").unwrap().unwrap().1["plan"], "small");
+    assert_eq!(store.run("run-050").unwrap().unwrap().1["plan"], json!(null));
+    assert_eq!(store.run("run-200").unwrap().unwrap().1["plan"], json!(bulk), "too recent to be dropped");
+}
+
+fn the_generation_grows_with_commits_and_settlements_only(store: &dyn Store) {
+    let before = store.generation().unwrap();
+    store.set_fact("x", &json!(1)).unwrap();
+    store.record_run("r", &json!({})).unwrap();
+    let sequences = store.begin(vec![intent("jane"), intent("joe")]).unwrap();
+    store.settle(vec![(sequences[0], None)]).unwrap();
+    assert_eq!(store.generation().unwrap(), before);
+    store.settle(vec![(sequences[1], Some(Settlement::default()))]).unwrap();
+    assert_eq!(store.generation().unwrap(), before + 1);
+    commit(store, vec![entry(user("jane"))]);
+    assert_eq!(store.generation().unwrap(), before + 2);
+}
+
+fn a_new_store_is_empty_and_sealed(store: &dyn Store) {
+    assert!(store.is_sealed());
+    assert!(store.certificate().unwrap().is_none());
+    assert_eq!(store.users().count(), 0);
+    assert_eq!(store.unsettled().unwrap(), []);
+    store.seal().unwrap();
+    assert!(store.is_sealed());
+}
