@@ -1,0 +1,296 @@
+//! From mirror and ledger to a reviewed plan.
+//!
+//! Everything that decides is in the pure rooms; here their questions are carried to directory and target, and the
+//! answers back: which groups are gone for good, which newcomers have an account already, which owners are confirmed
+//! to be gone. The target is only read.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::iter::Peekable;
+
+use rollcall_kit::{DirectoryId, DirectoryUser, Unreadable};
+
+use super::error::RunError;
+use super::event::Event;
+use super::reading::Roll;
+use super::session::{Listener, Session};
+use crate::guard::{self, Occasion, Reviewed};
+use crate::plan::{self, Basis, GroupKey, GroupMatches, Judged, LedgerGroup, Note, PlanInput, PlanSettings, Survey};
+use crate::roster::{Bindings, Claims, GroupIndex, GroupOutline, Judgement, Reason, Refusal, Roster, Standing};
+use crate::scim::RoleDelivery;
+use crate::snapshot::{Records, Store, StoreError, fact};
+
+impl Session {
+    /// Makes a plan from the snapshot as it is, and lets the guard review it.
+    ///
+    /// # Errors
+    ///
+    /// If snapshot, directory or target cannot be asked. There is no plan then: half an answer is none.
+    pub(super) async fn make_plan(&self, mut roll: Roll, listener: Listener<'_>) -> Result<Reviewed, RunError> {
+        let groups = self.group_index().await?;
+        let settings = self.plan_settings()?;
+        let unreadable = self.unreadable()?;
+        let roster = with_store(|fault| {
+            let users = Checked { records: self.store.users(), fault };
+            let readable = users.filter(|user| !unreadable.contains_key(&user.id));
+            let claims = Claims::collect(&self.rules, &groups, readable);
+            Roster::new(&self.rules, &groups, claims)
+        })?;
+        let survey = with_store(|fault| {
+            let judged = self.judged(&roster, &unreadable, fault);
+            Survey::of(judged, Checked { records: self.store.accounts(), fault }, &settings)
+        })?;
+
+        let unconfirmed: Vec<DirectoryId> =
+            survey.unconfirmed.iter().filter(|id| !roll.absences.contains_key(*id)).cloned().collect();
+        roll.absences.extend(self.confirm(&unconfirmed, listener).await?);
+        self.remember(&roll.absences)?;
+        let ledger_groups = self.ledger_groups()?;
+        listener(Event::Matching { candidates: survey.candidates.len() as u64 });
+        let matches = self.target.find(&survey.candidates).await?;
+        let group_matches = self.find_groups(&settings, &ledger_groups).await?;
+
+        let planned = with_store(|fault| -> Result<_, StoreError> {
+            Ok(plan::plan(PlanInput {
+                organization: self.name(),
+                basis: self.basis(&roll)?,
+                judged: self.judged(&roster, &unreadable, fault),
+                ledger_accounts: Checked { records: self.store.accounts(), fault },
+                ledger_groups: &ledger_groups,
+                survey: &survey,
+                matches: &matches,
+                group_matches: &group_matches,
+                absences: &roll.absences,
+                settings: &settings,
+                refusals: groups.refusals().to_vec(),
+                notes: notes(&groups),
+            }))
+        })??;
+        self.remember_bindings(&groups)?;
+        let reviewed = guard::review(
+            planned.plan,
+            &self.organization.limits,
+            &self.organization.protection,
+            &self.occasion()?,
+            &planned.holdings,
+        );
+        listener(Event::Planned { plan: Box::new(reviewed.plan().clone()), holds: reviewed.holds().to_vec() });
+        Ok(reviewed)
+    }
+
+    /// The roster's verdict on everybody, in the order of their ids. A record that could not be understood is
+    /// withheld, whatever the mirror still knows of it.
+    fn judged<'a>(
+        &'a self,
+        roster: &'a Roster<'a>,
+        unreadable: &'a BTreeMap<DirectoryId, Unreadable>,
+        fault: &'a RefCell<Option<StoreError>>,
+    ) -> impl Iterator<Item = Judged> + 'a {
+        let users = Checked { records: self.store.users(), fault }.peekable();
+        Verdicts { roster, users, unreadable: unreadable.values().peekable() }
+    }
+
+    /// Who is in which group that a rule can reach. Groups that rules name and the reading did not bring are looked
+    /// up by id: only what the directory itself calls gone counts as a group without members.
+    pub(super) async fn group_index(&self) -> Result<GroupIndex, RunError> {
+        let bindings = self.bindings()?;
+        let mut outline = GroupOutline::default();
+        for group in self.store.groups() {
+            outline.add(&group?);
+        }
+        let mut deleted = BTreeSet::new();
+        for (_, id) in outline.unresolved(&self.rules, &bindings) {
+            if let Some(id) = id.filter(|id| !deleted.contains(id)) {
+                if self.connector.look_up_group(&id).await?.is_none() {
+                    deleted.insert(id);
+                }
+            }
+        }
+        self.index_groups(outline, &bindings, &deleted)
+    }
+
+    /// The same from the snapshot alone: a group that was not read is then neither there nor gone.
+    pub(super) fn group_index_offline(&self) -> Result<GroupIndex, RunError> {
+        let mut outline = GroupOutline::default();
+        for group in self.store.groups() {
+            outline.add(&group?);
+        }
+        self.index_groups(outline, &self.bindings()?, &BTreeSet::new())
+    }
+
+    fn index_groups(
+        &self,
+        outline: GroupOutline,
+        bindings: &Bindings,
+        deleted: &BTreeSet<DirectoryId>,
+    ) -> Result<GroupIndex, RunError> {
+        let mut builder = outline.index(&self.rules, bindings, deleted);
+        for group in self.store.groups() {
+            builder.add(&group?);
+        }
+        Ok(builder.finish())
+    }
+
+    pub(super) fn bindings(&self) -> Result<Bindings, RunError> {
+        match self.store.fact(fact::BINDINGS)? {
+            Some(json) => serde_json::from_value(json)
+                .map_err(|error| RunError::Internal(format!("the kept group bindings cannot be read: {error}"))),
+            None => Ok(Bindings::new()),
+        }
+    }
+
+    fn remember_bindings(&self, groups: &GroupIndex) -> Result<(), RunError> {
+        let json =
+            serde_json::to_value(groups.bindings()).map_err(|error| RunError::Internal(error.to_string()))?;
+        if self.store.fact(fact::BINDINGS)?.as_ref() != Some(&json) {
+            self.store.set_fact(fact::BINDINGS, &json)?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn unreadable(&self) -> Result<BTreeMap<DirectoryId, Unreadable>, RunError> {
+        Ok(self.store.unreadable()?.into_iter().map(|record| (record.id.clone(), record)).collect())
+    }
+
+    pub(super) fn ledger_groups(&self) -> Result<BTreeMap<GroupKey, LedgerGroup>, RunError> {
+        let mut groups = BTreeMap::new();
+        for group in self.store.ledger_groups() {
+            let group = group?;
+            groups.insert(group.key.clone(), group);
+        }
+        Ok(groups)
+    }
+
+    async fn find_groups(
+        &self,
+        settings: &PlanSettings,
+        ledger_groups: &BTreeMap<GroupKey, LedgerGroup>,
+    ) -> Result<GroupMatches, RunError> {
+        let mut matches = GroupMatches::new();
+        for name in plan::groups_to_find(settings, ledger_groups) {
+            let found = self.target.group(&name).await?;
+            matches.insert(name, found);
+        }
+        Ok(matches)
+    }
+
+    fn basis(&self, roll: &Roll) -> Result<Basis, StoreError> {
+        Ok(Basis {
+            generation: self.store.generation()?,
+            certificate: roll.certificate.id(),
+            configuration: self.organization.configuration_hash(),
+        })
+    }
+
+    /// What the guard must know besides the plan.
+    pub(super) fn occasion(&self) -> Result<Occasion, RunError> {
+        let applied = self.store.fact(fact::APPLIED_RULES)?;
+        let now = serde_json::Value::String(self.organization.rules_hash());
+        Ok(Occasion {
+            first_plan: applied.is_none(),
+            first_plan_waived: self.organization.first_plan_waived,
+            rules_changed: applied.is_some_and(|applied| applied != now),
+        })
+    }
+
+    pub(super) fn plan_settings(&self) -> Result<PlanSettings, RunError> {
+        let (roster, target) = (&self.organization.roster, &self.organization.target);
+        let mut settings = PlanSettings::new((self.clock)());
+        settings.email_mutable = target.mutable_email;
+        settings.role_delivery_is_groups = target.roles == RoleDelivery::Groups;
+        settings.delete_after_days = target.delete_after_days;
+        settings.user_name_attribute = target.user_name.clone();
+        settings.sealed = self.store.is_sealed();
+        settings.protected_roles = self.rules.protected_roles();
+        for rule in &roster.role_rules {
+            let name = match &rule.group {
+                crate::roster::GroupRef::Id(id) => id.to_string(),
+                crate::roster::GroupRef::Name(name) => name.clone(),
+            };
+            settings.managed_roles.entry(rule.role.clone()).or_default().push(name);
+        }
+        if let Some(role) = &roster.default_role {
+            settings.managed_roles.entry(role.clone()).or_default();
+        }
+        Ok(settings)
+    }
+}
+
+/// What the groups have to say to the reader of the plan.
+fn notes(groups: &GroupIndex) -> Vec<Note> {
+    groups
+        .findings()
+        .iter()
+        .map(|finding| Note { sentence: finding.sentence.clone(), holds: finding.holds })
+        .collect()
+}
+
+/// Runs a pure stage over records of the store. If a record could not be read, the stage's result is worth nothing.
+fn with_store<T>(stage: impl FnOnce(&RefCell<Option<StoreError>>) -> T) -> Result<T, RunError> {
+    let fault = RefCell::new(None);
+    let result = stage(&fault);
+    match fault.into_inner() {
+        Some(error) => Err(error.into()),
+        None => Ok(result),
+    }
+}
+
+/// Records until the first that cannot be read, which is kept aside.
+struct Checked<'a, T> {
+    records: Records<'a, T>,
+    fault: &'a RefCell<Option<StoreError>>,
+}
+
+impl<T> Iterator for Checked<'_, T> {
+    type Item = T;
+
+    fn next(&mut self) -> Option<T> {
+        match self.records.next()? {
+            Ok(record) => Some(record),
+            Err(error) => {
+                self.fault.borrow_mut().get_or_insert(error);
+                None
+            }
+        }
+    }
+}
+
+/// Users and unreadable records, side by side in the order of their ids.
+struct Verdicts<'a, U: Iterator<Item = DirectoryUser>, R: Iterator<Item = &'a Unreadable>> {
+    roster: &'a Roster<'a>,
+    users: Peekable<U>,
+    unreadable: Peekable<R>,
+}
+
+impl<'a, U: Iterator<Item = DirectoryUser>, R: Iterator<Item = &'a Unreadable>> Iterator for Verdicts<'a, U, R> {
+    type Item = Judged;
+
+    fn next(&mut self) -> Option<Judged> {
+        let next_odd = match (self.users.peek(), self.unreadable.peek()) {
+            (Some(user), Some(odd)) => odd.id <= user.id,
+            (None, Some(_)) => true,
+            (_, None) => false,
+        };
+        if next_odd {
+            let odd = self.unreadable.next()?;
+            self.users.next_if(|user| user.id == odd.id);
+            return Some((odd.id.clone(), odd.label.clone(), withheld(odd)));
+        }
+        let user = self.users.next()?;
+        let judgement = self.roster.judge(&user);
+        Some((user.id.clone(), user.label(), judgement))
+    }
+}
+
+/// The verdict on a record that could not be understood.
+fn withheld(odd: &Unreadable) -> Judgement {
+    Judgement {
+        standing: Standing::Withheld,
+        refusals: vec![Refusal {
+            reason: Reason::RecordUnreadable,
+            user: Some(odd.id.clone()),
+            label: odd.label.clone(),
+            detail: odd.problem.clone(),
+        }],
+    }
+}
