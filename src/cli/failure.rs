@@ -28,6 +28,13 @@ impl Failure {
         Self { exit: Exit::Usage, message: message.into(), hints: Vec::new() }
     }
 
+    /// The same failure, naming the organization that it concerns.
+    #[must_use]
+    pub fn about(mut self, organization: &str) -> Self {
+        self.message = format!("{organization}: {}", self.message);
+        self
+    }
+
     /// The same failure with a hint.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {

@@ -1,9 +1,74 @@
-//! The commands, one file each. They know [`crate::run`] and [`crate::report`], and no room behind those.
+//! The commands, one file each. They know [`crate::run`] and [`crate::report`], and of the rooms behind those only
+//! the configuration.
+
+mod apply;
+mod arguments;
+mod check;
+mod completions;
+mod demo;
+mod exit;
+mod explain;
+mod failure;
+mod history;
+mod init;
+mod log;
+mod plan;
+mod schema;
+mod select;
+mod show;
+mod status;
+mod terminal;
 
 use std::process::ExitCode;
+
+use clap::Parser;
+use clap::error::ErrorKind;
+
+use arguments::{Arguments, Command};
+use exit::Exit;
+use failure::Failure;
 
 /// Parses the arguments, runs the command and turns its end into an exit code.
 #[must_use]
 pub fn main() -> ExitCode {
-    ExitCode::SUCCESS
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            let _ = error.print();
+            let asked_for = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
+            return if asked_for { Exit::Done } else { Exit::Usage }.into();
+        }
+    };
+    log::to_standard_error(arguments.verbose);
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            terminal::complain(&Failure::error(format!("the system gives no threads: {error}")));
+            return Exit::Error.into();
+        }
+    };
+    match runtime.block_on(dispatch(arguments)) {
+        Ok(exit) => exit.into(),
+        Err(failure) => {
+            terminal::complain(&failure);
+            failure.exit.into()
+        }
+    }
+}
+
+async fn dispatch(arguments: Arguments) -> Result<Exit, Failure> {
+    let config = arguments.config;
+    match arguments.command {
+        Command::Demo(arguments) => demo::demo(&arguments).await,
+        Command::Init(arguments) => init::init(&arguments),
+        Command::Check(arguments) => check::check(&config, &arguments).await,
+        Command::Plan(arguments) => plan::plan(&config, &arguments).await,
+        Command::Apply(arguments) => apply::apply(&config, &arguments).await,
+        Command::Status(arguments) => status::status(&config, &arguments),
+        Command::History(arguments) => history::history(&config, &arguments),
+        Command::Show(arguments) => show::show(&config, &arguments),
+        Command::Explain(arguments) => explain::explain(&config, &arguments).await,
+        Command::Schema => schema::schema(),
+        Command::Completions { shell } => completions::completions(shell),
+    }
 }

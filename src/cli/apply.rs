@@ -1,0 +1,217 @@
+//! `rollcall apply`: shows the plan, asks where a person is needed, and applies exactly what was shown.
+
+use std::path::Path;
+
+use super::arguments::ApplyArguments;
+use super::exit::Exit;
+use super::failure::Failure;
+use super::{select, terminal};
+use crate::config::Configuration;
+use crate::guard::{ApprovedPlan, HeldPlan, Hold, PlanFile, Reviewed};
+use crate::report::{self, Format, Options, Progress, json};
+use crate::run::{RunRecord, RunResult, Session, listening};
+
+/// Applies what is pending, or a kept plan.
+pub(super) async fn apply(config: &Path, arguments: &ApplyArguments) -> Result<Exit, Failure> {
+    let configuration = select::load(config)?;
+    let mut machine = Vec::new();
+    let exit = match arguments.what.as_deref() {
+        Some(file) if !configuration.organizations.contains_key(file) && Path::new(file).is_file() => {
+            apply_file(&configuration, Path::new(file), arguments, &mut machine).await?
+        }
+        name => {
+            let mut worst = Exit::Done;
+            for organization in select::organizations(&configuration, name)? {
+                let applied = async {
+                    let session = Session::open(organization, &configuration.state_dir)?;
+                    apply_pending(&session, arguments, &mut machine).await
+                };
+                match applied.await {
+                    Ok(exit) => worst = worst.max(exit),
+                    Err(failure) => {
+                        terminal::complain(&failure.about(&organization.name));
+                        worst = worst.max(Exit::Error);
+                    }
+                }
+            }
+            worst
+        }
+    };
+    if arguments.format == Format::Json {
+        report::print(&json::pretty(&json::one_or_list(machine)))?;
+    }
+    Ok(exit)
+}
+
+/// Plans afresh and applies what comes out.
+async fn apply_pending(
+    session: &Session,
+    arguments: &ApplyArguments,
+    machine: &mut Vec<serde_json::Value>,
+) -> Result<Exit, Failure> {
+    let progress = std::sync::Mutex::new(Progress::on_terminal());
+    let reviewed = session.plan(&listening(&progress)).await?;
+    drop(progress);
+    show(&reviewed, arguments)?;
+    let approved = match reviewed {
+        Reviewed::Cleared(approved) if approved.plan().is_empty() => {
+            return finish(&session.nothing_to_do(approved)?, arguments, machine);
+        }
+        Reviewed::Cleared(approved) => match consent(arguments, "Apply these changes?")? {
+            true => approved,
+            false => return declined(),
+        },
+        Reviewed::Held(held) => match approve(held, arguments, Kept::No)? {
+            Ok(approved) => approved,
+            Err(held) => return finish(&session.held(*held)?, arguments, machine),
+        },
+    };
+    execute(session, approved, arguments, machine).await
+}
+
+/// Applies a kept plan, if every one of its changes is still asked for.
+async fn apply_file(
+    configuration: &Configuration,
+    path: &Path,
+    arguments: &ApplyArguments,
+    machine: &mut Vec<serde_json::Value>,
+) -> Result<Exit, Failure> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| Failure::error(format!("{} cannot be read: {error}", path.display())))?;
+    let file = PlanFile::from_json(&text).map_err(|error| Failure::error(format!("{}: {error}", path.display())))?;
+    let name = file.plan().organization.clone();
+    let organization = select::organizations(configuration, Some(&name))?;
+    let Some(organization) = organization.first() else {
+        return Err(Failure::usage(format!("the configuration names no organization {name}")));
+    };
+    let session = Session::open(organization, &configuration.state_dir)?;
+    let progress = std::sync::Mutex::new(Progress::on_terminal());
+    let held = session.kept(file, &listening(&progress)).await?;
+    drop(progress);
+    if arguments.format != Format::Json {
+        let document = report::plan::document(held.plan(), held.holds(), Options::of(arguments.format, arguments.all));
+        report::print(&report::render(arguments.format, &document, || json::plan(held.plan(), held.holds())))?;
+    }
+    match approve(held, arguments, Kept::Yes)? {
+        Ok(approved) => execute(&session, approved, arguments, machine).await,
+        Err(held) => finish(&session.held(*held)?, arguments, machine),
+    }
+}
+
+/// Whether the plan comes from a file, which names exactly the changes that somebody looked at.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kept {
+    Yes,
+    No,
+}
+
+/// Whether a hold is answered by a plain yes: the first plan and changed rules wait for somebody to look, and he did.
+fn needs_only_a_look(holds: &[Hold]) -> bool {
+    holds.iter().all(|hold| matches!(hold, Hold::FirstPlan | Hold::RulesChanged))
+}
+
+/// Asks for what a held plan needs. What goes beyond a limit is approved by its id: a habitual yes is not enough, and
+/// `--yes` in a script is a habit.
+fn approve(
+    held: HeldPlan,
+    arguments: &ApplyArguments,
+    kept: Kept,
+) -> Result<Result<ApprovedPlan, Box<HeldPlan>>, Failure> {
+    let simple = needs_only_a_look(held.holds());
+    let who = person();
+    if arguments.yes && (simple || kept == Kept::Yes) {
+        let how = if kept == Kept::Yes { "by its file, with --yes" } else { "with --yes" };
+        return Ok(Ok(held.approve(who, how)));
+    }
+    if arguments.yes || !terminal::can_ask() {
+        terminal::say("the plan is held, and nobody was asked; nothing was changed");
+        let hint = if simple {
+            "look at it with `rollcall plan`, then `rollcall apply` on a terminal or with --yes"
+        } else {
+            "keep it with `rollcall plan -o FILE`, look at it, and approve exactly it with `rollcall apply FILE`"
+        };
+        terminal::say(&format!("hint: {hint}"));
+        return Ok(Err(Box::new(held)));
+    }
+    if simple {
+        return Ok(match consent(arguments, "Apply these changes?")? {
+            true => Ok(held.approve(who, "at the prompt")),
+            false => Err(Box::new(held)),
+        });
+    }
+    let id = held.plan().id().0;
+    let answer = terminal::ask(&format!("To apply exactly this plan, type its id ({}):", &id[..8]))?;
+    if answer.len() >= 8 && id.starts_with(&answer) {
+        Ok(Ok(held.approve(who, "at the prompt, by its id")))
+    } else {
+        terminal::say("that is not its id; nothing was changed");
+        Ok(Err(Box::new(held)))
+    }
+}
+
+/// Asks for a plain yes, unless `--yes` said it.
+fn consent(arguments: &ApplyArguments, question: &str) -> Result<bool, Failure> {
+    if arguments.yes {
+        return Ok(true);
+    }
+    if !terminal::can_ask() {
+        return Err(Failure::error("there is no terminal to ask on; nothing was changed")
+            .hint("pass --yes, or keep the plan with `rollcall plan -o FILE` and apply the file"));
+    }
+    let answer = terminal::ask(&format!("{question} [y/N]"))?;
+    Ok(matches!(answer.to_lowercase().as_str(), "y" | "yes"))
+}
+
+fn declined() -> Result<Exit, Failure> {
+    terminal::say("nothing was changed");
+    Ok(Exit::Done)
+}
+
+/// Who sits there, for the record.
+fn person() -> String {
+    let name = |variable| std::env::var(variable).ok().filter(|name: &String| !name.is_empty());
+    name("SUDO_USER").or_else(|| name("USER")).or_else(|| name("LOGNAME")).unwrap_or_else(|| "unknown".to_owned())
+}
+
+async fn execute(
+    session: &Session,
+    approved: ApprovedPlan,
+    arguments: &ApplyArguments,
+    machine: &mut Vec<serde_json::Value>,
+) -> Result<Exit, Failure> {
+    let progress = std::sync::Mutex::new(Progress::on_terminal());
+    let record = session.apply(approved, &listening(&progress)).await?;
+    drop(progress);
+    finish(&record, arguments, machine)
+}
+
+fn show(reviewed: &Reviewed, arguments: &ApplyArguments) -> Result<(), Failure> {
+    if arguments.format == Format::Text {
+        let options = Options::of(arguments.format, arguments.all);
+        let document = report::plan::document(reviewed.plan(), reviewed.holds(), options);
+        report::print(&report::text::render(&document))?;
+    }
+    Ok(())
+}
+
+/// Prints how it ended. On a terminal the plan stands above already, so only what failed is told again.
+fn finish(
+    record: &RunRecord,
+    arguments: &ApplyArguments,
+    machine: &mut Vec<serde_json::Value>,
+) -> Result<Exit, Failure> {
+    match arguments.format {
+        Format::Json => machine.push(json::run(record)),
+        Format::Text => report::print(&report::text::render(&report::run::ending(record)))?,
+        format => {
+            let document = report::run::document(record, Options::of(format, arguments.all));
+            report::print(&report::render(format, &document, || json::run(record)))?;
+        }
+    }
+    Ok(match &record.result {
+        RunResult::Planned | RunResult::NothingToDo | RunResult::Applied => Exit::Done,
+        RunResult::AppliedInPart { .. } => Exit::InPart,
+        RunResult::Held { .. } => Exit::Held,
+        RunResult::Failed { .. } => Exit::Error,
+    })
+}
