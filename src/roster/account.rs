@@ -59,6 +59,8 @@ pub struct DesiredAccount {
     /// Roles of which it is unknown whether he should have them (their group cannot be found, and nobody confirmed
     /// that it was deleted): neither granted nor revoked.
     pub undecided_roles: Vec<Role>,
+    /// Attributes of which it is unknown what they should be (see the refusal): left in the target as they are.
+    pub undecided_attributes: Vec<String>,
 }
 
 /// Why an account has a role.
