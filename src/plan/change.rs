@@ -107,12 +107,14 @@ pub enum Action {
     Adopt {
         /// By what it was recognised.
         matched_by: String,
-        /// What is written besides our mark.
+        /// Every attribute that becomes ours. One that is already as it should be has the same value before and after:
+        /// it is entered into the ledger and need not be written.
         changes: Vec<AttributeChange>,
         /// Whether it is activated in the same step.
         activate: bool,
     },
-    /// An account of ours passes to a new directory id of the same person (a rehire, a re-created user).
+    /// An account of ours passes to a new directory id of the same person (a rehire, a re-created user), with its
+    /// roles and memberships: in the ledger, the old id is replaced by the new one wherever it stands.
     Relink {
         /// The old directory id.
         from: DirectoryId,
@@ -285,6 +287,14 @@ pub struct AttributeChange {
     pub before: Option<Value>,
     /// The value from now on; none removes it.
     pub after: Option<Value>,
+}
+
+impl AttributeChange {
+    /// Whether the value is another afterwards. If not, the attribute merely becomes ours.
+    #[must_use]
+    pub fn is_real(&self) -> bool {
+        self.before != self.after
+    }
 }
 
 /// Why a change is in a plan.

@@ -81,6 +81,12 @@ impl Plan {
         PlanId(blake3::hash(&canonical).to_hex()[..16].to_owned())
     }
 
+    /// Whether there is nothing to do. Refusals and notes are no work.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.changes.is_empty()
+    }
+
     /// How many changes there are of each kind; kinds without any are absent.
     #[must_use]
     pub fn counts(&self) -> BTreeMap<ActionKind, usize> {

@@ -57,3 +57,7 @@ pub enum Match {
 
 /// The answers, by user. A candidate who is missing here counts as [`Match::Unknown`].
 pub type Matches = BTreeMap<DirectoryId, Match>;
+
+/// What the target answered for each group name: the id of the one group of exactly this name, or nothing. A name that
+/// is missing here counts as unknown.
+pub type GroupMatches = BTreeMap<String, Option<String>>;

@@ -1,14 +1,47 @@
 //! Plans: the ordered list of changes that makes the target agree, with the cause of each.
 //!
 //! Pure. [`ledger`] says what we last wrote, [`matching`] what a look-up in the target found, [`change`] what a plan
-//! is made of, [`document`] the plan and the file that people keep.
+//! is made of, [`document`] the plan itself.
+//!
+//! Two walks over the same sorted streams make a plan: [`survey`] finds what has to be asked of target and directory,
+//! and [`diff`], once that is answered, what has to be done; `arrivals` decides who gets which account, `roles` and
+//! `groups` what he holds, `order` puts it all in order. [`stale`] compares a kept plan with a fresh one.
 
+mod arrivals;
+mod attributes;
 pub mod change;
+pub mod diff;
 pub mod document;
+mod draft;
+mod due;
+pub mod estimate;
+mod groups;
+pub mod holdings;
 pub mod ledger;
 pub mod matching;
+mod merge;
+mod order;
+mod prune;
+mod roles;
+pub mod settings;
+pub mod stale;
+pub mod survey;
+
+#[cfg(test)]
+mod properties;
+#[cfg(test)]
+mod tests;
+#[cfg(test)]
+pub(crate) mod world;
 
 pub use change::{Action, AttributeChange, Cause, Change, ChangeId, GroupKey, Subject};
+pub use diff::{PlanInput, Planned, plan};
 pub use document::{Basis, Estimate, Note, Plan, PlanId};
+pub use estimate::Costs;
+pub use holdings::Holdings;
 pub use ledger::{LedgerAccount, LedgerGroup, Origin};
-pub use matching::{Candidate, Match, Matches, TargetAccount};
+pub use matching::{Candidate, GroupMatches, Match, Matches, TargetAccount};
+pub use merge::Judged;
+pub use settings::{Pace, PlanSettings, PushedGroup};
+pub use stale::{StaleChange, stale};
+pub use survey::{Survey, groups_to_find};

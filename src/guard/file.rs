@@ -1,0 +1,154 @@
+//! The plan file: a reviewed plan that people and programs keep.
+//!
+//! JSON with a version and a digest. The digest finds accidents and edits; it is no signature and need not be one: a
+//! kept plan is never applied on its own word, but only if a plan that was made and reviewed now asks for each of its
+//! changes ([`PlanFile::if_still_asked_for`]).
+
+use serde::{Deserialize, Serialize};
+
+use super::approval::HeldPlan;
+use super::hold::Hold;
+use super::review::Reviewed;
+use crate::plan::document::PLAN_VERSION;
+use crate::plan::{Plan, PlanId, StaleChange, stale};
+
+/// A reviewed plan, as it is kept.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlanFile {
+    version: u32,
+    id: PlanId,
+    digest: String,
+    holds: Vec<Hold>,
+    plan: Plan,
+}
+
+/// Why a plan file cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum PlanFileError {
+    /// It is no plan file.
+    #[error("this is no plan file: {0}. Write one with `rollcall plan -o FILE`")]
+    NotAPlan(String),
+    /// A later version of Rollcall wrote it.
+    #[error("the plan file has version {found}, and this Rollcall reads up to {PLAN_VERSION}; plan again with this one, or apply it with the Rollcall that wrote it")]
+    Newer {
+        /// Its version.
+        found: u64,
+    },
+    /// It was changed after it was written.
+    #[error("the plan file was changed after it was written: it says that it is {said}, and it is {found}; plan again")]
+    Altered {
+        /// The digest in the file.
+        said: String,
+        /// The digest of the file.
+        found: String,
+    },
+}
+
+/// Why a kept plan cannot be applied any more.
+#[derive(Debug, thiserror::Error)]
+pub enum KeptPlanError {
+    /// It was made for another organization.
+    #[error("the plan was made for {kept}, not for {fresh}; nothing was changed")]
+    OtherOrganization {
+        /// Whose plan it is.
+        kept: String,
+        /// Whose plan it should be.
+        fresh: String,
+    },
+    /// Some of its changes are not asked for any more.
+    #[error("the plan is stale: {} of its changes are not asked for any more; nothing was changed. Plan again", .0.len())]
+    Stale(Vec<StaleChange>),
+}
+
+/// What the digest covers.
+#[derive(Serialize)]
+struct Digested<'a> {
+    version: u32,
+    holds: &'a [Hold],
+    plan: &'a Plan,
+}
+
+/// What every version of the file has.
+#[derive(Deserialize)]
+struct Header {
+    version: u64,
+}
+
+impl PlanFile {
+    /// Keeps a reviewed plan.
+    #[must_use]
+    pub fn of(reviewed: &Reviewed) -> Self {
+        let (plan, holds) = (reviewed.plan().clone(), reviewed.holds().to_vec());
+        let digest = digest(PLAN_VERSION, &holds, &plan);
+        Self { version: PLAN_VERSION, id: plan.id(), digest, holds, plan }
+    }
+
+    /// The plan.
+    #[must_use]
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// The plan's digest, by which it is approved.
+    #[must_use]
+    pub fn id(&self) -> &PlanId {
+        &self.id
+    }
+
+    /// Why it was held when it was made; empty if it was not.
+    #[must_use]
+    pub fn holds(&self) -> &[Hold] {
+        &self.holds
+    }
+
+    /// The file, as JSON for people and programs.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        let mut text = serde_json::to_string_pretty(self).unwrap_or_default();
+        text.push('\n');
+        text
+    }
+
+    /// Reads a file.
+    ///
+    /// # Errors
+    ///
+    /// If it is no plan file, was written by a later version, or was changed since.
+    pub fn from_json(text: &str) -> Result<Self, PlanFileError> {
+        let no_plan = |error: serde_json::Error| PlanFileError::NotAPlan(error.to_string());
+        let header: Header = serde_json::from_str(text).map_err(no_plan)?;
+        if header.version > u64::from(PLAN_VERSION) {
+            return Err(PlanFileError::Newer { found: header.version });
+        }
+        let file: Self = serde_json::from_str(text).map_err(no_plan)?;
+        let found = digest(file.version, &file.holds, &file.plan);
+        if file.digest != found {
+            return Err(PlanFileError::Altered { said: file.digest, found });
+        }
+        if file.id != file.plan.id() {
+            return Err(PlanFileError::Altered { said: file.id.0.clone(), found: file.plan.id().0 });
+        }
+        Ok(file)
+    }
+
+    /// Exactly this plan, to be approved, if a plan that was made and reviewed now still asks for every one of its
+    /// changes. What the fresh plan asks for beyond them is not approved and waits for another plan.
+    ///
+    /// # Errors
+    ///
+    /// If it was made for another organization, or some of its changes went stale.
+    pub fn if_still_asked_for(self, fresh: &Reviewed) -> Result<HeldPlan, KeptPlanError> {
+        let now = fresh.plan();
+        if self.plan.organization != now.organization {
+            let (kept, fresh) = (self.plan.organization, now.organization.clone());
+            return Err(KeptPlanError::OtherOrganization { kept, fresh });
+        }
+        let stale = stale(&self.plan, now);
+        if stale.is_empty() { Ok(HeldPlan::new(self.plan, self.holds)) } else { Err(KeptPlanError::Stale(stale)) }
+    }
+}
+
+fn digest(version: u32, holds: &[Hold], plan: &Plan) -> String {
+    let canonical = serde_json::to_vec(&Digested { version, holds, plan }).unwrap_or_default();
+    blake3::hash(&canonical).to_hex()[..16].to_owned()
+}

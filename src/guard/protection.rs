@@ -1,0 +1,108 @@
+//! Protection: accounts that are never deactivated or deleted, and roles that never lose their last holder.
+//!
+//! Protection comes before the limits and no approval overrides it: what it forbids is taken out of the plan and
+//! becomes a refusal.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rollcall_kit::DirectoryId;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::plan::{Action, Change, ChangeId, Holdings, Plan};
+use crate::roster::{Reason, Role};
+
+/// Accounts that are never deactivated or deleted, and roles whose last holder never loses them.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Protection {
+    /// Addresses.
+    pub addresses: Vec<String>,
+    /// Directory ids.
+    pub ids: Vec<String>,
+    /// Roles; filled from the role rules that say `protected = true`.
+    #[serde(skip)]
+    pub roles: Vec<Role>,
+}
+
+type Refused = BTreeMap<ChangeId, (Reason, String)>;
+
+/// Takes out of the plan what protection forbids.
+pub(super) fn spare(plan: Plan, protection: &Protection, holdings: &Holdings) -> Plan {
+    let mut refused = Refused::new();
+    for change in plan.changes.iter().filter(|change| protection.covers(change, holdings)) {
+        let label = change.subject.label();
+        let detail = format!(
+            "the directory asks to {} {label}, which the configuration protects; take it off the protected accounts if \
+             it is to go",
+            change.action.kind()
+        );
+        refused.insert(change.id, (Reason::Protected, detail));
+    }
+    for role in &protection.roles {
+        match holdings.holders.get(role) {
+            Some(holders) => spare_last_holder(&plan, role, holders, &mut refused),
+            None => spare_everybody(&plan, role, &mut refused),
+        }
+    }
+    plan.without(&refused, holdings.costs)
+}
+
+impl Protection {
+    /// Whether the change would put a protected account out. An account is protected under its address in the target
+    /// and under that in the directory, because an administrator may have written down either.
+    fn covers(&self, change: &Change, holdings: &Holdings) -> bool {
+        let Some(user) = change.subject.user().filter(|_| is_exit(change)) else {
+            return false;
+        };
+        let label = change.subject.label().to_lowercase();
+        let other = holdings.other_addresses.get(user);
+        let named = |address: &String| {
+            let address = address.trim().to_lowercase();
+            address == label || Some(&address) == other
+        };
+        self.ids.iter().any(|id| id.trim() == user.as_str()) || self.addresses.iter().any(named)
+    }
+}
+
+fn is_exit(change: &Change) -> bool {
+    matches!(change.action, Action::Deactivate | Action::Delete)
+}
+
+/// Keeps one holder if everybody who holds the role now would lose it.
+///
+/// Somebody who gets the role by the same plan does not count: his grant comes later and may fail. Kept is rather one
+/// who would only lose the role than one who would be deactivated, because the latter has left.
+fn spare_last_holder(plan: &Plan, role: &Role, holders: &BTreeSet<DirectoryId>, refused: &mut Refused) {
+    let mut losers: BTreeMap<&DirectoryId, Vec<&Change>> = BTreeMap::new();
+    for change in plan.changes.iter().filter(|change| !refused.contains_key(&change.id) && takes(change, role)) {
+        if let Some(user) = change.subject.user().filter(|user| holders.contains(user)) {
+            losers.entry(user).or_default().push(change);
+        }
+    }
+    if losers.len() < holders.len() {
+        return;
+    }
+    let spared = losers.into_iter().min_by_key(|(user, changes)| (changes.iter().any(|c| is_exit(c)), *user));
+    for change in spared.map(|(_, changes)| changes).unwrap_or_default() {
+        let detail = format!(
+            "{} is the last active account with the protected role {role}; give the role to somebody else first, and \
+             the run after that lets this one go",
+            change.subject.label()
+        );
+        refused.insert(change.id, (Reason::LastHolder, detail));
+    }
+}
+
+/// Nobody counted the holders of this role, so anybody may be the last one.
+fn spare_everybody(plan: &Plan, role: &Role, refused: &mut Refused) {
+    for change in plan.changes.iter().filter(|change| takes(change, role)) {
+        let detail = format!("nobody counted who holds the protected role {role}, so nobody loses it");
+        refused.entry(change.id).or_insert((Reason::LastHolder, detail));
+    }
+}
+
+/// Whether the change takes the role from whoever holds it.
+fn takes(change: &Change, role: &Role) -> bool {
+    is_exit(change) || matches!(&change.action, Action::RevokeRole { role: lost } if lost == role)
+}

@@ -1,0 +1,241 @@
+//! Arrivals: what happens to users who are wanted and have no account of ours.
+//!
+//! In this order: an account of ours that carries his address and whose owner is out passes to him (relink); an
+//! account in the target that is clearly his is adopted; if there is reliably none, one is created. Everything else is
+//! a refusal that names everybody concerned: two claims on one account, several accounts, an answer that cannot be
+//! relied on. Nothing is ever created when it might be there already.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rollcall_kit::DirectoryId;
+
+use super::attributes::{against_target, against_written};
+use super::change::{Action, Cause, Subject};
+use super::diff::{Newcomer, Planner, account_subject, full_name, revoked};
+use super::draft::{Draft, Milestone};
+use super::ledger::{LedgerAccount, Origin};
+use super::matching::{Match, TargetAccount};
+use super::roles;
+use crate::roster::{DesiredAccount, Reason, Role, Standing};
+
+impl Planner<'_> {
+    /// Settles everybody who was set aside.
+    pub(super) fn settle_arrivals(&mut self) {
+        let newcomers = std::mem::take(&mut self.newcomers);
+        let (claiming, others): (Vec<_>, Vec<_>) =
+            newcomers.into_iter().partition(|newcomer| self.survey.claims.contains_key(&newcomer.user));
+        let contested = claimants_of(&claiming, |newcomer| self.vacated_by_claim(newcomer));
+        for newcomer in &claiming {
+            self.settle_claim(newcomer, &contested);
+        }
+        for (_, claimed) in std::mem::take(&mut self.claimed) {
+            self.settle_account(claimed.judged, &claimed.account);
+        }
+        let contested = claimants_of(&others, |newcomer| match self.matches.get(&newcomer.user) {
+            Some(Match::One(account, _)) => vec![account.target_id.clone()],
+            _ => Vec::new(),
+        });
+        for newcomer in &others {
+            self.settle_match(newcomer, &contested);
+        }
+    }
+
+    /// The accounts of ours with the newcomer's address whose owners are out.
+    fn vacated_by_claim(&self, newcomer: &Newcomer) -> Vec<DirectoryId> {
+        let owners = self.survey.claims.get(&newcomer.user).into_iter().flatten();
+        owners.filter(|owner| self.is_vacated(owner)).cloned().collect()
+    }
+
+    fn is_vacated(&self, owner: &DirectoryId) -> bool {
+        self.claimed.get(owner).is_some_and(|claimed| match &claimed.judged {
+            Some((_, _, judgement)) => matches!(judgement.standing, Standing::Unwanted(_)),
+            None => self.absences.contains_key(owner),
+        })
+    }
+
+    /// A newcomer whose address an account of ours carries: the account passes to him if its owner is out.
+    fn settle_claim(&mut self, newcomer: &Newcomer, contested: &BTreeMap<DirectoryId, Vec<String>>) {
+        let label = newcomer.desired.address.to_string();
+        let refuse = |planner: &mut Self, reason, detail| {
+            planner.drafts.refuse(reason, &newcomer.user, &label, detail);
+        };
+        let claims = self.survey.claims.get(&newcomer.user).map(Vec::as_slice).unwrap_or_default();
+        let vacated = self.vacated_by_claim(newcomer);
+        if let Some(owner) = claims.iter().find(|owner| !vacated.contains(owner)) {
+            let detail = format!(
+                "{} has the address {label}, which the account of {owner} carries, and {owner} is not known to be out; \
+                 nothing is done for {0} until that is settled in the directory",
+                newcomer.user
+            );
+            return refuse(self, Reason::AddressConflict, detail);
+        }
+        let [owner] = vacated.as_slice() else {
+            let owners = names(vacated.iter().map(DirectoryId::as_str));
+            let detail = format!(
+                "several accounts of ours carry the address {label}, those of {owners}; nothing is done for {} until \
+                 only one of them does",
+                newcomer.user
+            );
+            return refuse(self, Reason::MatchAmbiguous, detail);
+        };
+        if let Some(rivals) = contested.get(owner) {
+            let detail = format!(
+                "{} claim the account {label}, which {owner} left; it is given to none of them until the directory \
+                 says whose it is",
+                names(rivals.iter().map(String::as_str))
+            );
+            return refuse(self, Reason::AccountContested, detail);
+        }
+        if let Some(claimed) = self.claimed.remove(owner) {
+            self.relink(newcomer, &claimed.account);
+        }
+    }
+
+    /// The account of one who is out passes to a new directory id of the same address.
+    ///
+    /// What the new owner should not have is revoked first, while the account is still the old one's, so that he
+    /// never has it.
+    fn relink(&mut self, newcomer: &Newcomer, account: &LedgerAccount) {
+        let Newcomer { user, desired } = newcomer;
+        let compared = against_written(&desired.attributes, &account.written, self.settings);
+        self.refuse_email(&compared, user, account.address.as_str());
+        let shift = roles::shift(desired, &account.roles, self.settings);
+        self.revoke(&account_subject(account, &account.written), &shift, &[]);
+
+        let subject = subject(user, Some(&account.target_id), desired);
+        let action = Action::Relink {
+            from: account.user.clone(),
+            changes: compared.changes,
+            activate: !account.active,
+        };
+        let draft = Draft::new(subject.clone(), action, vec![Cause::Returned]);
+        let draft = draft.needing(revoked(&account.user, &shift));
+        self.drafts.push(draft.with_unique_values(self.settings));
+        let needs = [Milestone::Account(user.clone())];
+        self.grant(&subject, &shift, &needs);
+        self.groups.follow_relinked(&mut self.drafts, (&account.user, user), &subject, &needs);
+    }
+
+    /// A newcomer who was looked up in the target.
+    fn settle_match(&mut self, newcomer: &Newcomer, contested: &BTreeMap<String, Vec<String>>) {
+        let matches = self.matches;
+        match matches.get(&newcomer.user) {
+            Some(Match::None) => self.create(newcomer),
+            Some(Match::One(account, by)) => self.settle_found(newcomer, account, by, contested),
+            Some(Match::Many(accounts)) => {
+                let found = names(accounts.iter().map(|(id, name)| format!("{name} ({id})")));
+                let detail = format!("several accounts in the target match: {found}; leave only one that does");
+                self.refuse(newcomer, Reason::MatchAmbiguous, detail);
+            }
+            Some(Match::Unknown(why)) => self.refuse(newcomer, Reason::MatchUnknown, unknown(why)),
+            None => self.refuse(newcomer, Reason::MatchUnknown, unknown("he was not looked up")),
+        }
+    }
+
+    fn settle_found(
+        &mut self,
+        newcomer: &Newcomer,
+        account: &TargetAccount,
+        by: &'static str,
+        contested: &BTreeMap<String, Vec<String>>,
+    ) {
+        if let Some(owner) = self.owners.get(&account.target_id) {
+            // The address is about to be given up: the account is not his, and his own comes after that.
+            if by != "externalId" && owner.gives_up == Some(newcomer.desired.address.folded()) {
+                return self.create(newcomer);
+            }
+            let detail = format!(
+                "the account {} ({}) matches by {by}, and it is the account of {} already; nothing is done for {} \
+                 until the directory says whose it is",
+                account.user_name, account.target_id, owner.label, newcomer.desired.address
+            );
+            return self.refuse(newcomer, Reason::AccountContested, detail);
+        }
+        if let Some(rivals) = contested.get(&account.target_id) {
+            let detail = format!(
+                "{} all match the account {} ({}); nothing is applied to any of them until the directory says whose \
+                 it is",
+                names(rivals.iter().map(String::as_str)),
+                account.user_name,
+                account.target_id
+            );
+            return self.refuse(newcomer, Reason::AccountContested, detail);
+        }
+        self.adopt(newcomer, account, by);
+    }
+
+    fn create(&mut self, newcomer: &Newcomer) {
+        let Newcomer { user, desired } = newcomer;
+        let subject = subject(user, None, desired);
+        let action = Action::Create { attributes: desired.attributes.clone() };
+        let draft = Draft::new(subject.clone(), action, vec![Cause::Joined]);
+        self.drafts.push(draft.with_unique_values(self.settings));
+        self.furnish(newcomer, &subject, &BTreeSet::new());
+    }
+
+    fn adopt(&mut self, newcomer: &Newcomer, account: &TargetAccount, by: &str) {
+        let Newcomer { user, desired } = newcomer;
+        let compared = against_target(&desired.attributes, &account.attributes, self.settings);
+        let subject = subject(user, Some(&account.target_id), desired);
+        self.refuse_email(&compared, user, subject.label());
+        let action =
+            Action::Adopt { matched_by: by.to_owned(), changes: compared.changes, activate: !account.active };
+        let causes = vec![Cause::Joined, Cause::FoundInTarget { origin: Origin::Adopted }];
+        self.drafts.push(Draft::new(subject.clone(), action, causes).with_unique_values(self.settings));
+        self.furnish(newcomer, &subject, &account.roles.iter().cloned().collect());
+    }
+
+    /// Roles and memberships of an account that has just become ours. Roles that it has already and should have are
+    /// granted all the same: that changes nothing in the target, and makes them ours to revoke.
+    fn furnish(&mut self, newcomer: &Newcomer, subject: &Subject, has: &BTreeSet<Role>) {
+        let Newcomer { user, desired } = newcomer;
+        let needs = [Milestone::Account(user.clone())];
+        let revoke = roles::shift(desired, has, self.settings).revoke;
+        let grant = roles::shift(desired, &BTreeSet::new(), self.settings).grant;
+        let shift = roles::Shift { grant, revoke };
+        // An account is not ours before it is adopted, so here the revocations come after the arrival.
+        self.revoke(subject, &shift, &needs);
+        self.grant(subject, &shift, &needs);
+        self.groups.follow(&mut self.drafts, user, subject, &needs);
+    }
+
+    fn refuse(&mut self, newcomer: &Newcomer, reason: Reason, detail: String) {
+        self.drafts.refuse(reason, &newcomer.user, newcomer.desired.address.as_str(), detail);
+    }
+}
+
+/// What more than one newcomer claims, with the names of all who do.
+fn claimants_of<K: Ord>(newcomers: &[Newcomer], claims: impl Fn(&Newcomer) -> Vec<K>) -> BTreeMap<K, Vec<String>> {
+    let mut claimants: BTreeMap<K, Vec<String>> = BTreeMap::new();
+    for newcomer in newcomers {
+        for claim in claims(newcomer) {
+            let name = format!("{} ({})", newcomer.desired.address, newcomer.user);
+            claimants.entry(claim).or_default().push(name);
+        }
+    }
+    claimants.retain(|_, names| names.len() > 1);
+    claimants
+}
+
+fn subject(user: &DirectoryId, target_id: Option<&str>, desired: &DesiredAccount) -> Subject {
+    Subject::Account {
+        user: user.clone(),
+        target_id: target_id.map(ToOwned::to_owned),
+        label: desired.address.to_string(),
+        name: full_name(&desired.attributes),
+    }
+}
+
+fn unknown(why: &str) -> String {
+    format!("nobody can say whether the target has an account for him already ({why}); nothing is created")
+}
+
+/// "a", "a and b", "a, b and c".
+fn names(items: impl Iterator<Item = impl AsRef<str>>) -> String {
+    let mut items: Vec<String> = items.map(|item| item.as_ref().to_owned()).collect();
+    match items.pop() {
+        None => "nobody".to_owned(),
+        Some(last) if items.is_empty() => last,
+        Some(last) => format!("{} and {last}", items.join(", ")),
+    }
+}

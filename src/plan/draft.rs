@@ -1,0 +1,149 @@
+//! Drafts: changes before they are ordered and numbered.
+//!
+//! A draft says what it needs and what it provides in words ("the account of u7"), not in numbers, so that the rooms
+//! that draft need not know each other's order. [`super::order`] turns the words into numbers.
+
+use std::collections::BTreeSet;
+
+use rollcall_kit::{DirectoryId, Value};
+
+use super::change::{Action, AttributeChange, Cause, GroupKey, Subject};
+use super::document::Note;
+use super::settings::PlanSettings;
+use crate::roster::account::Attributes;
+use crate::roster::{Reason, Refusal, Role};
+
+/// Something that one change brings about and another needs.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Milestone {
+    /// The user's account is ours and active.
+    Account(DirectoryId),
+    /// The group is ours.
+    Group(GroupKey),
+    /// The user has lost the role.
+    Revoked(DirectoryId, Role),
+}
+
+/// A value that only one may have at a time: the attribute (or `group`), and the value, folded.
+pub(super) type Unique = (String, String);
+
+/// A change before it is ordered and numbered.
+#[derive(Clone, Debug)]
+pub(super) struct Draft {
+    pub(super) subject: Subject,
+    pub(super) action: Action,
+    pub(super) causes: Vec<Cause>,
+    /// What must be brought about before, by a change of the same plan.
+    pub(super) needs: Vec<Milestone>,
+    /// Unique values that it takes.
+    pub(super) takes: BTreeSet<Unique>,
+    /// Unique values that it frees.
+    pub(super) frees: BTreeSet<Unique>,
+}
+
+impl Draft {
+    /// A draft that needs nothing and neither takes nor frees a unique value.
+    pub(super) fn new(subject: Subject, action: Action, causes: Vec<Cause>) -> Self {
+        Self { subject, action, causes, needs: Vec::new(), takes: BTreeSet::new(), frees: BTreeSet::new() }
+    }
+
+    /// The same, after these milestones.
+    pub(super) fn needing(mut self, needs: Vec<Milestone>) -> Self {
+        self.needs = needs;
+        self
+    }
+
+    /// Works out anew which unique attribute values the change takes and frees.
+    pub(super) fn with_unique_values(mut self, settings: &PlanSettings) -> Self {
+        self.takes.clear();
+        self.frees.clear();
+        match &self.action {
+            Action::Create { attributes } => self.takes = unique_values(attributes, settings),
+            action => {
+                for change in attribute_changes(action).iter().filter(|change| settings.is_unique(&change.attribute)) {
+                    let before = change.before.as_ref().and_then(|value| unique(&change.attribute, value));
+                    let after = change.after.as_ref().and_then(|value| unique(&change.attribute, value));
+                    if before != after {
+                        self.frees.extend(before);
+                        self.takes.extend(after);
+                    }
+                }
+            }
+        }
+        self
+    }
+
+    /// What the change brings about.
+    pub(super) fn provides(&self) -> Option<Milestone> {
+        match (&self.subject, &self.action) {
+            (
+                Subject::Account { user, .. },
+                Action::Create { .. } | Action::Adopt { .. } | Action::Relink { .. } | Action::Reactivate { .. },
+            ) => Some(Milestone::Account(user.clone())),
+            (Subject::Account { user, .. }, Action::RevokeRole { role }) => {
+                Some(Milestone::Revoked(user.clone(), role.clone()))
+            }
+            (Subject::Group { key, .. }, Action::CreateGroup | Action::AdoptGroup) => {
+                Some(Milestone::Group(key.clone()))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// The attribute changes within an action.
+pub(super) fn attribute_changes(action: &Action) -> &[AttributeChange] {
+    match action {
+        Action::Adopt { changes, .. }
+        | Action::Relink { changes, .. }
+        | Action::Update { changes }
+        | Action::Reactivate { changes } => changes,
+        _ => &[],
+    }
+}
+
+/// The unique values among attributes.
+pub(super) fn unique_values(attributes: &Attributes, settings: &PlanSettings) -> BTreeSet<Unique> {
+    let unique_ones = attributes.iter().filter(|(name, _)| settings.is_unique(name));
+    unique_ones.filter_map(|(name, value)| unique(name, value)).collect()
+}
+
+/// A value as it is compared for uniqueness: SCIM user names and addresses are the same in any case.
+fn unique(name: &str, value: &Value) -> Option<Unique> {
+    value.as_text().map(|text| (name.to_owned(), text.to_lowercase()))
+}
+
+/// The name of a group as a unique value.
+pub(super) fn group_name(name: &str) -> Unique {
+    ("group".to_owned(), name.to_lowercase())
+}
+
+/// Everything that planning collects.
+#[derive(Debug, Default)]
+pub(super) struct Drafts {
+    pub(super) changes: Vec<Draft>,
+    pub(super) refusals: Vec<Refusal>,
+    pub(super) notes: Vec<Note>,
+}
+
+impl Drafts {
+    /// Collects a change.
+    pub(super) fn push(&mut self, draft: Draft) {
+        self.changes.push(draft);
+    }
+
+    /// Collects a refusal that concerns one user.
+    pub(super) fn refuse(&mut self, reason: Reason, user: &DirectoryId, label: &str, detail: String) {
+        self.refusals.push(Refusal { reason, user: Some(user.clone()), label: label.to_owned(), detail });
+    }
+
+    /// Collects a refusal that concerns a group.
+    pub(super) fn refuse_group(&mut self, reason: Reason, name: &str, detail: String) {
+        self.refusals.push(Refusal { reason, user: None, label: name.to_owned(), detail });
+    }
+
+    /// Collects a note that holds nothing.
+    pub(super) fn note(&mut self, sentence: String) {
+        self.notes.push(Note { sentence, holds: false });
+    }
+}

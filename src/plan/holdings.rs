@@ -1,0 +1,64 @@
+//! What the accounts of ours hold before a plan: the bases of the guard's shares, and who holds protected roles.
+//!
+//! Counted while the plan is made, so that nobody has to walk the ledger once more.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rollcall_kit::DirectoryId;
+
+use super::change::GroupKey;
+use super::estimate::Costs;
+use super::ledger::{LedgerAccount, LedgerGroup};
+use super::settings::PlanSettings;
+use crate::roster::Role;
+
+/// What the accounts of ours hold before a plan.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Holdings {
+    /// Accounts of ours, active or not.
+    pub accounts: u64,
+    /// Active ones among them.
+    pub active: u64,
+    /// Roles that accounts of ours have, each role of each account counted.
+    pub roles: u64,
+    /// Members of groups of ours that mirror directory groups, each membership counted.
+    pub memberships: u64,
+    /// Members by group.
+    pub members: BTreeMap<GroupKey, u64>,
+    /// Active accounts that hold a protected role.
+    pub holders: BTreeMap<Role, BTreeSet<DirectoryId>>,
+    /// The folded address in the directory, for accounts whose address in the target is another.
+    pub other_addresses: BTreeMap<DirectoryId, String>,
+    /// What writes cost.
+    pub costs: Costs,
+}
+
+impl Holdings {
+    pub(super) fn new(settings: &PlanSettings) -> Self {
+        let holders = settings.protected_roles.iter().map(|role| (role.clone(), BTreeSet::new()));
+        Self { holders: holders.collect(), costs: Costs::new(settings), ..Self::default() }
+    }
+
+    pub(super) fn count(&mut self, account: &LedgerAccount, label: Option<&str>) {
+        self.accounts += 1;
+        self.active += u64::from(account.active);
+        self.roles += account.roles.len() as u64;
+        if account.active {
+            for (role, holders) in &mut self.holders {
+                if account.roles.contains(role) {
+                    holders.insert(account.user.clone());
+                }
+            }
+        }
+        let label = label.map(str::to_lowercase).filter(|label| *label != account.address.folded());
+        self.other_addresses.extend(label.map(|label| (account.user.clone(), label)));
+    }
+
+    pub(super) fn count_groups(&mut self, groups: &BTreeMap<GroupKey, LedgerGroup>) {
+        for (key, group) in groups.iter().filter(|(key, _)| matches!(key, GroupKey::Directory(_))) {
+            let members = group.members.len() as u64;
+            self.memberships += members;
+            self.members.insert(key.clone(), members);
+        }
+    }
+}

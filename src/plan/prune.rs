@@ -1,0 +1,47 @@
+//! Taking changes out of a plan, together with everything that waits for them.
+
+use std::collections::BTreeMap;
+
+use super::change::ChangeId;
+use super::document::Plan;
+use super::estimate::{self, Costs};
+use crate::roster::{Reason, Refusal};
+
+impl Plan {
+    /// The plan without these changes, each of which becomes a refusal with this reason and sentence. What waits for
+    /// one of them is refused with it. The rest is numbered anew and estimated anew.
+    #[must_use]
+    pub fn without(mut self, refused: &BTreeMap<ChangeId, (Reason, String)>, costs: Costs) -> Self {
+        let mut out: BTreeMap<ChangeId, (Reason, String)> = BTreeMap::new();
+        for change in &self.changes {
+            if let Some(verdict) = refused.get(&change.id) {
+                out.insert(change.id, verdict.clone());
+            } else if let Some((reason, why)) = change.after.iter().find_map(|id| out.get(id)) {
+                let words = format!("{} has to wait: {why}", change.action.kind());
+                out.insert(change.id, (*reason, words));
+            }
+        }
+        if out.is_empty() {
+            return self;
+        }
+        let mut numbers: BTreeMap<ChangeId, ChangeId> = BTreeMap::new();
+        let (gone, mut kept): (Vec<_>, Vec<_>) =
+            self.changes.into_iter().partition(|change| out.contains_key(&change.id));
+        for change in gone {
+            if let Some((reason, detail)) = out.remove(&change.id) {
+                let user = change.subject.user().cloned();
+                self.refusals.push(Refusal { reason, user, label: change.subject.label().to_owned(), detail });
+            }
+        }
+        for (id, change) in (1..).zip(&mut kept) {
+            numbers.insert(change.id, id);
+            change.id = id;
+            change.after = change.after.iter().filter_map(|before| numbers.get(before).copied()).collect();
+        }
+        self.refusals.sort();
+        self.refusals.dedup();
+        self.estimate = estimate::of(&kept, costs);
+        self.changes = kept;
+        self
+    }
+}

@@ -1,0 +1,122 @@
+//! Which changes of a kept plan are not asked for any more, and why.
+//!
+//! A kept plan is applied for exactly its changes or not at all. A change is still asked for if a plan made now
+//! contains it, to the same subject, with the same values before and after. Causes may have moved on.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use rollcall_kit::{DirectoryId, Value};
+use serde::Serialize;
+
+use super::change::{Action, ActionKind, Change, ChangeId, GroupKey, Subject};
+use super::document::Plan;
+use super::draft::attribute_changes;
+use crate::roster::Role;
+
+/// A change of a kept plan that is not asked for any more.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct StaleChange {
+    /// Its number in the kept plan.
+    pub id: ChangeId,
+    /// What it would do.
+    pub kind: ActionKind,
+    /// To whom or what.
+    pub label: String,
+    /// What is the case now, in a sentence.
+    pub why: String,
+}
+
+impl fmt::Display for StaleChange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {} (change {}): {}", self.kind, self.label, self.id, self.why)
+    }
+}
+
+/// Whom a change is about, whatever he is called now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Who<'a> {
+    User(&'a DirectoryId),
+    Group(&'a GroupKey),
+}
+
+/// What makes two changes the same step, whatever its values are.
+type Step<'a> = (Who<'a>, ActionKind, Option<&'a Role>, Option<&'a GroupKey>);
+
+fn who(subject: &Subject) -> Who<'_> {
+    match subject {
+        Subject::Account { user, .. } => Who::User(user),
+        Subject::Group { key, .. } => Who::Group(key),
+    }
+}
+
+fn step(change: &Change) -> Step<'_> {
+    let (role, group) = match &change.action {
+        Action::GrantRole { role } | Action::RevokeRole { role } => (Some(role), None),
+        Action::AddMember { group, .. } | Action::RemoveMember { group, .. } => (None, Some(group)),
+        _ => (None, None),
+    };
+    (who(&change.subject), change.action.kind(), role, group)
+}
+
+/// Compares a kept plan with one that was made now. Empty if every change of the kept plan is still asked for.
+#[must_use]
+pub fn stale(kept: &Plan, fresh: &Plan) -> Vec<StaleChange> {
+    let steps: BTreeMap<Step<'_>, &Change> = fresh.changes.iter().map(|change| (step(change), change)).collect();
+    let mut by_subject: BTreeMap<Who<'_>, Vec<&Change>> = BTreeMap::new();
+    for change in &fresh.changes {
+        by_subject.entry(who(&change.subject)).or_default().push(change);
+    }
+    let contained: BTreeSet<Step<'_>> = kept.changes.iter().map(step).collect();
+    let first: BTreeMap<ChangeId, &Change> = fresh.changes.iter().map(|change| (change.id, change)).collect();
+    let judge = |change: &Change| {
+        let why = match steps.get(&step(change)) {
+            Some(now) => difference(change, now).or_else(|| {
+                let mut before = now.after.iter().filter_map(|id| first.get(id));
+                let missing = before.find(|before| !contained.contains(&step(before)))?;
+                let (kind, label) = (missing.action.kind(), missing.subject.label());
+                Some(format!("it has to wait for a step now that this plan does not contain: {kind} {label}"))
+            })?,
+            None => instead(change, fresh, by_subject.get(&who(&change.subject))),
+        };
+        let label = change.subject.label().to_owned();
+        Some(StaleChange { id: change.id, kind: change.action.kind(), label, why })
+    };
+    kept.changes.iter().filter_map(judge).collect()
+}
+
+/// How the same step differs now; nothing if it does not.
+fn difference(kept: &Change, now: &Change) -> Option<String> {
+    if kept.action == now.action && kept.subject.target_id() == now.subject.target_id() {
+        return None;
+    }
+    if kept.subject.target_id() != now.subject.target_id() {
+        return Some("it would be another account or group in the target now".to_owned());
+    }
+    let (was, is) = (attribute_changes(&kept.action), attribute_changes(&now.action));
+    let moved = was.iter().find(|change| !is.contains(change)).map(|change| &change.attribute);
+    let added = is.iter().find(|change| !was.contains(change)).map(|change| &change.attribute);
+    let show = |value: &Option<Value>| value.as_ref().map_or_else(|| "nothing".to_owned(), Value::to_string);
+    let Some(attribute) = moved.or(added) else {
+        return Some("its values are others now".to_owned());
+    };
+    Some(match is.iter().find(|change| change.attribute == *attribute) {
+        Some(change) => format!("{attribute} would go from {} to {} now", show(&change.before), show(&change.after)),
+        None => format!("{attribute} does not change any more"),
+    })
+}
+
+/// What is asked for instead of a step that is not asked for any more.
+fn instead(kept: &Change, fresh: &Plan, others: Option<&Vec<&Change>>) -> String {
+    let same_user = |user: &DirectoryId| kept.subject.user() == Some(user);
+    if let Some(refusal) = fresh.refusals.iter().find(|refusal| refusal.user.as_ref().is_some_and(same_user)) {
+        return format!("it is not asked for any more; {}: {}", refusal.reason, refusal.detail);
+    }
+    match others {
+        Some(others) => {
+            let kinds: Vec<&str> = others.iter().map(|change| change.action.kind().words()).collect();
+            format!("it is not asked for any more; what is asked for now is: {}", kinds.join(", "))
+        }
+        None => "it is not asked for any more: it is done already, or the directory changed its mind".to_owned(),
+    }
+}
