@@ -37,17 +37,17 @@ pub async fn confirm(
     mut progress: impl FnMut(u64, u64),
 ) -> Result<BTreeMap<DirectoryId, Absence>, ReadFailure> {
     let of = missing.len() as u64;
-    let mut answers = stream::iter(missing).map(|id| look_up(connector, id)).buffer_unordered(AT_ONCE);
+    let mut answers = stream::iter(missing.iter().cloned()).map(|id| look_up(connector, id)).buffer_unordered(AT_ONCE);
     let (mut absent, mut found) = (BTreeMap::new(), Vec::new());
     let mut done = 0;
     while let Some(answer) = answers.next().await {
         let (id, answer) = answer?;
         match answer {
             LookUp::Gone => {
-                absent.insert(id.clone(), Absence::Gone);
+                absent.insert(id, Absence::Gone);
             }
             LookUp::OutOfReach(_, detail) => {
-                absent.insert(id.clone(), Absence::OutOfReach(detail));
+                absent.insert(id, Absence::OutOfReach(detail));
             }
             LookUp::Found(user) => found.push(user.label()),
         }
@@ -64,7 +64,8 @@ pub async fn confirm(
     Err(ReadFailure::Contradiction { number: found.len(), named: found })
 }
 
-async fn look_up<'a>(connector: &dyn Connector, id: &'a DirectoryId) -> Result<(&'a DirectoryId, LookUp), ReadFailure> {
-    let answer = AssertUnwindSafe(connector.look_up(id)).catch_unwind().await;
-    Ok((id, answer.map_err(|panic| broke(connector, "looked somebody up", &*panic))??))
+async fn look_up(connector: &dyn Connector, id: DirectoryId) -> Result<(DirectoryId, LookUp), ReadFailure> {
+    let answer = AssertUnwindSafe(connector.look_up(&id)).catch_unwind().await;
+    let answer = answer.map_err(|panic| broke(connector, "looked somebody up", &*panic))??;
+    Ok((id, answer))
 }

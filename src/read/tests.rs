@@ -1,1 +1,278 @@
+//! Reads with connectors that cut off, lie, panic and repeat themselves.
 
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use async_trait::async_trait;
+use rollcall_kit::{
+    Address, Capabilities, Certificate, CheckFinding, Connector, DirectoryId, DirectoryUser, Entries, Entry, LookUp,
+    ReadError,
+};
+
+use super::{Absence, ReadFailure, confirm, drive};
+use crate::snapshot::tests::sample::{self, certificate, entry, group, id, unreadable, user};
+use crate::snapshot::{MemoryStore, Store};
+
+/// What a fake connector does once its entries are sent.
+enum End {
+    Certify(u64, u64),
+    Fail,
+    Panic,
+    Hang,
+}
+
+struct Fake {
+    entries: Vec<Entry>,
+    end: End,
+    answers: BTreeMap<DirectoryId, LookUp>,
+    in_flight: AtomicUsize,
+    most_in_flight: AtomicUsize,
+    sent: Mutex<usize>,
+}
+
+impl Fake {
+    fn new(entries: Vec<Entry>, end: End) -> Self {
+        Self {
+            entries,
+            end,
+            answers: BTreeMap::new(),
+            in_flight: AtomicUsize::new(0),
+            most_in_flight: AtomicUsize::new(0),
+            sent: Mutex::new(0),
+        }
+    }
+
+    fn honest(entries: Vec<Entry>) -> Self {
+        let users = entries.iter().filter(|entry| matches!(entry, Entry::User(_))).count() as u64;
+        let others = entries.len() as u64 - users;
+        Self::new(entries, End::Certify(users, others))
+    }
+}
+
+#[async_trait]
+impl Connector for Fake {
+    fn kind(&self) -> &'static str {
+        "fake"
+    }
+    fn capabilities(&self) -> Capabilities {
+        Capabilities { groups: true, ..Capabilities::default() }
+    }
+    async fn check(&self) -> Result<Vec<CheckFinding>, ReadError> {
+        Ok(Vec::new())
+    }
+    async fn read(&self, entries: Entries) -> Result<Certificate, ReadError> {
+        for entry in &self.entries {
+            entries.send(entry.clone()).await?;
+            *self.sent.lock().unwrap() += 1;
+        }
+        match self.end {
+            End::Certify(users, groups) => Ok(certificate(users, groups)),
+            End::Fail => Err(ReadError::incomplete("users", "the connection was cut")),
+            End::Panic => panic!("index out of bounds"),
+            End::Hang => std::future::pending().await,
+        }
+    }
+    async fn look_up(&self, id: &DirectoryId) -> Result<LookUp, ReadError> {
+        let now = self.in_flight.fetch_add(1, Ordering::SeqCst) + 1;
+        self.most_in_flight.fetch_max(now, Ordering::SeqCst);
+        tokio::task::yield_now().await;
+        self.in_flight.fetch_sub(1, Ordering::SeqCst);
+        assert!(id.as_str() != "poison", "unexpected answer");
+        self.answers.get(id).cloned().ok_or_else(|| ReadError::incomplete("a look-up", "the server was busy"))
+    }
+    async fn look_up_address(&self, _: &Address) -> Result<Vec<DirectoryUser>, ReadError> {
+        Ok(Vec::new())
+    }
+    async fn look_up_group(&self, _: &DirectoryId) -> Result<Option<String>, ReadError> {
+        Ok(None)
+    }
+}
+
+fn three_and_a_group() -> Vec<Entry> {
+    vec![entry(user("a")), entry(user("b")), entry(user("c")), Entry::Group(Box::new(group("g", &["a"])))]
+}
+
+/// Drives a connector against a store; commits if that yields a reading.
+async fn run(store: &MemoryStore, connector: &Fake) -> Result<Vec<DirectoryId>, ReadFailure> {
+    let mut staging = store.staging().unwrap();
+    let previous = store.certificate().unwrap();
+    let reading = drive(connector, &mut *staging, previous.as_ref(), |_, _| {}).await?;
+    store.commit(staging, &reading).unwrap();
+    Ok(reading.vanished().to_vec())
+}
+
+#[tokio::test]
+async fn a_complete_read_becomes_a_reading_and_names_who_vanished() {
+    let store = MemoryStore::new();
+    assert_eq!(run(&store, &Fake::honest(three_and_a_group())).await.unwrap(), []);
+    let mut without_b = three_and_a_group();
+    without_b.remove(1);
+    assert_eq!(run(&store, &Fake::honest(without_b)).await.unwrap(), [id("b")]);
+    assert_eq!(sample::user_ids(&store), ["a", "c"]);
+}
+
+#[tokio::test]
+async fn a_read_that_is_cut_at_any_entry_changes_nothing() {
+    let store = MemoryStore::new();
+    run(&store, &Fake::honest(three_and_a_group())).await.unwrap();
+    let generation = store.generation().unwrap();
+    for cut in 0..=4 {
+        let connector = Fake::new(three_and_a_group()[..cut].to_vec(), End::Fail);
+        let failure = run(&store, &connector).await.unwrap_err();
+        assert!(matches!(failure, ReadFailure::Directory(ReadError::Incomplete { .. })), "{failure}");
+    }
+    assert_eq!(sample::user_ids(&store), ["a", "b", "c"]);
+    assert_eq!(store.generation().unwrap(), generation);
+}
+
+#[tokio::test]
+async fn a_connector_that_panics_fails_the_read_and_not_the_process() {
+    let failure = run(&MemoryStore::new(), &Fake::new(three_and_a_group(), End::Panic)).await.unwrap_err();
+    assert!(failure.to_string().contains("the fake connector broke while it read: index out of bounds"), "{failure}");
+}
+
+#[tokio::test]
+async fn a_certificate_that_counts_other_than_what_arrived_is_refused() {
+    for (users, groups) in [(2, 1), (4, 1), (3, 0), (3, 2), (4, 0), (0, 0)] {
+        let lying = Fake::new(three_and_a_group(), End::Certify(users, groups));
+        let failure = run(&MemoryStore::new(), &lying).await.unwrap_err();
+        assert!(matches!(failure, ReadFailure::Miscounted { .. }), "{users} users and {groups} groups: {failure}");
+    }
+}
+
+#[tokio::test]
+async fn an_unreadable_record_counts_as_the_user_or_group_that_it_is() {
+    let mut entries = three_and_a_group();
+    entries.push(Entry::Unreadable(unreadable("d")));
+    for (users, groups, fits) in [(4, 1, true), (3, 2, true), (3, 1, false), (4, 2, false)] {
+        let connector = Fake::new(entries.clone(), End::Certify(users, groups));
+        assert_eq!(run(&MemoryStore::new(), &connector).await.is_ok(), fits, "{users} users and {groups} groups");
+    }
+}
+
+#[tokio::test]
+async fn a_record_that_is_sent_twice_is_one_record_and_counted_as_it_was_certified() {
+    let store = MemoryStore::new();
+    let twice = vec![entry(user("a")), entry(user("b")), entry(user("a"))];
+    run(&store, &Fake::honest(twice)).await.unwrap();
+    assert_eq!(sample::user_ids(&store), ["a", "b"]);
+}
+
+#[tokio::test]
+async fn a_collection_that_is_suddenly_empty_is_an_error_that_says_whose_rights_to_check() {
+    let store = MemoryStore::new();
+    run(&store, &Fake::honest(three_and_a_group())).await.unwrap();
+    let failure = run(&store, &Fake::honest(three_and_a_group()[..3].to_vec())).await.unwrap_err();
+    assert!(matches!(failure, ReadFailure::Emptied { collection: "groups", before: 1, .. }), "{failure}");
+    let failure = run(&store, &Fake::honest(vec![])).await.unwrap_err();
+    assert!(failure.to_string().contains("no users at all, and it sent 3 when it was last read"), "{failure}");
+    assert!(failure.to_string().contains("Check what tests may read at memory"), "{failure}");
+    assert_eq!(sample::user_ids(&store), ["a", "b", "c"]);
+}
+
+#[tokio::test]
+async fn an_empty_directory_that_was_never_anything_else_is_a_reading() {
+    assert!(run(&MemoryStore::new(), &Fake::honest(vec![])).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_slow_consumer_bounds_what_the_connector_may_send_ahead() {
+    let (entries, arriving) = Entries::channel(8);
+    let connector = Fake::honest((0..100).map(|number| entry(user(&format!("u{number}")))).collect());
+    let outcome = tokio::time::timeout(std::time::Duration::from_millis(50), connector.read(entries)).await;
+    assert!(outcome.is_err(), "nobody listens, so it must wait");
+    assert_eq!(*connector.sent.lock().unwrap(), 8);
+    drop(arriving);
+}
+
+#[tokio::test]
+async fn a_read_is_cancelled_by_letting_go_of_it() {
+    let store = MemoryStore::new();
+    let connector = Fake::new(three_and_a_group(), End::Hang);
+    let outcome = tokio::time::timeout(std::time::Duration::from_millis(50), run(&store, &connector)).await;
+    assert!(outcome.is_err());
+    assert!(store.staging().is_ok() && store.users().count() == 0);
+}
+
+#[tokio::test]
+async fn a_staging_area_that_fails_ends_the_read_at_once() {
+    let store = MemoryStore::new();
+    let mut stale = store.staging().unwrap();
+    let _newer = store.staging().unwrap();
+    let connector = Fake::new(three_and_a_group(), End::Hang);
+    let failure = drive(&connector, &mut *stale, None, |_, _| {}).await.unwrap_err();
+    assert!(matches!(failure, ReadFailure::Staging(_)), "{failure}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_read_works_on_a_runtime_of_many_threads_and_reports_progress() {
+    let store = MemoryStore::new();
+    let connector = Fake::honest((0..5_000).map(|number| entry(user(&format!("u{number}")))).collect());
+    let mut last = (0, 0);
+    let mut staging = store.staging().unwrap();
+    drive(&connector, &mut *staging, None, |users, groups| {
+        assert!(users >= last.0);
+        last = (users, groups);
+    })
+    .await
+    .unwrap();
+    assert_eq!(last, (5_000, 0));
+}
+
+fn knows(answers: impl IntoIterator<Item = (&'static str, LookUp)>) -> Fake {
+    let mut connector = Fake::new(Vec::new(), End::Fail);
+    connector.answers = answers.into_iter().map(|(name, answer)| (id(name), answer)).collect();
+    connector
+}
+
+#[tokio::test]
+async fn an_absence_is_confirmed_by_what_the_directory_says_of_the_id() {
+    let far = LookUp::OutOfReach(Box::new(user("b")), "outside of ou=people".into());
+    let connector = knows([("a", LookUp::Gone), ("b", far)]);
+    let mut progress = Vec::new();
+    let absent = confirm(&connector, &[id("a"), id("b")], |done, of| progress.push((done, of))).await.unwrap();
+    let expected = [(id("a"), Absence::Gone), (id("b"), Absence::OutOfReach("outside of ou=people".into()))];
+    assert_eq!(absent, BTreeMap::from(expected));
+    assert_eq!(progress, [(1, 2), (2, 2)]);
+}
+
+#[tokio::test]
+async fn whoever_is_found_after_all_fails_the_run_and_is_named() {
+    let names = ["a", "b", "c", "d", "e", "f", "g", "h"];
+    let connector = knows(names.map(|name| (name, LookUp::Found(Box::new(user(name))))));
+    let failure = confirm(&connector, &names.map(id), |_, _| {}).await.unwrap_err();
+    let ReadFailure::Contradiction { number: 5, named } = &failure else { panic!("{failure}") };
+    assert_eq!(named.len(), 5);
+    assert!(failure.to_string().contains("@acme.com"), "{failure}");
+    let one = knows([("a", LookUp::Gone), ("b", LookUp::Found(Box::new(user("b"))))]);
+    let failure = confirm(&one, &[id("a"), id("b")], |_, _| {}).await.unwrap_err();
+    assert!(failure.to_string().contains("it missed somebody that a look-up by id found within reach: b@acme.com"));
+}
+
+#[tokio::test]
+async fn a_look_up_that_does_not_settle_the_question_confirms_nothing() {
+    let connector = knows([("a", LookUp::Gone)]);
+    let failure = confirm(&connector, &[id("a"), id("busy")], |_, _| {}).await.unwrap_err();
+    assert!(matches!(failure, ReadFailure::Directory(_)), "{failure}");
+    let failure = confirm(&connector, &[id("poison")], |_, _| {}).await.unwrap_err();
+    assert!(matches!(failure, ReadFailure::Broke { .. }), "{failure}");
+}
+
+#[tokio::test]
+async fn look_ups_are_bounded() {
+    let many: Vec<DirectoryId> = (0..50).map(|number| id(&format!("u{number:02}"))).collect();
+    let mut connector = knows([]);
+    connector.answers = many.iter().map(|id| (id.clone(), LookUp::Gone)).collect();
+    assert_eq!(confirm(&connector, &many, |_, _| {}).await.unwrap().len(), 50);
+    assert_eq!(connector.most_in_flight.load(Ordering::SeqCst), 4);
+}
+
+#[test]
+fn reading_and_confirming_can_be_moved_between_threads() {
+    fn movable<T: Send>(_: &T) {}
+    let (store, connector) = (MemoryStore::new(), knows([]));
+    let mut staging = store.staging().unwrap();
+    movable(&drive(&connector, &mut *staging, None, |_, _| {}));
+    movable(&confirm(&connector, &[], |_, _| {}));
+}

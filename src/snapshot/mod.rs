@@ -17,7 +17,7 @@ mod seal;
 mod sled;
 mod staging;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use rollcall_kit::{Certificate, DirectoryGroup, DirectoryId, DirectoryUser, Unreadable};
 
