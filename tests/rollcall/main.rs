@@ -1,3 +1,6 @@
 //! The integration tests of the engine, in one binary: building one is cheaper than building ten.
 
 mod house;
+mod scim_servers;
+mod scim_support;
+mod scim_wire;

@@ -9,6 +9,8 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
+pub mod scim;
+
 /// A server that runs until this is dropped.
 #[derive(Debug)]
 pub struct Running {

@@ -1,0 +1,126 @@
+//! What `check` says about a target: whether the sign-in works, and what the target cannot do.
+
+use rollcall_kit::CheckFinding;
+
+use super::client::ScimTarget;
+use super::errors;
+use super::filter;
+use super::lookup::{Asked, Key};
+use super::profile::{Paging, Profile};
+use super::resource::Page;
+use super::settings::RoleDelivery;
+use super::wire::Call;
+use crate::apply::TargetError;
+
+/// A user name and an id that nobody has. Asking for them shows whether filters are understood.
+const NOBODY: &str = "rollcall-check-nobody@rollcall.invalid";
+
+impl ScimTarget {
+    /// Signs in, asks the target what it can do, and tries what can be tried by reading.
+    pub(super) async fn findings(&self) -> Result<Vec<CheckFinding>, TargetError> {
+        let profile = self.profile().await?;
+        // Discovery may be open to everybody; the list of users is not.
+        let what = "the list of users";
+        let place = match profile.paging {
+            Paging::Index => ("startIndex", "1"),
+            Paging::Cursor => ("cursor", ""),
+        };
+        let count = profile.page_size.to_string();
+        let answer = self.read(what, Call::get(&["Users"], &[place, ("count", &count)])).await?;
+        let page = Page::read(&answer.json).map_err(|reason| errors::unreliable(what, reason))?;
+        let mut findings = vec![CheckFinding::good(format!("Signed in to {}.", self.settings.url))];
+        findings.push(paging(&profile, &page));
+        findings.push(patch(&profile));
+        for key in self.keys() {
+            findings.push(self.filtering(key).await?);
+        }
+        findings.push(self.group_finding(&profile).await?);
+        findings.extend(self.role_finding(&profile));
+        Ok(findings)
+    }
+
+    /// The attributes by which this target's accounts are looked up.
+    fn keys(&self) -> Vec<Key> {
+        let named = |key: &Key| self.settings.match_by.iter().any(|name| name == key.attribute());
+        [Key::ExternalId, Key::UserName, Key::Email]
+            .into_iter()
+            .filter(|key| *key == Key::ExternalId || named(key))
+            .collect()
+    }
+
+    async fn filtering(&self, key: Key) -> Result<CheckFinding, TargetError> {
+        let attribute = key.attribute();
+        Ok(match self.ask(key, NOBODY).await? {
+            Asked::Matching(found) if found.is_empty() => {
+                CheckFinding::good(format!("Accounts can be looked up by {attribute}."))
+            }
+            Asked::Matching(_) => {
+                CheckFinding::warning(format!("An account has the {attribute} {NOBODY}, which no directory can hold."))
+            }
+            Asked::Cannot(reason) => CheckFinding::warning(format!(
+                "Accounts cannot be looked up by {attribute} ({reason}); the whole list of users is read instead, each \
+                 time. To avoid that, take {attribute} out of match_by, if it is there."
+            )),
+        })
+    }
+
+    async fn group_finding(&self, profile: &Profile) -> Result<CheckFinding, TargetError> {
+        let needed = self.settings.roles == RoleDelivery::Groups;
+        let has = profile.groups && {
+            let filter = filter::equals("displayName", NOBODY);
+            let answer = self.matching("Groups", &filter).await?;
+            !matches!(answer.status, 404 | 501)
+        };
+        Ok(match (has, needed) {
+            (true, _) => CheckFinding::good("The target has groups."),
+            (false, true) => {
+                CheckFinding::problem("The target has no groups, but roles = \"groups\" delivers roles through them.")
+            }
+            (false, false) => CheckFinding::warning("The target has no groups: none can be pushed to it."),
+        })
+    }
+
+    fn role_finding(&self, profile: &Profile) -> Option<CheckFinding> {
+        let attribute = self.mapping.roles()?;
+        Some(match (&profile.user_attributes, profile.holds(attribute)) {
+            (None, _) => CheckFinding::warning(format!(
+                "The target does not say whether it keeps {attribute}; the first grant will show it."
+            )),
+            (Some(_), true) => CheckFinding::good(format!("The target's schemas have a place for {attribute}.")),
+            (Some(_), false) => CheckFinding::problem(format!(
+                "The target's schemas have no place for {attribute}, so roles cannot be delivered; set roles to another \
+                 way of delivery."
+            )),
+        })
+    }
+}
+
+fn paging(profile: &Profile, page: &Page) -> CheckFinding {
+    let shown = page.resources.len();
+    let how = match profile.paging {
+        Paging::Index => "by index",
+        Paging::Cursor => "by cursor",
+    };
+    match page.total {
+        Some(total) if total > shown && shown < profile.page_size => CheckFinding::good(format!(
+            "Lists are read {how}; the target hands out {shown} users at once although {} were asked for.",
+            profile.page_size
+        )),
+        Some(total) => {
+            CheckFinding::good(format!("Lists are read {how}, {} at once; there are {total} users.", profile.page_size))
+        }
+        None => CheckFinding::good(format!(
+            "Lists are read {how}, {} at once; the target does not count its users.",
+            profile.page_size
+        )),
+    }
+}
+
+fn patch(profile: &Profile) -> CheckFinding {
+    if profile.patch {
+        return CheckFinding::good("The target takes PATCH: only what changes is sent.");
+    }
+    CheckFinding::warning(
+        "The target takes no PATCH: accounts are read, changed and put back whole, and groups cannot be changed.",
+    )
+}

@@ -1,0 +1,203 @@
+//! The SCIM target: what the engine sees of it.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use async_trait::async_trait;
+use rollcall_kit::CheckFinding;
+use rollcall_kit::http::{Client, TokenSource};
+use rollcall_kit::secret::{Secret, SecretRef};
+use tokio::sync::OnceCell;
+
+use super::mapping::Mapping;
+use super::profile::Profile;
+use super::resource::Resource;
+use super::settings::ScimSettings;
+use super::wire::{Answer, Call};
+use super::{discovery, errors};
+use crate::apply::{Probe, Target, TargetError, TargetReader, Write, WriteError, Written};
+use crate::plan::{Candidate, Matches, TargetAccount};
+
+/// A target over SCIM 2.0.
+pub struct ScimTarget {
+    pub(super) client: Client,
+    pub(super) settings: ScimSettings,
+    pub(super) mapping: Mapping,
+    profile: RwLock<Profile>,
+    discovered: OnceCell<()>,
+}
+
+impl ScimTarget {
+    /// A target by its settings. Nothing is sent yet.
+    ///
+    /// # Errors
+    ///
+    /// [`TargetError::Settings`] if the settings cannot work.
+    pub fn new(settings: &ScimSettings) -> Result<Self, TargetError> {
+        check_settings(settings)?;
+        let client = Client::new(settings.url.clone(), settings.http.clone(), tokens(settings)?)
+            .map_err(|error| TargetError::Settings(error.to_string()))?;
+        Ok(Self {
+            client,
+            mapping: Mapping::new(settings),
+            settings: settings.clone(),
+            profile: RwLock::default(),
+            discovered: OnceCell::new(),
+        })
+    }
+
+    /// The same target with what is known of it from earlier, so that it need not be discovered again.
+    #[must_use]
+    pub fn with_profile(mut self, profile: Profile) -> Self {
+        self.profile = RwLock::new(profile);
+        self.discovered = OnceCell::new_with(Some(()));
+        self
+    }
+
+    /// What the target can do, as far as is known by now.
+    #[must_use]
+    pub fn known(&self) -> Profile {
+        self.profile.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// What the target can do; asks it the first time.
+    ///
+    /// # Errors
+    ///
+    /// If the target cannot be reached or refuses the sign-in.
+    pub async fn profile(&self) -> Result<Profile, TargetError> {
+        let discover = || async {
+            let announced = discovery::discover(&self.client).await?;
+            self.learn(|profile| *profile = announced);
+            Ok::<(), TargetError>(())
+        };
+        self.discovered.get_or_try_init(discover).await?;
+        Ok(self.known())
+    }
+
+    /// Remembers what the target was seen to do.
+    pub(super) fn learn(&self, change: impl FnOnce(&mut Profile)) {
+        change(&mut self.profile.write().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// Sends a read and takes nothing but a plain 200 for an answer.
+    pub(super) async fn read(&self, what: &str, call: Call<'_>) -> Result<Answer, TargetError> {
+        let answer = call.send(&self.client).await.map_err(errors::no_answer)?;
+        if answer.status == 200 { Ok(answer) } else { Err(errors::refused(what, &answer)) }
+    }
+
+    /// One resource by its id, with its version; nothing if the target says that it is not there.
+    pub(super) async fn read_resource(&self, kind: &str, id: &str) -> Result<Option<(Resource, Answer)>, TargetError> {
+        let what = format!("a read of {kind}/{id}");
+        let answer = match Call::get(&[kind, id], &[]).send(&self.client).await.map_err(errors::no_answer)? {
+            answer if matches!(answer.status, 404 | 410) => return Ok(None),
+            answer if answer.status == 200 => answer,
+            answer => return Err(errors::refused(&what, &answer)),
+        };
+        match answer.resource() {
+            Some(resource) if resource.id().as_deref() == Some(id) => Ok(Some((resource, answer))),
+            Some(_) => Err(errors::unreliable(&what, "it answered with another id than was asked for")),
+            None => Err(errors::unreliable(&what, "the answer is no resource")),
+        }
+    }
+
+    /// One user by the target's id.
+    pub(super) async fn read_user(&self, id: &str) -> Result<Option<Resource>, TargetError> {
+        Ok(self.read_resource("Users", id).await?.map(|(user, _)| user))
+    }
+
+    /// A user as an account, or the reason why the answer cannot be relied on.
+    pub(super) fn as_account(&self, user: &Resource) -> Result<TargetAccount, TargetError> {
+        self.mapping.account(user).map_err(|reason| errors::unreliable("a read of users", reason))
+    }
+}
+
+/// Finds settings that cannot work before anything is sent.
+fn check_settings(settings: &ScimSettings) -> Result<(), TargetError> {
+    let problem = |sentence: String| Err(TargetError::Settings(sentence));
+    if settings.token.is_some() && settings.oauth.is_some() {
+        return problem("the target has both a token and oauth; name one of them".to_owned());
+    }
+    if settings.concurrency == 0 || settings.members_per_request == 0 {
+        return problem("the target's concurrency and members_per_request must be at least 1".to_owned());
+    }
+    let known: BTreeSet<&str> = ["externalId", "userName", "emails.value"].into();
+    match settings.match_by.iter().find(|name| !known.contains(name.as_str())) {
+        Some(name) => problem(format!("match_by names {name:?}; it can name userName, emails.value and externalId")),
+        None => Ok(()),
+    }
+}
+
+/// The target's token source, by its settings; none for a target that wants none.
+fn tokens(settings: &ScimSettings) -> Result<Option<Arc<dyn TokenSource>>, TargetError> {
+    if settings.oauth.is_some() {
+        let sentence = "oauth is not available for SCIM targets in this version; use a token";
+        return Err(TargetError::Settings(sentence.to_owned()));
+    }
+    Ok(settings.token.clone().map(|token| Arc::new(Bearer(token)) as Arc<dyn TokenSource>))
+}
+
+/// A fixed bearer token, read anew for each request, so that it can be rotated without a restart.
+struct Bearer(SecretRef);
+
+#[async_trait]
+impl TokenSource for Bearer {
+    async fn authorization(&self, _renew: bool) -> Result<Secret, String> {
+        let token = self.0.resolve().map_err(|error| error.to_string())?;
+        Ok(Secret::new(format!("Bearer {}", token.expose())))
+    }
+}
+
+#[async_trait]
+impl TargetReader for ScimTarget {
+    async fn check(&self) -> Result<Vec<CheckFinding>, TargetError> {
+        self.findings().await
+    }
+
+    async fn find(&self, candidates: &[Candidate]) -> Result<Matches, TargetError> {
+        self.look_up(candidates).await
+    }
+
+    async fn account(&self, target_id: &str) -> Result<Option<TargetAccount>, TargetError> {
+        self.read_user(target_id).await?.map(|user| self.as_account(&user)).transpose()
+    }
+
+    async fn group(&self, name: &str) -> Result<Option<String>, TargetError> {
+        self.group_named(name).await
+    }
+
+    async fn accounts(&self) -> Result<Vec<TargetAccount>, TargetError> {
+        let users = self.walk_users().await?;
+        users.iter().map(|user| self.as_account(user)).collect()
+    }
+}
+
+#[async_trait]
+impl Target for ScimTarget {
+    fn concurrency(&self) -> usize {
+        self.settings.concurrency
+    }
+
+    fn members_per_write(&self) -> usize {
+        self.settings.members_per_request
+    }
+
+    async fn write(&self, write: &Write) -> Result<Written, WriteError> {
+        match write {
+            Write::CreateAccount { user, attributes } => self.create_account(user, attributes).await,
+            Write::UpdateAccount { target_id, external_id, changes, active } => {
+                self.update_account(target_id, external_id.as_ref(), changes, *active).await
+            }
+            Write::DeleteAccount { target_id } => self.delete("Users", target_id).await,
+            Write::SetRoles { target_id, grant, revoke } => self.set_roles(target_id, grant, revoke).await,
+            Write::CreateGroup { name, external_id } => self.create_group(name, external_id).await,
+            Write::RenameGroup { target_id, name } => self.rename_group(target_id, name).await,
+            Write::DeleteGroup { target_id } => self.delete("Groups", target_id).await,
+            Write::ChangeMembers { target_id, add, remove } => self.change_members(target_id, add, remove).await,
+        }
+    }
+
+    async fn probe(&self, write: &Write) -> Result<Probe, TargetError> {
+        self.was_done(write).await
+    }
+}

@@ -1,0 +1,178 @@
+//! Walking a list to its end, with index paging (RFC 7644, section 3.4.2.4) or cursors (RFC 9865).
+//!
+//! Lists lie: pages are capped without a word, `totalResults` is the size of the page, every page is the first page.
+//! So a walk advances by what it received, ends only at a page that brings nothing new, and then has to add up: a
+//! walk that saw fewer resources than the target counts is an error, because from a part nothing may be concluded.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::client::ScimTarget;
+use super::errors;
+use super::profile::Paging;
+use super::resource::{Page, Resource};
+use super::wire::{Answer, Call};
+use crate::apply::TargetError;
+
+/// How often a walk begins anew, when the list changed under it or its cursor expired.
+const ATTEMPTS: usize = 4;
+
+/// What is listed.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct List<'a> {
+    /// `Users` or `Groups`.
+    pub(super) kind: &'a str,
+    /// Only what matches this.
+    pub(super) filter: Option<&'a str>,
+    /// Attributes to leave out.
+    pub(super) without: Option<&'a str>,
+}
+
+impl List<'_> {
+    fn what(&self) -> String {
+        match self.filter {
+            Some(filter) => format!("the list of {} where {filter}", self.kind),
+            None => format!("the list of {}", self.kind),
+        }
+    }
+}
+
+/// How a walk ended that is not a list.
+enum Stop {
+    /// It has to begin anew, for this reason.
+    Again(String),
+    /// It cannot be walked like this, but with cursors.
+    NeedsCursor,
+    /// It failed.
+    Failed(TargetError),
+}
+
+impl From<TargetError> for Stop {
+    fn from(error: TargetError) -> Self {
+        Self::Failed(error)
+    }
+}
+
+/// What a walk has seen so far.
+#[derive(Default)]
+struct Seen {
+    resources: BTreeMap<String, Resource>,
+    total: Option<usize>,
+}
+
+impl Seen {
+    /// Takes a page in; says how many resources on it are new. A total that changes under the walk means that the
+    /// pages have shifted, and that somebody may have slipped through between two of them.
+    fn take(&mut self, page: Page) -> Result<usize, Stop> {
+        if let (Some(before), Some(now)) = (self.total, page.total)
+            && before != now
+        {
+            return Err(Stop::Again(format!("totalResults changed from {before} to {now}")));
+        }
+        self.total = self.total.or(page.total);
+        let before = self.resources.len();
+        self.resources.extend(page.resources.into_iter().filter_map(|resource| Some((resource.id()?, resource))));
+        Ok(self.resources.len() - before)
+    }
+
+    /// The whole list, if it adds up.
+    fn finish(self, what: &str) -> Result<Vec<Resource>, Stop> {
+        match self.total {
+            Some(total) if self.resources.len() < total => {
+                let reason = format!("it counts {total} and shows {}", self.resources.len());
+                Err(Stop::Failed(errors::unreliable(what, reason)))
+            }
+            _ => Ok(self.resources.into_values().collect()),
+        }
+    }
+}
+
+impl ScimTarget {
+    /// Every user.
+    pub(super) async fn walk_users(&self) -> Result<Vec<Resource>, TargetError> {
+        self.walk(List { kind: "Users", filter: None, without: None }).await
+    }
+
+    /// Everything in a list, each resource once, in the order of their ids.
+    pub(super) async fn walk(&self, list: List<'_>) -> Result<Vec<Resource>, TargetError> {
+        let mut reason = String::new();
+        for _ in 0..ATTEMPTS {
+            let walked = match self.profile().await?.paging {
+                Paging::Index => self.walk_by_index(list).await,
+                Paging::Cursor => self.walk_by_cursor(list).await,
+            };
+            match walked {
+                Ok(resources) => return Ok(resources),
+                Err(Stop::Failed(error)) => return Err(error),
+                Err(Stop::NeedsCursor) => self.learn(|profile| profile.paging = Paging::Cursor),
+                Err(Stop::Again(why)) => reason = why,
+            }
+        }
+        Err(errors::unreliable(&list.what(), format!("{ATTEMPTS} attempts ended before the list did; {reason}")))
+    }
+
+    async fn walk_by_index(&self, list: List<'_>) -> Result<Vec<Resource>, Stop> {
+        let mut seen = Seen::default();
+        let mut received = 0;
+        loop {
+            let start = (received + 1).to_string();
+            let answer = self.list_call(list, &[("startIndex", &start)], self.known().page_size).await?;
+            if answer.status == 501 && received == 0 {
+                return Err(Stop::NeedsCursor);
+            }
+            let page = page_of(list, &answer)?;
+            if page.next_cursor.is_some() && received == 0 {
+                return Err(Stop::NeedsCursor);
+            }
+            let on_page = page.resources.len();
+            // Some targets answer a page past the end with the first page again.
+            if seen.take(page)? == 0 {
+                return seen.finish(&list.what());
+            }
+            received += on_page;
+        }
+    }
+
+    async fn walk_by_cursor(&self, list: List<'_>) -> Result<Vec<Resource>, Stop> {
+        let mut seen = Seen::default();
+        let mut cursors = BTreeSet::new();
+        let mut cursor = String::new();
+        // Every other parameter must stay the same from page to page, the count among them.
+        let count = self.known().page_size;
+        loop {
+            let answer = self.list_call(list, &[("cursor", &cursor)], count).await?;
+            if answer.is_type(&["invalidCursor", "expiredCursor", "invalidCount"]) {
+                return Err(Stop::Again(answer.words()));
+            }
+            let page = page_of(list, &answer)?;
+            let next = page.next_cursor.clone();
+            seen.take(page)?;
+            match next {
+                None => return seen.finish(&list.what()),
+                Some(next) if cursors.insert(next.clone()) => cursor = next,
+                Some(_) => return Err(errors::unreliable(&list.what(), "its cursors go round in a circle").into()),
+            }
+        }
+    }
+
+    async fn list_call(&self, list: List<'_>, place: &[(&str, &str)], count: usize) -> Result<Answer, TargetError> {
+        let count = count.to_string();
+        let mut query = place.to_vec();
+        query.push(("count", &count));
+        query.extend(list.filter.map(|filter| ("filter", filter)));
+        query.extend(list.without.map(|without| ("excludedAttributes", without)));
+        Call::get(&[list.kind], &query).send(&self.client).await.map_err(errors::no_answer)
+    }
+
+    /// The first page of what matches a filter, whole or in part.
+    pub(super) async fn matching(&self, kind: &str, filter: &str) -> Result<Answer, TargetError> {
+        // Neither startIndex nor cursor: this works with either paging, and a match is one resource, not a page.
+        Call::get(&[kind], &[("filter", filter)]).send(&self.client).await.map_err(errors::no_answer)
+    }
+}
+
+fn page_of(list: List<'_>, answer: &Answer) -> Result<Page, TargetError> {
+    if answer.status != 200 {
+        return Err(errors::refused(&list.what(), answer));
+    }
+    Page::read(&answer.json).map_err(|reason| errors::unreliable(&list.what(), reason))
+}
