@@ -7,7 +7,7 @@
 use std::error::Error;
 use std::io;
 
-use rustls::{AlertDescription, CertificateError};
+use rustls::CertificateError;
 
 use super::{HttpError, Repeat};
 
@@ -48,6 +48,9 @@ impl Failure {
             let error = HttpError::Settings(format!("the request to {url} cannot be built: {}", causes(error)));
             return Self { error, passing: false };
         }
+        if let Some(reason) = alert_in_text(&causes(error)).and_then(alert_meaning) {
+            return Self { error: HttpError::Unreachable { url: url.to_owned(), reason }, passing: false };
+        }
         Self::by_phase(url, error)
     }
 
@@ -66,7 +69,9 @@ impl Failure {
         let url = url.to_owned();
         let error = match tls {
             rustls::Error::InvalidCertificate(problem) => HttpError::Untrusted { url, reason: remedy(problem) },
-            rustls::Error::AlertReceived(alert) => HttpError::Unreachable { url, reason: alert_meaning(*alert)? },
+            rustls::Error::AlertReceived(alert) => {
+                HttpError::Unreachable { url, reason: alert_meaning(&format!("{alert:?}"))? }
+            }
             rustls::Error::InvalidMessage(_) => HttpError::Unreachable {
                 url,
                 reason: "what answers there does not speak TLS; check the port, or whether it is an http URL"
@@ -129,31 +134,38 @@ fn remedy(problem: &CertificateError) -> String {
 }
 
 /// What a server's TLS alert asks of us; nothing for alerts that can come at any time.
-fn alert_meaning(alert: AlertDescription) -> Option<String> {
+fn alert_meaning(alert: &str) -> Option<String> {
     Some(match alert {
-        AlertDescription::CertificateRequired => {
+        "CertificateRequired" => {
             "the server asks for a client certificate; name a PEM file with one and its key in client_certificate"
                 .to_owned()
         }
-        AlertDescription::BadCertificate
-        | AlertDescription::UnsupportedCertificate
-        | AlertDescription::CertificateRevoked
-        | AlertDescription::CertificateExpired
-        | AlertDescription::CertificateUnknown
-        | AlertDescription::UnknownCA
-        | AlertDescription::DecryptError
-        | AlertDescription::AccessDenied => format!(
-            "the server does not accept the certificate that client_certificate names, or misses one ({alert:?})"
-        ),
-        AlertDescription::HandshakeFailure
-        | AlertDescription::ProtocolVersion
-        | AlertDescription::InsufficientSecurity
-        | AlertDescription::UnrecognisedName
-        | AlertDescription::NoApplicationProtocol => {
-            format!("the server refused the TLS handshake ({alert:?}); it may ask for a client certificate")
+        "BadCertificate"
+        | "UnsupportedCertificate"
+        | "CertificateRevoked"
+        | "CertificateExpired"
+        | "CertificateUnknown"
+        | "UnknownCA"
+        | "DecryptError"
+        | "AccessDenied" => {
+            format!("the server does not accept the certificate that client_certificate names, or misses one ({alert})")
+        }
+        "HandshakeFailure"
+        | "ProtocolVersion"
+        | "InsufficientSecurity"
+        | "UnrecognisedName"
+        | "NoApplicationProtocol" => {
+            format!("the server refused the TLS handshake ({alert}); it may ask for a client certificate")
         }
         _ => return None,
     })
+}
+
+/// The name of a TLS alert that HTTP/2 passes on as text only. A server that wants another client certificate says so
+/// after the handshake, as we see it, so that the alert arrives where the answer should.
+fn alert_in_text(text: &str) -> Option<&str> {
+    let (_, after) = text.split_once("received fatal alert: ")?;
+    after.split(|c: char| !c.is_ascii_alphanumeric()).next()
 }
 
 /// The TLS error among the causes, if there is one. Inside an `io::Error` it is the content, not the source.
