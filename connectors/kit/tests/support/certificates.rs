@@ -45,7 +45,7 @@ impl Authority {
 
     /// A certificate for these names.
     pub(crate) fn issue(&self, names: &[&str]) -> Pair {
-        self.issue_with(named("server", names))
+        self.issue_with(&named("server", names))
     }
 
     /// A certificate for loopback that ended long ago.
@@ -53,10 +53,10 @@ impl Authority {
         let mut params = named("server", &["127.0.0.1"]);
         params.not_before = rcgen::date_time_ymd(2001, 1, 1);
         params.not_after = rcgen::date_time_ymd(2002, 1, 1);
-        self.issue_with(params)
+        self.issue_with(&params)
     }
 
-    fn issue_with(&self, params: CertificateParams) -> Pair {
+    fn issue_with(&self, params: &CertificateParams) -> Pair {
         let key = KeyPair::generate().unwrap();
         let certificate = params.signed_by(&key, &self.issuer).unwrap();
         Pair { certificate: certificate.der().clone(), pem: certificate.pem(), key }
