@@ -147,3 +147,90 @@ impl CertificateDraft {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn draft() -> CertificateDraft {
+        let source = Source {
+            connector: "ldap".to_owned(),
+            server: "ldaps://dc.acme.com".to_owned(),
+            identity: "CN=rollcall".to_owned(),
+        };
+        CertificateDraft::new(source, &["users", "groups"], Timestamp::UNIX_EPOCH)
+    }
+
+    fn collection(name: &str, entries: u64, announced: Option<u64>) -> Collection {
+        Collection {
+            name: name.to_owned(),
+            query: "(objectClass=person)".to_owned(),
+            pages: 1,
+            entries,
+            announced,
+            end: "result code 0 and an empty paging cookie".to_owned(),
+        }
+    }
+
+    fn certify(draft: CertificateDraft) -> Result<Certificate, String> {
+        draft.certify(Timestamp::UNIX_EPOCH).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_read_that_ended_in_every_collection_is_certified() {
+        let mut draft = draft();
+        draft.completed(collection("users", 3, Some(3)));
+        draft.completed(collection("users", 2, None));
+        draft.completed(collection("groups", 0, None));
+        draft.exception("ou=secret is out of reach by configuration");
+        let certificate = certify(draft).unwrap();
+        assert_eq!((certificate.entries_of("users"), certificate.entries_of("groups")), (5, 0));
+        assert_eq!(certificate.exceptions(), ["ou=secret is out of reach by configuration"]);
+    }
+
+    #[test]
+    fn a_collection_that_was_announced_and_did_not_end_is_an_incomplete_read() {
+        let mut draft = draft();
+        draft.completed(collection("users", 3, None));
+        assert_eq!(
+            certify(draft).unwrap_err(),
+            "the read of groups is incomplete: the read ended before this collection did. Nothing was changed"
+        );
+    }
+
+    #[test]
+    fn another_count_than_the_servers_own_is_an_incomplete_read() {
+        for sent in [2, 4] {
+            let mut draft = draft();
+            draft.completed(collection("users", sent, Some(3)));
+            draft.completed(collection("groups", 0, None));
+            let error = certify(draft).unwrap_err();
+            assert!(error.contains(&format!("the server announced 3 entries and sent {sent}")), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_certificates_name_is_stable_and_changes_with_what_it_says() {
+        let of = |entries| {
+            let mut draft = draft();
+            draft.completed(collection("users", entries, None));
+            draft.completed(collection("groups", 0, None));
+            certify(draft).unwrap()
+        };
+        assert_eq!(of(1).id(), of(1).id());
+        assert_ne!(of(1).id(), of(2).id());
+        assert_eq!(of(1).id().len(), 16);
+    }
+
+    #[test]
+    fn a_certificate_survives_both_forms_in_which_it_is_kept() {
+        let mut draft = draft();
+        draft.completed(collection("users", 1, Some(1)));
+        draft.completed(collection("groups", 0, None));
+        let certificate = certify(draft).unwrap();
+        let json = serde_json::to_string(&certificate).unwrap();
+        assert_eq!(serde_json::from_str::<Certificate>(&json).unwrap(), certificate);
+        let bytes = postcard::to_stdvec(&certificate).unwrap();
+        assert_eq!(postcard::from_bytes::<Certificate>(&bytes).unwrap(), certificate);
+    }
+}

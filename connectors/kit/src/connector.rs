@@ -224,3 +224,56 @@ pub trait Connector: Send + Sync {
     /// Looks a group up by its immutable id: its name if it exists, nothing if the directory says that it does not.
     async fn look_up_group(&self, id: &DirectoryId) -> Result<Option<String>, ReadError>;
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn unreadable(id: &str) -> Entry {
+        let id = DirectoryId::new(id).unwrap();
+        Entry::Unreadable(Unreadable { id, label: "jd".to_owned(), problem: "two ids".to_owned() })
+    }
+
+    #[tokio::test]
+    async fn entries_arrive_in_the_order_in_which_they_were_sent() {
+        let (entries, mut receiver) = Entries::channel(2);
+        entries.send(unreadable("1")).await.unwrap();
+        entries.send(unreadable("2")).await.unwrap();
+        drop(entries);
+        assert_eq!(receiver.recv().await, Some(unreadable("1")));
+        assert_eq!(receiver.recv().await, Some(unreadable("2")));
+        assert_eq!(receiver.recv().await, None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_full_channel_slows_the_reader_down() {
+        let (entries, mut receiver) = Entries::channel(1);
+        entries.send(unreadable("1")).await.unwrap();
+        let second = entries.send(unreadable("2"));
+        tokio::pin!(second);
+        assert!(tokio::time::timeout(Duration::from_secs(60), &mut second).await.is_err());
+        assert!(receiver.recv().await.is_some());
+        second.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_consumer_that_went_away_cancels_the_read() {
+        let (entries, receiver) = Entries::channel(1);
+        drop(receiver);
+        assert!(matches!(entries.send(unreadable("1")).await, Err(ReadError::Cancelled)));
+    }
+
+    #[test]
+    fn the_worst_finding_is_the_greatest() {
+        let findings = [CheckFinding::warning("w"), CheckFinding::problem("p"), CheckFinding::good("g")];
+        assert_eq!(findings.iter().map(|finding| finding.level).max(), Some(CheckLevel::Problem));
+    }
+
+    #[test]
+    fn an_incomplete_read_says_that_nothing_was_changed() {
+        let error = ReadError::incomplete("users", "page 3 failed").to_string();
+        assert_eq!(error, "the read of users is incomplete: page 3 failed. Nothing was changed");
+    }
+}

@@ -7,7 +7,7 @@
 
 pub mod certificate;
 pub mod connector;
-#[cfg(feature = "contract-tests")]
+#[cfg(any(test, feature = "contract-tests"))]
 pub mod contract;
 pub mod http;
 pub mod model;

@@ -263,3 +263,97 @@ pub struct DirectoryGroup {
     /// that is no user). They are dropped, and counted here.
     pub unresolved_members: u64,
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    fn user(login: &str, email: Option<&str>) -> DirectoryUser {
+        DirectoryUser {
+            id: DirectoryId::new("7").unwrap(),
+            login: login.to_owned(),
+            status: Status::Inactive(InactiveReason::Deleted),
+            raw_status: "userAccountControl=514".to_owned(),
+            place: Some("OU=Gone".to_owned()),
+            assigned: Some(false),
+            profile: email.map(|email| (attribute::EMAIL.to_owned(), email.into())).into_iter().collect(),
+            raw: [("flags".to_owned(), Value::List(vec![Value::Int(1), true.into()]))].into(),
+        }
+    }
+
+    #[test]
+    fn an_empty_id_is_no_id_and_white_space_around_one_is_not_part_of_it() {
+        assert_eq!(DirectoryId::new(" \t\n"), None);
+        assert_eq!(DirectoryId::new(" a b ").unwrap().as_str(), "a b");
+    }
+
+    #[test]
+    fn an_id_is_compared_as_the_directory_spells_it() {
+        assert_ne!(DirectoryId::new("ab"), DirectoryId::new("AB"));
+    }
+
+    #[test]
+    fn only_what_can_be_an_address_is_one() {
+        for text in ["jane@acme.com", "j+x@ext.acme.com", "ülla@bücher.example", " jane@acme.com "] {
+            assert_eq!(Address::parse(text).unwrap().as_str(), text.trim());
+        }
+        for text in ["", "jane", "@acme.com", "jane@", "a@b@c", "jane doe@acme.com", "jane@acme.com\0", "jane@ac\tme"] {
+            assert!(Address::parse(text).is_none(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn addresses_are_compared_sorted_and_hashed_case_folded_and_shown_as_spelled() {
+        let (one, other) = (Address::parse("Jane@ACME.com").unwrap(), Address::parse("jane@acme.com").unwrap());
+        assert_eq!(one, other);
+        assert_eq!(one.cmp(&other), std::cmp::Ordering::Equal);
+        assert_eq!(BTreeSet::from([one.clone(), other]).len(), 1);
+        assert_eq!(one.to_string(), "Jane@ACME.com");
+    }
+
+    #[test]
+    fn a_sub_domain_is_another_domain() {
+        assert_eq!(Address::parse("joe@Ext.ACME.com").unwrap().domain(), "ext.acme.com");
+    }
+
+    #[test]
+    fn blank_text_is_none_and_text_that_cannot_be_an_address_gives_none() {
+        assert_eq!(user("jd", Some("  ")).text(attribute::EMAIL), None);
+        assert_eq!(user("jd", Some("not an address")).address(), None);
+        assert_eq!(user("jd", Some(" jane@acme.com ")).address(), Address::parse("jane@acme.com"));
+    }
+
+    #[test]
+    fn a_user_is_called_by_address_else_login_else_id() {
+        assert_eq!(user("jd", Some("jane@acme.com")).label(), "jane@acme.com");
+        assert_eq!(user("jd", None).label(), "jd");
+        assert_eq!(user("", None).label(), "7");
+    }
+
+    #[test]
+    fn users_and_groups_survive_the_snapshots_binary_form() {
+        let jane = user("jd", Some("jane@acme.com"));
+        let bytes = postcard::to_stdvec(&jane).unwrap();
+        assert_eq!(postcard::from_bytes::<DirectoryUser>(&bytes).unwrap(), jane);
+        let group = DirectoryGroup {
+            id: DirectoryId::new("g").unwrap(),
+            name: "App Users".to_owned(),
+            place: None,
+            members: vec![Member::User(jane.id.clone()), Member::Group(DirectoryId::new("h").unwrap())],
+            unresolved_members: 3,
+        };
+        let bytes = postcard::to_stdvec(&group).unwrap();
+        assert_eq!(postcard::from_bytes::<DirectoryGroup>(&bytes).unwrap(), group);
+    }
+
+    #[test]
+    fn no_attribute_has_two_meanings() {
+        let names = attribute::MAPPED_BY_DEFAULT.iter().chain(&attribute::ALSO_KNOWN);
+        assert_eq!(
+            names.collect::<BTreeSet<_>>().len(),
+            attribute::MAPPED_BY_DEFAULT.len() + attribute::ALSO_KNOWN.len()
+        );
+    }
+}

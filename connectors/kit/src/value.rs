@@ -203,3 +203,81 @@ impl<'de> Visitor<'de> for Plain {
         Ok(Value::Map(members))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+
+    /// Any value, nested a few levels deep.
+    fn any_value() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            any::<bool>().prop_map(Value::Bool),
+            any::<i64>().prop_map(Value::Int),
+            ".*".prop_map(Value::Text),
+        ];
+        leaf.prop_recursive(3, 24, 4, |inner| {
+            prop_oneof![
+                proptest::collection::vec(inner.clone(), 0..4).prop_map(Value::List),
+                proptest::collection::btree_map(".*", inner, 0..4).prop_map(Value::Map),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn a_value_survives_json(value in any_value()) {
+            let text = serde_json::to_string(&value).unwrap();
+            prop_assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), value.clone());
+            prop_assert_eq!(Value::from_json(&value.to_json()), Some(value));
+        }
+
+        #[test]
+        fn a_value_survives_the_snapshots_binary_form(value in any_value()) {
+            let bytes = postcard::to_stdvec(&value).unwrap();
+            prop_assert_eq!(postcard::from_bytes::<Value>(&bytes).unwrap(), value);
+        }
+
+        #[test]
+        fn damaged_bytes_are_an_error_and_never_a_panic(bytes in proptest::collection::vec(any::<u8>(), 0..64)) {
+            let _ = postcard::from_bytes::<Value>(&bytes);
+        }
+    }
+
+    #[test]
+    fn json_has_no_tags() {
+        let value = Value::Map([("a".to_owned(), Value::List(vec![Value::Int(1), true.into(), "x".into()]))].into());
+        assert_eq!(serde_json::to_string(&value).unwrap(), r#"{"a":[1,true,"x"]}"#);
+    }
+
+    #[test]
+    fn null_is_absence() {
+        assert_eq!(Value::from_json(&json!(null)), None);
+        let expected = Value::from_json(&json!({"a": [1, 2]}));
+        assert_eq!(Value::from_json(&json!({"a": [1, null, 2], "b": null})), expected);
+        assert_eq!(serde_json::from_str(r#"{"a": [1, null, 2], "b": null}"#).ok(), expected);
+    }
+
+    #[test]
+    fn a_number_that_is_not_whole_or_too_large_becomes_text_and_is_not_rounded() {
+        for number in ["1.5", "18446744073709551615"] {
+            let json: serde_json::Value = serde_json::from_str(number).unwrap();
+            assert_eq!(Value::from_json(&json), Some(number.into()));
+            assert_eq!(serde_json::from_str::<Value>(number).unwrap(), number.into());
+        }
+    }
+
+    #[test]
+    fn a_single_value_counts_as_a_list_of_one() {
+        assert_eq!(Value::Int(1).as_slice(), [Value::Int(1)]);
+        assert_eq!(Value::List(vec![]).as_slice(), []);
+    }
+
+    #[test]
+    fn text_is_shown_as_it_is_and_everything_else_as_json() {
+        assert_eq!(Value::from("a \"b\"").to_string(), "a \"b\"");
+        assert_eq!(Value::List(vec!["a".into(), Value::Int(1)]).to_string(), r#"["a",1]"#);
+    }
+}

@@ -7,7 +7,7 @@
 use std::error::Error;
 use std::io;
 
-use rustls::{AlertDescription, CertificateError};
+use rustls::CertificateError;
 
 use super::{HttpError, Repeat};
 
@@ -41,44 +41,23 @@ impl Failure {
 
     /// Classifies what reqwest reports. Its own sentences are not used: they hold the whole URL.
     pub(super) fn of(url: &str, error: &reqwest::Error) -> Self {
-        if let Some(tls) = find_tls(error) {
-            return Self::of_tls(url, tls).unwrap_or_else(|| Self::by_phase(url, error));
-        }
         if error.is_builder() {
             let error = HttpError::Settings(format!("the request to {url} cannot be built: {}", causes(error)));
             return Self { error, passing: false };
         }
-        Self::by_phase(url, error)
-    }
-
-    /// Did the connection ever stand?
-    fn by_phase(url: &str, error: &reqwest::Error) -> Self {
-        match (error.is_connect(), error.is_dns(), error.is_timeout()) {
-            (true, true, _) => Self::unreachable(url, format!("its name cannot be resolved: {}", causes(error))),
-            (true, _, true) => Self::unreachable(url, "no connection within connect_timeout"),
-            (true, ..) => Self::unreachable(url, causes(error)),
-            _ => Self::no_answer(url, causes(error)),
+        let phase = if error.is_connect() { Phase::Connecting } else { Phase::Connected };
+        let tls = find_tls(error).map(TlsProblem::of).or_else(|| TlsProblem::of_text(&causes(error)));
+        if let Some(error) = tls.and_then(|problem| problem.error(url, phase)) {
+            return Self { error, passing: false };
         }
-    }
-
-    /// A failure of the TLS handshake, if this is one. Nothing was carried out, and it would fail again.
-    fn of_tls(url: &str, tls: &rustls::Error) -> Option<Self> {
-        let url = url.to_owned();
-        let error = match tls {
-            rustls::Error::InvalidCertificate(problem) => HttpError::Untrusted { url, reason: remedy(problem) },
-            rustls::Error::AlertReceived(alert) => HttpError::Unreachable { url, reason: alert_meaning(*alert)? },
-            rustls::Error::InvalidMessage(_) => HttpError::Unreachable {
-                url,
-                reason: "what answers there does not speak TLS; check the port, or whether it is an http URL"
-                    .to_owned(),
-            },
-            rustls::Error::PeerIncompatible(problem) => HttpError::Unreachable {
-                url,
-                reason: format!("the server supports no TLS that is considered safe today ({problem:?})"),
-            },
-            _ => return None,
-        };
-        Some(Self { error, passing: false })
+        match phase {
+            Phase::Connecting if error.is_dns() => {
+                Self::unreachable(url, format!("its name cannot be resolved: {}", causes(error)))
+            }
+            Phase::Connecting if error.is_timeout() => Self::unreachable(url, "no connection within connect_timeout"),
+            Phase::Connecting => Self::unreachable(url, causes(error)),
+            Phase::Connected => Self::no_answer(url, causes(error)),
+        }
     }
 
     /// Whether a request may be sent again after this failure.
@@ -128,32 +107,84 @@ fn remedy(problem: &CertificateError) -> String {
     }
 }
 
-/// What a server's TLS alert asks of us; nothing for alerts that can come at any time.
-fn alert_meaning(alert: AlertDescription) -> Option<String> {
-    Some(match alert {
-        AlertDescription::CertificateRequired => {
+/// How far an exchange came before it failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    /// No request was sent.
+    Connecting,
+    /// The request may have been sent.
+    Connected,
+}
+
+/// A TLS problem, in the terms that matter here.
+#[derive(Debug, PartialEq, Eq)]
+enum TlsProblem {
+    /// The server's certificate is not accepted; why, and the remedy.
+    Certificate(String),
+    /// The server sent an alert of this name.
+    Alert(String),
+    /// The server does not speak TLS, or none that we speak.
+    Protocol(String),
+    /// Anything else.
+    Other,
+}
+
+impl TlsProblem {
+    fn of(error: &rustls::Error) -> Self {
+        match error {
+            rustls::Error::InvalidCertificate(problem) => Self::Certificate(remedy(problem)),
+            rustls::Error::AlertReceived(alert) => Self::Alert(format!("{alert:?}")),
+            rustls::Error::InvalidMessage(_) => Self::Protocol(
+                "what answers there does not speak TLS; check the port, or whether it is an http URL".to_owned(),
+            ),
+            rustls::Error::PeerIncompatible(problem) => {
+                Self::Protocol(format!("the server supports no TLS that is considered safe today ({problem:?})"))
+            }
+            _ => Self::Other,
+        }
+    }
+
+    /// An alert that HTTP/2 passes on as text only.
+    fn of_text(text: &str) -> Option<Self> {
+        let (_, after) = text.split_once("received fatal alert: ")?;
+        after.split(|c: char| !c.is_ascii_alphanumeric()).next().map(|name| Self::Alert(name.to_owned()))
+    }
+
+    /// What the problem means, if it means for certain that nothing was carried out. A damaged record or an unusual
+    /// alert after the handshake means nothing of the kind.
+    fn error(self, url: &str, phase: Phase) -> Option<HttpError> {
+        let url = url.to_owned();
+        match self {
+            Self::Certificate(reason) => Some(HttpError::Untrusted { url, reason }),
+            Self::Alert(alert) => alert_meaning(&alert, phase).map(|reason| HttpError::Unreachable { url, reason }),
+            Self::Protocol(reason) if phase == Phase::Connecting => Some(HttpError::Unreachable { url, reason }),
+            Self::Protocol(_) | Self::Other => None,
+        }
+    }
+}
+
+/// What a server's alert asks of us. With TLS 1.3 a server looks at our certificate when the handshake is already
+/// over for us, so that these alerts arrive where the answer should; it reads no request before it is content.
+fn alert_meaning(alert: &str, phase: Phase) -> Option<String> {
+    match alert {
+        "CertificateRequired" => Some(
             "the server asks for a client certificate; name a PEM file with one and its key in client_certificate"
-                .to_owned()
-        }
-        AlertDescription::BadCertificate
-        | AlertDescription::UnsupportedCertificate
-        | AlertDescription::CertificateRevoked
-        | AlertDescription::CertificateExpired
-        | AlertDescription::CertificateUnknown
-        | AlertDescription::UnknownCA
-        | AlertDescription::DecryptError
-        | AlertDescription::AccessDenied => format!(
-            "the server does not accept the certificate that client_certificate names, or misses one ({alert:?})"
+                .to_owned(),
         ),
-        AlertDescription::HandshakeFailure
-        | AlertDescription::ProtocolVersion
-        | AlertDescription::InsufficientSecurity
-        | AlertDescription::UnrecognisedName
-        | AlertDescription::NoApplicationProtocol => {
-            format!("the server refused the TLS handshake ({alert:?}); it may ask for a client certificate")
+        "BadCertificate"
+        | "UnsupportedCertificate"
+        | "CertificateRevoked"
+        | "CertificateExpired"
+        | "CertificateUnknown"
+        | "UnknownCA"
+        | "DecryptError" => Some(format!(
+            "the server does not accept the certificate that client_certificate names, or misses one ({alert})"
+        )),
+        _ if phase == Phase::Connecting => {
+            Some(format!("the server refused the TLS handshake ({alert}); it may ask for a client certificate"))
         }
-        _ => return None,
-    })
+        _ => None,
+    }
 }
 
 /// The TLS error among the causes, if there is one. Inside an `io::Error` it is the content, not the source.
@@ -187,4 +218,44 @@ fn causes(error: &reqwest::Error) -> String {
         next = error.source();
     }
     if texts.is_empty() { "the connection failed".to_owned() } else { texts.join(": ") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn carried_out_for_certain_not(problem: TlsProblem, phase: Phase) -> bool {
+        problem.error("https://x/", phase).is_some()
+    }
+
+    #[test]
+    fn after_the_handshake_only_the_alerts_of_client_certificates_prove_that_nothing_was_done() {
+        for (alert, proves) in [
+            ("CertificateRequired", true),
+            ("UnknownCA", true),
+            ("BadCertificate", true),
+            ("InternalError", false),
+            ("AccessDenied", false),
+            ("BadRecordMac", false),
+            ("CloseNotify", false),
+        ] {
+            let problem = || TlsProblem::Alert(alert.to_owned());
+            assert_eq!(carried_out_for_certain_not(problem(), Phase::Connected), proves, "{alert}");
+            assert!(carried_out_for_certain_not(problem(), Phase::Connecting), "{alert}");
+        }
+    }
+
+    #[test]
+    fn a_damaged_record_proves_only_before_the_request_that_nothing_was_done() {
+        let problem = || TlsProblem::of(&rustls::Error::InvalidMessage(rustls::InvalidMessage::MessageTooLarge));
+        assert!(carried_out_for_certain_not(problem(), Phase::Connecting));
+        assert!(!carried_out_for_certain_not(problem(), Phase::Connected));
+    }
+
+    #[test]
+    fn an_alert_is_found_in_the_text_that_http_2_makes_of_it() {
+        let text = "connection error: received fatal alert: UnknownCA";
+        assert_eq!(TlsProblem::of_text(text), Some(TlsProblem::Alert("UnknownCA".to_owned())));
+        assert_eq!(TlsProblem::of_text("connection reset by peer"), None);
+    }
 }

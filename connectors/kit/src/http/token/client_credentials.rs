@@ -16,6 +16,7 @@ use tokio::time::Instant;
 use url::{Url, form_urlencoded};
 
 use super::TokenSource;
+use crate::http::origin::shown;
 use crate::http::{Client, HttpError, HttpSettings, Method, Repeat, Request};
 use crate::secret::{Secret, SecretRef};
 
@@ -114,14 +115,15 @@ impl ClientCredentials {
     /// A sentence about a failed token request. The endpoint's own words are quoted without our secret, should it
     /// repeat it; an answer that is none is not quoted at all, for it may hold a token.
     fn explain(&self, error: RequestTokenError<HttpError, BasicErrorResponse>, status: u16, secret: &Secret) -> String {
+        let endpoint = shown(&self.settings.token_url);
         match error {
             RequestTokenError::Request(error) => error.to_string(),
             RequestTokenError::ServerResponse(said) => {
                 let said = without_secret(&said.to_string(), &self.settings.client_id, secret);
-                format!("the token endpoint refused client {} (status {status}): {said}", self.settings.client_id)
+                format!("{endpoint} refused client {} (status {status}): {said}", self.settings.client_id)
             }
             RequestTokenError::Parse(..) | RequestTokenError::Other(_) => {
-                format!("the token endpoint's answer (status {status}) is no OAuth 2.0 token answer; check token_url")
+                format!("the answer of {endpoint} (status {status}) is no OAuth 2.0 token answer; check token_url")
             }
         }
     }

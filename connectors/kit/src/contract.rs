@@ -1,1 +1,0 @@
-//! The contract that every connector must pass, as functions that a connector's tests call.
