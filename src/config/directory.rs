@@ -5,12 +5,12 @@
 //! deserialisation keeps its places in the file. (serde's internally tagged enums lose them.)
 
 use schemars::{JsonSchema, Schema, SchemaGenerator};
+use rollcall_file::FileSettings;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use toml::Spanned;
 use toml::de::DeTable;
 
-use super::placeholder::{FileSettings, LdapSettings};
 use crate::scim::ScimSettings;
 
 /// The settings of one directory.

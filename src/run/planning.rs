@@ -15,10 +15,21 @@ use super::event::Event;
 use super::reading::Roll;
 use super::session::{Listener, Session};
 use crate::guard::{self, Occasion, Reviewed};
-use crate::plan::{self, Basis, GroupKey, GroupMatches, Judged, LedgerGroup, Note, PlanInput, PlanSettings, Survey};
-use crate::roster::{Bindings, Claims, GroupIndex, GroupOutline, Judgement, Reason, Refusal, Roster, Standing};
+use crate::plan::{
+    self, Basis, GroupKey, GroupMatches, Judged, LedgerGroup, Matches, Note, PlanInput, PlanSettings, Planned, Survey,
+};
+use crate::roster::{Bindings, GroupIndex, GroupOutline, Judgement, Reason, Refusal, Roster, Standing};
 use crate::scim::RoleDelivery;
-use crate::snapshot::{Records, Store, StoreError, fact};
+use crate::snapshot::{Records, StoreError, fact};
+
+/// What the first walk over mirror and ledger left behind.
+pub(super) struct Stage {
+    pub(super) settings: PlanSettings,
+    pub(super) unreadable: BTreeMap<DirectoryId, Unreadable>,
+    pub(super) roster: Roster,
+    pub(super) survey: Survey,
+    ledger_groups: BTreeMap<GroupKey, LedgerGroup>,
+}
 
 impl Session {
     /// Makes a plan from the snapshot as it is, and lets the guard review it.
@@ -27,62 +38,93 @@ impl Session {
     ///
     /// If snapshot, directory or target cannot be asked. There is no plan then: half an answer is none.
     pub(super) async fn make_plan(&self, mut roll: Roll, listener: Listener<'_>) -> Result<Reviewed, RunError> {
-        let groups = self.group_index().await?;
+        let stage = self.stage(self.group_index().await?)?;
+        let unconfirmed: Vec<DirectoryId> =
+            stage.survey.unconfirmed.iter().filter(|id| !roll.absences.contains_key(*id)).cloned().collect();
+        roll.absences.extend(self.confirm(&unconfirmed, listener).await?);
+        self.remember(&roll.absences)?;
+        listener(Event::Matching { candidates: stage.survey.candidates.len() as u64 });
+        let matches = self.target.find(&stage.survey.candidates).await?;
+        let group_matches = self.find_groups(&stage).await?;
+        let planned = self.diff(&stage, &roll, &matches, &group_matches)?;
+        self.remember_bindings(stage.roster.groups())?;
+        let reviewed = self.review(planned)?;
+        listener(Event::Planned { plan: Box::new(reviewed.plan().clone()), holds: reviewed.holds().to_vec() });
+        Ok(reviewed)
+    }
+
+    /// What the next run would plan, as far as the snapshot alone can tell: nobody is looked up anywhere, so whoever
+    /// has no account of ours yet may turn out to have one already.
+    pub(super) fn plan_offline(&self) -> Result<(Stage, Reviewed), RunError> {
+        let stage = self.stage(self.group_index_offline()?)?;
+        let planned = self.diff(&stage, &self.last_roll()?, &Matches::new(), &GroupMatches::new())?;
+        let reviewed = self.review(planned)?;
+        Ok((stage, reviewed))
+    }
+
+    /// The first walk: who everybody should be, and what has to be asked because of it.
+    fn stage(&self, groups: GroupIndex) -> Result<Stage, RunError> {
         let settings = self.plan_settings()?;
         let unreadable = self.unreadable()?;
-        let roster = with_store(|fault| {
-            let users = Checked { records: self.store.users(), fault };
-            let readable = users.filter(|user| !unreadable.contains_key(&user.id));
-            let claims = Claims::collect(&self.rules, &groups, readable);
-            Roster::new(&self.rules, &groups, claims)
-        })?;
+        let roster = self.roster(groups, &unreadable)?;
         let survey = with_store(|fault| {
             let judged = self.judged(&roster, &unreadable, fault);
             Survey::of(judged, Checked { records: self.store.accounts(), fault }, &settings)
         })?;
+        Ok(Stage { settings, unreadable, roster, survey, ledger_groups: self.ledger_groups()? })
+    }
 
-        let unconfirmed: Vec<DirectoryId> =
-            survey.unconfirmed.iter().filter(|id| !roll.absences.contains_key(*id)).cloned().collect();
-        roll.absences.extend(self.confirm(&unconfirmed, listener).await?);
-        self.remember(&roll.absences)?;
-        let ledger_groups = self.ledger_groups()?;
-        listener(Event::Matching { candidates: survey.candidates.len() as u64 });
-        let matches = self.target.find(&survey.candidates).await?;
-        let group_matches = self.find_groups(&settings, &ledger_groups).await?;
-
-        let planned = with_store(|fault| -> Result<_, StoreError> {
-            Ok(plan::plan(PlanInput {
+    /// The second walk: what has to be done.
+    fn diff(
+        &self,
+        stage: &Stage,
+        roll: &Roll,
+        matches: &Matches,
+        group_matches: &GroupMatches,
+    ) -> Result<Planned, RunError> {
+        let basis = self.basis(roll)?;
+        with_store(|fault| {
+            plan::plan(PlanInput {
                 organization: self.name(),
-                basis: self.basis(&roll)?,
-                judged: self.judged(&roster, &unreadable, fault),
+                basis,
+                judged: self.judged(&stage.roster, &stage.unreadable, fault),
                 ledger_accounts: Checked { records: self.store.accounts(), fault },
-                ledger_groups: &ledger_groups,
-                survey: &survey,
-                matches: &matches,
-                group_matches: &group_matches,
+                ledger_groups: &stage.ledger_groups,
+                survey: &stage.survey,
+                matches,
+                group_matches,
                 absences: &roll.absences,
-                settings: &settings,
-                refusals: groups.refusals().to_vec(),
-                notes: notes(&groups),
-            }))
-        })??;
-        self.remember_bindings(&groups)?;
-        let reviewed = guard::review(
-            planned.plan,
-            &self.organization.limits,
-            &self.organization.protection,
-            &self.occasion()?,
-            &planned.holdings,
-        );
-        listener(Event::Planned { plan: Box::new(reviewed.plan().clone()), holds: reviewed.holds().to_vec() });
-        Ok(reviewed)
+                settings: &stage.settings,
+                refusals: stage.roster.groups().refusals().to_vec(),
+                notes: notes(stage.roster.groups()),
+            })
+        })
+    }
+
+    fn review(&self, planned: Planned) -> Result<Reviewed, RunError> {
+        let (limits, protection) = (&self.organization.limits, &self.organization.protection);
+        Ok(guard::review(planned.plan, limits, protection, &self.occasion()?, &planned.holdings))
+    }
+
+    /// The roster of everybody in the mirror whose record can be understood.
+    pub(super) fn roster(
+        &self,
+        groups: GroupIndex,
+        unreadable: &BTreeMap<DirectoryId, Unreadable>,
+    ) -> Result<Roster, RunError> {
+        let users = || {
+            let readable =
+                |user: &Result<DirectoryUser, StoreError>| user.as_ref().map_or(true, |user| !unreadable.contains_key(&user.id));
+            self.store.users().filter(readable)
+        };
+        Ok(Roster::new(self.rules.clone(), groups, users)?)
     }
 
     /// The roster's verdict on everybody, in the order of their ids. A record that could not be understood is
     /// withheld, whatever the mirror still knows of it.
     fn judged<'a>(
         &'a self,
-        roster: &'a Roster<'a>,
+        roster: &'a Roster,
         unreadable: &'a BTreeMap<DirectoryId, Unreadable>,
         fault: &'a RefCell<Option<StoreError>>,
     ) -> impl Iterator<Item = Judged> + 'a {
@@ -161,13 +203,9 @@ impl Session {
         Ok(groups)
     }
 
-    async fn find_groups(
-        &self,
-        settings: &PlanSettings,
-        ledger_groups: &BTreeMap<GroupKey, LedgerGroup>,
-    ) -> Result<GroupMatches, RunError> {
+    async fn find_groups(&self, stage: &Stage) -> Result<GroupMatches, RunError> {
         let mut matches = GroupMatches::new();
-        for name in plan::groups_to_find(settings, ledger_groups) {
+        for name in plan::groups_to_find(&stage.settings, &stage.ledger_groups) {
             let found = self.target.group(&name).await?;
             matches.insert(name, found);
         }
@@ -257,7 +295,7 @@ impl<T> Iterator for Checked<'_, T> {
 
 /// Users and unreadable records, side by side in the order of their ids.
 struct Verdicts<'a, U: Iterator<Item = DirectoryUser>, R: Iterator<Item = &'a Unreadable>> {
-    roster: &'a Roster<'a>,
+    roster: &'a Roster,
     users: Peekable<U>,
     unreadable: Peekable<R>,
 }

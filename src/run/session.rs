@@ -36,7 +36,7 @@ impl Session {
     pub fn open(organization: &Organization, state_dir: &Path) -> Result<Self, RunError> {
         let store = open_store(organization, state_dir)?;
         let connector = build::connector(&organization.directory)?;
-        let target = build::target(organization)?;
+        let target = build::target(organization, &*store)?;
         Self::new(organization.clone(), store, connector, target)
     }
 

@@ -1,0 +1,87 @@
+//! What is kept of runs, and how an organization stands.
+
+use jiff::Timestamp;
+
+use super::error::RunError;
+use super::event::RunRecord;
+use crate::snapshot::Store;
+
+/// A new run's id: the moment, to the second, and four letters against chance. Sorts by time.
+pub(super) fn new_id(now: Timestamp) -> String {
+    let unique = uuid::Uuid::new_v4().simple().to_string();
+    format!("{}-{}", now.strftime("%Y%m%d-%H%M%S"), &unique[..4])
+}
+
+/// Keeps the record of a run.
+pub(super) fn keep(store: &dyn Store, record: &RunRecord) -> Result<(), RunError> {
+    let json = serde_json::to_value(record).map_err(|error| RunError::Internal(error.to_string()))?;
+    Ok(store.record_run(&record.id, &json)?)
+}
+
+/// The last runs, newest first. A record that a later version wrote is passed over.
+///
+/// # Errors
+///
+/// If the snapshot cannot be read.
+pub fn runs(store: &dyn Store, most: usize) -> Result<Vec<RunRecord>, RunError> {
+    let records = store.runs(most)?;
+    Ok(records.into_iter().filter_map(|(_, json)| serde_json::from_value(json).ok()).collect())
+}
+
+/// One run, by its id or a beginning of it that is unambiguous.
+///
+/// # Errors
+///
+/// If the snapshot cannot be read, or a later version wrote the record.
+pub fn find_run(store: &dyn Store, id: &str) -> Result<Option<RunRecord>, RunError> {
+    let Some((id, json)) = store.run(id)? else {
+        return Ok(None);
+    };
+    serde_json::from_value(json)
+        .map(Some)
+        .map_err(|error| RunError::Internal(format!("the record of the run {id} cannot be read: {error}")))
+}
+
+/// How an organization stands, as its snapshot knows.
+#[derive(Clone, Debug)]
+pub struct State {
+    /// Whether the snapshot matches its seal.
+    pub sealed: bool,
+    /// Users in the mirror.
+    pub users: u64,
+    /// Accounts of ours that are active.
+    pub active: u64,
+    /// Accounts of ours that are not.
+    pub inactive: u64,
+    /// Writes that a crash left behind.
+    pub unsettled: u64,
+    /// When the directory was last read whole.
+    pub last_read: Option<Timestamp>,
+    /// The last run.
+    pub last_run: Option<RunRecord>,
+}
+
+/// How an organization stands.
+///
+/// # Errors
+///
+/// If the snapshot cannot be read.
+pub fn state(store: &dyn Store) -> Result<State, RunError> {
+    let (mut users, mut active, mut inactive) = (0, 0, 0);
+    for user in store.users() {
+        user?;
+        users += 1;
+    }
+    for account in store.accounts() {
+        *if account?.active { &mut active } else { &mut inactive } += 1;
+    }
+    Ok(State {
+        sealed: store.is_sealed(),
+        users,
+        active,
+        inactive,
+        unsettled: store.unsettled()?.len() as u64,
+        last_read: store.certificate()?.map(|certificate| certificate.ended()),
+        last_run: runs(store, 1)?.pop(),
+    })
+}

@@ -1,0 +1,86 @@
+//! Finds the person that somebody means: by address, login, id or name, and the nearest ones if nobody is meant.
+
+use rollcall_kit::{DirectoryUser, attribute};
+
+use super::error::RunError;
+use crate::plan::LedgerAccount;
+use crate::snapshot::Store;
+
+/// How many near misses are named.
+const NEAREST: usize = 5;
+
+/// Who was found.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    /// Users of the mirror who are meant.
+    pub(super) users: Vec<DirectoryUser>,
+    /// Accounts of ours that are meant and whose owners are not in the mirror.
+    pub(super) accounts: Vec<LedgerAccount>,
+    /// If nobody is meant: who comes nearest.
+    pub(super) nearest: Vec<String>,
+}
+
+/// Searches mirror and ledger.
+///
+/// # Errors
+///
+/// If the snapshot cannot be read.
+pub(super) fn search(store: &dyn Store, who: &str) -> Result<Found, RunError> {
+    let wanted = who.trim().to_lowercase();
+    let mut found = Found::default();
+    let mut near: Vec<(usize, String)> = Vec::new();
+    for user in store.users() {
+        let user = user?;
+        let names = names(&user);
+        if names.iter().any(|name| name.to_lowercase() == wanted) {
+            found.users.push(user);
+        } else if let Some(distance) = names.iter().filter_map(|name| distance(&wanted, name)).min() {
+            near.push((distance, described(&user)));
+        }
+    }
+    for account in store.accounts() {
+        let account = account?;
+        let meant = [account.address.folded(), account.user.as_str().to_lowercase(), account.target_id.to_lowercase()];
+        if found.users.iter().any(|user| user.id == account.user) {
+            continue;
+        }
+        if meant.contains(&wanted) {
+            match store.user(&account.user)? {
+                Some(user) => found.users.push(user),
+                None => found.accounts.push(account),
+            }
+        }
+    }
+    if found.users.is_empty() && found.accounts.is_empty() {
+        near.sort();
+        near.truncate(NEAREST);
+        found.nearest = near.into_iter().map(|(_, name)| name).collect();
+    }
+    Ok(found)
+}
+
+/// Everything that people call a user.
+fn names(user: &DirectoryUser) -> Vec<&str> {
+    let profile = [attribute::EMAIL, attribute::PREFERRED_USERNAME, attribute::NAME];
+    let mut names: Vec<&str> = profile.iter().filter_map(|name| user.text(name)).collect();
+    names.extend([user.login.as_str(), user.id.as_str()]);
+    names
+}
+
+/// A user in a line.
+pub(super) fn described(user: &DirectoryUser) -> String {
+    match user.text(attribute::NAME) {
+        Some(name) if name != user.label() => format!("{} ({name})", user.label()),
+        _ => user.label(),
+    }
+}
+
+/// How far a name is from what was asked for; nothing if it is too far to be meant.
+fn distance(wanted: &str, name: &str) -> Option<usize> {
+    let name = name.to_lowercase();
+    if wanted.len() >= 3 && name.contains(wanted) {
+        return Some(0);
+    }
+    let distance = strsim::damerau_levenshtein(wanted, &name);
+    (distance <= (wanted.chars().count() / 4).max(1)).then_some(distance)
+}
