@@ -1,1 +1,94 @@
-//! The report room.
+//! Reports: what people and programs get to see of plans, runs and findings.
+//!
+//! Pure: values in, text out. Each report ([`plan`], [`run`], [`history`], [`status`], [`checks`], [`explain`]) is put
+//! together once as a [`document::Document`] and rendered from there as [`text`], [`markdown`] or [`html`]; [`json`]
+//! has documented shapes of its own. [`progress`] alone is no value: it follows a run's events on a terminal.
+//!
+//! Names come from the directory and are nobody's friend: what could steer a terminal or mean something in HTML or
+//! Markdown is taken its meaning in one place each.
+
+use std::io::{self, Write};
+
+pub mod checks;
+pub mod document;
+pub mod explain;
+pub mod history;
+pub mod html;
+pub mod json;
+pub mod markdown;
+pub mod plan;
+pub mod progress;
+pub mod run;
+pub mod status;
+pub mod text;
+
+mod causes;
+mod holds;
+mod sections;
+mod words;
+
+pub use document::Document;
+pub use progress::Progress;
+
+/// In which form a report is printed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Format {
+    /// Aligned text, coloured on a terminal.
+    #[default]
+    Text,
+    /// JSON, for programs.
+    Json,
+    /// Markdown, for tickets and merge requests.
+    Markdown,
+    /// One HTML file that needs nothing else.
+    Html,
+}
+
+/// How much a report shows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Options {
+    /// Every line, however many there are. Otherwise long lists are cut.
+    pub all: bool,
+}
+
+impl Options {
+    /// How many lines of one list are shown.
+    const fn most(self) -> Option<usize> {
+        if self.all { None } else { Some(10) }
+    }
+
+    /// What suits a format: a file is read with a search box, a terminal is not.
+    #[must_use]
+    pub fn of(format: Format, all: bool) -> Self {
+        Self { all: all || format == Format::Html }
+    }
+}
+
+/// Renders a report in the form that is asked for; JSON is made only if it is wanted.
+#[must_use]
+pub fn render(format: Format, document: &Document, json: impl FnOnce() -> serde_json::Value) -> String {
+    match format {
+        Format::Text => text::render(document),
+        Format::Markdown => markdown::render(document),
+        Format::Html => html::render(document),
+        Format::Json => json::pretty(&json()),
+    }
+}
+
+/// Prints to standard output: with its colours on a terminal, without them into a pipe or under `NO_COLOR`.
+///
+/// # Errors
+///
+/// If it cannot be written. A reader that went away (`| head`) is no error.
+pub fn print(text: &str) -> io::Result<()> {
+    let mut out = anstream::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        other => other,
+    }
+}
+
+#[cfg(test)]
+mod fixture;
+#[cfg(test)]
+mod tests;

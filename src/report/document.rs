@@ -1,0 +1,133 @@
+//! What every report is made of: headings, paragraphs, marked lines and tables.
+//!
+//! A report is put together once, as a [`Document`], and rendered as text, Markdown or HTML from there, so that the
+//! three never say different things. All text in it is plain; whoever renders it escapes it.
+
+/// How a piece of text is meant. Colours on a terminal and in HTML; the words must do without.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Tone {
+    /// As it is.
+    #[default]
+    Plain,
+    /// Beside the point.
+    Faint,
+    /// As it should be; given.
+    Good,
+    /// Somebody should look; changed.
+    Warning,
+    /// Wrong; taken away.
+    Bad,
+    /// Important.
+    Strong,
+}
+
+/// A piece of text with its tone.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Text {
+    /// The text.
+    pub text: String,
+    /// How it is meant.
+    pub tone: Tone,
+}
+
+impl Text {
+    /// Text in a tone.
+    #[must_use]
+    pub fn new(text: impl Into<String>, tone: Tone) -> Self {
+        Self { text: text.into(), tone }
+    }
+}
+
+impl From<&str> for Text {
+    fn from(text: &str) -> Self {
+        Self::new(text, Tone::Plain)
+    }
+}
+
+impl From<String> for Text {
+    fn from(text: String) -> Self {
+        Self::new(text, Tone::Plain)
+    }
+}
+
+/// One line behind a mark: `+ jane@acme.com  Jane Doe`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Item {
+    /// The mark.
+    pub mark: Text,
+    /// The columns; they are aligned within one list.
+    pub cells: Vec<Text>,
+    /// Lines below it, in columns of their own.
+    pub below: Vec<Vec<Text>>,
+}
+
+/// A part of a document.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Block {
+    /// Begins a section.
+    Heading(Text),
+    /// A paragraph.
+    Paragraph(Text),
+    /// Marked lines.
+    Items {
+        /// What they have in common, if that is worth saying.
+        title: Option<String>,
+        /// The lines.
+        items: Vec<Item>,
+        /// How many more there are that are not shown.
+        hidden: u64,
+    },
+    /// A table. The first row are the heads.
+    Table {
+        /// The heads of the columns.
+        head: Vec<String>,
+        /// The rows.
+        rows: Vec<Vec<Text>>,
+    },
+    /// Names and values, below each other.
+    Facts(Vec<(String, Text)>),
+}
+
+/// A report.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Document {
+    /// Its title.
+    pub title: String,
+    /// Its parts.
+    pub blocks: Vec<Block>,
+}
+
+impl Document {
+    /// An empty report.
+    #[must_use]
+    pub fn new(title: impl Into<String>) -> Self {
+        Self { title: title.into(), blocks: Vec::new() }
+    }
+
+    pub(super) fn heading(&mut self, text: impl Into<Text>) {
+        self.blocks.push(Block::Heading(text.into()));
+    }
+
+    pub(super) fn paragraph(&mut self, text: impl Into<Text>) {
+        self.blocks.push(Block::Paragraph(text.into()));
+    }
+
+    /// Adds a list, of which at most so many lines are shown. A rest of one is shown, too: "and 1 more" takes the
+    /// same line.
+    pub(super) fn items(&mut self, title: Option<String>, mut items: Vec<Item>, most: Option<usize>) {
+        if items.is_empty() {
+            return;
+        }
+        let total = items.len();
+        if let Some(most) = most.filter(|most| total > most + 1) {
+            items.truncate(most);
+        }
+        let hidden = (total - items.len()) as u64;
+        self.blocks.push(Block::Items { title, items, hidden });
+    }
+
+    pub(super) fn facts<const N: usize>(&mut self, facts: [Option<(&str, Text)>; N]) {
+        let facts = facts.into_iter().flatten().map(|(name, value)| (name.to_owned(), value)).collect();
+        self.blocks.push(Block::Facts(facts));
+    }
+}

@@ -1,0 +1,122 @@
+//! Reports for programs.
+//!
+//! Every document is an object with `document` (what it is) and `version` (1). Within a version, fields are added but
+//! neither taken away nor given another meaning. Times are RFC 3339 in UTC, and enumerations are in kebab case.
+//!
+//! | `document` | further fields |
+//! |---|---|
+//! | `plan` | `id`, `held`, `holds`, `counts` (by kind of change), `summary`, `plan` (the plan as its file has it) |
+//! | `run` | `run`: `id`, `organization`, `started`, `ended`, `result`, `certificate`, `plan_id`, `plan`, `approval`, `outcomes` (each with its `change` and `outcome`); `counts`: `done`, `failed`, `skipped`, `left`; `summary` |
+//! | `history` | `runs`: as in `run`, without `plan`, `certificate` and `outcomes`, with `counts` |
+//! | `status` | `organizations`: the fields of [`super::status::Status`] |
+//! | `check` | `checks`: `organization`, `part`, `findings` (`level`, `sentence`); `problems`, `warnings` |
+//! | `explain` | `answers`: the fields of [`super::explain::Answer`] |
+
+use std::collections::BTreeMap;
+
+use rollcall_kit::CheckLevel;
+use serde_json::{Value, json};
+
+use super::checks::Checked;
+use super::explain::Answer;
+use super::run::Tally;
+use super::status::Status;
+use crate::guard::Hold;
+use crate::plan::Plan;
+use crate::run::RunRecord;
+
+const VERSION: u32 = 1;
+
+/// A plan, with whether it is held.
+#[must_use]
+pub fn plan(plan: &Plan, holds: &[Hold]) -> Value {
+    let counts: BTreeMap<String, usize> =
+        plan.counts().into_iter().map(|(kind, number)| (kind.words().replace(' ', "-"), number)).collect();
+    json!({
+        "document": "plan",
+        "version": VERSION,
+        "id": plan.id(),
+        "held": !holds.is_empty(),
+        "holds": holds,
+        "counts": counts,
+        "summary": super::plan::summary(plan, holds),
+        "plan": plan,
+    })
+}
+
+/// A run.
+#[must_use]
+pub fn run(record: &RunRecord) -> Value {
+    let mut run = brief(record);
+    let outcomes: Vec<Value> =
+        record.outcomes.iter().map(|(change, outcome)| json!({ "change": change, "outcome": outcome })).collect();
+    run["certificate"] = json!(record.certificate);
+    run["plan"] = json!(record.plan);
+    run["outcomes"] = json!(outcomes);
+    json!({
+        "document": "run",
+        "version": VERSION,
+        "run": run,
+        "summary": super::run::summary(record),
+    })
+}
+
+/// The runs of the past.
+#[must_use]
+pub fn history(records: &[RunRecord]) -> Value {
+    json!({ "document": "history", "version": VERSION, "runs": records.iter().map(brief).collect::<Vec<_>>() })
+}
+
+fn brief(record: &RunRecord) -> Value {
+    let tally = Tally::of(record);
+    json!({
+        "id": record.id,
+        "organization": record.organization,
+        "started": record.started,
+        "ended": record.ended,
+        "result": record.result,
+        "plan_id": record.plan_id,
+        "approval": record.approval,
+        "counts": {
+            "done": tally.done,
+            "failed": tally.failed,
+            "skipped": tally.skipped,
+            "left": tally.left,
+            "refused": record.plan.as_ref().map_or(0, |plan| plan.refusals.len()),
+        },
+    })
+}
+
+/// How the organizations stand.
+#[must_use]
+pub fn status(statuses: &[Status]) -> Value {
+    json!({ "document": "status", "version": VERSION, "organizations": statuses })
+}
+
+/// Findings of a check.
+#[must_use]
+pub fn checks(checks: &[Checked]) -> Value {
+    let of = |level| checks.iter().flat_map(|check| &check.findings).filter(|finding| finding.level == level).count();
+    let each = checks
+        .iter()
+        .map(|check| json!({ "organization": check.organization, "part": check.part, "findings": check.findings }));
+    json!({
+        "document": "check",
+        "version": VERSION,
+        "checks": each.collect::<Vec<_>>(),
+        "problems": of(CheckLevel::Problem),
+        "warnings": of(CheckLevel::Warning),
+    })
+}
+
+/// Answers about people.
+#[must_use]
+pub fn explain(answers: &[Answer]) -> Value {
+    json!({ "document": "explain", "version": VERSION, "answers": answers })
+}
+
+/// JSON for standard output: indented, ending in a line feed.
+#[must_use]
+pub fn pretty(value: &Value) -> String {
+    format!("{value:#}\n")
+}

@@ -1,0 +1,150 @@
+//! A plan, for whoever has to decide on it: why it waits, what it takes away, what it gives, whom it refuses, what it
+//! costs, and in the last line how much of each.
+
+use std::collections::BTreeMap;
+
+use jiff::SignedDuration;
+
+use super::Options;
+use super::document::{Document, Item, Text, Tone};
+use super::holds;
+use super::sections::{self, Tense};
+use super::words::{capital, clean, count, duration, number, sentence};
+use crate::guard::Hold;
+use crate::plan::change::ActionKind;
+use crate::plan::{Note, Plan};
+use crate::roster::{Reason, Refusal};
+
+/// Puts the report of a plan together.
+#[must_use]
+pub fn document(plan: &Plan, holds: &[Hold], options: Options) -> Document {
+    let id = plan.id();
+    let mut document = Document::new(format!("Plan {id} for {}", clean(&plan.organization)));
+    if !holds.is_empty() {
+        held(&mut document, holds);
+        document.facts([
+            Some(("to apply exactly these changes, once", format!("rollcall approve {id}").into())),
+            Some(("to drop them", format!("rollcall reject {id}").into())),
+        ]);
+    }
+    let changes: Vec<_> = plan.changes.iter().collect();
+    sections::add(&mut document, &changes, Tense::Planned, options.most());
+    refusals(&mut document, &plan.refusals, options);
+    notes(&mut document, &plan.notes, holds);
+    if !document.blocks.is_empty() {
+        document.heading("Summary");
+    }
+    if !plan.changes.is_empty() {
+        let seconds = SignedDuration::from_secs(i64::try_from(plan.estimate.seconds).unwrap_or(i64::MAX));
+        let requests = count(plan.estimate.calls, "request", "requests");
+        document.paragraph(format!("Applying it takes about {requests} to the target and {}.", duration(seconds)));
+    }
+    let basis = &plan.basis;
+    document.paragraph(Text::new(
+        format!(
+            "Made from snapshot {}, read certificate {} and configuration {}.",
+            number(basis.generation),
+            clean(&basis.certificate),
+            clean(&basis.configuration)
+        ),
+        Tone::Faint,
+    ));
+    document.paragraph(Text::new(summary(plan, holds), Tone::Strong));
+    document
+}
+
+/// The summary: how much of each kind, in one line.
+#[must_use]
+pub fn summary(plan: &Plan, holds: &[Hold]) -> String {
+    let mut parts = counts(&plan.counts());
+    if !plan.refusals.is_empty() {
+        parts.push(format!("{} refused", number(plan.refusals.len() as u64)));
+    }
+    let text = match (plan.changes.is_empty(), plan.refusals.is_empty()) {
+        (true, true) => "nothing to do: the target agrees with the directory".to_owned(),
+        (true, false) => format!("nothing to change, {}", parts.join(", ")),
+        (false, _) => parts.join(", "),
+    };
+    let end = if holds.is_empty() { "." } else { ". Held: it waits for a person." };
+    format!("{}{end}", capital(&text))
+}
+
+fn counts(counts: &BTreeMap<ActionKind, usize>) -> Vec<String> {
+    const ORDER: [(ActionKind, &str); 15] = [
+        (ActionKind::Create, "to create"),
+        (ActionKind::Adopt, "to adopt"),
+        (ActionKind::Relink, "to relink"),
+        (ActionKind::Reactivate, "to reactivate"),
+        (ActionKind::Update, "to update"),
+        (ActionKind::Deactivate, "to deactivate"),
+        (ActionKind::Delete, "to delete"),
+        (ActionKind::GrantRole, "to grant"),
+        (ActionKind::RevokeRole, "to revoke"),
+        (ActionKind::CreateGroup, "to create"),
+        (ActionKind::AdoptGroup, "to adopt"),
+        (ActionKind::RenameGroup, "to rename"),
+        (ActionKind::DeleteGroup, "to delete"),
+        (ActionKind::AddMember, "to add"),
+        (ActionKind::RemoveMember, "to remove"),
+    ];
+    ORDER
+        .iter()
+        .filter_map(|(kind, verb)| {
+            let of_kind = *counts.get(kind)? as u64;
+            let noun = sections::noun(*kind, of_kind);
+            // Accounts are what a plan is about; they need no noun.
+            let noun = if noun.contains("account") { number(of_kind) } else { noun };
+            Some(format!("{noun} {verb}"))
+        })
+        .collect()
+}
+
+/// Why the plan waits.
+pub(super) fn held(document: &mut Document, holds: &[Hold]) {
+    document.heading(Text::new("Held: nothing is applied until a person approves", Tone::Bad));
+    let items = holds.iter().map(|hold| {
+        let (sentence, because) = holds::hold(hold);
+        let below = because.into_iter().map(|line| vec![line.into()]).collect();
+        Item { mark: Text::new("!", Tone::Bad), cells: vec![sentence.into()], below }
+    });
+    document.items(None, items.collect(), None);
+}
+
+/// Whom a rule refuses, by reason.
+pub(super) fn refusals(document: &mut Document, refusals: &[Refusal], options: Options) {
+    if refusals.is_empty() {
+        return;
+    }
+    document.heading(Text::new(format!("Refused {}", number(refusals.len() as u64)), Tone::Warning));
+    let mut by_reason: BTreeMap<Reason, Vec<&Refusal>> = BTreeMap::new();
+    for refusal in refusals {
+        by_reason.entry(refusal.reason).or_default().push(refusal);
+    }
+    for (reason, members) in by_reason {
+        let title = format!("{} {}: {}", number(members.len() as u64), reason.code(), reason.meaning());
+        let items = members.iter().map(|refusal| Item {
+            mark: Text::new("!", Tone::Warning),
+            cells: vec![clean(&refusal.label).into(), clean(&refusal.detail).into()],
+            below: Vec::new(),
+        });
+        document.items(Some(title), items.collect(), options.most());
+    }
+}
+
+/// What else there is to know.
+fn notes(document: &mut Document, notes: &[Note], holds: &[Hold]) {
+    // What holds the plan has been said at the top.
+    let said =
+        |note: &Note| holds.iter().any(|hold| matches!(hold, Hold::Finding { sentence } if *sentence == note.sentence));
+    let notes: Vec<&Note> = notes.iter().filter(|note| !said(note)).collect();
+    if notes.is_empty() {
+        return;
+    }
+    document.heading("Notes");
+    let items = notes.iter().map(|note| Item {
+        mark: if note.holds { Text::new("!", Tone::Bad) } else { Text::new("·", Tone::Faint) },
+        cells: vec![sentence(&clean(&note.sentence)).into()],
+        below: Vec::new(),
+    });
+    document.items(None, items.collect(), None);
+}

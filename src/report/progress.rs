@@ -1,0 +1,127 @@
+//! Follows a run on a terminal: how much was read, confirmed, looked up and applied, and how fast.
+//!
+//! On standard error, so that a report on standard output can be piped; silent where standard error is no terminal.
+
+use std::io::IsTerminal;
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use super::words::{clean, count};
+use crate::apply::Outcome;
+use crate::run::Event;
+
+/// A line that shows where a run is.
+pub struct Progress {
+    bar: ProgressBar,
+    stage: Stage,
+    failed: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    Idle,
+    Reading,
+    Confirming,
+    Matching,
+    Applying,
+}
+
+impl Progress {
+    /// On standard error if that is a terminal, else silent.
+    #[must_use]
+    pub fn on_terminal() -> Self {
+        Self::new(if std::io::stderr().is_terminal() {
+            ProgressDrawTarget::stderr()
+        } else {
+            ProgressDrawTarget::hidden()
+        })
+    }
+
+    /// Silent, for whoever asked for quiet.
+    #[must_use]
+    pub fn silent() -> Self {
+        Self::new(ProgressDrawTarget::hidden())
+    }
+
+    fn new(target: ProgressDrawTarget) -> Self {
+        Self { bar: ProgressBar::with_draw_target(None, target), stage: Stage::Idle, failed: 0 }
+    }
+
+    /// Takes in what happened.
+    pub fn event(&mut self, event: &Event) {
+        match event {
+            Event::Started { organization, .. } => self.bar.set_prefix(clean(organization)),
+            Event::Reading { users, groups } => {
+                self.enter(Stage::Reading, None);
+                self.bar.set_position(users + groups);
+                let (users, groups) = (count(*users, "user", "users"), count(*groups, "group", "groups"));
+                self.bar.set_message(format!("reading the directory: {users}, {groups}"));
+            }
+            Event::Confirming { done, of } => {
+                self.enter(Stage::Confirming, Some(*of));
+                self.bar.set_position(*done);
+                self.bar.set_message("looking up who vanished");
+            }
+            Event::Matching { candidates } => {
+                self.enter(Stage::Matching, None);
+                let candidates = count(*candidates, "user", "users");
+                self.bar.set_message(format!("looking up {candidates} without an account in the target"));
+            }
+            Event::Applying { changes } => {
+                self.enter(Stage::Applying, Some(*changes));
+                self.bar.set_message("applying");
+            }
+            Event::Changed { outcome, .. } => {
+                if !matches!(outcome, Outcome::Done { .. }) {
+                    self.failed += 1;
+                    self.bar
+                        .set_message(format!("applying, {} not gone through", count(self.failed, "change", "changes")));
+                }
+                self.bar.inc(1);
+            }
+            Event::Read { .. } | Event::Planned { .. } | Event::Ended { .. } => self.leave(),
+        }
+    }
+
+    /// What the line shows now, for tests.
+    #[must_use]
+    pub fn shown(&self) -> (u64, Option<u64>, String) {
+        (self.bar.position(), self.bar.length(), self.bar.message())
+    }
+
+    /// Prints a line above the progress.
+    pub fn say(&self, line: &str) {
+        self.bar.suspend(|| anstream::eprintln!("{line}"));
+    }
+
+    fn enter(&mut self, stage: Stage, length: Option<u64>) {
+        if self.stage == stage {
+            return;
+        }
+        self.stage = stage;
+        self.bar.reset();
+        self.bar.set_style(style(length.is_some(), stage != Stage::Matching));
+        match length {
+            Some(length) => self.bar.set_length(length),
+            None => self.bar.unset_length(),
+        }
+        self.bar.enable_steady_tick(Duration::from_millis(120));
+    }
+
+    fn leave(&mut self) {
+        self.stage = Stage::Idle;
+        self.bar.disable_steady_tick();
+        self.bar.finish_and_clear();
+    }
+}
+
+fn style(bounded: bool, counted: bool) -> ProgressStyle {
+    let template = match (bounded, counted) {
+        (true, _) => "{prefix} {bar:24} {human_pos}/{human_len} {msg} ({per_sec}, {eta} left)",
+        (false, true) => "{prefix} {spinner} {msg} ({per_sec})",
+        (false, false) => "{prefix} {spinner} {msg}",
+    };
+    // The templates are fixed; the default style stands in if one of them were wrong.
+    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
+}

@@ -1,0 +1,198 @@
+//! One run, as it is kept: what was read and how that is proved, what was done, what went wrong.
+
+use std::collections::BTreeMap;
+
+use rollcall_kit::Certificate;
+
+use super::document::{Block, Document, Item, Text, Tone};
+use super::plan;
+use super::sections::{self, Tense};
+use super::words::{capital, clean, count, duration, number, sentence, time};
+use super::{Options, words};
+use crate::apply::Outcome;
+use crate::guard::Approval;
+use crate::plan::{Change, ChangeId};
+use crate::run::{RunRecord, RunResult};
+
+/// Puts the report of a run together.
+#[must_use]
+pub fn document(record: &RunRecord, options: Options) -> Document {
+    let title = format!("Run {} of {}", clean(&record.id), clean(&record.organization));
+    let mut document = Document::new(title);
+    document.facts([
+        Some(("began", time(record.started).into())),
+        Some(("took", duration(record.ended.duration_since(record.started)).into())),
+        Some(("result", result(&record.result, Long::No))),
+        record.plan_id.as_ref().map(|id| ("plan", id.to_string().into())),
+        record.approval.as_ref().map(|approval| ("approved by", self::approval(approval).into())),
+    ]);
+    if let Some(certificate) = &record.certificate {
+        read(&mut document, certificate);
+    }
+    if let RunResult::Held { holds } = &record.result {
+        plan::held(&mut document, holds);
+    }
+    if let Some(plan) = &record.plan {
+        outcomes(&mut document, record, &plan.changes, options);
+        plan::refusals(&mut document, &plan.refusals, options);
+    }
+    document.heading("Summary");
+    document.paragraph(Text::new(summary(record), Tone::Strong));
+    document
+}
+
+/// The summary, in one line.
+#[must_use]
+pub fn summary(record: &RunRecord) -> String {
+    let tally = Tally::of(record);
+    let refused = record.plan.as_ref().map_or(0, |plan| plan.refusals.len() as u64);
+    let parts = [
+        (tally.done, "applied"),
+        (tally.failed, "failed"),
+        (tally.skipped, "skipped"),
+        (tally.left, "not applied"),
+        (refused, "refused"),
+    ];
+    let parts: Vec<String> =
+        parts.iter().filter(|(of, _)| *of > 0).map(|(of, what)| format!("{} {what}", number(*of))).collect();
+    let counts = if parts.is_empty() { "nothing to do".to_owned() } else { parts.join(", ") };
+    match &record.result {
+        RunResult::Failed { error } => {
+            let counts = if parts.is_empty() { String::new() } else { format!(" {counts}.") };
+            format!("{}{counts}", sentence(&format!("failed: {}", clean(error))))
+        }
+        RunResult::Held { .. } => format!("{}. Held: it waits for a person.", capital(&counts)),
+        _ => format!("{}.", capital(&counts)),
+    }
+}
+
+/// How the changes of a run ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Tally {
+    /// Carried out.
+    pub done: u64,
+    /// Failed.
+    pub failed: u64,
+    /// Skipped.
+    pub skipped: u64,
+    /// Planned, and never tried.
+    pub left: u64,
+}
+
+impl Tally {
+    pub(super) fn of(record: &RunRecord) -> Self {
+        let mut tally = Self::default();
+        for (_, outcome) in &record.outcomes {
+            *match outcome {
+                Outcome::Done { .. } => &mut tally.done,
+                Outcome::Failed { .. } => &mut tally.failed,
+                Outcome::Skipped { .. } => &mut tally.skipped,
+            } += 1;
+        }
+        let planned = record.plan.as_ref().map_or(0, |plan| plan.changes.len() as u64);
+        tally.left = planned.saturating_sub(record.outcomes.len() as u64);
+        tally
+    }
+}
+
+/// Whether the error of a failed run is told, too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Long {
+    /// It is.
+    Yes,
+    /// It is told elsewhere.
+    No,
+}
+
+/// How a run ended, in words.
+pub(super) fn result(result: &RunResult, long: Long) -> Text {
+    match result {
+        RunResult::Planned => Text::new("planned only", Tone::Plain),
+        RunResult::NothingToDo => Text::new("nothing to do", Tone::Good),
+        RunResult::Applied => Text::new("applied", Tone::Good),
+        RunResult::AppliedInPart { failed } => Text::new(
+            format!("applied in part: {} did not go through", count(*failed, "change", "changes")),
+            Tone::Warning,
+        ),
+        RunResult::Held { .. } => Text::new("held: it waits for a person", Tone::Warning),
+        RunResult::Failed { error } if long == Long::Yes => Text::new(format!("failed: {}", clean(error)), Tone::Bad),
+        RunResult::Failed { .. } => Text::new("failed", Tone::Bad),
+    }
+}
+
+fn approval(approval: &Approval) -> String {
+    match approval {
+        Approval::Guard => "the guard: it is within all limits".to_owned(),
+        Approval::Person { who, how } => format!("{}, {}", clean(who), clean(how)),
+    }
+}
+
+/// What was read, and what proves that it was all.
+fn read(document: &mut Document, certificate: &Certificate) {
+    document.heading("What was read");
+    let source = certificate.source();
+    document.paragraph(format!(
+        "{} at {} as {}, in {}. Certificate {}.",
+        clean(&source.connector),
+        clean(&source.server),
+        clean(&source.identity),
+        duration(certificate.ended().duration_since(certificate.started())),
+        certificate.id()
+    ));
+    let rows = certificate.collections().iter().map(|collection| {
+        vec![
+            clean(&collection.name).into(),
+            number(collection.entries).into(),
+            number(collection.pages).into(),
+            Text::new(clean(&collection.end), Tone::Faint),
+            Text::new(clean(&collection.query), Tone::Faint),
+        ]
+    });
+    let head = ["collection", "entries", "pages", "proof of the end", "asked"].map(str::to_owned).to_vec();
+    document.blocks.push(Block::Table { head, rows: rows.collect() });
+    for exception in certificate.exceptions() {
+        document.paragraph(Text::new(format!("Exception: {}", sentence(&clean(exception))), Tone::Warning));
+    }
+}
+
+/// What was done: the failures first, because somebody has to act on those.
+fn outcomes(document: &mut Document, record: &RunRecord, changes: &[Change], options: Options) {
+    let outcomes: BTreeMap<ChangeId, &Outcome> = record.outcomes.iter().map(|(id, outcome)| (*id, outcome)).collect();
+    let mut failed = Vec::new();
+    let mut skipped = Vec::new();
+    let mut noted = Vec::new();
+    let mut done = Vec::new();
+    let mut left = Vec::new();
+    for change in changes {
+        match outcomes.get(&change.id) {
+            Some(Outcome::Failed { detail, .. }) => failed.push(line(change, detail, Tone::Bad)),
+            Some(Outcome::Skipped { detail }) => skipped.push(line(change, detail, Tone::Warning)),
+            Some(Outcome::Done { notes }) => {
+                noted.extend(notes.iter().map(|note| line(change, note, Tone::Warning)));
+                done.push(change);
+            }
+            None => left.push(change),
+        }
+    }
+    let mut list = |title: &str, tone, items: Vec<Item>| {
+        if !items.is_empty() {
+            document.heading(Text::new(format!("{title}: {}", words::number(items.len() as u64)), tone));
+            document.items(None, items, options.most());
+        }
+    };
+    list("Failed", Tone::Bad, failed);
+    list("Skipped", Tone::Warning, skipped);
+    list("Written, but not kept by the target", Tone::Warning, noted);
+    sections::add(document, &done, Tense::Done, options.most());
+    sections::add(document, &left, Tense::Planned, options.most());
+}
+
+/// One change with how it ended.
+fn line(change: &Change, detail: &str, tone: Tone) -> Item {
+    let kind = change.action.kind();
+    Item {
+        mark: Text::new(sections::mark(kind), tone),
+        cells: vec![kind.words().into(), clean(change.subject.label()).into(), Text::new(clean(detail), tone)],
+        below: Vec::new(),
+    }
+}

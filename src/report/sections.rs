@@ -1,0 +1,244 @@
+//! The changes of a plan, arranged for reading: what takes something away first, each kind in a section, and within a
+//! section what shares its cause together, so that "14 accounts: gone from the directory" is read once.
+
+use std::collections::BTreeMap;
+
+use rollcall_kit::Value;
+
+use super::causes;
+use super::document::{Document, Item, Text, Tone};
+use super::words::{clean, count, listed};
+use crate::plan::change::ActionKind;
+use crate::plan::{Action, AttributeChange, Change, Subject};
+
+/// Changes that share a cause stand together from so many on; fewer say it themselves.
+const TOGETHER: usize = 3;
+
+/// The order of the sections: what takes something away comes first, because that is what must be read.
+const SECTIONS: [ActionKind; 15] = [
+    ActionKind::Deactivate,
+    ActionKind::Delete,
+    ActionKind::RevokeRole,
+    ActionKind::RemoveMember,
+    ActionKind::DeleteGroup,
+    ActionKind::Create,
+    ActionKind::Adopt,
+    ActionKind::Relink,
+    ActionKind::Reactivate,
+    ActionKind::Update,
+    ActionKind::GrantRole,
+    ActionKind::CreateGroup,
+    ActionKind::AdoptGroup,
+    ActionKind::RenameGroup,
+    ActionKind::AddMember,
+];
+
+/// Whether changes are still to come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Tense {
+    /// They are planned.
+    Planned,
+    /// They were carried out.
+    Done,
+}
+
+/// Adds a section for each kind of change.
+pub(super) fn add(document: &mut Document, changes: &[&Change], tense: Tense, most: Option<usize>) {
+    for kind in SECTIONS {
+        let all: Vec<&Change> = changes.iter().copied().filter(|change| change.action.kind() == kind).collect();
+        if all.is_empty() {
+            continue;
+        }
+        document.heading(Text::new(title(kind, all.len() as u64, tense), tone(kind)));
+        for (shared, members) in together(&all) {
+            let items = members.iter().map(|change| item(change, shared.is_none())).collect();
+            let title = shared.map(|shared| group_title(kind, members.len() as u64, &shared));
+            document.items(title, items, most);
+        }
+    }
+}
+
+/// The title over changes that share something.
+fn group_title(kind: ActionKind, number: u64, shared: &str) -> String {
+    let accounts = count(number, "account", "accounts");
+    match kind {
+        ActionKind::Update => format!("{shared} of {accounts}"),
+        ActionKind::GrantRole | ActionKind::RevokeRole | ActionKind::AddMember | ActionKind::RemoveMember => {
+            format!("{accounts}: {shared}")
+        }
+        _ => format!("{}: {shared}", noun(kind, number)),
+    }
+}
+
+/// Changes by what they share. What too few share stands in front, without a title.
+fn together<'a>(changes: &[&'a Change]) -> Vec<(Option<String>, Vec<&'a Change>)> {
+    let mut by_cause: BTreeMap<String, Vec<&Change>> = BTreeMap::new();
+    for change in changes {
+        by_cause.entry(shared(change)).or_default().push(change);
+    }
+    let (large, small): (Vec<_>, Vec<_>) =
+        by_cause.into_iter().partition(|(cause, members)| !cause.is_empty() && members.len() >= TOGETHER);
+    let mut alone: Vec<&Change> = small.into_iter().flat_map(|(_, members)| members).collect();
+    alone.sort_by_key(|change| change.id);
+    let mut groups = if alone.is_empty() { Vec::new() } else { vec![(None, alone)] };
+    let mut large: Vec<_> = large.into_iter().map(|(cause, members)| (Some(cause), members)).collect();
+    large.sort_by_key(|(_, members)| std::cmp::Reverse(members.len()));
+    groups.append(&mut large);
+    groups
+}
+
+/// What a change may share with others.
+fn shared(change: &Change) -> String {
+    match &change.action {
+        Action::Update { changes } => {
+            let names: Vec<String> = changes.iter().map(|change| clean(&change.attribute)).collect();
+            listed(&names)
+        }
+        Action::AddMember { group_name, .. } => format!("to {}", clean(group_name)),
+        Action::RemoveMember { group_name, .. } => format!("from {}", clean(group_name)),
+        Action::Adopt { matched_by, .. } => format!("recognised by {}", clean(matched_by)),
+        _ => causes::why(change).shared,
+    }
+}
+
+/// One change as a line.
+fn item(change: &Change, with_cause: bool) -> Item {
+    let kind = change.action.kind();
+    let name = match &change.subject {
+        Subject::Account { name, .. } => name.as_deref().map(clean).unwrap_or_default(),
+        Subject::Group { .. } => String::new(),
+    };
+    let mut cells = vec![Text::from(clean(change.subject.label())), Text::from(name)];
+    let mut below = Vec::new();
+    match &change.action {
+        // One attribute fits beside the name, and a column of old and new values is quickly looked through.
+        Action::Update { changes } if changes.len() == 1 && !with_cause => {
+            cells.extend(changes.iter().flat_map(|change| values(change).into_iter().skip(1)));
+        }
+        Action::Update { changes } => below.extend(changes.iter().map(values)),
+        Action::Adopt { changes, activate, .. } | Action::Relink { changes, activate, .. } => {
+            below.extend(changes.iter().map(values));
+            if *activate {
+                below.push(vec!["active".into(), Text::new("no", Tone::Faint), "→".into(), "yes".into()]);
+            }
+        }
+        Action::Reactivate { changes } => below.extend(changes.iter().map(values)),
+        _ => {}
+    }
+    let detail = detail(change, with_cause);
+    if !detail.is_empty() {
+        cells.push(Text::new(detail, Tone::Faint));
+    }
+    Item { mark: Text::new(mark(kind), tone(kind)), cells, below }
+}
+
+/// What stands behind the name.
+fn detail(change: &Change, with_cause: bool) -> String {
+    match &change.action {
+        Action::Update { .. } => String::new(),
+        Action::Relink { from, .. } => format!("from the directory id {}", clean(from.as_str())),
+        Action::RenameGroup { from } => format!("from {}", clean(from)),
+        Action::Adopt { .. } | Action::AddMember { .. } | Action::RemoveMember { .. } if with_cause => shared(change),
+        Action::Adopt { .. } | Action::AddMember { .. } | Action::RemoveMember { .. } => String::new(),
+        _ => {
+            let why = causes::why(change);
+            if with_cause { why.whole() } else { why.own }
+        }
+    }
+}
+
+/// One attribute, from what to what.
+fn values(change: &AttributeChange) -> Vec<Text> {
+    let value = |value: &Option<Value>| value.as_ref().map_or_else(|| "(none)".to_owned(), shown);
+    vec![
+        clean(&change.attribute).into(),
+        Text::new(value(&change.before), Tone::Faint),
+        "→".into(),
+        value(&change.after).into(),
+    ]
+}
+
+/// A value; a long one is cut, a blank one is made visible.
+fn shown(value: &Value) -> String {
+    const LONGEST: usize = 60;
+    let text = match value {
+        Value::List(values) if values.iter().all(|value| value.as_text().is_some()) => {
+            values.iter().filter_map(Value::as_text).collect::<Vec<_>>().join(", ")
+        }
+        other => other.to_string(),
+    };
+    let text = clean(&text);
+    if text.trim().is_empty() {
+        return format!("\"{text}\"");
+    }
+    match text.char_indices().nth(LONGEST) {
+        Some((cut, _)) => format!("{}…", &text[..cut]),
+        None => text,
+    }
+}
+
+/// The mark in front of a line.
+pub(super) const fn mark(kind: ActionKind) -> &'static str {
+    match kind {
+        ActionKind::Create | ActionKind::GrantRole | ActionKind::CreateGroup | ActionKind::AddMember => "+",
+        ActionKind::Deactivate | ActionKind::RevokeRole | ActionKind::RemoveMember => "-",
+        ActionKind::Delete | ActionKind::DeleteGroup => "x",
+        ActionKind::Update | ActionKind::RenameGroup => "~",
+        ActionKind::Adopt | ActionKind::AdoptGroup => "=",
+        ActionKind::Relink => ">",
+        ActionKind::Reactivate => "^",
+    }
+}
+
+const fn tone(kind: ActionKind) -> Tone {
+    match kind {
+        ActionKind::Create
+        | ActionKind::GrantRole
+        | ActionKind::CreateGroup
+        | ActionKind::AddMember
+        | ActionKind::Reactivate => Tone::Good,
+        ActionKind::Deactivate
+        | ActionKind::RevokeRole
+        | ActionKind::RemoveMember
+        | ActionKind::Delete
+        | ActionKind::DeleteGroup => Tone::Bad,
+        ActionKind::Update
+        | ActionKind::RenameGroup
+        | ActionKind::Adopt
+        | ActionKind::AdoptGroup
+        | ActionKind::Relink => Tone::Warning,
+    }
+}
+
+/// So many of what a kind of change is about: `14 accounts`, `1 role`.
+pub(super) fn noun(kind: ActionKind, number: u64) -> String {
+    match kind {
+        ActionKind::GrantRole | ActionKind::RevokeRole => count(number, "role", "roles"),
+        ActionKind::AddMember | ActionKind::RemoveMember => count(number, "member", "members"),
+        ActionKind::CreateGroup | ActionKind::AdoptGroup | ActionKind::RenameGroup | ActionKind::DeleteGroup => {
+            count(number, "group", "groups")
+        }
+        _ => count(number, "account", "accounts"),
+    }
+}
+
+/// The title of a section.
+fn title(kind: ActionKind, number: u64, tense: Tense) -> String {
+    let (planned, done, rest) = match kind {
+        ActionKind::Deactivate => ("Deactivate", "Deactivated", ""),
+        ActionKind::Delete => ("Delete", "Deleted", " for good"),
+        ActionKind::RevokeRole => ("Revoke", "Revoked", ""),
+        ActionKind::RemoveMember => ("Remove", "Removed", " from groups"),
+        ActionKind::DeleteGroup => ("Delete", "Deleted", ""),
+        ActionKind::Create | ActionKind::CreateGroup => ("Create", "Created", ""),
+        ActionKind::Adopt => ("Adopt", "Adopted", " that the target has already"),
+        ActionKind::AdoptGroup => ("Adopt", "Adopted", " that the target has already"),
+        ActionKind::Relink => ("Relink", "Relinked", " to a new directory record of the same person"),
+        ActionKind::Reactivate => ("Reactivate", "Reactivated", ""),
+        ActionKind::Update => ("Update", "Updated", ""),
+        ActionKind::GrantRole => ("Grant", "Granted", ""),
+        ActionKind::RenameGroup => ("Rename", "Renamed", ""),
+        ActionKind::AddMember => ("Add", "Added", " to groups"),
+    };
+    format!("{} {}{rest}", if tense == Tense::Planned { planned } else { done }, noun(kind, number))
+}
