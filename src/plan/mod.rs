@@ -26,6 +26,7 @@ mod roles;
 pub mod settings;
 pub mod stale;
 pub mod survey;
+mod wording;
 
 #[cfg(test)]
 mod properties;

@@ -2,7 +2,7 @@
 
 use rollcall_kit::ReadError;
 
-use crate::apply::{JournalError, TargetError};
+use crate::apply::{JournalError, RecoverError, TargetError};
 use crate::read::ReadFailure;
 use crate::snapshot::StoreError;
 
@@ -24,6 +24,9 @@ pub enum RunError {
     /// The snapshot could not be written in the middle of an apply.
     #[error("{0}")]
     Journal(#[from] JournalError),
+    /// What a crash left behind could not be settled.
+    #[error("{0}")]
+    Recovery(#[from] RecoverError),
     /// The rules do not compile. Configuration files are checked before, so this is for hand-made settings.
     #[error("{0}")]
     Rules(String),

@@ -1,6 +1,20 @@
-//! One run, from read to report. The one corridor that knows every room: it builds connector and target from their
+//! One run, from read to record. The one corridor that knows every room: it builds connector and target from their
 //! settings, drives the stages in their order, and emits [`Event`]s that reports, progress bars and logs consume.
 
+mod applying;
+mod build;
+mod error;
 pub mod event;
+mod explain;
+mod planning;
+mod reading;
+mod records;
+mod search;
+mod session;
 
+pub use build::{Findings, check_parts};
+pub use error::RunError;
 pub use event::{Event, RunRecord, RunResult};
+pub use explain::{ExplainedGate, Explanation, GateVerdict};
+pub use records::{State, find_run, runs, state};
+pub use session::{Listener, Session, open_store};

@@ -34,17 +34,25 @@ pub(super) struct Stage {
 impl Session {
     /// Makes a plan from the snapshot as it is, and lets the guard review it.
     ///
+    /// `doubtful` are people for whom a lost write may have created an account that the target does not show yet.
+    ///
     /// # Errors
     ///
     /// If snapshot, directory or target cannot be asked. There is no plan then: half an answer is none.
-    pub(super) async fn make_plan(&self, mut roll: Roll, listener: Listener<'_>) -> Result<Reviewed, RunError> {
+    pub(super) async fn make_plan(
+        &self,
+        mut roll: Roll,
+        doubtful: &Matches,
+        listener: Listener<'_>,
+    ) -> Result<Reviewed, RunError> {
         let stage = self.stage(self.group_index().await?)?;
         let unconfirmed: Vec<DirectoryId> =
             stage.survey.unconfirmed.iter().filter(|id| !roll.absences.contains_key(*id)).cloned().collect();
         roll.absences.extend(self.confirm(&unconfirmed, listener).await?);
         self.remember(&roll.absences)?;
         listener(Event::Matching { candidates: stage.survey.candidates.len() as u64 });
-        let matches = self.target.find(&stage.survey.candidates).await?;
+        let mut matches = self.target.find(&stage.survey.candidates).await?;
+        matches.extend(doubtful.clone());
         let group_matches = self.find_groups(&stage).await?;
         let planned = self.diff(&stage, &roll, &matches, &group_matches)?;
         self.remember_bindings(stage.roster.groups())?;

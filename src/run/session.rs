@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use jiff::Timestamp;
 use rollcall_kit::Connector;
@@ -22,6 +23,7 @@ pub struct Session {
     pub(super) connector: Arc<dyn Connector>,
     pub(super) target: Arc<dyn Target>,
     pub(super) clock: fn() -> Timestamp,
+    pub(super) stop: Arc<AtomicBool>,
 }
 
 /// Takes the events of a run, in their order.
@@ -52,13 +54,19 @@ impl Session {
         target: Arc<dyn Target>,
     ) -> Result<Self, RunError> {
         let rules = compile(&organization)?;
-        Ok(Self { organization, rules, store, connector, target, clock: Timestamp::now })
+        Ok(Self { organization, rules, store, connector, target, clock: Timestamp::now, stop: Arc::default() })
     }
 
     /// The organization's name.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.organization.name
+    }
+
+    /// Set to true, it lets the write in flight end and skips the rest of the run.
+    #[must_use]
+    pub fn stop_switch(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.stop)
     }
 
     /// The snapshot.

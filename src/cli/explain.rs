@@ -1,0 +1,45 @@
+//! `rollcall explain`: why somebody is there or is not, gate by gate.
+
+use std::path::Path;
+
+use super::arguments::ExplainArguments;
+use super::exit::Exit;
+use super::failure::Failure;
+use super::select;
+use crate::report::explain::{self, Answer, Gate, Verdict};
+use crate::report::{self, json};
+use crate::run::{Explanation, GateVerdict, Session};
+
+/// Explains one person in one organization or in all of them.
+pub(super) async fn explain(config: &Path, arguments: &ExplainArguments) -> Result<Exit, Failure> {
+    let configuration = select::load(config)?;
+    let mut answers = Vec::new();
+    for organization in select::organizations(&configuration, arguments.organization.as_deref())? {
+        let session = Session::open(organization, &configuration.state_dir)?;
+        let explained = session.explain(&arguments.who, arguments.live).await.map_err(Failure::from)?;
+        answers.extend(explained.into_iter().map(|explanation| told(&organization.name, explanation)));
+    }
+    let document = explain::document(&answers);
+    report::print(&report::render(arguments.format, &document, || json::explain(&answers)))?;
+    Ok(Exit::Done)
+}
+
+/// An explanation as the report shows it.
+pub(super) fn told(organization: &str, explanation: Explanation) -> Answer {
+    let verdict = |verdict| match verdict {
+        GateVerdict::Passed => Verdict::Passed,
+        GateVerdict::Stopped => Verdict::Stopped,
+        GateVerdict::Told => Verdict::Told,
+    };
+    Answer {
+        who: explanation.who,
+        organization: organization.to_owned(),
+        gates: explanation
+            .gates
+            .into_iter()
+            .map(|gate| Gate::new(verdict(gate.verdict), gate.title, gate.detail))
+            .collect(),
+        conclusion: explanation.conclusion,
+        notes: explanation.notes,
+    }
+}

@@ -1,0 +1,200 @@
+//! From a plan to a record: the runs themselves.
+//!
+//! A run plans, is cleared or approved, applies, and leaves a record. A run that dies in the middle leaves its record
+//! too: it is written before the first change and replaced after the last.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use jiff::Timestamp;
+
+use super::error::RunError;
+use super::event::{Event, RunRecord, RunResult};
+use super::records;
+use super::session::{Listener, Session};
+use crate::apply::{Executor, Outcome};
+use crate::guard::{Approval, ApprovedPlan, HeldPlan, KeptPlanError, PlanFile, Reviewed};
+use crate::plan::{Change, ChangeId, Match, Matches, Plan};
+use crate::snapshot::{StoreJournal, StoreLedger, fact};
+
+impl Session {
+    /// Settles what a crash left behind, reads the directory, and plans. The target is only read.
+    ///
+    /// # Errors
+    ///
+    /// If anything that the plan depends on could not be had. A record of the failed run is kept.
+    pub async fn plan(&self, listener: Listener<'_>) -> Result<Reviewed, RunError> {
+        let started = (self.clock)();
+        let run = records::new_id(started);
+        listener(Event::Started { run: run.clone(), organization: self.name().to_owned() });
+        let planned = async {
+            let doubtful = self.settle_leftovers().await?;
+            let roll = self.call_the_roll(listener).await?;
+            self.make_plan(roll, &doubtful, listener).await
+        };
+        match planned.await {
+            Ok(reviewed) => Ok(reviewed),
+            Err(error) => {
+                let failed = RunResult::Failed { error: error.to_string() };
+                records::keep(&*self.store, &self.record(&run, started, failed, None, None))?;
+                Err(error)
+            }
+        }
+    }
+
+    /// A kept plan, if every one of its changes is still asked for by the snapshot and the target as they are now.
+    ///
+    /// # Errors
+    ///
+    /// [`RunError::Stale`] with the changes that went stale and why, and as [`Session::plan`].
+    pub async fn kept(&self, file: PlanFile, listener: Listener<'_>) -> Result<HeldPlan, RunError> {
+        if file.plan().basis.configuration != self.organization.configuration_hash() {
+            return Err(RunError::Stale(
+                "the plan is stale: the configuration was changed after it was made; nothing was changed. Plan again"
+                    .to_owned(),
+            ));
+        }
+        let doubtful = self.settle_leftovers().await?;
+        let fresh = self.make_plan(self.last_roll()?, &doubtful, listener).await?;
+        file.if_still_asked_for(&fresh).map_err(|error| {
+            let mut text = error.to_string();
+            if let KeptPlanError::Stale(changes) = &error {
+                for change in changes {
+                    text.push_str(&format!("\n  {change}"));
+                }
+            }
+            RunError::Stale(text)
+        })
+    }
+
+    /// Applies an approved plan and keeps the record.
+    ///
+    /// # Errors
+    ///
+    /// If the snapshot fails. Changes that fail are in the record, and no error.
+    pub async fn apply(&self, approved: ApprovedPlan, listener: Listener<'_>) -> Result<RunRecord, RunError> {
+        let started = (self.clock)();
+        let run = records::new_id(started);
+        let (plan, approval) = (approved.plan().clone(), approved.approval().clone());
+        let interrupted = RunResult::Failed { error: "the run was interrupted".to_owned() };
+        records::keep(&*self.store, &self.record(&run, started, interrupted, Some(&plan), Some(&approval)))?;
+        // From here on something may have been applied, so these rules are no longer new to anybody.
+        let rules = serde_json::Value::String(self.organization.rules_hash());
+        self.store.set_fact(fact::APPLIED_RULES, &rules)?;
+        listener(Event::Applying { changes: plan.changes.len() as u64 });
+        let outcomes = self.execute(&run, &approved, listener).await?;
+        let failed = outcomes.iter().filter(|(_, outcome)| !matches!(outcome, Outcome::Done { .. })).count() as u64;
+        let result = match failed {
+            0 if plan.is_empty() => RunResult::NothingToDo,
+            0 => RunResult::Applied,
+            failed => RunResult::AppliedInPart { failed },
+        };
+        let mut record = self.record(&run, started, result, Some(&plan), Some(&approval));
+        record.outcomes = outcomes;
+        self.end(record, listener)
+    }
+
+    /// The record of a run that found nothing to do.
+    ///
+    /// # Errors
+    ///
+    /// If the snapshot fails.
+    pub fn nothing_to_do(&self, approved: ApprovedPlan) -> Result<RunRecord, RunError> {
+        let now = (self.clock)();
+        let (plan, approval) = approved.into_parts();
+        let record =
+            self.record(&records::new_id(now), now, RunResult::NothingToDo, Some(&plan), Some(&approval));
+        self.end(record, &|_| {})
+    }
+
+    /// The record of a run whose plan is held and was not approved.
+    ///
+    /// # Errors
+    ///
+    /// If the snapshot fails.
+    pub fn held(&self, held: HeldPlan) -> Result<RunRecord, RunError> {
+        let now = (self.clock)();
+        let result = RunResult::Held { holds: held.holds().to_vec() };
+        let record = self.record(&records::new_id(now), now, result, Some(held.plan()), None);
+        drop(held);
+        records::keep(&*self.store, &record)?;
+        Ok(record)
+    }
+
+    /// Looks up in the target what a crash left unsettled. Yields the people of whom it is still unknown whether an
+    /// account was created for them: nothing is planned for them, or they might get a second one.
+    async fn settle_leftovers(&self) -> Result<Matches, RunError> {
+        let recovered = self.with_executor("recovery", async |executor| executor.recover().await).await??;
+        if recovered.settled + recovered.abandoned > 0 {
+            tracing::info!(settled = recovered.settled, abandoned = recovered.abandoned, "settled an earlier run");
+        }
+        Ok(recovered.unclear.into_iter().map(|(user, reason)| (user, Match::Unknown(reason))).collect())
+    }
+
+    async fn execute(
+        &self,
+        run: &str,
+        approved: &ApprovedPlan,
+        listener: Listener<'_>,
+    ) -> Result<Vec<(ChangeId, Outcome)>, RunError> {
+        self.with_executor(run, async |executor| {
+            let tell = |change: &Change, outcome: &Outcome| {
+                listener(Event::Changed { change: Box::new(change.clone()), outcome: outcome.clone() });
+            };
+            executor.execute(approved, tell).await
+        })
+        .await
+    }
+
+    /// Lends an executor out for one piece of work.
+    async fn with_executor<T>(
+        &self,
+        run: &str,
+        work: impl AsyncFnOnce(Executor<'_>) -> T,
+    ) -> Result<T, RunError> {
+        let journal = StoreJournal::start(Arc::clone(&self.store))?;
+        let ledger = StoreLedger::new(Arc::clone(&self.store));
+        let stop = Arc::clone(&self.stop);
+        let executor = Executor {
+            target: &*self.target,
+            journal: &journal,
+            ledger: &ledger,
+            run,
+            clock: &self.clock,
+            stop: &move || stop.load(Ordering::Relaxed),
+        };
+        Ok(work(executor).await)
+    }
+
+    /// Keeps the record, and seals the snapshot if the run ended well.
+    fn end(&self, record: RunRecord, listener: Listener<'_>) -> Result<RunRecord, RunError> {
+        records::keep(&*self.store, &record)?;
+        if matches!(record.result, RunResult::Applied | RunResult::NothingToDo) {
+            self.store.seal()?;
+        }
+        listener(Event::Ended { record: Box::new(record.clone()) });
+        Ok(record)
+    }
+
+    fn record(
+        &self,
+        run: &str,
+        started: Timestamp,
+        result: RunResult,
+        plan: Option<&Plan>,
+        approval: Option<&Approval>,
+    ) -> RunRecord {
+        RunRecord {
+            id: run.to_owned(),
+            organization: self.name().to_owned(),
+            started,
+            ended: (self.clock)(),
+            result,
+            certificate: self.store.certificate().ok().flatten().filter(|_| plan.is_some()),
+            plan_id: plan.map(Plan::id),
+            plan: plan.cloned(),
+            approval: approval.cloned(),
+            outcomes: Vec::new(),
+        }
+    }
+}
