@@ -9,11 +9,11 @@ use strsim::damerau_levenshtein;
 
 use super::{ENVIRONMENT, References, known_names, person};
 
-/// How deep brackets may nest.
-pub(super) const DEEPEST_PARSE: u16 = 32;
+/// How deep an expression may nest. Parsing and evaluating go down the tree on the stack, so this bounds the stack.
+pub(super) const DEEPEST: usize = 48;
 
-/// How deep the tree may be. Evaluating goes one stack frame deeper for each level, so this bounds the stack.
-const DEEPEST_TREE: usize = 64;
+/// Macros make the tree deeper than the text is.
+const DEEPEST_TREE: usize = 8 * DEEPEST;
 
 /// Functions of the standard library and its string functions, as `f(x)`, `x.f(y)` and, with a dot, by their full name.
 const FUNCTIONS: [&str; 34] = [
@@ -75,8 +75,8 @@ pub(super) fn syntax(source: &str, errors: &ParseErrors) -> Problem {
     let (Ok(line), Ok(column)) = (usize::try_from(first.pos.0), usize::try_from(first.pos.1)) else {
         return Problem::somewhere(message.to_owned());
     };
-    if message.contains("Recursion limit") || line == 0 || column == 0 {
-        return Problem::somewhere(format!("it nests deeper than {DEEPEST_PARSE} levels, or is not CEL at all"));
+    if line == 0 || column == 0 {
+        return Problem::somewhere("it is not CEL".to_owned());
     }
     let line_start: usize = source.split_inclusive('\n').take(line - 1).map(str::len).sum();
     let within: usize = source[line_start..].chars().take(column - 1).map(char::len_utf8).sum();
@@ -223,9 +223,10 @@ impl Checker<'_> {
             return Err(self.refuse(id, spelt, format!("{spelt} is not called like this; see the documentation of CEL's macros")));
         }
         if !is_operator && !FUNCTIONS.contains(&name.as_str()) {
-            let nearest = FUNCTIONS.into_iter().chain(MACROS).min_by_key(|known| damerau_levenshtein(known, &name));
+            let distance = |known: &&str| if known.starts_with(&name) { 0 } else { damerau_levenshtein(known, &name) };
+            let nearest = FUNCTIONS.into_iter().chain(MACROS).min_by_key(distance);
             let hint = nearest
-                .filter(|known| damerau_levenshtein(known, &name) <= 3)
+                .filter(|known| distance(known) <= name.len() / 3)
                 .map_or_else(String::new, |known| format!("; did you mean {known}?"));
             return Err(self.refuse(id, spelt, format!("there is no function {name}{hint}")));
         }
@@ -248,7 +249,9 @@ impl Checker<'_> {
         match cel::Value::resolve(&IdedExpr { id: 0, expr: Expr::Call(probe) }, &context) {
             Ok(_) => Ok(()),
             Err(error) => {
-                let reason = super::value::error_words(&error);
+                // The library draws the place in several lines; the last says what is wrong.
+                let words = error.to_string();
+                let reason = words.lines().last().unwrap_or_default().trim_start_matches("error: ");
                 Err(self.refuse(id, "", format!("the pattern of matches is no regular expression ({reason})")))
             }
         }

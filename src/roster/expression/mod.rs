@@ -9,8 +9,8 @@
 //! has no value at all. An attribute that is computed from something absent is absent itself.
 
 mod check;
-mod clauses;
 mod person;
+mod tokens;
 mod value;
 
 use std::collections::BTreeSet;
@@ -21,8 +21,8 @@ use cel::{Context, Env, ExecutionError, IdedExpr};
 use rollcall_kit::{Value, attribute};
 
 pub use check::Problem;
-pub(crate) use clauses::split as split_clauses;
 pub(crate) use person::Person;
+pub(crate) use tokens::split_clauses;
 
 /// Expressions longer than this are refused: their parse tree could be too deep for the stack.
 pub const LONGEST: usize = 2_000;
@@ -83,7 +83,14 @@ impl Expression {
                 source.chars().count()
             )));
         }
-        let parsed = ENVIRONMENT.parser().max_recursion_depth(check::DEEPEST_PARSE).parse_with_source_info(source);
+        if tokens::depth(source) > check::DEEPEST {
+            return Err(Problem::somewhere(format!(
+                "it nests too deep: up to {} levels of brackets or {} of operators are accepted",
+                check::DEEPEST / tokens::BRACKET,
+                check::DEEPEST
+            )));
+        }
+        let parsed = ENVIRONMENT.parser().parse_with_source_info(source);
         let (mut tree, info) = parsed.map_err(|errors| check::syntax(source, &errors))?;
         let references = check::check(&mut tree, source, &info)?;
         Ok(Self { source: source.to_owned(), tree, references })
