@@ -69,10 +69,13 @@ impl World {
             let by_address = |account: &&TargetAccount| {
                 account.addresses.iter().any(|address| address.to_lowercase() == candidate.address.folded())
             };
-            let ways: [(&dyn Fn(&&TargetAccount) -> bool, &'static str); 3] =
-                [(&by_mark, "externalId"), (&by_name, "userName"), (&by_address, "emails.value")];
-            for (way, name) in ways {
-                let found: Vec<&TargetAccount> = self.accounts.values().filter(way).collect();
+            let all = || self.accounts.values();
+            let ways: [(Vec<&TargetAccount>, &'static str); 3] = [
+                (all().filter(by_mark).collect(), "externalId"),
+                (all().filter(by_name).collect(), "userName"),
+                (all().filter(by_address).collect(), "emails.value"),
+            ];
+            for (found, name) in ways {
                 match found.as_slice() {
                     [] => {}
                     [one] => return Match::One(Box::new((*one).clone()), name),
@@ -233,7 +236,7 @@ impl World {
         account.user_name = text(account.attributes.get(&settings.user_name_attribute));
         account.addresses = vec![text(account.attributes.get(attribute::EMAIL))];
         account.active = account.active || mark.is_some();
-        account.external_id = mark.map(|user| user.to_string()).or(account.external_id);
+        account.external_id = mark.map(ToString::to_string).or(account.external_id);
         let taken = |other: &TargetAccount| {
             other.target_id != id
                 && (other.user_name.to_lowercase() == account.user_name.to_lowercase()
