@@ -29,7 +29,9 @@ pub enum PlanFileError {
     #[error("this is no plan file: {0}. Write one with `rollcall plan -o FILE`")]
     NotAPlan(String),
     /// A later version of Rollcall wrote it.
-    #[error("the plan file has version {found}, and this Rollcall reads up to {PLAN_VERSION}; plan again with this one, or apply it with the Rollcall that wrote it")]
+    #[error(
+        "the plan file has version {found}, and this Rollcall reads up to {PLAN_VERSION}; plan again with this one, or apply it with the Rollcall that wrote it"
+    )]
     Newer {
         /// Its version.
         found: u64,
@@ -121,6 +123,12 @@ impl PlanFile {
             return Err(PlanFileError::Newer { found: header.version });
         }
         let file: Self = serde_json::from_str(text).map_err(no_plan)?;
+        // What is read must be all that stands there: a key that only people see would be approved by them and done
+        // by nobody.
+        let whole: serde_json::Value = serde_json::from_str(text).map_err(no_plan)?;
+        if serde_json::to_value(&file).map_err(no_plan)? != whole {
+            return Err(PlanFileError::NotAPlan("it says more than a plan says".to_owned()));
+        }
         let found = digest(file.version, &file.holds, &file.plan);
         if file.digest != found {
             return Err(PlanFileError::Altered { said: file.digest, found });

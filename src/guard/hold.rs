@@ -49,7 +49,9 @@ impl fmt::Display for Hold {
                  takes something away. If that is what the new rules are meant to do, approve exactly this plan; if \
                  not, mend the rules and plan again.",
             ),
-            Self::Finding { sentence } => write!(f, "{}. Settle that, or approve exactly this plan.", sentence.trim_end_matches('.')),
+            Self::Finding { sentence } => {
+                write!(f, "{}. Settle that, or approve exactly this plan.", sentence.trim_end_matches('.'))
+            }
             Self::OverLimit { limit, number, of, count, percent, because } => {
                 let (verb, what) = words(limit);
                 write!(f, "This plan {verb} {number} of {of} {what}")?;

@@ -65,7 +65,11 @@ pub fn review(
 ) -> Reviewed {
     let plan = protection::spare(plan, protection, holdings);
     let holds = holds(&plan, limits, occasion, holdings);
-    if holds.is_empty() { Reviewed::Cleared(ApprovedPlan::cleared(plan)) } else { Reviewed::Held(HeldPlan::new(plan, holds)) }
+    if holds.is_empty() {
+        Reviewed::Cleared(ApprovedPlan::cleared(plan))
+    } else {
+        Reviewed::Held(HeldPlan::new(plan, holds))
+    }
 }
 
 fn holds(plan: &Plan, limits: &Limits, occasion: &Occasion, holdings: &Holdings) -> Vec<Hold> {

@@ -1,0 +1,255 @@
+//! Examples of what the guard does, and what people read of it.
+
+use super::{Approval, Hold, KeptPlanError, Limits, Occasion, PlanFile, PlanFileError, Protection, Reviewed, review};
+use crate::plan::world::{Directory, World, id, judged, role, wanted};
+use crate::plan::{Action, Note, PlanSettings, Planned};
+use crate::roster::{Leaving, Reason, Standing};
+use rollcall_kit::InactiveReason;
+
+fn directory(judged: Vec<crate::plan::Judged>) -> Directory {
+    let mut settings = PlanSettings::new("2026-11-23T09:00:00Z".parse().unwrap());
+    for name in ["admin", "editor"] {
+        settings.managed_roles.insert(role(name), vec![format!("{name}s")]);
+    }
+    settings.protected_roles.insert(role("admin"));
+    Directory { judged, absences: std::collections::BTreeMap::new(), settings }
+}
+
+/// So many people, of whom the first is an admin and all are editors, with accounts that are ours.
+fn settled(number: usize) -> (Vec<crate::plan::Judged>, World) {
+    let person = |index: usize| {
+        let roles: &[&str] = if index == 0 { &["admin", "editor"] } else { &["editor"] };
+        wanted(&format!("u{index:03}"), &format!("p{index:03}@acme.com"), &[("name", "Somebody")], roles)
+    };
+    let people: Vec<_> = (0..number).map(person).collect();
+    let mut world = World::empty();
+    let directory = directory(people.clone());
+    let plan = world.plan(&directory).plan;
+    assert!(world.apply(&plan, &directory.settings).is_empty());
+    (people, world)
+}
+
+fn leaves(person: &mut crate::plan::Judged, leaving: Leaving) {
+    person.2.standing = Standing::Unwanted(leaving);
+}
+
+fn disabled() -> Leaving {
+    Leaving::Inactive { reason: InactiveReason::Disabled, raw: "userAccountControl=514".to_owned() }
+}
+
+fn judge(planned: &Planned, occasion: &Occasion) -> Reviewed {
+    let protection = Protection { roles: vec![role("admin")], ..Protection::default() };
+    review(planned.plan.clone(), &Limits::default(), &protection, occasion, &planned.holdings)
+}
+
+fn sentences(reviewed: &Reviewed) -> String {
+    reviewed.holds().iter().map(|hold| format!("{hold}\n")).collect()
+}
+
+#[test]
+fn one_leaver_of_ten_is_not_held() {
+    let (mut people, world) = settled(10);
+    leaves(&mut people[5], disabled());
+    let reviewed = judge(&world.plan(&directory(people)), &Occasion::default());
+    let Reviewed::Cleared(approved) = reviewed else { panic!("held: {}", sentences(&reviewed)) };
+    assert_eq!(approved.approval(), &Approval::Guard);
+    assert_eq!(approved.plan().changes.len(), 1);
+    assert_eq!(approved.plan().changes[0].action, Action::Deactivate);
+}
+
+#[test]
+fn a_mass_of_leavers_is_held_with_the_number_the_share_the_limit_and_the_causes() {
+    let (mut people, world) = settled(200);
+    for person in &mut people[20..34] {
+        leaves(person, Leaving::NotInGroups);
+    }
+    for person in &mut people[40..46] {
+        leaves(person, disabled());
+    }
+    leaves(&mut people[50], Leaving::Vanished);
+    let reviewed = judge(&world.plan(&directory(people)), &Occasion::default());
+    insta::assert_snapshot!(sentences(&reviewed));
+}
+
+#[test]
+fn a_mapping_gone_wrong_is_held_as_a_mass_of_updates() {
+    let (mut people, world) = settled(100);
+    for (index, person) in people.iter_mut().enumerate().skip(10).take(40) {
+        *person = wanted(person.0.as_str(), &person.1.clone(), &[("name", "Somebody"), ("locale", "de")], &["editor"]);
+        if index % 4 == 0 {
+            *person = wanted(person.0.as_str(), &person.1.clone(), &[("name", "Body, Some")], &["editor"]);
+        }
+    }
+    let reviewed = judge(&world.plan(&directory(people)), &Occasion::default());
+    insta::assert_snapshot!(sentences(&reviewed));
+}
+
+#[test]
+fn a_role_that_loses_a_fifth_of_its_people_is_held() {
+    let (mut people, world) = settled(50);
+    for person in people.iter_mut().skip(10).take(10) {
+        *person = wanted(person.0.as_str(), &person.1.clone(), &[("name", "Somebody")], &[]);
+    }
+    let reviewed = judge(&world.plan(&directory(people)), &Occasion::default());
+    insta::assert_snapshot!(sentences(&reviewed));
+}
+
+#[test]
+fn a_first_plan_and_changed_rules_wait_and_say_so() {
+    let (mut people, world) = settled(10);
+    leaves(&mut people[5], disabled());
+    let planned = world.plan(&directory(people));
+    let occasion = Occasion { first_plan: true, first_plan_waived: false, rules_changed: true };
+    insta::assert_snapshot!(sentences(&judge(&planned, &occasion)));
+
+    let waived = Occasion { first_plan_waived: true, rules_changed: false, ..occasion };
+    assert!(matches!(judge(&planned, &waived), Reviewed::Cleared(_)));
+}
+
+#[test]
+fn changed_rules_hold_only_what_takes_something_away() {
+    let (mut people, world) = settled(10);
+    people.push(wanted("u999", "new@acme.com", &[], &[]));
+    let occasion = Occasion { rules_changed: true, ..Occasion::default() };
+    assert!(matches!(judge(&world.plan(&directory(people)), &occasion), Reviewed::Cleared(_)));
+}
+
+#[test]
+fn a_finding_holds_a_plan_that_does_something_and_no_empty_one() {
+    let (mut people, world) = settled(10);
+    let note = Note { sentence: "The group App Admins cannot be found".to_owned(), holds: true };
+    let mut planned = world.plan(&directory(people.clone()));
+    planned.plan.notes.push(note.clone());
+    let occasion = Occasion { first_plan: true, ..Occasion::default() };
+    assert!(matches!(judge(&planned, &occasion), Reviewed::Cleared(_)), "an empty plan is not held");
+
+    people.push(wanted("u999", "new@acme.com", &[], &[]));
+    let mut planned = world.plan(&directory(people));
+    planned.plan.notes.push(note);
+    insta::assert_snapshot!(sentences(&judge(&planned, &Occasion::default())));
+}
+
+#[test]
+fn the_members_of_a_deleted_group_count_as_removed() {
+    let (people, mut world) = settled(20);
+    let mut directory = directory(people);
+    directory.settings.pushed_groups.push(crate::plan::PushedGroup {
+        key: crate::plan::GroupKey::Directory(id("g1")),
+        name: "Engineering".to_owned(),
+        members: (0..20).map(|index| id(&format!("u{index:03}"))).collect(),
+    });
+    let plan = world.plan(&directory).plan;
+    world.apply(&plan, &directory.settings);
+    directory.settings.pushed_groups.clear();
+    let reviewed = judge(&world.plan(&directory), &Occasion::default());
+    insta::assert_snapshot!(sentences(&reviewed));
+}
+
+#[test]
+fn the_last_admin_stays_and_everybody_else_goes() {
+    let (mut people, world) = settled(10);
+    leaves(&mut people[0], disabled());
+    leaves(&mut people[1], disabled());
+    let reviewed = judge(&world.plan(&directory(people)), &Occasion::default());
+    let plan = reviewed.plan();
+    assert_eq!(plan.changes.len(), 1);
+    assert_eq!(plan.changes[0].subject.label(), "p001@acme.com");
+    let refusal = plan.refusals.iter().find(|refusal| refusal.reason == Reason::LastHolder).unwrap();
+    insta::assert_snapshot!(refusal.detail);
+}
+
+#[test]
+fn a_role_whose_holders_nobody_counted_is_taken_from_nobody() {
+    let (mut people, world) = settled(10);
+    leaves(&mut people[0], disabled());
+    let mut directory = directory(people);
+    directory.settings.protected_roles.clear();
+    let reviewed = judge(&world.plan(&directory), &Occasion::default());
+    assert!(reviewed.plan().is_empty());
+    assert_eq!(reviewed.plan().refusals[0].reason, Reason::LastHolder);
+}
+
+#[test]
+fn an_approval_is_for_exactly_the_plan_that_was_held() {
+    let (mut people, world) = settled(10);
+    leaves(&mut people[5], disabled());
+    let planned = world.plan(&directory(people));
+    let Reviewed::Held(held) = judge(&planned, &Occasion { first_plan: true, ..Occasion::default() }) else {
+        panic!("a first plan is held")
+    };
+    assert_eq!(held.holds(), [Hold::FirstPlan]);
+    let approved = held.approve("ada", "at the prompt");
+    assert_eq!(approved.plan().id(), planned.plan.id());
+    assert_eq!(approved.approval(), &Approval::Person { who: "ada".to_owned(), how: "at the prompt".to_owned() });
+}
+
+#[test]
+fn a_stale_plan_names_what_went_stale_and_why() {
+    let (mut people, mut world) = settled(10);
+    leaves(&mut people[5], disabled());
+    leaves(&mut people[6], disabled());
+    people[7] = wanted("u007", "p007@acme.com", &[("name", "Was This")], &["editor"]);
+    people[8] = wanted("u008", "p008@acme.com", &[("name", "Somebody")], &[]);
+    people.push(wanted("u999", "new@acme.com", &[], &["editor"]));
+    let kept = PlanFile::of(&judge(&world.plan(&directory(people.clone())), &Occasion::default()));
+
+    // Since then: u005 is back, u006 cannot be judged, u007 has another name, u008 was done, and u999 is the same.
+    people[5] = wanted("u005", "p005@acme.com", &[("name", "Somebody")], &["editor"]);
+    people[6] = judged("u006", "p006@acme.com", Standing::Withheld);
+    people[7] = wanted("u007", "p007@acme.com", &[("name", "Is That")], &["editor"]);
+    world.ledger.accounts.get_mut(&id("u008")).unwrap().roles.clear();
+    let fresh = judge(&world.plan(&directory(people)), &Occasion::default());
+    let Err(KeptPlanError::Stale(stale)) = kept.if_still_asked_for(&fresh) else { panic!("it is stale") };
+    let lines: String = stale.iter().map(|change| format!("{change}\n")).collect();
+    insta::assert_snapshot!(lines);
+}
+
+#[test]
+fn a_plan_that_should_wait_for_a_new_step_is_stale() {
+    let (mut people, mut world) = settled(3);
+    leaves(&mut people[1], disabled());
+    let plan = world.plan(&directory(people.clone())).plan;
+    world.apply(&plan, &directory(people.clone()).settings);
+    people[1] = wanted("u001", "p001@acme.com", &[("name", "Somebody")], &["editor"]);
+    let kept = PlanFile::of(&judge(&world.plan(&directory(people.clone())), &Occasion::default()));
+    // Meanwhile he lost the role: it has to go before he is let in.
+    people[1] = wanted("u001", "p001@acme.com", &[("name", "Somebody")], &[]);
+    let fresh = judge(&world.plan(&directory(people)), &Occasion::default());
+    let Err(KeptPlanError::Stale(stale)) = kept.if_still_asked_for(&fresh) else { panic!("it is stale") };
+    assert!(stale[0].why.contains("revoke role p001@acme.com"), "{}", stale[0].why);
+}
+
+#[test]
+fn a_plan_of_another_organization_is_refused() {
+    let (_, world) = settled(1);
+    let mut planned = world.plan(&directory(Vec::new()));
+    let fresh = judge(&planned, &Occasion::default());
+    planned.plan.organization = "globex".to_owned();
+    let kept = PlanFile::of(&judge(&planned, &Occasion::default()));
+    let error = kept.if_still_asked_for(&fresh).unwrap_err();
+    assert_eq!(error.to_string(), "the plan was made for globex, not for acme; nothing was changed");
+}
+
+#[test]
+fn a_plan_file_reads_as_people_and_programs_expect() {
+    let (mut people, world) = settled(4);
+    people[1] = wanted("u001", "p001@acme.com", &[("name", "Some Body")], &["editor"]);
+    leaves(&mut people[2], disabled());
+    people.push(wanted("u999", "new@acme.com", &[("name", "New One")], &["editor"]));
+    let occasion = Occasion { first_plan: true, ..Occasion::default() };
+    let file = PlanFile::of(&judge(&world.plan(&directory(people)), &occasion));
+    insta::assert_snapshot!(file.to_json());
+}
+
+#[test]
+fn a_file_that_is_no_plan_or_is_too_new_is_refused_with_the_remedy() {
+    let (_, world) = settled(1);
+    let text = PlanFile::of(&judge(&world.plan(&directory(Vec::new())), &Occasion::default())).to_json();
+    let newer = text.replacen("\"version\": 1", "\"version\": 2", 1);
+    let error = PlanFile::from_json(&newer).unwrap_err();
+    assert!(matches!(error, PlanFileError::Newer { found: 2 }), "{error}");
+    let edited = text.replacen("acme", "acne", 1);
+    assert!(matches!(PlanFile::from_json(&edited).unwrap_err(), PlanFileError::Altered { .. }));
+    assert!(matches!(PlanFile::from_json("{}").unwrap_err(), PlanFileError::NotAPlan(_)));
+    assert!(matches!(PlanFile::from_json("hello").unwrap_err(), PlanFileError::NotAPlan(_)));
+}

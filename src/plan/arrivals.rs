@@ -103,11 +103,8 @@ impl Planner<'_> {
         self.revoke(&account_subject(account, &account.written), &shift, &[]);
 
         let subject = subject(user, Some(&account.target_id), desired);
-        let action = Action::Relink {
-            from: account.user.clone(),
-            changes: compared.changes,
-            activate: !account.active,
-        };
+        let action =
+            Action::Relink { from: account.user.clone(), changes: compared.changes, activate: !account.active };
         let draft = Draft::new(subject.clone(), action, vec![Cause::Returned]);
         let draft = draft.needing(revoked(&account.user, &shift));
         self.drafts.push(draft.with_unique_values(self.settings));
@@ -140,7 +137,8 @@ impl Planner<'_> {
         contested: &BTreeMap<String, Vec<String>>,
     ) {
         if let Some(owner) = self.owners.get(&account.target_id) {
-            // The address is about to be given up: the account is not his, and his own comes after that.
+            // The address is about to be given up: the account is not his, and his own comes after that. Where user
+            // name and address are two values, the other one may lead to yet another account, so he waits for a run.
             if by != "externalId" && owner.gives_up == Some(newcomer.desired.address.folded()) {
                 return self.create(newcomer);
             }
@@ -178,8 +176,7 @@ impl Planner<'_> {
         let compared = against_target(&desired.attributes, &account.attributes, self.settings);
         let subject = subject(user, Some(&account.target_id), desired);
         self.refuse_email(&compared, user, subject.label());
-        let action =
-            Action::Adopt { matched_by: by.to_owned(), changes: compared.changes, activate: !account.active };
+        let action = Action::Adopt { matched_by: by.to_owned(), changes: compared.changes, activate: !account.active };
         let causes = vec![Cause::Joined, Cause::FoundInTarget { origin: Origin::Adopted }];
         self.drafts.push(Draft::new(subject.clone(), action, causes).with_unique_values(self.settings));
         self.furnish(newcomer, &subject, &account.roles.iter().cloned().collect());

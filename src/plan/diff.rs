@@ -137,7 +137,7 @@ pub(super) struct Newcomer {
 /// An account of ours that a look-up found for somebody else.
 pub(super) struct Owner {
     pub(super) label: String,
-    /// The address that he gives up by this plan, folded.
+    /// The address that he gives up by this plan, folded, if it is the one value that accounts are recognised by.
     pub(super) gives_up: Option<String>,
 }
 
@@ -204,7 +204,9 @@ impl<'a> Planner<'a> {
         }
         if self.found.contains(account.target_id.as_str()) {
             let gives_up = match judged.as_ref().map(|(_, _, judgement)| &judgement.standing) {
-                Some(Standing::Wanted(desired)) if self.settings.email_mutable => {
+                Some(Standing::Wanted(desired))
+                    if self.settings.email_mutable && self.settings.email_is_user_name() =>
+                {
                     Some(account.address.folded()).filter(|held| *held != desired.address.folded())
                 }
                 _ => None,

@@ -29,13 +29,13 @@ pub mod survey;
 mod wording;
 
 #[cfg(test)]
-mod properties;
+pub(crate) mod properties;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
 pub(crate) mod world;
 
-pub use change::{Action, AttributeChange, Cause, Change, ChangeId, GroupKey, Subject};
+pub use change::{Action, ActionKind, AttributeChange, Cause, Change, ChangeId, GroupKey, Subject};
 pub use diff::{PlanInput, Planned, plan};
 pub use document::{Basis, Estimate, Note, Plan, PlanId};
 pub use estimate::Costs;

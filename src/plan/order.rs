@@ -203,3 +203,67 @@ fn number(drafts: Vec<Draft>, before: &[BTreeSet<usize>], order: &[usize]) -> Ve
     changes.sort_by_key(|change| change.id);
     changes
 }
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::plan::change::AttributeChange;
+    use crate::plan::world::id;
+
+    /// An update of the user name of the user with this number.
+    fn renaming(user: usize, from: usize, to: usize, settings: &PlanSettings) -> Draft {
+        let subject = Subject::Account {
+            user: id(&format!("u{user:02}")),
+            target_id: Some(format!("t{user}")),
+            label: format!("u{user}@acme.com"),
+            name: None,
+        };
+        let value = |value: usize| Some(format!("n{value}").into());
+        let changes = vec![AttributeChange { attribute: "email".to_owned(), before: value(from), after: value(to) }];
+        Draft::new(subject, Action::Update { changes }, Vec::new()).with_unique_values(settings)
+    }
+
+    fn values() -> impl Strategy<Value = Vec<usize>> {
+        Just((0..12).collect::<Vec<usize>>()).prop_shuffle()
+    }
+
+    proptest! {
+        #[test]
+        fn the_order_of_the_drafts_does_not_change_the_order_of_the_changes(
+            (from, to, turn) in (values(), values(), values()),
+            movers in 1..12_usize,
+        ) {
+            let settings = PlanSettings::new(Timestamp::UNIX_EPOCH);
+            let draft = |user: &usize| renaming(*user, from[*user], to[*user], &settings);
+            let straight: Vec<Draft> = (0..movers).map(|user| draft(&user)).collect();
+            let turned: Vec<Draft> = turn.iter().filter(|user| **user < movers).map(draft).collect();
+            let (mut first, mut second) = (arrange(straight, &settings), arrange(turned, &settings));
+            first.1.sort();
+            second.1.sort();
+            prop_assert_eq!(first, second);
+        }
+
+        #[test]
+        fn nobody_takes_a_value_that_another_still_has((from, to) in (values(), values()), movers in 1..12_usize) {
+            let settings = PlanSettings::new(Timestamp::UNIX_EPOCH);
+            let moving = (0..movers).filter(|&user| from[user] != to[user]);
+            let drafts = moving.map(|user| renaming(user, from[user], to[user], &settings)).collect();
+            let (changes, refusals) = arrange(drafts, &settings);
+            let mut held: Vec<usize> = from[..movers].to_vec();
+            for change in &changes {
+                let user: usize = change.subject.target_id().unwrap()[1..].parse().unwrap();
+                prop_assert!(!held.contains(&to[user]), "{:?}", change);
+                held[user] = to[user];
+            }
+            // Whoever does not move stands in a circle, or waits for one.
+            let stays = (0..movers).filter(|&user| from[user] != to[user] && held[user] != to[user]);
+            prop_assert_eq!(stays.count(), refusals.len());
+            for (user, now) in held.iter().enumerate() {
+                prop_assert!(*now == to[user] || held.contains(&to[user]), "u{} could have moved", user);
+            }
+        }
+    }
+}

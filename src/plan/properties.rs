@@ -112,14 +112,14 @@ fn circumstances() -> impl Strategy<Value = Circumstances> {
 
 /// A directory and a world. Addresses and user names are unique on either side, as roster and target keep them, and
 /// drawn from one pool, so that people meet accounts of others, swap values, return and are re-created.
-fn scene() -> impl Strategy<Value = (Directory, World)> {
+pub(crate) fn scene() -> impl Strategy<Value = (Directory, World)> {
     let order = || Just((0..VALUES).collect::<Vec<_>>()).prop_shuffle();
     let people = prop::collection::vec(person(), USERS);
     let pasts = prop::collection::vec(past(), VALUES);
     (people, pasts, circumstances(), [order(), order(), order(), order()], 0..4_u8).prop_map(
         |(people, pasts, circumstances, [to, name_to, from, name_from], still)| {
             // Most of the time nearly everybody keeps his values; without that, worlds are nothing but swaps.
-            let keep = |shuffled: Vec<usize>| if still > 0 { settled(shuffled, still) } else { shuffled };
+            let keep = |shuffled: Vec<usize>| if still > 0 { settled(&shuffled, still) } else { shuffled };
             let (to, name_to, from, name_from) = (keep(to), keep(name_to), keep(from), keep(name_from));
             let directory = directory(&people, &circumstances, &to, &name_to);
             let world = world(&pasts, &circumstances, &from, &name_from, &directory.settings);
@@ -129,7 +129,7 @@ fn scene() -> impl Strategy<Value = (Directory, World)> {
 }
 
 /// The identity, but for the first few places, which stay in their shuffled relation.
-fn settled(shuffled: Vec<usize>, still: u8) -> Vec<usize> {
+fn settled(shuffled: &[usize], still: u8) -> Vec<usize> {
     let moved = 4 - usize::from(still);
     let mut places: Vec<usize> = (0..shuffled.len()).collect();
     for pair in shuffled.chunks_exact(2).take(moved) {
@@ -146,7 +146,7 @@ fn settings(circumstances: &Circumstances, people: &[Person]) -> PlanSettings {
     let members = |group: usize| {
         (0..USERS).filter(|&index| people[index].groups[group] && people[index].standing > 0).map(user).collect()
     };
-    let pushed = (0..2).filter(|&group| circumstances.group_names[group] % 4 > 0).map(|group| PushedGroup {
+    let pushed = (0..2).filter(|&group| circumstances.group_names[group] > 60).map(|group| PushedGroup {
         key: GroupKey::Directory(id(&format!("g{group}"))),
         name: format!("team {}", circumstances.group_names[group] % 3),
         members: members(group),
@@ -295,7 +295,7 @@ fn named(plan: &Plan) -> BTreeSet<DirectoryId> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 1_024, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 1_024, max_global_rejects: 8_192, ..ProptestConfig::default() })]
 
     #[test]
     fn a_plan_that_is_applied_makes_the_target_what_it_should_be((directory, mut world) in scene()) {
@@ -355,7 +355,31 @@ proptest! {
         let failed = world.apply(&plan, &directory.settings);
         prop_assume!(failed.is_empty());
         let again = world.plan(&directory).plan;
-        prop_assert!(again.is_empty(), "first {:#?}\nthen {:#?}", plan, again);
+        // The one exception is somebody whom the first plan named as refused because of an account, and whom the
+        // world as it is now lets in.
+        let waited = |user: &DirectoryId| {
+            let reasons = [Reason::AccountContested, Reason::AddressConflict, Reason::MatchAmbiguous];
+            plan.refusals.iter().any(|refusal| reasons.contains(&refusal.reason) && refusal.user.as_ref() == Some(user))
+        };
+        for change in &again.changes {
+            let arrival = change.subject.user().is_some_and(waited);
+            let role_group = matches!(&change.subject, Subject::Group { key: GroupKey::Role(_), .. });
+            prop_assert!(arrival || role_group, "{:#?}\nafter {:#?}", change, plan);
+        }
+        if plan.refusals.is_empty() {
+            prop_assert!(again.is_empty());
+        }
+    }
+
+    #[test]
+    fn runs_come_to_rest((directory, mut world) in scene()) {
+        for _ in 0..USERS {
+            let plan = world.plan(&directory).plan;
+            if world.apply(&plan, &directory.settings).len() == plan.changes.len() {
+                return Ok(());
+            }
+        }
+        prop_assert!(false, "still changing: {:#?}", world.plan(&directory).plan);
     }
 
     #[test]

@@ -55,6 +55,11 @@ impl PlanSettings {
         }
     }
 
+    /// Whether the address is also the user name, so that there is one value that accounts are recognised by.
+    pub(super) fn email_is_user_name(&self) -> bool {
+        self.user_name_attribute == attribute::EMAIL
+    }
+
     /// Whether two accounts may not have the same value of this attribute.
     pub(super) fn is_unique(&self, name: &str) -> bool {
         name == attribute::EMAIL || name == self.user_name_attribute

@@ -117,6 +117,8 @@ fn instead(kept: &Change, fresh: &Plan, others: Option<&Vec<&Change>>) -> String
             let kinds: Vec<&str> = others.iter().map(|change| change.action.kind().words()).collect();
             format!("it is not asked for any more; what is asked for now is: {}", kinds.join(", "))
         }
-        None => "it is not asked for any more: it is done already, or the directory changed its mind".to_owned(),
+        None => {
+            "it is not asked for any more: it was done meanwhile, or directory or rules say otherwise now".to_owned()
+        }
     }
 }

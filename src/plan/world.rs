@@ -69,14 +69,19 @@ impl World {
             let by_address = |account: &&TargetAccount| {
                 account.addresses.iter().any(|address| address.to_lowercase() == candidate.address.folded())
             };
-            let ways: [(&dyn Fn(&&TargetAccount) -> bool, &'static str); 3] =
-                [(&by_mark, "externalId"), (&by_name, "userName"), (&by_address, "emails.value")];
-            for (way, name) in ways {
-                let found: Vec<&TargetAccount> = self.accounts.values().filter(way).collect();
+            let all = || self.accounts.values();
+            let ways: [(Vec<&TargetAccount>, &'static str); 3] = [
+                (all().filter(by_mark).collect(), "externalId"),
+                (all().filter(by_name).collect(), "userName"),
+                (all().filter(by_address).collect(), "emails.value"),
+            ];
+            for (found, name) in ways {
                 match found.as_slice() {
                     [] => {}
                     [one] => return Match::One(Box::new((*one).clone()), name),
-                    many => return Match::Many(many.iter().map(|a| (a.target_id.clone(), a.user_name.clone())).collect()),
+                    many => {
+                        return Match::Many(many.iter().map(|a| (a.target_id.clone(), a.user_name.clone())).collect());
+                    }
                 }
             }
             Match::None
@@ -175,7 +180,8 @@ impl World {
     }
 
     fn write_own_account(&mut self, user: &DirectoryId, action: &Action, settings: &PlanSettings) -> bool {
-        let held = self.ledger.accounts.get(user).unwrap_or_else(|| panic!("the account of {user} is not ours")).clone();
+        let held =
+            self.ledger.accounts.get(user).unwrap_or_else(|| panic!("the account of {user} is not ours")).clone();
         let id = held.target_id.clone();
         match action {
             Action::Update { changes } => {
@@ -213,7 +219,13 @@ impl World {
     }
 
     /// Edits an account in the target, unless a unique value is taken.
-    fn edit(&mut self, id: &str, changes: &[AttributeChange], mark: Option<&DirectoryId>, settings: &PlanSettings) -> bool {
+    fn edit(
+        &mut self,
+        id: &str,
+        changes: &[AttributeChange],
+        mark: Option<&DirectoryId>,
+        settings: &PlanSettings,
+    ) -> bool {
         let mut account = self.accounts[id].clone();
         for change in changes {
             match &change.after {
@@ -224,7 +236,7 @@ impl World {
         account.user_name = text(account.attributes.get(&settings.user_name_attribute));
         account.addresses = vec![text(account.attributes.get(attribute::EMAIL))];
         account.active = account.active || mark.is_some();
-        account.external_id = mark.map(|user| user.to_string()).or(account.external_id);
+        account.external_id = mark.map(ToString::to_string).or(account.external_id);
         let taken = |other: &TargetAccount| {
             other.target_id != id
                 && (other.user_name.to_lowercase() == account.user_name.to_lowercase()
@@ -238,7 +250,14 @@ impl World {
     }
 
     /// Enters an account into the ledger as active, with what was written.
-    fn own(&mut self, user: &DirectoryId, id: &str, origin: Origin, roles: BTreeSet<Role>, changes: &[AttributeChange]) {
+    fn own(
+        &mut self,
+        user: &DirectoryId,
+        id: &str,
+        origin: Origin,
+        roles: BTreeSet<Role>,
+        changes: &[AttributeChange],
+    ) {
         let entry = self.ledger.accounts.entry(user.clone()).or_insert_with(|| LedgerAccount {
             user: user.clone(),
             target_id: id.to_owned(),
@@ -295,7 +314,10 @@ impl World {
 
     fn write_group(&mut self, key: &GroupKey, target_id: Option<&str>, name: &str, action: &Action) -> bool {
         let taken = |world: &Self| {
-            world.groups.iter().any(|(id, (held, _))| Some(id.as_str()) != target_id && held.to_lowercase() == name.to_lowercase())
+            world
+                .groups
+                .iter()
+                .any(|(id, (held, _))| Some(id.as_str()) != target_id && held.to_lowercase() == name.to_lowercase())
         };
         match action {
             Action::CreateGroup | Action::AdoptGroup => {
