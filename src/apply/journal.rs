@@ -5,6 +5,7 @@ use rollcall_kit::DirectoryId;
 use serde::{Deserialize, Serialize};
 
 use super::target::{Write, WriteFailure};
+use crate::plan::ledger::Ledger;
 use crate::plan::{ChangeId, GroupKey, LedgerAccount, LedgerGroup};
 
 /// What is about to be written. Holds all that is needed to finish the story after a crash.
@@ -86,6 +87,45 @@ pub trait Journal: Send + Sync {
 
     /// Intents without an end, oldest first: what a crash left behind.
     async fn unsettled(&self) -> Result<Vec<(u64, Intent)>, JournalError>;
+}
+
+/// What the executor needs to see of the ledger: how accounts and groups were last written.
+pub trait LedgerReader: Send + Sync {
+    /// One account.
+    ///
+    /// # Errors
+    ///
+    /// If the store cannot be read.
+    fn account(&self, user: &DirectoryId) -> Result<Option<LedgerAccount>, JournalError>;
+
+    /// One group.
+    ///
+    /// # Errors
+    ///
+    /// If the store cannot be read.
+    fn group(&self, key: &GroupKey) -> Result<Option<LedgerGroup>, JournalError>;
+
+    /// The groups that somebody's account is a member of.
+    ///
+    /// # Errors
+    ///
+    /// If the store cannot be read.
+    fn groups_of(&self, user: &DirectoryId) -> Result<Vec<GroupKey>, JournalError>;
+}
+
+impl LedgerReader for Ledger {
+    fn account(&self, user: &DirectoryId) -> Result<Option<LedgerAccount>, JournalError> {
+        Ok(self.accounts.get(user).cloned())
+    }
+
+    fn group(&self, key: &GroupKey) -> Result<Option<LedgerGroup>, JournalError> {
+        Ok(self.groups.get(key).cloned())
+    }
+
+    fn groups_of(&self, user: &DirectoryId) -> Result<Vec<GroupKey>, JournalError> {
+        let theirs = self.groups.values().filter(|group| group.members.contains(user));
+        Ok(theirs.map(|group| group.key.clone()).collect())
+    }
 }
 
 /// The store failed. No further write may be sent.

@@ -1,10 +1,21 @@
 //! The executor: applies an approved plan to a target, exactly, with every write journalled.
 //!
 //! [`target`] says what the executor needs of a target, [`journal`] what it needs of a store. Both are traits, so that
-//! the executor can be driven against simulated ones.
+//! the executor can be driven against simulated ones. [`executor`] goes through the plan; `schedule` says which change
+//! may be tried next, `book` what writes it takes and what becomes true by them, `attempt` sees one write through from
+//! its intent to its settlement. [`recover`](Executor::recover) finishes what a crash left behind.
 
+mod attempt;
+mod book;
+pub mod executor;
 pub mod journal;
+mod recover;
+mod schedule;
 pub mod target;
+#[cfg(test)]
+mod tests;
 
-pub use journal::{Intent, Journal, JournalError, MembersSettled, Outcome, Settlement};
+pub use executor::Executor;
+pub use journal::{Intent, Journal, JournalError, LedgerReader, MembersSettled, Outcome, Settlement};
+pub use recover::{RecoverError, Recovered};
 pub use target::{Probe, Target, TargetError, TargetReader, Write, WriteError, WriteFailure, Written};

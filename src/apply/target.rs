@@ -38,6 +38,13 @@ pub trait Target: TargetReader {
     /// How many members one write may add or remove.
     fn members_per_write(&self) -> usize;
 
+    /// Whether a role is told as membership in a group of ours ([`crate::plan::GroupKey::Role`]) instead of as an
+    /// attribute of the account. Then roles reach the target as [`Write::ChangeMembers`], otherwise as
+    /// [`Write::SetRoles`].
+    fn roles_are_groups(&self) -> bool {
+        false
+    }
+
     /// Carries one write out, and compares the answer with what was sent.
     async fn write(&self, write: &Write) -> Result<Written, WriteError>;
 
@@ -116,8 +123,9 @@ pub enum Write {
 pub struct Written {
     /// The target's id of what was created.
     pub target_id: Option<String>,
-    /// What the target answered 2xx to and did not keep, in sentences: "kept no phone_number". The attributes named
-    /// first are not entered into the ledger as written.
+    /// What the target answered 2xx to and did not keep: the attribute, and a sentence. The ledger records what was
+    /// sent all the same, so that the next plan does not send it again, for ever; the sentences are reported. Only
+    /// `active` is never recorded otherwise than it is.
     pub not_kept: Vec<(String, String)>,
 }
 

@@ -27,7 +27,7 @@ pub use self::memory::MemoryStore;
 pub use self::repair::{RepairStep, repair};
 pub use self::seal::Seal;
 pub use self::sled::SledStore;
-use crate::apply::{Intent, JournalError, Settlement};
+use crate::apply::{Intent, JournalError, LedgerReader, Settlement};
 use crate::plan::{GroupKey, LedgerAccount, LedgerGroup};
 use crate::read::{Reading, Staging};
 
@@ -103,6 +103,30 @@ pub trait Store: Send + Sync {
 
     /// See [`crate::apply::Journal::unsettled`].
     fn unsettled(&self) -> Result<Vec<(u64, Intent)>, JournalError>;
+}
+
+/// The ledger of a store, as the executor sees it.
+pub struct StoreLedger<'a>(pub &'a dyn Store);
+
+impl LedgerReader for StoreLedger<'_> {
+    fn account(&self, user: &DirectoryId) -> Result<Option<LedgerAccount>, JournalError> {
+        self.0.account(user).map_err(|error| JournalError(error.to_string()))
+    }
+
+    fn group(&self, key: &GroupKey) -> Result<Option<LedgerGroup>, JournalError> {
+        self.0.ledger_group(key).map_err(|error| JournalError(error.to_string()))
+    }
+
+    fn groups_of(&self, user: &DirectoryId) -> Result<Vec<GroupKey>, JournalError> {
+        let mut theirs = Vec::new();
+        for group in self.0.ledger_groups() {
+            let group = group.map_err(|error| JournalError(error.to_string()))?;
+            if group.members.contains(user) {
+                theirs.push(group.key);
+            }
+        }
+        Ok(theirs)
+    }
 }
 
 /// Why the store could not do what was asked.
