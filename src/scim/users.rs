@@ -113,7 +113,12 @@ impl ScimTarget {
                 return error;
             }
         }
-        error.detail.push_str(". No account that the target shows has the userName, the address or the externalId");
+        // Some targets compare names in a filter with regard to case, and in a conflict without. Their lists show all.
+        self.learn(|profile| profile.unfilterable.extend([Key::UserName.attribute().to_owned()]));
+        error.detail.push_str(
+            ". Asked for its userName, address and externalId, the target shows no such account; plan again to seek it \
+             in the whole list",
+        );
         error
     }
 

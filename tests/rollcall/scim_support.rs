@@ -80,7 +80,8 @@ pub(crate) fn members(group: &str, add: &[&String], remove: &[&String]) -> Write
 
 /// Writes something that must go through and be kept whole.
 pub(crate) async fn keep(target: &ScimTarget, write: &Write) -> Option<String> {
-    let Written { target_id, not_kept } = target.write(write).await.unwrap_or_else(|error| panic!("{write:?}: {error}"));
+    let Written { target_id, not_kept } =
+        target.write(write).await.unwrap_or_else(|error| panic!("{write:?}: {error}"));
     assert_eq!(not_kept, [], "{write:?}");
     target_id
 }
