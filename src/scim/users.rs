@@ -71,7 +71,9 @@ impl ScimTarget {
         }
         let id = created(&what, &answer)?;
         let own = |name: &str, place, value: Json| Wish { attribute: name.to_owned(), place, value: Some(value) };
-        wishes.push(own("userName", Place::Plain("userName"), user_name.into()));
+        for name in ["userName", self.mapping.user_name_attribute()] {
+            wishes.push(own(name, Place::Plain("userName"), user_name.into()));
+        }
         wishes.push(own("externalId", Place::Plain("externalId"), user.as_str().into()));
         wishes.push(own("active", ACTIVE, true.into()));
         let mut not_kept = impossible;
