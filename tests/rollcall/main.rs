@@ -1,4 +1,5 @@
 //! Integration tests; one binary.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests are tests too, which clippy cannot see")]
 
 mod cut;
 mod scim_lists;

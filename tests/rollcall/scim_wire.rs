@@ -325,7 +325,9 @@ async fn members_are_removed_by_value_where_the_path_is_refused() {
     let refused = || answer(400, json!({ "scimType": "invalidValue" }));
     let script = Scripted::new([
         ("PATCH /Groups/g", refused()),
-        ("PATCH /Groups/g", group(&["c"])),
+        ("GET /Groups/g", group(&["a", "b", "c"])),
+        ("PATCH /Groups/g", bare(204)),
+        ("GET /Groups/g", group(&["c"])),
         ("GET /Groups/g", group(&["c"])),
     ])
     .await;
@@ -336,10 +338,56 @@ async fn members_are_removed_by_value_where_the_path_is_refused() {
         json!([{ "op": "remove", "path": "members[value eq \"a\"]" }, { "op": "remove", "path": "members[value eq \"b\"]" }])
     );
     assert_eq!(
-        bodies[1]["Operations"],
+        bodies[2]["Operations"],
         json!([{ "op": "remove", "path": "members", "value": [{ "value": "a" }, { "value": "b" }] }])
     );
     assert_eq!(script.target.known().member_removal, MemberRemoval::ByValue);
+}
+
+#[tokio::test]
+async fn a_removal_that_hit_others_too_is_undone() {
+    let a = "a".to_owned();
+    let script = Scripted::new([
+        ("PATCH /Groups/g", answer(400, json!({ "scimType": "invalidPath" }))),
+        ("GET /Groups/g", group(&["a", "b", "c"])),
+        ("PATCH /Groups/g", bare(204)),
+        ("GET /Groups/g", group(&[])),
+        ("PATCH /Groups/g", bare(204)),
+    ])
+    .await;
+    let error = fail(&script.target, &members("g", &[], &[&a])).await;
+    assert!(error.detail.contains("2 others too"), "{error}");
+    let put_back = script.played().await.pop().unwrap();
+    assert_eq!(
+        put_back["Operations"],
+        json!([{ "op": "add", "path": "members", "value": [{ "value": "b" }, { "value": "c" }] }])
+    );
+    assert_eq!(script.target.known().member_removal, MemberRemoval::ByPath);
+}
+
+#[tokio::test]
+async fn a_removal_whose_reach_cannot_be_seen_is_not_tried_in_another_shape() {
+    let a = "a".to_owned();
+    let refused = answer(400, json!({ "scimType": "invalidPath" }));
+    let script = Scripted::new([("PATCH /Groups/g", refused), ("GET /Groups/g", group(&[]))]).await;
+    assert_eq!(fail(&script.target, &members("g", &[], &[&a])).await.failure, WriteFailure::Refused);
+    script.played().await;
+}
+
+#[tokio::test]
+async fn a_list_of_members_that_is_too_long_is_halved() {
+    let all: Vec<String> = ["a", "b", "c"].map(str::to_owned).into();
+    let script = Scripted::new([
+        ("PATCH /Groups/g", bare(413)),
+        ("PATCH /Groups/g", bare(204)),
+        ("PATCH /Groups/g", group(&["a", "b", "c"])),
+    ])
+    .await;
+    keep(&script.target, &members("g", &all.iter().collect::<Vec<_>>(), &[])).await;
+    let bodies = script.played().await;
+    let sent = |number: usize| bodies[number]["Operations"][0]["value"].clone();
+    assert_eq!(sent(1), json!([{ "value": "a" }]));
+    assert_eq!(sent(2), json!([{ "value": "b" }, { "value": "c" }]));
 }
 
 #[tokio::test]
