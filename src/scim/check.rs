@@ -31,8 +31,14 @@ impl ScimTarget {
         let mut findings = vec![CheckFinding::good(format!("Signed in to {}.", self.settings.url))];
         findings.push(paging(&profile, &page));
         findings.push(patch(&profile));
-        for key in self.keys() {
-            findings.push(self.filtering(key).await?);
+        if profile.filter {
+            for key in self.keys() {
+                findings.push(self.filtering(key).await?);
+            }
+        } else {
+            findings.push(CheckFinding::warning(
+                "The target takes no filters: the whole list of users is read whenever somebody is looked up.",
+            ));
         }
         findings.push(self.group_finding(&profile).await?);
         findings.extend(self.role_finding(&profile));
@@ -57,10 +63,16 @@ impl ScimTarget {
             Asked::Matching(_) => {
                 CheckFinding::warning(format!("An account has the {attribute} {NOBODY}, which no directory can hold."))
             }
-            Asked::Cannot(reason) => CheckFinding::warning(format!(
-                "Accounts cannot be looked up by {attribute} ({reason}); the whole list of users is read instead, each \
-                 time. To avoid that, take {attribute} out of match_by, if it is there."
-            )),
+            Asked::Cannot(reason) => {
+                let remedy = match key {
+                    Key::ExternalId => String::new(),
+                    Key::UserName | Key::Email => format!(" To avoid that, take {attribute} out of match_by."),
+                };
+                CheckFinding::warning(format!(
+                    "Accounts cannot be looked up by {attribute}, so the whole list of users is read whenever somebody \
+                     is: {reason}.{remedy}"
+                ))
+            }
         })
     }
 
@@ -69,7 +81,7 @@ impl ScimTarget {
         let has = profile.groups && {
             let filter = filter::equals("displayName", NOBODY);
             let answer = self.matching("Groups", &filter).await?;
-            !matches!(answer.status, 404 | 501)
+            answer.status != 404
         };
         Ok(match (has, needed) {
             (true, _) => CheckFinding::good("The target has groups."),

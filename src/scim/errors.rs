@@ -68,7 +68,7 @@ pub(super) fn write_refused(what: &str, answer: &Answer) -> WriteError {
         _ => (WriteFailure::Refused, ""),
     };
     let hint = if hint.is_empty() { String::new() } else { format!(" ({hint})") };
-    failed(failure, format!("the target refused to {what}: {status} {words}{hint}"))
+    failed(failure, format!("asked to {what}, the target answered {status} {words}{hint}"))
 }
 
 /// A read that a write depends on and that failed: nothing has been sent, so nothing was done.

@@ -12,7 +12,6 @@ use futures::stream::{self, StreamExt};
 use super::client::ScimTarget;
 use super::errors;
 use super::filter;
-use super::paging::List;
 use super::resource::{Page, Resource};
 use crate::apply::TargetError;
 use crate::plan::{Candidate, Match, Matches};
@@ -250,45 +249,6 @@ impl ScimTarget {
             return Asked::Cannot(format!("the target may not understand a filter for {value:?}"));
         }
         Asked::Matching(page.resources)
-    }
-
-    /// The one group of exactly this name.
-    pub(super) async fn group_named(&self, name: &str) -> Result<Option<String>, TargetError> {
-        let ids = self.groups_by("displayName", name).await?;
-        match ids.as_slice() {
-            [] => Ok(None),
-            [id] => Ok(Some(id.clone())),
-            several => Err(errors::unreliable(
-                &format!("the group {name:?}"),
-                format!("there are {} groups of this name: {}", several.len(), several.join(", ")),
-            )),
-        }
-    }
-
-    /// The ids of the groups whose attribute is exactly this.
-    pub(super) async fn groups_by(&self, attribute: &str, value: &str) -> Result<Vec<String>, TargetError> {
-        let is_it = |group: &&Resource| group.text(attribute) == Some(value);
-        let ids = |groups: &[Resource]| groups.iter().filter(is_it).filter_map(Resource::id).collect::<Vec<_>>();
-        if self.profile().await?.filter {
-            let filter = filter::equals(attribute, value);
-            let answer = self.matching("Groups", &filter).await?;
-            if answer.status == 200
-                && let Ok(page) = Page::read(&answer.json)
-                && page.total.is_none_or(|total| total <= page.resources.len())
-                && page.next_cursor.is_none()
-                // Names of groups may be compared without regard to case; that is no sign of an ignored filter.
-                && page.resources.iter().all(|group| {
-                    group.text(attribute).is_some_and(|shown| shown.to_lowercase() == value.to_lowercase())
-                })
-                && !(page.resources.is_empty() && filter::is_delicate(value))
-            {
-                return Ok(ids(&page.resources));
-            }
-            if matches!(answer.status, 401 | 429 | 500..=599) && answer.status != 501 {
-                return Err(errors::refused(&format!("the groups where {filter}"), &answer));
-            }
-        }
-        Ok(ids(&self.walk(List { kind: "Groups", filter: None, without: Some("members") }).await?))
     }
 }
 

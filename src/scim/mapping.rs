@@ -130,7 +130,7 @@ impl Mapping {
     }
 
     /// The body that creates an account.
-    pub(super) fn body(&self, user: &DirectoryId, user_name: &str, wishes: &[Wish]) -> Map<String, Json> {
+    pub(super) fn body(user: &DirectoryId, user_name: &str, wishes: &[Wish]) -> Map<String, Json> {
         let mut body = Map::new();
         body.insert("schemas".to_owned(), json!([USER]));
         body.insert("externalId".to_owned(), user.as_str().into());
@@ -290,7 +290,7 @@ mod tests {
         let wishes = mapping.of_account(&ours, &Profile::default());
         assert_eq!(wishes.impossible, []);
         let user = DirectoryId::new("u1").unwrap();
-        let mut body = mapping.body(&user, mapping.user_name(&ours).unwrap(), &wishes.wishes);
+        let mut body = Mapping::body(&user, mapping.user_name(&ours).unwrap(), &wishes.wishes);
         insta::assert_json_snapshot!(body);
         body.insert("id".to_owned(), "7".into());
         let mut account = mapping.account(&Resource::new(Json::Object(body)).unwrap()).unwrap();

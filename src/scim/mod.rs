@@ -16,6 +16,7 @@ mod filter;
 mod groups;
 mod lookup;
 mod mapping;
+mod members;
 mod paging;
 mod place;
 mod probe;

@@ -33,11 +33,10 @@ impl Resource {
         self.get(name).and_then(Json::as_str).filter(|text| !text.trim().is_empty())
     }
 
-    /// The target's id. A number counts: some targets show their database keys. What a URL would read as another
-    /// place ("..") does not: it would make of the deletion of a user one of `/Users`.
+    /// The target's id. A number counts: some targets show their database keys.
     pub(super) fn id(&self) -> Option<String> {
         match self.get("id")? {
-            Json::String(id) if !matches!(id.trim(), "" | "." | "..") => Some(id.clone()),
+            Json::String(id) if is_id(id) => Some(id.clone()),
             Json::Number(id) => Some(id.to_string()),
             _ => None,
         }
@@ -61,6 +60,12 @@ impl Resource {
     pub(super) fn values(&self, name: &str) -> Vec<&str> {
         self.list(name).iter().filter_map(entry_value).collect()
     }
+}
+
+/// Whether a text can be an id. What a URL reads as another place ("..") cannot: it would make of the deletion of a
+/// user one of `/Users`.
+pub(super) fn is_id(text: &str) -> bool {
+    !matches!(text.trim(), "" | "." | "..")
 }
 
 /// The `value` of one entry of a multi-valued attribute. Some targets list plain strings.

@@ -11,7 +11,7 @@ use serde_json::{Value as Json, json};
 use super::client::ScimTarget;
 use super::errors;
 use super::lookup::{Asked, Key};
-use super::mapping::{Wish, Wishes};
+use super::mapping::{Mapping, Wish, Wishes};
 use super::place::{Place, set};
 use super::profile::Profile;
 use super::resource::Resource;
@@ -33,7 +33,7 @@ pub(super) fn knows_no_patch(answer: &Answer) -> bool {
 }
 
 /// A PATCH request of these operations.
-pub(super) fn patch_request(operations: Vec<Json>) -> Json {
+pub(super) fn patch_request(operations: &[Json]) -> Json {
     json!({ "schemas": [PATCH_OP], "Operations": operations })
 }
 
@@ -64,14 +64,16 @@ impl ScimTarget {
             return Err(errors::failed(WriteFailure::Refused, detail));
         };
         let Wishes { mut wishes, impossible } = self.mapping.of_account(attributes, &profile);
-        let body = Json::Object(self.mapping.body(user, user_name, &wishes));
+        let body = Json::Object(Mapping::body(user, user_name, &wishes));
         let answer = self.send(&what, Call::post(&["Users"], &body)).await?;
         if answer.status == 409 {
             return Err(self.conflict(&what, &answer, user, user_name, attributes).await);
         }
         let id = created(&what, &answer)?;
         let own = |name: &str, place, value: Json| Wish { attribute: name.to_owned(), place, value: Some(value) };
-        wishes.push(own("userName", Place::Plain("userName"), user_name.into()));
+        for name in ["userName", self.mapping.user_name_attribute()] {
+            wishes.push(own(name, Place::Plain("userName"), user_name.into()));
+        }
         wishes.push(own("externalId", Place::Plain("externalId"), user.as_str().into()));
         wishes.push(own("active", ACTIVE, true.into()));
         let mut not_kept = impossible;
@@ -113,7 +115,12 @@ impl ScimTarget {
                 return error;
             }
         }
-        error.detail.push_str(". No account that the target shows has the userName, the address or the externalId");
+        // Some targets compare names in a filter with regard to case, and in a conflict without. Their lists show all.
+        self.learn(|profile| profile.unfilterable.extend([Key::UserName.attribute().to_owned()]));
+        error.detail.push_str(
+            ". Asked for its userName, address and externalId, the target shows no such account; plan again to seek it \
+             in the whole list",
+        );
         error
     }
 
@@ -168,10 +175,10 @@ impl ScimTarget {
         let operations = |whole: bool| -> Vec<Json> {
             wishes.iter().map(|wish| wish.place.operation(current.as_ref(), wish.value.as_ref(), whole)).collect()
         };
-        let mut answer = self.patch_user(what, id, operations(false)).await?;
+        let mut answer = self.patch_user(what, id, &operations(false)).await?;
         let path_refused = answer.status == 400 && answer.is_type(&["invalidPath", "noTarget", "invalidFilter"]);
         if path_refused && operations(true) != operations(false) {
-            answer = self.patch_user(what, id, operations(true)).await?;
+            answer = self.patch_user(what, id, &operations(true)).await?;
         }
         if knows_no_patch(&answer) {
             self.learn(|profile| profile.patch = false);
@@ -180,7 +187,7 @@ impl ScimTarget {
         accepted(what, answer)
     }
 
-    async fn patch_user(&self, what: &str, id: &str, operations: Vec<Json>) -> Result<Answer, WriteError> {
+    async fn patch_user(&self, what: &str, id: &str, operations: &[Json]) -> Result<Answer, WriteError> {
         self.send(what, Call::patch(&["Users", id], &patch_request(operations), Repeat::Safe)).await
     }
 

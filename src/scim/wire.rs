@@ -3,7 +3,7 @@
 use rollcall_kit::http::{Client, HeaderName, HeaderValue, HttpError, Method, Repeat, Request, Response};
 use serde_json::Value as Json;
 
-use super::resource::{Resource, member};
+use super::resource::{Resource, is_id, member};
 
 /// The media type of the protocol (RFC 7644, section 3.1).
 const SCIM_JSON: &str = "application/scim+json";
@@ -39,7 +39,7 @@ impl Answer {
             json,
             retry_after: header("retry-after").is_some(),
             etag: header("etag").cloned(),
-            location_id: location.and_then(|url| url.rsplit('/').next()).filter(|id| !id.is_empty()).map(str::to_owned),
+            location_id: location.and_then(|url| url.rsplit('/').next()).filter(|id| is_id(id)).map(str::to_owned),
             text,
         }
     }

@@ -1,6 +1,8 @@
 //! The integration tests of the engine, in one binary: building one is cheaper than building ten.
 
+mod cut;
 mod house;
+mod scim_lists;
 mod scim_servers;
 mod scim_support;
 mod scim_wire;
