@@ -11,17 +11,17 @@ pub(super) const LARGEST_PAGE: usize = 200;
 pub(super) fn answer(path: &[&str], base: &str) -> Option<Value> {
     match path {
         ["ServiceProviderConfig"] => Some(service_provider_config(base)),
-        ["ResourceTypes"] => Some(list(Resource::ALL.iter().map(|resource| resource_type(*resource, base)).collect())),
+        ["ResourceTypes"] => Some(list(&Resource::ALL.map(|resource| resource_type(resource, base)))),
         ["ResourceTypes", name] => {
             Resource::ALL.into_iter().find(|resource| resource.name() == *name).map(|found| resource_type(found, base))
         }
-        ["Schemas"] => Some(list(schemas(base))),
+        ["Schemas"] => Some(list(&schemas(base))),
         ["Schemas", id] => schemas(base).into_iter().find(|schema| schema["id"] == *id),
         _ => None,
     }
 }
 
-fn list(resources: Vec<Value>) -> Value {
+fn list(resources: &[Value]) -> Value {
     json!({
         "schemas": ["urn:ietf:params:scim:api:messages:2.0:ListResponse"],
         "totalResults": resources.len(),

@@ -28,7 +28,7 @@ fn user(sandbox: &Sandbox, name: &str) -> String {
 }
 
 /// PATCHes with one operation and returns the resource.
-fn patched(sandbox: &Sandbox, path: &str, operation: Value) -> (u16, Value) {
+fn patched(sandbox: &Sandbox, path: &str, operation: &Value) -> (u16, Value) {
     let body = json!({ "schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"], "Operations": [operation] });
     sandbox.by_hand("PATCH", path, &body)
 }
@@ -66,7 +66,7 @@ fn a_user_is_created_read_exchanged_and_deleted() {
     assert_eq!((status, &body["schemas"], &body["meta"]["resourceType"]), (200, &json!([USER]), &json!("User")));
     assert_eq!(body["meta"]["location"], format!("{}/Users/{id}", sandbox.url()));
 
-    patched(&sandbox, &format!("/Users/{id}"), json!({ "op": "replace", "path": "active", "value": false }));
+    patched(&sandbox, &format!("/Users/{id}"), &json!({ "op": "replace", "path": "active", "value": false }));
     let put = json!({ "schemas": [USER], "userName": "ana@acme.com", "title": "CTO" });
     let (status, body) = sandbox.by_hand("PUT", &format!("/Users/{id}"), &put);
     assert_eq!((status, &body["title"], body.get("externalId")), (200, &json!("CTO"), None));
@@ -165,7 +165,7 @@ fn every_shape_of_patch_does_what_it_says() {
     let sandbox = sandbox();
     let path = format!("/Users/{}", user(&sandbox, "ana@acme.com"));
     let patch = |operation: Value| {
-        let (status, body) = patched(&sandbox, &path, operation);
+        let (status, body) = patched(&sandbox, &path, &operation);
         assert_eq!(status, 200, "{body}");
         body
     };
@@ -256,15 +256,15 @@ fn members_join_and_leave_and_users_see_their_groups() {
     );
     let leave = json!({ "op": "remove", "path": format!("members[value eq \"{ana}\"]") });
     for _ in 0..2 {
-        assert_eq!(patched(&sandbox, &path, leave.clone()).0, 200);
+        assert_eq!(patched(&sandbox, &path, &leave).0, 200);
     }
-    assert_eq!(sandbox.groups()[0].members, [bo.clone()]);
+    assert_eq!(sandbox.groups()[0].members, std::slice::from_ref(&bo));
     let stranger = json!({ "op": "add", "path": "members", "value": [{ "value": "nobody" }] });
-    assert_eq!(patched(&sandbox, &path, stranger).1["scimType"], "invalidValue");
+    assert_eq!(patched(&sandbox, &path, &stranger).1["scimType"], "invalidValue");
     sandbox.by_hand("DELETE", &format!("/Users/{bo}"), &Value::Null);
     assert_eq!(sandbox.groups()[0].members, [] as [String; 0]);
     assert_eq!(
-        patched(&sandbox, &path, json!({ "op": "replace", "path": "displayName", "value": "core" })).1["displayName"],
+        patched(&sandbox, &path, &json!({ "op": "replace", "path": "displayName", "value": "core" })).1["displayName"],
         "core"
     );
 }
@@ -327,7 +327,7 @@ fn faults_do_what_they_promise_and_heal() {
     sandbox.inject(Fault::Drop { attribute: "roles" });
     assert_eq!(post("ana").0, 201);
     let path = "/Users/usr-0001";
-    assert_eq!(patched(&sandbox, path, json!({ "op": "add", "path": "roles", "value": [{ "value": "x" }] })).0, 200);
+    assert_eq!(patched(&sandbox, path, &json!({ "op": "add", "path": "roles", "value": [{ "value": "x" }] })).0, 200);
     assert_eq!(sandbox.users()[0].roles, [] as [String; 0]);
 
     post("bo");

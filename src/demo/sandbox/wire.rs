@@ -1,6 +1,5 @@
 //! HTTP: the token, the counting, the faults, and a connection that can be cut before the answer.
 
-use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -109,11 +108,9 @@ impl Listener for Cuttable {
     type Io = CuttableStream;
     type Addr = SocketAddr;
 
-    fn accept(&mut self) -> impl Future<Output = (Self::Io, Self::Addr)> + Send {
-        async {
-            let (stream, address) = Listener::accept(&mut self.0).await;
-            (CuttableStream(stream), address)
-        }
+    async fn accept(&mut self) -> (Self::Io, Self::Addr) {
+        let (stream, address) = Listener::accept(&mut self.0).await;
+        (CuttableStream(stream), address)
     }
 
     fn local_addr(&self) -> io::Result<Self::Addr> {
