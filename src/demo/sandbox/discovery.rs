@@ -110,6 +110,13 @@ fn attribute(attribute: &Attribute) -> Value {
     });
     if let Kind::Complex(parts) = attribute.kind {
         described["subAttributes"] = parts.iter().map(self::attribute).collect();
+        // Of a reference people must know where it may lead: a manager is a user, a member a user or a group.
+        let leads_to = if attribute.name == "members" { json!(["User", "Group"]) } else { json!(["User"]) };
+        for part in described["subAttributes"].as_array_mut().into_iter().flatten() {
+            if part["name"] == "$ref" {
+                part["referenceTypes"] = leads_to.clone();
+            }
+        }
     }
     described
 }

@@ -244,7 +244,7 @@ fn members_join_and_leave_and_users_see_their_groups() {
         let (_, body) = patched(
             &sandbox,
             &path,
-            json!({ "op": "add", "path": "members", "value": [{ "value": ana }, { "value": bo }] }),
+            &json!({ "op": "add", "path": "members", "value": [{ "value": ana }, { "value": bo }] }),
         );
         assert_eq!(body["members"].as_array().unwrap().len(), 2);
         assert_eq!(body["members"][0]["$ref"], format!("{}/Users/{ana}", sandbox.url()));
