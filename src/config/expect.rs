@@ -126,7 +126,10 @@ pub(super) fn forms(variants: &[Variant<'_>]) -> String {
                 let keys: Vec<String> = keys.iter().filter_map(Value::as_str).map(|key| format!("{key} = …")).collect();
                 format!("{{ {} }}", keys.join(", "))
             }
-            ("string", _) => "\"…\"".to_owned(),
+            ("string", _) => match enumeration(variant.schema).collect::<Vec<_>>().as_slice() {
+                [] => "\"…\"".to_owned(),
+                words => list_of_words(words),
+            },
             _ => kind(variant.schema),
         })
         .collect();

@@ -1,1 +1,252 @@
-//! Init.
+//! Writes a first configuration: short, commented, for the directory that is named. What it leaves out keeps its
+//! default; `config.example.toml` shows everything.
+
+use std::fmt::Write as _;
+
+/// The kinds of directory that a first configuration can be written for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Directory {
+    /// OpenLDAP.
+    #[value(name = "openldap")]
+    OpenLdap,
+    /// Active Directory, Samba AD.
+    ActiveDirectory,
+    /// 389 Directory Server.
+    #[value(name = "389-ds")]
+    Ds389,
+    /// FreeIPA, Red Hat Identity Management.
+    #[value(name = "freeipa")]
+    FreeIpa,
+    /// lldap.
+    Lldap,
+    /// An LDIF, JSON or CSV file.
+    File,
+}
+
+/// What is known of the organization. What is not is filled with an example that is easy to spot.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answers {
+    /// Its name in the file.
+    pub organization: String,
+    /// Its e-mail domains; the first also names the examples.
+    pub domains: Vec<String>,
+    /// The URL of the directory server, or the path of the file.
+    pub source: Option<String>,
+    /// The SCIM base URL of the application.
+    pub target: Option<String>,
+}
+
+impl Default for Answers {
+    fn default() -> Self {
+        Self { organization: "acme".to_owned(), domains: vec!["acme.com".to_owned()], source: None, target: None }
+    }
+}
+
+/// Writes the configuration.
+#[must_use]
+pub fn template(directory: Directory, answers: &Answers) -> String {
+    let organization = key(&answers.organization);
+    let domains: Vec<String> = answers.domains.iter().map(|domain| quoted(domain)).collect();
+    let mut text = format!(
+        "\
+# Rollcall's configuration. `rollcall check` tries it out and changes nothing; `rollcall plan` shows what it would do.
+# Every option is explained in config.example.toml and by `rollcall schema`.
+
+# Where snapshots and history are kept.
+state_dir = \"/var/lib/rollcall\"
+
+[organization.{organization}]
+# Only users with an address in one of these domains get an account. A sub-domain must be listed itself.
+domains = [{}]
+
+[organization.{organization}.directory]
+",
+        domains.join(", ")
+    );
+    text.push_str(&source(directory, answers, &organization));
+    let target = quoted(answers.target.as_deref().unwrap_or("https://app.example.com/scim/v2"));
+    let token = quoted(&format!("/etc/rollcall/{}.token", answers.organization));
+    let _ = write!(
+        text,
+        "
+# Only members of these groups get an account. Without it everybody in the domains does.
+#[organization.{organization}.scope]
+#groups = [\"App Users\"]
+
+# Members of the group have the role. Write one such block for each rule.
+#[[organization.{organization}.role]]
+#group = \"App Admins\"
+#role = \"admin\"
+#protected = true          # the last active administrator stays one
+
+# How much a plan may change without a person. Beyond it the plan waits, and is approved as it stands.
+[organization.{organization}.limits]
+deactivations = {{ count = 50, share = \"5%\" }}
+
+[organization.{organization}.target]
+kind = \"scim\"
+url = {target}
+# Where the token is, never the token: {{ env = \"NAME\" }}, {{ file = \"/path\" }}, or {{ credential = \"name\" }} for
+# systemd's LoadCredential=. A file that others can read is refused.
+token = {{ file = {token} }}
+"
+    );
+    text
+}
+
+fn source(directory: Directory, answers: &Answers, organization: &str) -> String {
+    let Some(preset) = Preset::of(directory, &base(answers)) else { return file(answers) };
+    let domain = answers.domains.first().map_or("example.com", String::as_str);
+    let server = answers.source.clone().unwrap_or_else(|| format!("ldaps://{}.{domain}{}", preset.host, preset.port));
+    let [server, bind_dn, users, groups] = [&server, &preset.bind_dn, &preset.users, &preset.groups].map(|s| quoted(s));
+    let password = quoted(&format!("/etc/rollcall/{}.ldap", answers.organization));
+    format!(
+        "\
+connector = \"ldap\"
+flavour = \"{flavour}\"
+# Tried in order; one read stays on one server. `ldap://` needs start_tls = true.
+servers = [{server}]
+# A certificate authority of your own; without it the system's count.
+#ca_file = \"/etc/ssl/certs/acme-ca.pem\"
+# An account that may read, and nothing else.
+bind_dn = {bind_dn}
+bind_password = {{ file = {password} }}
+
+# {comment}
+[organization.{organization}.directory.users]
+bases = [{users}]
+#filter = \"(employeeType=staff)\"
+
+[organization.{organization}.directory.groups]
+bases = [{groups}]
+",
+        flavour = preset.flavour,
+        comment = preset.comment,
+    )
+}
+
+/// What differs between LDAP servers in a first configuration.
+struct Preset {
+    flavour: &'static str,
+    host: &'static str,
+    port: &'static str,
+    bind_dn: String,
+    users: String,
+    groups: String,
+    comment: &'static str,
+}
+
+impl Preset {
+    fn of(directory: Directory, base: &str) -> Option<Self> {
+        let common = Self {
+            flavour: "openldap",
+            host: "ldap",
+            port: "",
+            bind_dn: format!("cn=rollcall,ou=services,{base}"),
+            users: format!("ou=people,{base}"),
+            groups: format!("ou=groups,{base}"),
+            comment: "Where users are. Everything below counts.",
+        };
+        Some(match directory {
+            Directory::OpenLdap => common,
+            Directory::Ds389 => Self { flavour: "389-ds", ..common },
+            Directory::ActiveDirectory => Self {
+                flavour: "active-directory",
+                host: "dc1",
+                bind_dn: format!("CN=Rollcall,CN=Users,{base}"),
+                users: base.to_owned(),
+                groups: base.to_owned(),
+                comment: "Where users are. Name an organisational unit here if not everybody of the domain is meant.",
+                ..common
+            },
+            Directory::FreeIpa => Self {
+                flavour: "freeipa",
+                host: "ipa",
+                bind_dn: format!("uid=rollcall,cn=sysaccounts,cn=etc,{base}"),
+                users: format!("cn=users,cn=accounts,{base}"),
+                groups: format!("cn=groups,cn=accounts,{base}"),
+                comment: "Where users are. Keep to cn=accounts: cn=compat shows everybody a second time.",
+                ..common
+            },
+            Directory::Lldap => Self {
+                flavour: "lldap",
+                port: ":6360",
+                bind_dn: format!("uid=rollcall,ou=people,{base}"),
+                comment: "Where users are. lldap knows no disabled users: who should leave is deleted there.",
+                ..common
+            },
+            Directory::File => return None,
+        })
+    }
+}
+
+fn file(answers: &Answers) -> String {
+    let users = quoted(answers.source.as_deref().unwrap_or("/srv/rollcall/people.json"));
+    format!(
+        "\
+connector = \"file\"
+# LDIF, JSON or CSV, by the extension. A JSON document holds users and groups; so may an LDIF file.
+users = {users}
+# For CSV: the groups, and who is in which.
+#groups = \"/srv/rollcall/groups.csv\"
+#memberships = \"/srv/rollcall/memberships.csv\"
+"
+    )
+}
+
+/// `dc=acme,dc=com` for `acme.com`.
+fn base(answers: &Answers) -> String {
+    let domain = answers.domains.first().map_or("example.com", String::as_str);
+    domain.split('.').map(|label| format!("dc={label}")).collect::<Vec<_>>().join(",")
+}
+
+/// A string as TOML writes it.
+fn quoted(text: &str) -> String {
+    toml::Value::String(text.to_owned()).to_string()
+}
+
+/// A key as TOML writes it.
+fn key(text: &str) -> String {
+    let bare = !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'));
+    if bare { text.to_owned() } else { quoted(text) }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::ValueEnum;
+
+    use super::super::tests::{all_options, parse_or_show};
+    use super::*;
+
+    #[test]
+    fn every_template_loads_as_it_is_and_with_all_its_options() {
+        for directory in Directory::value_variants() {
+            let text = template(*directory, &Answers::default());
+            parse_or_show(&text);
+            if *directory != Directory::File {
+                parse_or_show(&all_options(&text));
+            }
+        }
+    }
+
+    #[test]
+    fn answers_are_written_as_they_are_whatever_is_in_them() {
+        let answers = Answers {
+            organization: "acme.co".to_owned(),
+            domains: vec!["acme.co".to_owned(), "acme.com".to_owned()],
+            source: Some("/srv/\"people\" \\ all.ldif".to_owned()),
+            target: Some("https://other.example.com/scim".to_owned()),
+        };
+        let configuration = parse_or_show(&template(Directory::File, &answers));
+        let organization = &configuration.organizations["acme.co"];
+        assert_eq!(organization.roster.domains, answers.domains);
+        assert_eq!(Some(organization.target.url.to_string()), answers.target);
+        let directory = serde_json::to_value(&organization.directory).unwrap();
+        assert_eq!(directory["users"], answers.source.unwrap());
+    }
+
+    #[test]
+    fn the_template_for_active_directory() {
+        insta::assert_snapshot!(template(Directory::ActiveDirectory, &Answers::default()));
+    }
+}

@@ -48,6 +48,19 @@ impl Locations {
         around.min_by_key(|(_, (_, span))| span.len()).map(|(key, _)| key.as_str())
     }
 
+    /// An error about a part of a key's value: the first byte and how many bytes of the string that stands there.
+    #[must_use]
+    pub fn error_within(&self, key: &str, (first, length): (usize, usize), message: impl Into<String>) -> ConfigError {
+        let mut error = self.error(key, message);
+        if let Some((source, span)) = self.0.get(key)
+            && let Some(start) = content(&source.text()[span.clone()])
+        {
+            let start = span.start + start + first;
+            error.place = Some(source.place(&(start..(start + length).min(span.end))));
+        }
+        error
+    }
+
     /// An error about a key, pointed at in its file.
     #[must_use]
     pub fn error(&self, key: &str, message: impl Into<String>) -> ConfigError {
@@ -59,4 +72,14 @@ impl Locations {
             message: message.into(),
         }
     }
+}
+
+/// Where the content of a string begins within its TOML, if its bytes are those of the value: an escape would shift
+/// everything behind it.
+fn content(toml: &str) -> Option<usize> {
+    let quotes = ["\"\"\"", "'''", "\"", "'"].into_iter().find(|quotes| toml.starts_with(quotes))?;
+    let escapes = quotes.starts_with('"') && toml.contains('\\');
+    // The line feed right behind three quotes is not part of the value.
+    let line_feed = usize::from(quotes.len() == 3 && toml[3..].starts_with('\n'));
+    (!escapes).then_some(quotes.len() + line_feed)
 }

@@ -55,6 +55,19 @@ impl Configuration {
         let prefix = check::join("organization", organization);
         self.locations.error(&format!("{prefix}.{key}"), message)
     }
+
+    /// The same about a part of the key's value: the first byte and how many bytes of the string that stands there.
+    #[must_use]
+    pub fn error_within(
+        &self,
+        organization: &str,
+        key: &str,
+        part: (usize, usize),
+        message: impl Into<String>,
+    ) -> ConfigError {
+        let prefix = check::join("organization", organization);
+        self.locations.error_within(&format!("{prefix}.{key}"), part, message)
+    }
 }
 
 /// One organization: a tenant of the target application.

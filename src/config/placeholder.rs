@@ -1,49 +1,58 @@
-//! Stands in for the settings of the connectors until they bring their own.
+//! Stands in for the settings of the connectors until they bring their own: the same keys, loosely typed.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use rollcall_kit::secret::SecretRef;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use url::Url;
 
-/// An LDAP server.
+/// How to reach an LDAP directory, and what to read from it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
 pub struct LdapSettings {
-    /// `ldaps://` or `ldap://` (with StartTLS) URLs, tried in order.
     pub servers: Vec<Url>,
-    /// What kind of server it is.
     #[serde(default)]
-    pub flavour: Option<String>,
-    /// The DN to sign in with.
+    pub start_tls: bool,
+    pub ca_file: Option<PathBuf>,
+    #[serde(default)]
+    pub danger_clear_text: bool,
     pub bind_dn: String,
-    /// Where the password is.
-    pub password: SecretRef,
-    /// Where users are searched.
-    pub user_base: String,
-    /// Which entries are users.
+    pub bind_password: SecretRef,
+    pub flavour: Option<String>,
+    pub users: BTreeMap<String, Value>,
+    pub groups: Option<BTreeMap<String, Value>>,
+    pub id_attribute: Option<String>,
+    pub active: Option<Value>,
     #[serde(default)]
-    pub user_filter: Option<String>,
-    /// Where groups are searched.
+    pub attributes: BTreeMap<String, Vec<String>>,
+    pub page_size: Option<u32>,
+    pub timeouts: Option<BTreeMap<String, u64>>,
     #[serde(default)]
-    pub group_base: Option<String>,
-    /// Which entries are groups.
+    pub ignorable_referrals: Vec<String>,
     #[serde(default)]
-    pub group_filter: Option<String>,
+    pub optional_bases: Vec<String>,
+    pub canary: Option<Value>,
 }
 
-/// A file or several.
+/// Which files to read, and how.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
 pub struct FileSettings {
-    /// The file with the users.
     pub users: PathBuf,
-    /// The file with the groups.
     pub groups: Option<PathBuf>,
-    /// Who is in which group.
     pub memberships: Option<PathBuf>,
-    /// Where the values come from.
+    pub format: Option<String>,
     #[serde(default)]
-    pub columns: std::collections::BTreeMap<String, String>,
+    pub columns: BTreeMap<String, String>,
+    #[serde(default)]
+    pub ignore: Vec<String>,
+    pub status: Option<BTreeMap<String, Vec<String>>>,
+    pub delimiter: Option<char>,
+    pub max_size_mib: Option<u64>,
+    pub end_proof: Option<String>,
 }

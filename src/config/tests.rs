@@ -29,6 +29,86 @@ url = "https://app.example.com/scim/v2"
 token = { file = "/etc/rollcall/acme.token" }
 "#;
 
+/// Parses a configuration that must be sound.
+pub(super) fn parse_or_show(text: &str) -> Configuration {
+    parse("config.toml", text).unwrap_or_else(|errors| {
+        panic!("{}\n\n{text}", errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
+    })
+}
+
+/// A configuration with every option that its comments leave out: lines that begin with `#` and a name or a heading.
+pub(super) fn all_options(text: &str) -> String {
+    let uncommented = |line: &str| match line.strip_prefix('#') {
+        Some(option) if option.starts_with(|c: char| c.is_ascii_lowercase() || c == '[') => option.to_owned(),
+        _ => line.to_owned(),
+    };
+    text.lines().map(|line| uncommented(line) + "\n").collect()
+}
+
+const EXAMPLE: &str = include_str!("../../config.example.toml");
+
+#[test]
+fn the_example_is_sound_and_shows_the_defaults() {
+    let configuration = parse_or_show(EXAMPLE);
+    let acme = &configuration.organizations["acme"];
+    assert_eq!(acme.limits, Limits::default());
+    assert_eq!(acme.target.http, rollcall_kit::http::HttpSettings::default());
+    assert_eq!(configuration.organizations["branch"].limits, acme.limits);
+    let minimal = parse_or_show(SOUND);
+    let (shown, default) = (&acme.target, &minimal.organizations["acme"].target);
+    let rest = |target: &ScimSettings| ScimSettings { token: None, ..target.clone() };
+    assert_eq!(rest(shown), rest(default));
+}
+
+#[test]
+fn the_options_that_the_example_leaves_out_are_sound_too() {
+    let text = all_options(EXAMPLE);
+    let token = "token = { file = \"/etc/rollcall/acme.token\" }\n";
+    let directory = "organization_dir = \"organizations\"\n";
+    assert!(text.contains(token) && text.contains(directory));
+    parse_or_show(&text.replacen(token, "", 1).replacen(directory, "", 1));
+}
+
+#[test]
+fn the_example_shows_every_key_of_the_schema() {
+    let text = all_options(EXAMPLE);
+    let mut missing = Vec::new();
+    for key in keys(&schema()) {
+        let shown = text.lines().any(|line| {
+            let code = line.trim_start_matches(['[', '#', ' ']);
+            code.split(['=', '.', ']', ' ', '{', ',']).any(|word| word == key)
+        });
+        if !shown {
+            missing.push(key);
+        }
+    }
+    assert_eq!(missing, Vec::<String>::new());
+}
+
+/// Every name of a property anywhere in a schema.
+fn keys(schema: &serde_json::Value) -> std::collections::BTreeSet<String> {
+    let mut found = std::collections::BTreeSet::new();
+    if let Some(properties) = schema.get("properties").and_then(serde_json::Value::as_object) {
+        found.extend(properties.keys().cloned());
+    }
+    match schema {
+        serde_json::Value::Object(members) => members.values().for_each(|inner| found.append(&mut keys(inner))),
+        serde_json::Value::Array(items) => items.iter().for_each(|inner| found.append(&mut keys(inner))),
+        _ => {}
+    }
+    found
+}
+
+#[test]
+fn the_schema_says_what_every_key_means() {
+    let schema = schema();
+    assert_eq!(schema["title"], "Rollcall");
+    assert!(schema.pointer("/$defs/OrganizationFile/properties/domains/description").is_some(), "{schema:#}");
+    let directory = schema.pointer("/$defs/DirectorySettings/oneOf").unwrap().as_array().unwrap();
+    let kinds: Vec<_> = directory.iter().map(|kind| &kind["properties"]["connector"]["const"]).collect();
+    assert_eq!(kinds, ["ldap", "file"]);
+}
+
 fn errors(text: &str) -> String {
     let errors = parse("config.toml", text).expect_err("this configuration is wrong");
     errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n\n")
@@ -262,6 +342,8 @@ fn an_error_found_later_points_into_the_file() {
     let configuration = parse("config.toml", &text).unwrap();
     let error = configuration.error("acme", "scope.when", "the expression does not compile: it ends too early");
     insta::assert_snapshot!(error.to_string());
+    let part = configuration.error_within("acme", "scope.when", (5, 1), "there is no x").place.unwrap();
+    assert_eq!((part.column, part.length), (14, 1));
     // A key that is not there leads to the table around it.
     let missing = configuration.error("acme", "scope.places[4]", "x");
     assert_eq!(missing.place.unwrap().text, "[organization.acme.scope]");
