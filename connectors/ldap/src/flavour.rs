@@ -264,6 +264,11 @@ impl Dialect {
         without_repeats(all)
     }
 
+    /// Whether members are looked for in an attribute.
+    pub(crate) fn reads_members_from(&self, attribute: &str) -> bool {
+        self.member_attributes.iter().any(|name| name.eq_ignore_ascii_case(attribute))
+    }
+
     /// The attribute of the directory that is ours first of all, such as `mail` for `email`.
     pub(crate) fn names_of(&self, ours: &str) -> &[String] {
         self.names.iter().find(|(name, _)| *name == ours).map_or(&[], |(_, names)| names)

@@ -10,13 +10,15 @@ use crate::ids::Sid;
 use crate::members::{Called, Index};
 use crate::range::all_values;
 
+/// Classes whose groups must have a member (RFC 4519, sections 3.5 and 3.6), and where it is.
+const NEVER_EMPTY: [(&str, &str); 2] = [("groupOfNames", "member"), ("groupOfUniqueNames", "uniqueMember")];
+
 /// Groups under way.
 #[derive(Debug, Default)]
 pub(crate) struct Groups {
     waiting: Vec<Waiting>,
-    /// Groups whose class demands a member, and how many of them showed one.
-    never_empty: u64,
-    with_members: u64,
+    /// For each of [`NEVER_EMPTY`]: how many groups there are, and how many of them showed a member.
+    never_empty: [(u64, u64); 2],
 }
 
 /// A group with members who are not known yet.
@@ -78,7 +80,7 @@ impl Groups {
         if let Some(sid) = entry.value("objectSid").filter(|_| dialect.primary_group).and_then(Sid::read) {
             waiting.group.members.extend(index.members_by_primary_group(&sid));
         }
-        self.count(entry, &waiting);
+        self.count(entry);
         if waiting.strangers.is_empty() && waiting.sliced.is_empty() {
             return Ok(Drafted::Complete(waiting.finish()));
         }
@@ -86,18 +88,19 @@ impl Groups {
         Ok(Drafted::Waiting)
     }
 
-    /// `groupOfNames` and `groupOfUniqueNames` must have a member (RFC 4519, sections 3.5 and 3.6).
-    fn count(&mut self, entry: &RawEntry, waiting: &Waiting) {
-        let class = |name: &str| entry.values("objectClass").any(|class| class.eq_ignore_ascii_case(name.as_bytes()));
-        if class("groupOfNames") || class("groupOfUniqueNames") {
-            self.never_empty += 1;
-            self.with_members += u64::from(!waiting.group.members.is_empty() || !waiting.strangers.is_empty());
+    fn count(&mut self, entry: &RawEntry) {
+        for ((groups, with_members), (class, attribute)) in self.never_empty.iter_mut().zip(NEVER_EMPTY) {
+            if entry.values("objectClass").any(|value| value.eq_ignore_ascii_case(class.as_bytes())) {
+                *groups += 1;
+                *with_members += u64::from(entry.value(attribute).is_some());
+            }
         }
     }
 
-    /// Whether not one of the groups that cannot be empty showed a member.
-    pub(crate) fn members_are_hidden(&self) -> bool {
-        self.never_empty > 0 && self.with_members == 0
+    /// The attribute with the members of a class that cannot be empty, if not one of its groups shows it.
+    pub(crate) fn hidden_attribute(&self) -> Option<&'static str> {
+        let hidden = self.never_empty.iter().position(|(groups, with_members)| *groups > 0 && *with_members == 0)?;
+        Some(NEVER_EMPTY[hidden].1)
     }
 
     /// Fetches what came in slices. The index must hold every user by now.
@@ -185,10 +188,10 @@ mod tests {
         let empty = entry("cn=a,dc=corp", &[("objectClass", &[b"GroupOfNames"]), ("cn", &[b"a"])]);
         let mut groups = Groups::default();
         groups.draft(id("g1"), &empty, &dialect, &index).unwrap();
-        assert!(groups.members_are_hidden());
+        assert_eq!(groups.hidden_attribute(), Some("member"));
         let shown = entry("cn=b,dc=corp", &[("objectClass", &[b"groupOfNames"]), ("cn", &[b"b"]), ("member", &[b"cn=x"])]);
         groups.draft(id("g2"), &shown, &dialect, &index).unwrap();
-        assert!(!groups.members_are_hidden());
+        assert_eq!(groups.hidden_attribute(), None);
     }
 
     #[test]

@@ -148,16 +148,27 @@ impl Reader<'_> {
             }
             self.completed(&pages)?;
         }
-        if groups.members_are_hidden() && self.dialect.flavour == Flavour::OpenLdap && !settings.may_all_be_empty {
-            return Err(ReadError::Denied {
+        self.members_must_show(settings, &groups)?;
+        self.waiting_groups(settings, groups).await
+    }
+
+    /// Refuses a read in which no group of a class that cannot be empty shows a member. Other servers than OpenLDAP
+    /// let these classes be empty.
+    fn members_must_show(&self, settings: &GroupSettings, groups: &Groups) -> Result<(), ReadError> {
+        if self.dialect.flavour != Flavour::OpenLdap || settings.may_all_be_empty {
+            return Ok(());
+        }
+        match groups.hidden_attribute().filter(|name| self.dialect.reads_members_from(name)) {
+            None => Ok(()),
+            Some(attribute) => Err(ReadError::Denied {
                 identity: self.session.identity.clone(),
                 what: "the members of groups".to_owned(),
-                reason: "not one group shows a member, though their class cannot be empty; grant the right to read \
-                         member, or set groups.may_all_be_empty = true"
-                    .to_owned(),
-            });
+                reason: format!(
+                    "not one group shows {attribute}, though their class cannot be empty; grant the right to read it, or \
+                     set groups.may_all_be_empty = true"
+                ),
+            }),
         }
-        self.waiting_groups(settings, groups).await
     }
 
     async fn group(&mut self, groups: &mut Groups, entry: &RawEntry) -> Result<(), ReadError> {
