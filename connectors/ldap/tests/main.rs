@@ -1,1 +1,9 @@
-//! Integration tests; one binary.
+//! Tests of the LDAP connector against real servers: OpenLDAP and Samba AD, and a proxy that makes them misbehave.
+//!
+//! `tests/servers/install-ldap.sh` installs them; each test starts what it needs and takes it down again.
+
+mod active_directory;
+mod faults;
+mod openldap;
+mod support;
+mod transport;

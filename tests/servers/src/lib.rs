@@ -4,6 +4,8 @@
 //! needs. A server is a script that starts it in the foreground, prints `NAME=value` facts and `READY`, and ends its
 //! own processes, by their pids, when its standard input closes: so nothing outlives a test, however it dies.
 
+pub mod ldap;
+
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};

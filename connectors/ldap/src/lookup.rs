@@ -1,0 +1,252 @@
+//! Look-ups of one user or group, by id past all filters of the read, or by address.
+//!
+//! "Gone" puts somebody out, so it is said only when the server has shown in the same session that it can find others in
+//! the same way: a reader who may not search by the id attribute finds nobody, and gets no error.
+
+use jiff::Timestamp;
+use rollcall_kit::{Address, DirectoryId, DirectoryUser, LookUp, ReadError, attribute};
+
+use crate::connect::{Session, connect};
+use crate::dn::Dn;
+use crate::entry::RawEntry;
+use crate::flavour::{Dialect, Flavour};
+use crate::ids::{IdSyntax, escape};
+use crate::person::{People, Person, id_of};
+use crate::read::look_at_canary;
+use crate::referral::Referrals;
+use crate::root::RootDse;
+use crate::results;
+use crate::search::{Pages, Scope, Search};
+use crate::settings::LdapSettings;
+
+/// A session for look-ups, with what was learnt about its server.
+pub(crate) struct Desk {
+    session: Session,
+    dialect: Dialect,
+    /// The roots below which everything that the server holds can be found.
+    roots: Vec<String>,
+    referrals: Referrals,
+    page_size: u32,
+    /// Whether a search by id has been seen to find somebody.
+    finds_by_id: bool,
+}
+
+impl Desk {
+    /// Signs in.
+    pub(crate) async fn open(settings: &LdapSettings) -> Result<Self, ReadError> {
+        let mut session = connect(settings).await?;
+        let root = RootDse::read(&mut session).await?;
+        let dialect = Dialect::resolve(settings, &root)?;
+        look_at_canary(settings, &mut session).await?;
+        Ok(Self {
+            session,
+            dialect,
+            roots: roots(settings, &root),
+            referrals: Referrals::new(&settings.ignorable_referrals)?,
+            page_size: settings.page_size,
+            finds_by_id: false,
+        })
+    }
+
+    /// Looks a user up by id, wherever he is.
+    pub(crate) async fn user(&mut self, settings: &LdapSettings, id: &DirectoryId) -> Result<LookUp, ReadError> {
+        let dialect = self.dialect.clone();
+        let people = People::new(&dialect, Timestamp::now());
+        let Some(entry) = self.by_id(id, people.attributes()).await? else {
+            self.prove_that_ids_find(&settings.users.bases, &dialect.user_filter.clone()).await?;
+            return Ok(LookUp::Gone);
+        };
+        let user = match people.read(id.clone(), &entry) {
+            Person::User(user) => user,
+            Person::Unreadable(unreadable) => {
+                return Err(ReadError::incomplete("users", format!("\"{}\" is there, but {}", entry.dn, unreadable.problem)));
+            }
+        };
+        Ok(match self.why_out_of_reach(&settings.users.bases, &dialect.user_filter, &entry.dn).await? {
+            None => LookUp::Found(user),
+            Some(reason) => LookUp::OutOfReach(user, reason),
+        })
+    }
+
+    /// Looks a group up by id, wherever it is.
+    pub(crate) async fn group(&mut self, settings: &LdapSettings, id: &DirectoryId) -> Result<Option<String>, ReadError> {
+        let name = self.dialect.group_name.clone();
+        match self.by_id(id, std::slice::from_ref(&name)).await? {
+            Some(entry) => Ok(Some(entry.text(&name).unwrap_or(&entry.dn).to_owned())),
+            None => {
+                let bases = settings.groups.as_ref().map_or(&settings.users.bases, |groups| &groups.bases);
+                let filter =
+                    if settings.groups.is_some() { &self.dialect.group_filter } else { &self.dialect.user_filter }.clone();
+                self.prove_that_ids_find(bases, &filter).await?;
+                Ok(None)
+            }
+        }
+    }
+
+    /// Looks users up by address, within reach.
+    pub(crate) async fn address(&mut self, settings: &LdapSettings, address: &Address) -> Result<Vec<DirectoryUser>, ReadError> {
+        let dialect = self.dialect.clone();
+        let people = People::new(&dialect, Timestamp::now());
+        let filter = format!("(&{}{})", dialect.user_filter, address_filter(&dialect, address));
+        let mut found = Vec::new();
+        for base in &settings.users.bases {
+            for entry in self.all(base, &filter, people.attributes()).await? {
+                let id = id_of(&entry, &dialect)
+                    .ok_or_else(|| ReadError::incomplete("users", format!("\"{}\" has no id that can be read", entry.dn)))?;
+                match people.read(id, &entry) {
+                    Person::User(user) => found.push(*user),
+                    Person::Unreadable(unreadable) => {
+                        return Err(ReadError::incomplete("users", format!("\"{}\": {}", entry.dn, unreadable.problem)));
+                    }
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    /// The entry with an id, wherever the server holds it.
+    async fn by_id(&mut self, id: &DirectoryId, attributes: &[String]) -> Result<Option<RawEntry>, ReadError> {
+        let Some(value) = self.dialect.id_syntax.filter_value(id) else { return Ok(None) };
+        if self.dialect.flavour == Flavour::ActiveDirectory && self.dialect.id_syntax == IdSyntax::Guid {
+            return self.by_guid(id, attributes).await;
+        }
+        let filter = format!("({}={value})", self.dialect.id_attribute);
+        for root in self.roots.clone() {
+            let mut found = self.all(&root, &filter, attributes).await?;
+            if found.len() > 1 {
+                return Err(ReadError::incomplete("users", format!("{} entries have the id {id}", found.len())));
+            }
+            if let Some(entry) = found.pop() {
+                self.finds_by_id = true;
+                return Ok(Some(entry));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Active Directory takes a GUID for a name (MS-ADTS 3.1.1.3.1.2.4), wherever in the domain the object is.
+    async fn by_guid(&mut self, id: &DirectoryId, attributes: &[String]) -> Result<Option<RawEntry>, ReadError> {
+        let search = Search {
+            collection: "users",
+            base: format!("<GUID={id}>"),
+            scope: Scope::Base,
+            filter: "(objectClass=*)".to_owned(),
+            attributes: attributes.to_vec(),
+        };
+        let answer = self.session.search(&search, Vec::new()).await?;
+        match answer.result.rc {
+            results::SUCCESS => {
+                let found = answer.entries.into_iter().next();
+                self.finds_by_id |= found.is_some();
+                Ok(found)
+            }
+            results::NO_SUCH_OBJECT => Ok(None),
+            _ => Err(results::search_error(search.collection, &search.base, &self.session.identity, &answer.result)),
+        }
+    }
+
+    /// Before "gone" is said: finds somebody who is there by his id.
+    async fn prove_that_ids_find(&mut self, bases: &[String], filter: &str) -> Result<(), ReadError> {
+        if self.finds_by_id {
+            return Ok(());
+        }
+        let id_attribute = vec![self.dialect.id_attribute.clone()];
+        for base in bases {
+            let search = self.search(base, filter, &id_attribute);
+            let referrals = self.referrals.clone();
+            // The first page is enough for one example.
+            let first = Pages::new(&search, self.page_size, &referrals).next(&mut self.session).await?;
+            let Some(example) = first.unwrap_or_default().iter().find_map(|entry| id_of(entry, &self.dialect)) else { continue };
+            return match self.by_id(&example, &id_attribute).await? {
+                Some(_) => Ok(()),
+                None => Err(self.unproved(format!(
+                    "{example}, who was just read, is not found by {}; grant {} the right to search by it",
+                    self.dialect.id_attribute, self.session.identity
+                ))),
+            };
+        }
+        Err(self.unproved("nobody at all is within reach, so that nobody can be said to be gone".to_owned()))
+    }
+
+    fn unproved(&self, reason: String) -> ReadError {
+        ReadError::incomplete("look-up", reason)
+    }
+
+    /// Which setting keeps an entry out of the read; nothing if it is within reach.
+    async fn why_out_of_reach(&mut self, bases: &[String], filter: &str, dn: &str) -> Result<Option<String>, ReadError> {
+        let parsed = Dn::parse(dn);
+        let within = |base: &String| parsed.as_ref().zip(Dn::parse(base)).is_some_and(|(dn, base)| dn.is_within(&base));
+        if !bases.iter().any(within) {
+            return Ok(Some(format!("\"{dn}\" is in none of users.bases")));
+        }
+        let search = Search { scope: Scope::Base, ..self.search(dn, filter, &["1.1".to_owned()]) };
+        let matches = !self.session.search_once(&search).await?.is_empty();
+        Ok((!matches).then(|| format!("\"{dn}\" does not match the filter {filter}")))
+    }
+
+    fn search(&self, base: &str, filter: &str, attributes: &[String]) -> Search {
+        Search {
+            collection: "users",
+            base: base.to_owned(),
+            scope: Scope::Subtree,
+            filter: filter.to_owned(),
+            attributes: attributes.to_vec(),
+        }
+    }
+
+    /// All entries of a search that is known to find few.
+    async fn all(&mut self, base: &str, filter: &str, attributes: &[String]) -> Result<Vec<RawEntry>, ReadError> {
+        let search = self.search(base, filter, attributes);
+        let referrals = self.referrals.clone();
+        let mut pages = Pages::new(&search, self.page_size, &referrals);
+        let mut found = Vec::new();
+        while let Some(page) = pages.next(&mut self.session).await? {
+            found.extend(page);
+        }
+        pages.collection()?;
+        Ok(found)
+    }
+}
+
+/// Where to look for an id: everything that the server holds, or else the bases of the read.
+fn roots(settings: &LdapSettings, root: &RootDse) -> Vec<String> {
+    let contexts = root.naming_contexts();
+    if !contexts.is_empty() {
+        return contexts;
+    }
+    let groups = settings.groups.iter().flat_map(|groups| groups.bases.iter());
+    settings.users.bases.iter().chain(groups).cloned().collect()
+}
+
+/// A condition on every attribute that an address may be in.
+fn address_filter(dialect: &Dialect, address: &Address) -> String {
+    let mut names: Vec<&String> = Vec::new();
+    for name in dialect.names_of(attribute::EMAIL).iter().chain(dialect.names_of("emails")) {
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    let conditions: String = names
+        .into_iter()
+        .map(|name| {
+            let kind = if name.eq_ignore_ascii_case("proxyAddresses") { "smtp:" } else { "" };
+            format!("({name}={kind}{})", escape(address.as_str()))
+        })
+        .collect();
+    format!("(|{conditions})")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::flavour::tests::dialect;
+
+    #[test]
+    fn an_address_stays_a_value_whatever_is_in_it() {
+        let address = Address::parse("x*)(uid=*)@corp.example").unwrap();
+        let filter = address_filter(&dialect(Flavour::OpenLdap), &address);
+        assert_eq!(filter, "(|(mail=x\\2a\\29\\28uid=\\2a\\29@corp.example))");
+        let filter = address_filter(&dialect(Flavour::ActiveDirectory), &Address::parse("a@b").unwrap());
+        assert_eq!(filter, "(|(mail=a@b)(proxyAddresses=smtp:a@b))");
+    }
+}

@@ -1,0 +1,367 @@
+//! The settings of an LDAP directory, as the configuration file spells them.
+//!
+//! A flavour presets everything that differs between servers (filters, the immutable id, what "active" means, attribute
+//! names); every part of a preset can be overridden here, one by one.
+
+use std::path::PathBuf;
+
+use rollcall_kit::ReadError;
+use rollcall_kit::secret::SecretRef;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use url::{Host, Url};
+
+use crate::active::ActiveRule;
+use crate::dn::Dn;
+use crate::flavour::Flavour;
+
+/// How to reach an LDAP directory, and what to read from it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LdapSettings {
+    /// The servers, as `ldaps://host[:port]` or `ldap://host[:port]`, in the order in which they are tried. One read
+    /// stays on one server. Name domain controllers one by one: a name that stands for several of them leads each
+    /// connection to another one, and one may lag behind the other.
+    pub servers: Vec<Url>,
+    /// Switch `ldap://` connections to TLS before anything else is said (RFC 4511, section 4.14). If the server cannot,
+    /// the connection ends; it never goes on in clear text.
+    #[serde(default)]
+    pub start_tls: bool,
+    /// A PEM file with certificate authorities to trust instead of the system's.
+    #[serde(default)]
+    pub ca_file: Option<PathBuf>,
+    /// Send the password and read everybody's data without encryption. Anybody on the way can read both.
+    #[serde(default)]
+    pub danger_clear_text: bool,
+    /// The account to read as: a DN; with Active Directory also `user@domain` or `DOMAIN\user`.
+    pub bind_dn: String,
+    /// Where its password is.
+    pub bind_password: SecretRef,
+    /// The kind of server.
+    #[serde(default)]
+    pub flavour: Flavour,
+    /// Which entries are users.
+    pub users: UserSettings,
+    /// Which entries are groups. Without it no groups are read.
+    #[serde(default)]
+    pub groups: Option<GroupSettings>,
+    /// The attribute with the immutable id, instead of the flavour's. It must be there on every user and group, never
+    /// change, and never be given to somebody else.
+    #[serde(default)]
+    pub id_attribute: Option<String>,
+    /// What makes a user active, instead of the flavour's rule.
+    #[serde(default)]
+    pub active: Option<ActiveRule>,
+    /// Attribute names instead of the flavour's.
+    #[serde(default)]
+    pub attributes: AttributeNames,
+    /// Entries per page. A server that refuses it is asked for fewer, down to 50.
+    #[serde(default = "default_page_size")]
+    pub page_size: u32,
+    /// How long to wait for what.
+    #[serde(default)]
+    pub timeouts: Timeouts,
+    /// Parts of the directory that other servers hold and that need not be read: DNs. A reference to anything at or
+    /// below one of them is noted and not followed. Any other reference makes the read incomplete. The partitions that
+    /// every Active Directory domain refers to (configuration, DNS zones) need not be listed.
+    #[serde(default)]
+    pub ignorable_referrals: Vec<String>,
+    /// Bases that need not exist. Without being listed here, a base that is missing or hidden fails the read.
+    #[serde(default)]
+    pub optional_bases: Vec<String>,
+    /// An entry that must be found at the start of each read: a guard against a reader that lost its rights.
+    #[serde(default)]
+    pub canary: Option<Canary>,
+}
+
+/// Which entries are users.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct UserSettings {
+    /// Where users are: DNs; each is read with everything below it.
+    pub bases: Vec<String>,
+    /// What narrows the users further, as an LDAP filter. Mind that a condition on an attribute that the server does
+    /// not know is never true, not even behind a "not".
+    #[serde(default)]
+    pub filter: Option<String>,
+    /// What makes an entry a user, as an LDAP filter instead of the flavour's.
+    #[serde(default)]
+    pub class_filter: Option<String>,
+}
+
+/// Which entries are groups, and how they name their members.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct GroupSettings {
+    /// Where groups are: DNs; each is read with everything below it.
+    pub bases: Vec<String>,
+    /// What narrows the groups further, as an LDAP filter.
+    #[serde(default)]
+    pub filter: Option<String>,
+    /// What makes an entry a group, as an LDAP filter instead of the flavour's.
+    #[serde(default)]
+    pub class_filter: Option<String>,
+    /// The attribute with the group's name, instead of the flavour's.
+    #[serde(default)]
+    pub name_attribute: Option<String>,
+    /// Attributes that hold members as DNs, instead of the flavour's.
+    #[serde(default)]
+    pub member_attributes: Option<Vec<String>>,
+    /// Attributes that hold members as login names, instead of the flavour's.
+    #[serde(default)]
+    pub login_member_attributes: Option<Vec<String>>,
+    /// Count Active Directory's primary group, which is on the user and not among the group's members.
+    #[serde(default)]
+    pub primary_group: Option<bool>,
+    /// It is right that not one group shows a member. Without this, groups of a class that cannot be empty which all
+    /// come empty fail the read: the reader may not see members.
+    #[serde(default)]
+    pub may_all_be_empty: bool,
+}
+
+/// Names of the directory's attributes, in order of preference: the first that is there counts.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct AttributeNames {
+    /// What people call the record: `uid`, `sAMAccountName`.
+    pub login: Option<Vec<String>>,
+    /// The address. Of several values the smallest counts, because their order means nothing.
+    pub email: Option<Vec<String>>,
+    /// Attributes with further addresses.
+    pub emails: Option<Vec<String>>,
+    /// The name to sign in with.
+    pub preferred_username: Option<Vec<String>>,
+    /// The full name.
+    pub name: Option<Vec<String>>,
+    /// The given name.
+    pub given_name: Option<Vec<String>>,
+    /// The family name.
+    pub family_name: Option<Vec<String>>,
+    /// An address of a picture; photos themselves are never fetched.
+    pub picture: Option<Vec<String>>,
+    /// A telephone number.
+    pub phone_number: Option<Vec<String>>,
+    /// A language.
+    pub locale: Option<Vec<String>>,
+    /// The department.
+    pub department: Option<Vec<String>>,
+    /// The job title.
+    pub title: Option<Vec<String>>,
+    /// The employee number.
+    pub employee_number: Option<Vec<String>>,
+    /// The kind of employment.
+    pub employee_type: Option<Vec<String>>,
+    /// The company.
+    pub organization: Option<Vec<String>>,
+    /// The cost centre.
+    pub cost_center: Option<Vec<String>>,
+    /// The manager.
+    pub manager: Option<Vec<String>>,
+    /// The office.
+    pub office: Option<Vec<String>>,
+    /// Further attributes to fetch, for mapping expressions over `user.raw`.
+    pub raw: Vec<String>,
+}
+
+/// How long to wait for what, in seconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Timeouts {
+    /// Until a connection stands, TLS included.
+    pub connect: u64,
+    /// Until the sign-in is answered.
+    pub bind: u64,
+    /// Until the next message of an answer arrives.
+    pub answer: u64,
+    /// For one whole read.
+    pub read: u64,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self { connect: 10, bind: 15, answer: 60, read: 3600 }
+    }
+}
+
+/// An entry that must be found at the start of each read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Canary {
+    /// Its DN.
+    pub dn: String,
+    /// Attributes that it must show, such as `mail`.
+    #[serde(default)]
+    pub attributes: Vec<String>,
+}
+
+/// Half of Active Directory's limit, and what OpenLDAP servers usually allow.
+fn default_page_size() -> u32 {
+    500
+}
+
+impl LdapSettings {
+    /// Checks what can be checked without a server.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError::Settings`], naming the setting and what to write instead.
+    pub(crate) fn validate(&self) -> Result<(), ReadError> {
+        if self.servers.is_empty() {
+            return refuse("servers names no server; write, for example, servers = [\"ldaps://ldap.example.com\"]");
+        }
+        for server in &self.servers {
+            self.validate_server(server)?;
+        }
+        if self.bind_dn.trim().is_empty() {
+            return refuse(
+                "bind_dn is empty, which would read anonymously; anonymous readers see parts of a directory without any \
+                 error, so name an account",
+            );
+        }
+        if self.page_size == 0 || self.page_size > 100_000 {
+            return refuse("page_size must be between 1 and 100000");
+        }
+        let Timeouts { connect, bind, answer, read } = self.timeouts;
+        if [connect, bind, answer, read].contains(&0) {
+            return refuse("a timeout of 0 seconds can never be met; leave it out for the default");
+        }
+        validate_bases("users.bases", &self.users.bases)?;
+        validate_filters("users", [&self.users.filter, &self.users.class_filter])?;
+        if let Some(groups) = &self.groups {
+            validate_bases("groups.bases", &groups.bases)?;
+            validate_filters("groups", [&groups.filter, &groups.class_filter])?;
+        }
+        for (setting, names) in [("ignorable_referrals", &self.ignorable_referrals), ("optional_bases", &self.optional_bases)] {
+            for name in names {
+                parse_dn(setting, name)?;
+            }
+        }
+        if let Some(canary) = &self.canary {
+            parse_dn("canary.dn", &canary.dn)?;
+        }
+        Ok(())
+    }
+
+    fn validate_server(&self, server: &Url) -> Result<(), ReadError> {
+        let encrypted = match server.scheme() {
+            "ldaps" => true,
+            "ldap" => self.start_tls,
+            other => return refuse(format!("the server {server} has the scheme {other}; only ldaps and ldap are known")),
+        };
+        if !server.username().is_empty() || server.password().is_some() {
+            return refuse("a server's URL holds credentials; use bind_dn and bind_password");
+        }
+        if !matches!(server.path(), "" | "/") || server.query().is_some() {
+            return refuse(format!("the server {server} has more than a host and a port; bases and filters are settings of their own"));
+        }
+        match server.host() {
+            None => return refuse(format!("the server {server} has no host")),
+            Some(Host::Ipv6(_)) if encrypted => {
+                return refuse(format!(
+                    "the server {server} is an IPv6 address, whose certificate cannot be verified; use its name"
+                ));
+            }
+            Some(_) => {}
+        }
+        if !encrypted && !self.danger_clear_text {
+            return refuse(format!(
+                "the server {server} would get the password in clear text; use ldaps://, or set start_tls = true"
+            ));
+        }
+        Ok(())
+    }
+}
+
+fn refuse<T>(sentence: impl Into<String>) -> Result<T, ReadError> {
+    Err(ReadError::Settings(sentence.into()))
+}
+
+/// Parses a DN of the settings.
+pub(crate) fn parse_dn(setting: &str, text: &str) -> Result<Dn, ReadError> {
+    Dn::parse(text)
+        .ok_or_else(|| ReadError::Settings(format!("{setting}: \"{text}\" is not a DN; write, for example, ou=people,dc=example,dc=com")))
+}
+
+/// Refuses bases that are none, and a base inside another one, whose entries would be read twice.
+fn validate_bases(setting: &str, bases: &[String]) -> Result<(), ReadError> {
+    if bases.is_empty() {
+        return refuse(format!("{setting} names no base; write, for example, bases = [\"ou=people,dc=example,dc=com\"]"));
+    }
+    let parsed: Vec<(&String, Dn)> =
+        bases.iter().map(|base| Ok((base, parse_dn(setting, base)?))).collect::<Result<_, ReadError>>()?;
+    for (index, (base, dn)) in parsed.iter().enumerate() {
+        for (other_index, (other, other_dn)) in parsed.iter().enumerate() {
+            if index != other_index && dn.is_within(other_dn) {
+                return refuse(format!("{setting}: \"{base}\" lies within \"{other}\", which is read with everything below it"));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn validate_filters(setting: &str, filters: [&Option<String>; 2]) -> Result<(), ReadError> {
+    for filter in filters.into_iter().flatten() {
+        if ldap3::parse_filter(filter).is_err() {
+            return refuse(format!(
+                "{setting}: \"{filter}\" is not an LDAP filter; write, for example, (employeeType=staff), and ( ) * \\ in \
+                 values as \\28 \\29 \\2a \\5c"
+            ));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(server: &str) -> LdapSettings {
+        LdapSettings { servers: vec![Url::parse(server).unwrap()], ..crate::flavour::tests::settings() }
+    }
+
+    fn refusal(settings: &LdapSettings) -> String {
+        settings.validate().unwrap_err().to_string()
+    }
+
+    #[test]
+    fn clear_text_is_refused_even_on_loopback_unless_it_is_asked_for_by_its_name() {
+        let mut clear = settings("ldap://127.0.0.1:389");
+        assert!(refusal(&clear).contains("clear text"));
+        clear.start_tls = true;
+        assert!(clear.validate().is_ok());
+        clear.start_tls = false;
+        clear.danger_clear_text = true;
+        assert!(clear.validate().is_ok());
+        assert!(settings("ldaps://ldap.example.com").validate().is_ok());
+    }
+
+    #[test]
+    fn servers_that_cannot_be_used_are_refused_with_a_remedy() {
+        assert!(refusal(&settings("ldaps://[::1]:636")).contains("use its name"));
+        assert!(refusal(&settings("https://ldap.example.com")).contains("only ldaps and ldap"));
+        assert!(refusal(&settings("ldaps://me:secret@ldap.example.com")).contains("bind_password"));
+        assert!(!refusal(&settings("ldaps://me:secret@ldap.example.com")).contains("secret@"));
+        assert!(refusal(&settings("ldaps://ldap.example.com/ou=people")).contains("settings of their own"));
+    }
+
+    #[test]
+    fn an_anonymous_reader_is_refused() {
+        let mut anonymous = settings("ldaps://ldap.example.com");
+        anonymous.bind_dn = " ".to_owned();
+        assert!(refusal(&anonymous).contains("anonymously"));
+    }
+
+    #[test]
+    fn a_base_inside_another_is_refused_in_any_spelling() {
+        let mut twice = settings("ldaps://ldap.example.com");
+        twice.users.bases = vec!["OU=People, DC=example".to_owned(), "ou=berlin,ou=people,dc=example".to_owned()];
+        assert!(refusal(&twice).contains("lies within"));
+    }
+
+    #[test]
+    fn a_filter_that_is_none_is_refused() {
+        let mut broken = settings("ldaps://ldap.example.com");
+        broken.users.filter = Some("(employeeType=staff".to_owned());
+        assert!(refusal(&broken).contains("not an LDAP filter"));
+    }
+}
