@@ -8,8 +8,8 @@ use super::failure::Failure;
 use super::{select, terminal};
 use crate::config::Configuration;
 use crate::guard::{ApprovedPlan, HeldPlan, Hold, PlanFile, Reviewed};
-use crate::report::{self, Format, Options, Progress, json};
-use crate::run::{RunRecord, RunResult, Session, listening};
+use crate::report::{self, Format, Options, Progress, json, listening};
+use crate::run::{RunRecord, RunResult, Session};
 
 /// Applies what is pending, or a kept plan.
 pub(super) async fn apply(config: &Path, arguments: &ApplyArguments) -> Result<Exit, Failure> {

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::config::init::Directory;
 use crate::report::Format;
 
 /// Makes an application's accounts agree with an organisation's directory, from inside the firewall.
@@ -11,25 +12,25 @@ use crate::report::Format;
 #[command(name = "rollcall", version, propagate_version = true, arg_required_else_help = true)]
 #[command(after_help = "Exit codes: 0 done; 1 error; 2 changes are pending (with --detailed-exitcode); \
     3 held by a guard; 4 applied in part; 64 wrong usage; 78 wrong configuration.")]
-pub struct Arguments {
+pub(super) struct Arguments {
     /// The configuration file.
     #[arg(long, short, global = true, env = "ROLLCALL_CONFIG", default_value = "/etc/rollcall/config.toml")]
-    pub config: PathBuf,
+    pub(super) config: PathBuf,
 
     /// Says more about what happens, on standard error; twice says everything.
     #[arg(long, short, global = true, action = clap::ArgAction::Count)]
-    pub verbose: u8,
+    pub(super) verbose: u8,
 
     /// What to do.
     #[command(subcommand)]
-    pub command: Command,
+    pub(super) command: Command,
 }
 
 /// The commands.
 #[derive(Debug, Subcommand)]
-pub enum Command {
+pub(super) enum Command {
     /// Shows the whole story with a sample company and a sandbox application, in a few seconds.
-    Demo(DemoArguments),
+    Demo,
     /// Writes a commented configuration for the directory that you name.
     Init(InitArguments),
     /// Validates the configuration, signs in to directory and target, and says what it found.
@@ -55,122 +56,127 @@ pub enum Command {
     },
 }
 
-/// Arguments of `demo`.
-#[derive(Debug, Args)]
-pub struct DemoArguments {
-    /// Does not pause between the scenes.
-    #[arg(long)]
-    pub fast: bool,
-}
-
 /// Arguments of `init`.
 #[derive(Debug, Args)]
-pub struct InitArguments {
-    /// The kind of directory: openldap, active-directory, 389-ds, freeipa, lldap or file.
-    pub directory: String,
+pub(super) struct InitArguments {
+    /// The kind of directory.
+    #[arg(value_enum)]
+    pub(super) directory: Directory,
+    /// The organization's name in the file.
+    #[arg(long)]
+    pub(super) organization: Option<String>,
+    /// A registered e-mail domain; can be given several times.
+    #[arg(long)]
+    pub(super) domain: Vec<String>,
+    /// The URL of the directory server, or the path of the file with the users.
+    #[arg(long)]
+    pub(super) source: Option<String>,
+    /// The SCIM base URL of the application.
+    #[arg(long)]
+    pub(super) target: Option<String>,
     /// Where to write it; standard output if absent. An existing file is never overwritten.
     #[arg(long, short)]
-    pub output: Option<PathBuf>,
+    pub(super) output: Option<PathBuf>,
 }
 
 /// Arguments of `check`.
 #[derive(Debug, Args)]
-pub struct CheckArguments {
+pub(super) struct CheckArguments {
     /// The organization; all of them if absent.
-    pub organization: Option<String>,
+    pub(super) organization: Option<String>,
     /// How to print it.
     #[arg(long, value_enum, default_value_t = Format::Text)]
-    pub format: Format,
+    pub(super) format: Format,
     /// Validates the file only, and connects to nothing.
     #[arg(long)]
-    pub offline: bool,
+    pub(super) offline: bool,
 }
 
 /// Arguments of `plan`.
 #[derive(Debug, Args)]
-pub struct PlanArguments {
+pub(super) struct PlanArguments {
     /// The organization; all of them if absent.
-    pub organization: Option<String>,
+    pub(super) organization: Option<String>,
     /// Keeps the plan in this file, so that exactly it can be applied later.
     #[arg(long, short)]
-    pub output: Option<PathBuf>,
+    pub(super) output: Option<PathBuf>,
     /// How to print it.
     #[arg(long, value_enum, default_value_t = Format::Text)]
-    pub format: Format,
+    pub(super) format: Format,
     /// Shows every change, however many there are.
     #[arg(long)]
-    pub all: bool,
+    pub(super) all: bool,
     /// Ends with 2 if changes are pending.
     #[arg(long)]
-    pub detailed_exitcode: bool,
+    pub(super) detailed_exitcode: bool,
 }
 
 /// Arguments of `apply`.
 #[derive(Debug, Args)]
-pub struct ApplyArguments {
+pub(super) struct ApplyArguments {
     /// The organization, or the file of a kept plan; all organizations if absent.
     #[arg(value_name = "ORG | PLAN-FILE")]
-    pub what: Option<String>,
+    pub(super) what: Option<String>,
     /// Does not ask. It answers the question that a terminal would be asked, and no more: a plan beyond a limit
     /// still waits for its file to be applied.
     #[arg(long)]
-    pub yes: bool,
+    pub(super) yes: bool,
     /// How to print it.
     #[arg(long, value_enum, default_value_t = Format::Text)]
-    pub format: Format,
+    pub(super) format: Format,
     /// Shows every change, however many there are.
     #[arg(long)]
-    pub all: bool,
+    pub(super) all: bool,
 }
 
 /// Arguments of commands that list organizations.
 #[derive(Debug, Args)]
-pub struct ListArguments {
+pub(super) struct ListArguments {
     /// The organization; all of them if absent.
-    pub organization: Option<String>,
+    pub(super) organization: Option<String>,
     /// How to print it.
     #[arg(long, value_enum, default_value_t = Format::Text)]
-    pub format: Format,
+    pub(super) format: Format,
 }
 
 /// Arguments of `history`.
 #[derive(Debug, Args)]
-pub struct HistoryArguments {
+pub(super) struct HistoryArguments {
     /// The organization; all of them if absent.
-    pub organization: Option<String>,
+    pub(super) organization: Option<String>,
     /// How many runs at most.
     #[arg(long, short = 'n', default_value_t = 20)]
-    pub most: usize,
+    pub(super) most: usize,
     /// How to print it.
     #[arg(long, value_enum, default_value_t = Format::Text)]
-    pub format: Format,
+    pub(super) format: Format,
 }
 
 /// Arguments of `show`.
 #[derive(Debug, Args)]
-pub struct ShowArguments {
+pub(super) struct ShowArguments {
     /// The run's id, or its unambiguous beginning; `last` for the newest.
-    pub run: String,
+    pub(super) run: String,
     /// How to print it.
     #[arg(long, value_enum, default_value_t = Format::Text)]
-    pub format: Format,
+    pub(super) format: Format,
     /// Shows every change, however many there are.
     #[arg(long)]
-    pub all: bool,
+    pub(super) all: bool,
 }
 
 /// Arguments of `explain`.
 #[derive(Debug, Args)]
-pub struct ExplainArguments {
+pub(super) struct ExplainArguments {
     /// An address, a login, a directory id or a name.
-    pub who: String,
+    pub(super) who: String,
     /// The organization; all of them if absent.
     #[arg(long, short)]
-    pub organization: Option<String>,
+    pub(super) organization: Option<String>,
     /// Asks the directory and the target too, instead of the snapshot alone.
     #[arg(long)]
-    pub live: bool,
+    pub(super) live: bool,
     /// How to print it.
     #[arg(long, value_enum, default_value_t = Format::Text)]
-    pub format: Format,
+    pub(super) format: Format,
 }

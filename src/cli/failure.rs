@@ -6,38 +6,38 @@ use crate::run::RunError;
 
 /// A command that failed.
 #[derive(Debug)]
-pub struct Failure {
+pub(super) struct Failure {
     /// The exit code.
-    pub exit: Exit,
+    pub(super) exit: Exit,
     /// What happened, in sentences.
-    pub message: String,
+    pub(super) message: String,
     /// What to do next, a line each.
-    pub hints: Vec<String>,
+    pub(super) hints: Vec<String>,
 }
 
 impl Failure {
     /// An error without more.
     #[must_use]
-    pub fn error(message: impl Into<String>) -> Self {
+    pub(super) fn error(message: impl Into<String>) -> Self {
         Self { exit: Exit::Error, message: message.into(), hints: Vec::new() }
     }
 
     /// Wrong usage.
     #[must_use]
-    pub fn usage(message: impl Into<String>) -> Self {
+    pub(super) fn usage(message: impl Into<String>) -> Self {
         Self { exit: Exit::Usage, message: message.into(), hints: Vec::new() }
     }
 
     /// The same failure, naming the organization that it concerns.
     #[must_use]
-    pub fn about(mut self, organization: &str) -> Self {
+    pub(super) fn about(mut self, organization: &str) -> Self {
         self.message = format!("{organization}: {}", self.message);
         self
     }
 
     /// The same failure with a hint.
     #[must_use]
-    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+    pub(super) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hints.push(hint.into());
         self
     }

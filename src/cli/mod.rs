@@ -59,7 +59,7 @@ pub fn main() -> ExitCode {
 async fn dispatch(arguments: Arguments) -> Result<Exit, Failure> {
     let config = arguments.config;
     match arguments.command {
-        Command::Demo(arguments) => demo::demo(&arguments).await,
+        Command::Demo => demo::demo().await,
         Command::Init(arguments) => init::init(&arguments),
         Command::Check(arguments) => check::check(&config, &arguments).await,
         Command::Plan(arguments) => plan::plan(&config, &arguments).await,

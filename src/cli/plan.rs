@@ -8,8 +8,8 @@ use super::failure::Failure;
 use super::{select, terminal};
 use crate::config::Organization;
 use crate::guard::PlanFile;
-use crate::report::{self, Format, Options, Progress, json};
-use crate::run::{Session, listening};
+use crate::report::{self, Format, Options, Progress, json, listening};
+use crate::run::Session;
 
 /// Plans one organization or all of them.
 pub(super) async fn plan(config: &Path, arguments: &PlanArguments) -> Result<Exit, Failure> {

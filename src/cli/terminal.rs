@@ -10,7 +10,7 @@ use super::failure::Failure;
 /// # Errors
 ///
 /// If standard output cannot be written.
-pub fn print(text: &str) -> io::Result<()> {
+pub(super) fn print(text: &str) -> io::Result<()> {
     let mut out = anstream::stdout().lock();
     let ending = if text.is_empty() || text.ends_with('\n') { "" } else { "\n" };
     match write!(out, "{text}{ending}").and_then(|()| out.flush()) {
@@ -20,13 +20,13 @@ pub fn print(text: &str) -> io::Result<()> {
 }
 
 /// Says something beside the result.
-pub fn say(text: &str) {
+pub(super) fn say(text: &str) {
     let mut err = anstream::stderr().lock();
     let _ = writeln!(err, "{text}");
 }
 
 /// Says how a command failed.
-pub fn complain(failure: &Failure) {
+pub(super) fn complain(failure: &Failure) {
     say(&format!("error: {}", failure.message));
     for hint in &failure.hints {
         say(&format!("hint: {hint}"));
@@ -35,7 +35,7 @@ pub fn complain(failure: &Failure) {
 
 /// Whether somebody sits there who can be asked.
 #[must_use]
-pub fn can_ask() -> bool {
+pub(super) fn can_ask() -> bool {
     io::stdin().is_terminal() && io::stderr().is_terminal()
 }
 
@@ -44,7 +44,7 @@ pub fn can_ask() -> bool {
 /// # Errors
 ///
 /// If the answer cannot be read.
-pub fn ask(question: &str) -> io::Result<String> {
+pub(super) fn ask(question: &str) -> io::Result<String> {
     let mut err = anstream::stderr().lock();
     write!(err, "{question} ")?;
     err.flush()?;

@@ -6,6 +6,7 @@
 
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use rollcall_file::FileSettings;
+use rollcall_ldap::LdapSettings;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use toml::Spanned;

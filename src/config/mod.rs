@@ -24,7 +24,6 @@ pub mod init;
 mod limits;
 mod load;
 pub mod locate;
-mod placeholder;
 mod rules;
 mod schema;
 pub mod source;

@@ -97,6 +97,15 @@ pub struct Document {
     pub blocks: Vec<Block>,
 }
 
+/// A report of one table.
+#[must_use]
+pub fn table<const N: usize>(title: &str, head: [&str; N], rows: Vec<[String; N]>) -> Document {
+    let rows = rows.into_iter().map(|row| row.map(Text::from).to_vec()).collect();
+    let mut document = Document::new(title);
+    document.blocks.push(Block::Table { head: head.map(str::to_owned).to_vec(), rows });
+    document
+}
+
 impl Document {
     /// An empty report.
     #[must_use]

@@ -115,6 +115,12 @@ pub fn explain(answers: &[Answer]) -> Value {
     json!({ "document": "explain", "version": VERSION, "answers": answers })
 }
 
+/// What a command about several organizations prints: the one, or a list of all.
+#[must_use]
+pub fn one_or_list(mut values: Vec<Value>) -> Value {
+    if values.len() == 1 { values.remove(0) } else { Value::Array(values) }
+}
+
 /// JSON for standard output: indented, ending in a line feed.
 #[must_use]
 pub fn pretty(value: &Value) -> String {

@@ -28,7 +28,7 @@ mod sections;
 mod words;
 
 pub use document::Document;
-pub use progress::Progress;
+pub use progress::{Progress, listening};
 
 /// In which form a report is printed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]

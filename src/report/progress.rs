@@ -3,6 +3,7 @@
 //! On standard error, so that a report on standard output can be piped; silent where standard error is no terminal.
 
 use std::io::IsTerminal;
+use std::sync::Mutex;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -16,6 +17,15 @@ pub struct Progress {
     bar: ProgressBar,
     stage: Stage,
     failed: u64,
+}
+
+/// A listener of a run that feeds a progress line.
+pub fn listening(progress: &Mutex<Progress>) -> impl Fn(Event) + Send + Sync + '_ {
+    move |event| {
+        if let Ok(mut progress) = progress.lock() {
+            progress.event(&event);
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -41,6 +41,24 @@ pub fn document(record: &RunRecord, options: Options) -> Document {
     document
 }
 
+/// How a run ended, for whoever has the plan before him already: only what did not go as planned.
+#[must_use]
+pub fn ending(record: &RunRecord) -> Document {
+    let mut document = Document::new(String::new());
+    if let Some(plan) = record.plan.as_ref().filter(|_| !record.outcomes.is_empty()) {
+        let outcomes = outcomes_of(record, &plan.changes);
+        troubles(&mut document, outcomes, Options { all: false });
+    }
+    document.paragraph(Text::new(format!("{} Run {}.", summary(record), clean(&record.id)), Tone::Strong));
+    document
+}
+
+/// How it ended, in a few words.
+#[must_use]
+pub fn outcome(record: &RunRecord) -> String {
+    result(&record.result, Long::No).text
+}
+
 /// The summary, in one line.
 #[must_use]
 pub fn summary(record: &RunRecord) -> String {
@@ -155,36 +173,53 @@ fn read(document: &mut Document, certificate: &Certificate) {
     }
 }
 
-/// What was done: the failures first, because somebody has to act on those.
-fn outcomes(document: &mut Document, record: &RunRecord, changes: &[Change], options: Options) {
-    let outcomes: BTreeMap<ChangeId, &Outcome> = record.outcomes.iter().map(|(id, outcome)| (*id, outcome)).collect();
-    let mut failed = Vec::new();
-    let mut skipped = Vec::new();
-    let mut noted = Vec::new();
-    let mut done = Vec::new();
-    let mut left = Vec::new();
+/// The changes of a run by how they ended.
+#[derive(Default)]
+struct Outcomes<'a> {
+    failed: Vec<Item>,
+    skipped: Vec<Item>,
+    noted: Vec<Item>,
+    done: Vec<&'a Change>,
+    left: Vec<&'a Change>,
+}
+
+fn outcomes_of<'a>(record: &RunRecord, changes: &'a [Change]) -> Outcomes<'a> {
+    let ended: BTreeMap<ChangeId, &Outcome> = record.outcomes.iter().map(|(id, outcome)| (*id, outcome)).collect();
+    let mut outcomes = Outcomes::default();
     for change in changes {
-        match outcomes.get(&change.id) {
-            Some(Outcome::Failed { detail, .. }) => failed.push(line(change, detail, Tone::Bad)),
-            Some(Outcome::Skipped { detail }) => skipped.push(line(change, detail, Tone::Warning)),
+        match ended.get(&change.id) {
+            Some(Outcome::Failed { detail, .. }) => outcomes.failed.push(line(change, detail, Tone::Bad)),
+            Some(Outcome::Skipped { detail }) => outcomes.skipped.push(line(change, detail, Tone::Warning)),
             Some(Outcome::Done { notes }) => {
-                noted.extend(notes.iter().map(|note| line(change, note, Tone::Warning)));
-                done.push(change);
+                outcomes.noted.extend(notes.iter().map(|note| line(change, note, Tone::Warning)));
+                outcomes.done.push(change);
             }
-            None => left.push(change),
+            None => outcomes.left.push(change),
         }
     }
+    outcomes
+}
+
+/// What was done: the failures first, because somebody has to act on those.
+fn outcomes(document: &mut Document, record: &RunRecord, changes: &[Change], options: Options) {
+    let mut outcomes = outcomes_of(record, changes);
+    let (done, left) = (std::mem::take(&mut outcomes.done), std::mem::take(&mut outcomes.left));
+    troubles(document, outcomes, options);
+    sections::add(document, &done, Tense::Done, options.most());
+    sections::add(document, &left, Tense::Planned, options.most());
+}
+
+/// What did not go as planned.
+fn troubles(document: &mut Document, outcomes: Outcomes<'_>, options: Options) {
     let mut list = |title: &str, tone, items: Vec<Item>| {
         if !items.is_empty() {
             document.heading(Text::new(format!("{title}: {}", words::number(items.len() as u64)), tone));
             document.items(None, items, options.most());
         }
     };
-    list("Failed", Tone::Bad, failed);
-    list("Skipped", Tone::Warning, skipped);
-    list("Written, but not kept by the target", Tone::Warning, noted);
-    sections::add(document, &done, Tense::Done, options.most());
-    sections::add(document, &left, Tense::Planned, options.most());
+    list("Failed", Tone::Bad, outcomes.failed);
+    list("Skipped", Tone::Warning, outcomes.skipped);
+    list("Written, but not kept by the target", Tone::Warning, outcomes.noted);
 }
 
 /// One change with how it ended.

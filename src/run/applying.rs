@@ -153,7 +153,7 @@ impl Session {
         work: impl AsyncFnOnce(Executor<'_>) -> T,
     ) -> Result<T, RunError> {
         let journal = StoreJournal::start(Arc::clone(&self.store))?;
-        let ledger = StoreLedger::new(Arc::clone(&self.store));
+        let ledger = StoreLedger(&*self.store);
         let stop = Arc::clone(&self.stop);
         let executor = Executor {
             target: &*self.target,

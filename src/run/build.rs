@@ -5,7 +5,7 @@ use std::sync::Arc;
 use rollcall_kit::{CheckFinding, Connector, ReadError};
 
 use super::error::RunError;
-use crate::apply::{Target, TargetReader};
+use crate::apply::TargetReader;
 use crate::config::{DirectorySettings, Organization};
 use crate::scim::{Profile, ScimTarget};
 use crate::snapshot::{Store, fact};
@@ -30,24 +30,17 @@ pub(super) fn target(organization: &Organization, store: &dyn Store) -> Result<A
 }
 
 /// A profile, and of which endpoint.
-#[derive(serde::Serialize, serde::Deserialize)]
-struct KnownProfile {
+#[derive(Serialize, Deserialize)]
+pub(super) struct KnownProfile {
     url: String,
-    profile: Profile,
+    profile: serde_json::Value,
 }
 
-/// Keeps what is known of the target for later runs.
-pub(super) fn remember_profile(
-    organization: &Organization,
-    target: &ScimTarget,
-    store: &dyn Store,
-) -> Result<(), RunError> {
-    let known = KnownProfile { url: organization.target.url.to_string(), profile: target.known() };
-    let json = serde_json::to_value(known).map_err(|error| RunError::Internal(error.to_string()))?;
-    if store.fact(fact::TARGET_PROFILE)?.as_ref() != Some(&json) {
-        store.set_fact(fact::TARGET_PROFILE, &json)?;
+impl KnownProfile {
+    /// What is known of an organization's target by now.
+    pub(super) fn of(organization: &Organization, profile: serde_json::Value) -> Self {
+        Self { url: organization.target.url.to_string(), profile }
     }
-    Ok(())
 }
 
 /// What was found on one side, or why it could not be asked.
@@ -64,10 +57,4 @@ pub async fn check_parts(organization: &Organization) -> (Findings, Findings) {
         Ok(target.check().await?)
     };
     tokio::join!(directory, target)
-}
-
-/// The same target as the executor sees it.
-pub(super) fn as_target(target: &Arc<ScimTarget>) -> Arc<dyn Target> {
-    let target: Arc<ScimTarget> = Arc::clone(target);
-    target
 }

@@ -17,4 +17,4 @@ pub use error::RunError;
 pub use event::{Event, RunRecord, RunResult};
 pub use explain::{ExplainedGate, Explanation, GateVerdict};
 pub use records::{State, find_run, runs, state};
-pub use session::{Listener, Session, open_store};
+pub use session::{Listener, Session, memory_store, open_store};

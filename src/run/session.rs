@@ -13,7 +13,7 @@ use super::event::Event;
 use crate::apply::Target;
 use crate::config::Organization;
 use crate::roster::Rules;
-use crate::snapshot::{SledStore, Store};
+use crate::snapshot::{MemoryStore, SledStore, Store};
 
 /// What one organization's runs work with.
 pub struct Session {
@@ -36,13 +36,21 @@ impl Session {
     ///
     /// If the settings cannot work, or the snapshot cannot be opened.
     pub fn open(organization: &Organization, state_dir: &Path) -> Result<Self, RunError> {
-        let store = open_store(organization, state_dir)?;
-        let connector = build::connector(&organization.directory)?;
-        let target = build::target(organization, &*store)?;
-        Self::new(organization.clone(), store, connector, target)
+        Self::with_store(organization.clone(), open_store(organization, state_dir)?)
     }
 
-    /// A session of parts that exist already: for the demo, and for tests.
+    /// A session over a store that is open already, such as one in memory.
+    ///
+    /// # Errors
+    ///
+    /// If the settings cannot work.
+    pub fn with_store(organization: Organization, store: Arc<dyn Store>) -> Result<Self, RunError> {
+        let connector = build::connector(&organization.directory)?;
+        let target = build::target(&organization, &*store)?;
+        Self::new(organization, store, connector, target)
+    }
+
+    /// A session of parts that exist already, for tests.
     ///
     /// # Errors
     ///
@@ -83,6 +91,12 @@ impl Session {
 /// If it cannot be opened.
 pub fn open_store(organization: &Organization, state_dir: &Path) -> Result<Arc<dyn Store>, RunError> {
     Ok(Arc::new(SledStore::open(&state_dir.join(&organization.name))?))
+}
+
+/// A snapshot that lives in memory and is gone with the process: for the demonstration.
+#[must_use]
+pub fn memory_store() -> MemoryStore {
+    MemoryStore::new()
 }
 
 /// Compiles an organization's rules.

@@ -5,8 +5,8 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use async_trait::async_trait;
 use rollcall_kit::CheckFinding;
+use rollcall_kit::http::token::{BearerToken, ClientCredentials};
 use rollcall_kit::http::{Client, TokenSource};
-use rollcall_kit::secret::{Secret, SecretRef};
 use tokio::sync::OnceCell;
 
 use super::mapping::Mapping;
@@ -130,22 +130,12 @@ fn check_settings(settings: &ScimSettings) -> Result<(), TargetError> {
 
 /// The target's token source, by its settings; none for a target that wants none.
 fn tokens(settings: &ScimSettings) -> Result<Option<Arc<dyn TokenSource>>, TargetError> {
-    if settings.oauth.is_some() {
-        let sentence = "oauth is not available for SCIM targets in this version; use a token";
-        return Err(TargetError::Settings(sentence.to_owned()));
+    if let Some(oauth) = &settings.oauth {
+        let source = ClientCredentials::new(oauth.clone(), settings.http.clone())
+            .map_err(|error| TargetError::Settings(error.to_string()))?;
+        return Ok(Some(Arc::new(source)));
     }
-    Ok(settings.token.clone().map(|token| Arc::new(Bearer(token)) as Arc<dyn TokenSource>))
-}
-
-/// A fixed bearer token, read anew for each request, so that it can be rotated without a restart.
-struct Bearer(SecretRef);
-
-#[async_trait]
-impl TokenSource for Bearer {
-    async fn authorization(&self, _renew: bool) -> Result<Secret, String> {
-        let token = self.0.resolve().map_err(|error| error.to_string())?;
-        Ok(Secret::new(format!("Bearer {}", token.expose())))
-    }
+    Ok(settings.token.clone().map(|token| Arc::new(BearerToken::new(token)) as Arc<dyn TokenSource>))
 }
 
 #[async_trait]

@@ -1,6 +1,7 @@
 //! The settings of a SCIM target.
 
 use rollcall_kit::http::HttpSettings;
+use rollcall_kit::http::token::ClientCredentialsSettings;
 use rollcall_kit::secret::SecretRef;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -15,7 +16,7 @@ pub struct ScimSettings {
     /// Where the bearer token is.
     pub token: Option<SecretRef>,
     /// Client credentials, for targets that want OAuth 2.0 instead of a fixed token.
-    pub oauth: Option<OauthSettings>,
+    pub oauth: Option<ClientCredentialsSettings>,
     /// How the connection is made.
     #[serde(default)]
     pub http: HttpSettings,
@@ -58,21 +59,6 @@ fn eight() -> usize {
 
 fn hundred() -> usize {
     100
-}
-
-/// OAuth 2.0 client credentials.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct OauthSettings {
-    /// The token endpoint.
-    pub token_url: Url,
-    /// The client id.
-    pub client_id: String,
-    /// Where the client secret is.
-    pub client_secret: SecretRef,
-    /// Scopes to ask for.
-    #[serde(default)]
-    pub scopes: Vec<String>,
 }
 
 /// How the target is told which roles an account has.
