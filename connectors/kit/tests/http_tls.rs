@@ -127,6 +127,20 @@ async fn a_server_without_tls_is_recognised() {
 }
 
 #[tokio::test]
+async fn a_handshake_that_never_ends_is_no_connection_and_a_write_is_tried_again() {
+    // The system takes the connection, and nobody ever answers.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("https://{}/", silent.local_addr().unwrap());
+    let authority = Authority::new();
+    let settings = HttpSettings { connect_timeout: 1, attempts: 2, ..trusting(&authority) };
+    let client = client(&url, settings);
+    let error = client.send(create(&client)).await.unwrap_err();
+    assert!(matches!(error, HttpError::Unreachable { .. }), "{error:?}");
+    assert!(error.to_string().contains("no connection within connect_timeout"), "{error}");
+    assert_eq!(client.stats().calls, 2);
+}
+
+#[tokio::test]
 async fn a_ca_file_without_certificates_is_refused_when_the_client_is_made() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("ca.pem");
