@@ -36,13 +36,15 @@ pub(super) struct Checker<'a> {
     /// The whole schema, in which references lead to definitions.
     root: &'a Value,
     source: &'a Source,
+    /// The tables around the one that is being checked: their paths and the keys that they know.
+    around: Vec<(String, Vec<String>)>,
     found: Findings,
 }
 
 impl<'a> Checker<'a> {
     /// A checker for a file, with the schema that references are looked up in.
     pub(super) fn new(root: &'a Value, source: &'a Source) -> Self {
-        Self { root, source, found: Findings::default() }
+        Self { root, source, around: Vec::new(), found: Findings::default() }
     }
 
     /// Checks a whole file against a part of the schema.
@@ -209,23 +211,41 @@ impl<'a> Checker<'a> {
         }
     }
 
+    /// What to say of a key that the innermost table does not know.
+    fn unknown_key(&self, name: &str, path: &str) -> String {
+        let unknown = format!("unknown key `{name}` {}", within(path));
+        let Some(((_, known), outer)) = self.around.split_last() else { return unknown };
+        if let Some(near) = nearest(name, known.iter().map(String::as_str)) {
+            return format!("{unknown}; did you mean `{near}`?");
+        }
+        // In TOML a key belongs to the heading above it, so one that follows a sub-table lands inside of that.
+        if let Some((table, _)) = outer.iter().rev().find(|(_, keys)| keys.iter().any(|key| key == name)) {
+            return format!("{unknown}; it belongs to {}, so write it above {}", heading(table), heading(path));
+        }
+        match known.as_slice() {
+            [] => unknown,
+            few if few.len() <= 8 => format!("{unknown}; it knows `{}`", few.join("`, `")),
+            _ => unknown,
+        }
+    }
+
     /// A table: every key is known, every required key is there, every value is checked.
     fn table(&mut self, schema: &Value, table: &DeTable<'_>, span: &Range<usize>, path: &str) {
         let none = serde_json::Map::new();
         let properties = schema.get("properties").and_then(Value::as_object).unwrap_or(&none);
+        self.around.push((path.to_owned(), properties.keys().cloned().collect()));
         for (name, node) in table {
             let inner = join(path, name.get_ref());
             match properties.get(name.get_ref().as_ref()).or_else(|| schema.get("additionalProperties")) {
                 Some(Value::Bool(false)) => {
-                    let known = properties.keys().map(String::as_str);
-                    let meant = did_you_mean(nearest(name.get_ref(), known).map(|near| format!("`{near}`")));
-                    let message = format!("unknown key `{}` {}{meant}", name.get_ref(), within(path));
+                    let message = self.unknown_key(name.get_ref(), path);
                     self.error(&inner, &name.span(), message);
                 }
                 Some(known) => self.value(known, node, &inner),
                 None => {}
             }
         }
+        self.around.pop();
         for name in schema.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str) {
             if !table.contains_key(name) {
                 let key = join(path, name);

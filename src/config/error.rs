@@ -40,6 +40,19 @@ impl ConfigError {
     }
 }
 
+/// All that is wrong, one after the other, and how much that is.
+#[must_use]
+pub fn report(errors: &[ConfigError]) -> String {
+    let mut text: String = errors.iter().map(|error| format!("{error}\n\n")).collect();
+    let number = errors.len();
+    let _ = writeln!(
+        text,
+        "{number} {} in the configuration. Nothing was done.",
+        if number == 1 { "error" } else { "errors" }
+    );
+    text
+}
+
 /// The nearest of some known words, if one is near enough to be meant.
 pub(super) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let word = word.to_lowercase().replace('-', "_");

@@ -132,8 +132,9 @@ impl Loader {
                 let DeValue::Table(table) = node.into_inner() else { continue };
                 let prefix = check::join("organization", name.get_ref());
                 let errors: Vec<_> = found.errors.iter().filter(|error| below(&error.key, &prefix).is_some()).collect();
-                let broken = errors.iter().filter_map(|error| below(&error.key, &prefix)).map(first_key).collect();
-                self.organization(source, (name.get_ref(), &name.span()), Spanned::new(span, table), broken);
+                let broken: Vec<_> =
+                    errors.iter().filter_map(|error| below(&error.key, &prefix)).map(first_key).collect();
+                self.organization(source, (name.get_ref(), &name.span()), Spanned::new(span, table), &broken);
             }
         }
         self.errors.extend(found.errors);
@@ -141,7 +142,7 @@ impl Loader {
 
     /// One organization a file.
     fn directory(&mut self, directory: &Path) {
-        let listed = std::fs::read_dir(directory).and_then(|entries| entries.collect::<Result<Vec<_>, _>>());
+        let listed = std::fs::read_dir(directory).and_then(Iterator::collect::<Result<Vec<_>, _>>);
         let mut paths: Vec<PathBuf> = match listed {
             Ok(entries) => entries.into_iter().map(|entry| entry.path()).collect(),
             Err(error) => {
@@ -172,8 +173,8 @@ impl Loader {
         let found = Checker::new(&self.schema, &source).check(&shape, &table);
         let prefix = check::join("organization", &name);
         self.locations.add(&source, &prefix, found.spans);
-        let broken = found.errors.iter().map(|error| first_key(&error.key)).collect();
-        self.organization(&source, (&name, &(0..0)), table, broken);
+        let broken: Vec<_> = found.errors.iter().map(|error| first_key(&error.key)).collect();
+        self.organization(&source, (&name, &(0..0)), table, &broken);
         self.errors.extend(found.errors);
     }
 
@@ -183,7 +184,7 @@ impl Loader {
         source: &Arc<Source>,
         (name, name_span): (&str, &Range<usize>),
         mut table: Spanned<DeTable<'_>>,
-        broken: Vec<String>,
+        broken: &[String],
     ) {
         let prefix = check::join("organization", name);
         let place = Some(source.place(name_span));
@@ -198,7 +199,7 @@ impl Loader {
             refuse(format!("the organization `{name}` is described in {} already", first.display()));
         }
         self.names.entry(name.to_owned()).or_insert_with(|| source.path().to_owned());
-        for key in &broken {
+        for key in broken {
             table.get_mut().remove(key.as_str());
         }
         let before = self.errors.len();

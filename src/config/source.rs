@@ -81,21 +81,70 @@ impl Source {
         if inside_multiline_string(&self.text[..line_start]) {
             return "…".to_owned();
         }
-        let (key, value) = line.split_once('=').map_or((line, ""), |(key, value)| (key, value));
-        let credentials = value.find("://").is_some_and(|at| {
-            let authority = value[at + 3..].split(['/', '"', '\'']).next().unwrap_or_default();
-            authority.contains('@')
-        });
-        if value.contains(['"', '\'']) && (credentials || is_sensitive(key) && !is_reference(value)) {
-            return format!("{key}= …");
-        }
-        line.to_owned()
+        let visible = visible(line);
+        if visible < line.len() { format!("{} …", line[..visible].trim_end()) } else { line.to_owned() }
     }
+}
+
+/// How many bytes of a line may be shown: all, or those before what could be a secret. Knows no more of TOML than words
+/// and quotes, because it must hold for lines that are not TOML: `token = hunter2`, `token "hunter2"`.
+fn visible(line: &str) -> usize {
+    let mut at = 0;
+    while let Some(c) = line[at..].chars().next() {
+        let rest = &line[at..];
+        if c == '"' || c == '\'' {
+            let end = rest[1..].find(c).map_or(rest.len(), |end| end + 2);
+            if has_credentials(&rest[..end]) {
+                return at;
+            }
+            at += end;
+        } else if is_word(c) {
+            let end = rest.find(|c| !is_word(c)).unwrap_or(rest.len());
+            at += end;
+            if is_sensitive(&rest[..end])
+                && let Some(hidden) = hidden(&line[at..])
+            {
+                return at + hidden;
+            }
+        } else {
+            at += c.len_utf8();
+        }
+    }
+    line.len()
+}
+
+/// Where, behind a word that sounds like a secret, the secret could begin; nowhere if a reference or a heading follows.
+fn hidden(behind: &str) -> Option<usize> {
+    let rest = behind.trim_start();
+    if rest.is_empty() || rest.starts_with(']') {
+        return None;
+    }
+    if let Some(rest) = rest.strip_prefix('.') {
+        return (!is_reference(rest)).then_some(0);
+    }
+    let Some(value) = rest.strip_prefix('=').map(str::trim_start) else { return Some(0) };
+    let referred = value.is_empty() || value.strip_prefix('{').is_some_and(|inner| is_reference(inner.trim_start()));
+    (!referred).then(|| behind.len() - rest.len() + 1)
+}
+
+fn is_word(c: char) -> bool {
+    c.is_alphanumeric() || matches!(c, '_' | '-')
+}
+
+/// Whether a URL carries a user name or a password.
+fn has_credentials(quoted: &str) -> bool {
+    quoted.find("://").is_some_and(|at| {
+        let authority = quoted[at + 3..].split(['/', '?', '#']).next().unwrap_or_default();
+        authority.contains('@')
+    })
 }
 
 /// Whether a key sounds as if its value were a secret, also when it is mistyped (`tokn`).
 fn is_sensitive(key: &str) -> bool {
-    let key = key.trim().to_lowercase();
+    let key = key.to_lowercase();
+    if ["_url", "_id", "_file"].iter().any(|end| key.ends_with(end)) {
+        return false;
+    }
     let sounds = |part: &str| {
         ["token", "secret", "password", "passwd", "credential"]
             .iter()
@@ -105,10 +154,9 @@ fn is_sensitive(key: &str) -> bool {
     key.split(|c: char| !c.is_alphanumeric()).any(sounds)
 }
 
-/// Whether a value is a reference to a secret, which may be shown.
-fn is_reference(value: &str) -> bool {
-    let inner = value.trim_start().strip_prefix('{').map(str::trim_start).unwrap_or_default();
-    ["env", "file", "credential"].iter().any(|word| inner.starts_with(word))
+/// Whether a reference to a secret begins here: it may be shown.
+fn is_reference(text: &str) -> bool {
+    ["env", "file", "credential"].iter().any(|word| text.starts_with(word))
 }
 
 /// Whether the text before a line leaves a multi-line string open.
@@ -151,18 +199,33 @@ mod tests {
     fn the_value_of_a_secret_is_never_shown() {
         for line in [
             "token = \"hunter2\"",
-            "client_secret='hunter2'",
+            "token = hunter2",
+            "token \"hunter2\"",
+            "token: hunter2",
             "tokn = \"hunter2\"",
+            "client_secret='hunter2'",
+            "token = { value = \"hunter2\" }",
+            "oauth = { client_id = \"x\", client_secret = \"hunter2\" }",
             "bind_password = [\"hunter2\"]",
+            "bind_password.value = \"hunter2\"",
             "url = \"https://me:hunter2@app.test/scim\"",
         ] {
-            assert!(!place(line, "=").excerpt().contains("hunter2"), "{line}");
+            assert!(!place(line, line).excerpt().contains("hunter2"), "{line}");
         }
         assert!(!place("token = \"\"\"\nhunter2\n\"\"\"", "hunter2").excerpt().contains("hunter2"));
     }
 
     #[test]
     fn a_reference_to_a_secret_is_shown() {
-        assert!(place("token = { env = \"ACME_TOKEN\" }", "env").text.contains("ACME_TOKEN"));
+        for line in [
+            "token = { env = \"ACME_TOKEN\" }",
+            "token.file = \"/etc/x\"",
+            "[organization.acme.target.token]",
+            "oauth = { token_url = \"https://login.test/token\", client_secret = { env = \"S\" }, scopes = [\"a\"] }",
+            "url = \"https://app.test/token\"",
+            "addresses = [\"ceo@acme.com\"]",
+        ] {
+            assert_eq!(place(line, line).text, line);
+        }
     }
 }

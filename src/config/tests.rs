@@ -75,8 +75,7 @@ fn the_example_shows_every_key_of_the_schema() {
     let mut missing = Vec::new();
     for key in keys(&schema()) {
         let shown = text.lines().any(|line| {
-            let code = line.trim_start_matches(['[', '#', ' ']);
-            code.split(['=', '.', ']', ' ', '{', ',']).any(|word| word == key)
+            line.split(['=', '.', ']', ' ', '{', ',']).any(|word| word.trim_start_matches(['[', '#']) == key)
         });
         if !shown {
             missing.push(key);
@@ -162,6 +161,18 @@ token = { file = "/etc/t" }
 http = { timeuot = 3 }
 "#
     ));
+}
+
+#[test]
+fn a_key_that_slipped_below_the_heading_of_another_table_is_sent_back() {
+    let text = with("count = 20, share = \"10%\" }", "count = 20, share = \"10%\" }\nenabled = false\n");
+    assert!(
+        text.contains(
+            "unknown key `enabled` in [organization.acme.limits]; it belongs to [organization.acme], so write it above \
+             [organization.acme.limits]"
+        ),
+        "{text}"
+    );
 }
 
 #[test]
@@ -369,4 +380,20 @@ fn a_file_that_is_not_there_or_names_nobody_is_told_from_an_empty_organization()
     let error = load("/nonexistent/config.toml").unwrap_err().remove(0);
     assert_eq!(error.to_string(), "/nonexistent/config.toml: there is no such file; `rollcall init` writes one");
     assert!(errors("").contains("names no organization"));
+}
+
+proptest::proptest! {
+    /// Whatever stands in the file, there is an answer, and it can be printed: an editor saves half a line, a copy
+    /// breaks off in the middle of a letter, a paste brings in anything.
+    #[test]
+    fn any_damage_to_the_file_is_answered_and_never_panics(at in 0..EXAMPLE.len(), end in 0..EXAMPLE.len(), with in "(?s).{0,6}|\\PC{0,3}|[\\[\\]\"'=.{},#\n]{1,3}") {
+        let (at, end) = (at.min(end), at.max(end).min(at + 40));
+        let mut bytes = EXAMPLE.as_bytes().to_vec();
+        bytes.splice(at..end.max(at), with.bytes());
+        let text = String::from_utf8_lossy(&bytes);
+        for error in parse("config.toml", &text).err().into_iter().flatten() {
+            let shown = error.to_string();
+            proptest::prop_assert!(shown.starts_with("config.toml"), "{shown}");
+        }
+    }
 }

@@ -94,9 +94,9 @@ impl Progress {
         }
     }
 
-    /// What the line shows now, for tests.
-    #[must_use]
-    pub fn shown(&self) -> (u64, Option<u64>, String) {
+    /// What the line shows now.
+    #[cfg(test)]
+    pub(super) fn shown(&self) -> (u64, Option<u64>, String) {
         (self.bar.position(), self.bar.length(), self.bar.message())
     }
 

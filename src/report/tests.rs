@@ -242,7 +242,7 @@ fn an_explanation_names_every_gate_in_order() {
         conclusion: "he gets no account, because his domain is not registered".to_owned(),
         notes: vec!["add ext.acme.com to domains if its people are yours".to_owned()],
     };
-    insta::assert_snapshot!(text(&super::explain::document(&[answer.clone()])));
+    insta::assert_snapshot!(text(&super::explain::document(std::slice::from_ref(&answer))));
     insta::assert_json_snapshot!("explain_in_json", json::explain(&[answer]));
 }
 

@@ -41,7 +41,8 @@ pub fn plain(text: &str) -> String {
 fn block(out: &mut String, block: &Block) {
     match block {
         Block::Heading(text) => {
-            line(out, 0, &paint(&text.text, if text.tone == Tone::Plain { Tone::Strong } else { text.tone }))
+            let tone = if text.tone == Tone::Plain { Tone::Strong } else { text.tone };
+            line(out, 0, &paint(&text.text, tone));
         }
         Block::Paragraph(text) => line(out, 0, &painted(text)),
         Block::Items { title, items, hidden } => self::items(out, title.as_deref(), items, *hidden),
