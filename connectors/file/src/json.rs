@@ -215,7 +215,7 @@ fn resolve(group: Group, tally: &Tally) -> DirectoryGroup {
 /// A remark on a name that looks like a misspelt attribute.
 fn odd_name(name: &str, count: u64) -> Option<String> {
     let meant = nearest(name, known_names())?;
-    Some(format!("{name:?}, which {} have, is no attribute; did you mean {meant}?", counted(count, "user")))
+    Some(format!("No attribute is called {name:?} ({}); did you mean {meant}?", counted(count, "user")))
 }
 
 /// Finds the line on which a part of the document begins. Parts are asked for in their order, so the text is counted

@@ -23,12 +23,14 @@
 //! copy leaves it. So one of these must vouch for the end, unless `end_proof = "where-given"` waives it:
 //!
 //! - a side file `FILE.sha256`, as `sha256sum FILE > FILE.sha256` writes it;
-//! - LDIF: the comment `# numEntries: N` as last line, as `ldapsearch -L` writes it, or the `result: 0 Success` of
-//!   `ldapsearch` without `-L`;
+//! - LDIF: the comment `# numEntries: N` as last line, as `ldapsearch` writes it, with `-L` or without;
 //! - CSV: a last line `# rows: N`.
 //!
 //! Where one of them is there it is always checked. A JSON document is closed by its last bracket and needs none.
-//! `ldapsearch -L` writes its count after a size limit too: a script that exports must look at its exit code.
+//!
+//! The count of `ldapsearch` proves that the file is whole, not that the search was: after a size limit it counts what
+//! it got. Without `-L` the file says so (`result: 4 …`) and is refused; with `-L` only the exit code does, so a script
+//! that exports must look at it. `-LLL` and `slapcat` write no count.
 
 pub mod connector;
 mod findings;

@@ -192,3 +192,57 @@ fn side_file(path: &Path, collection: &'static str) -> Result<Option<String>, Re
         format!("{} does not begin with a SHA-256 checksum; write it with sha256sum, or remove it", side.display()),
     ))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    /// Opens a file, does something to it, reads it to its end, and returns what the watch says.
+    fn watched(meanwhile: impl FnOnce(&Path)) -> Result<Whole, String> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("staff.csv");
+        std::fs::write(&path, "id\n1\n").unwrap();
+        let mut reading = Watched::open(&path, "users", 1).map_err(|error| error.to_string())?;
+        meanwhile(&path);
+        let mut text = String::new();
+        reading.read_to_string(&mut text).unwrap();
+        reading.into_inner().finish().map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_file_that_nobody_touches_is_whole() {
+        let whole = watched(|_| {}).unwrap();
+        assert_eq!((whole.length, whole.ends_in_line_end, whole.checksum_agreed), (5, true, false));
+        assert_eq!(whole.digest, blake3::hash(b"id\n1\n").to_hex().to_string());
+    }
+
+    #[test]
+    fn a_file_that_grows_shrinks_or_is_exchanged_while_it_is_read_is_not() {
+        let append = |path: &Path| {
+            std::fs::OpenOptions::new().append(true).open(path).unwrap().write_all(b"2\n").unwrap();
+        };
+        let truncate = |path: &Path| std::fs::write(path, "id\n").unwrap();
+        let exchange = |path: &Path| {
+            let other = path.with_extension("new");
+            std::fs::write(&other, "id\n1\n").unwrap();
+            std::fs::rename(other, path).unwrap();
+        };
+        for meanwhile in [append as fn(&Path), truncate, exchange] {
+            assert!(watched(meanwhile).unwrap_err().contains("changed while it was read"));
+        }
+        assert!(
+            watched(|path| std::fs::remove_file(path).unwrap()).unwrap_err().contains("went away while it was read")
+        );
+    }
+
+    #[test]
+    fn a_reader_that_stops_early_proves_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("staff.csv");
+        std::fs::write(&path, "id\n1\n").unwrap();
+        let reading = Watched::open(&path, "users", 1).unwrap();
+        assert!(reading.into_inner().finish().is_err());
+    }
+}

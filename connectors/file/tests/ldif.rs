@@ -7,7 +7,7 @@ use rollcall_file::{EndProof, FileSettings};
 use rollcall_kit::{InactiveReason, Member, Status, Value};
 
 use crate::support::{Folder, id, read, refused};
-use crate::torn::LDIF;
+use crate::torn::{LDIF, cut_at_every_byte};
 
 fn ldif(folder: &Folder, content: impl AsRef<[u8]>) -> FileSettings {
     FileSettings { end_proof: EndProof::WhereGiven, ..FileSettings::of(folder.write("staff.ldif", content)) }
@@ -123,11 +123,72 @@ fn what_is_no_content_of_a_directory_stops_the_read() {
     }
 }
 
+/// What OpenLDAP's `ldapsearch` 2.6 writes for two pages, without `-L`.
+const PAGED: &str = "\
+# extended LDIF
+#
+# with pagedResults control: size=1
+#
+
+# ana, acme
+dn: uid=ana,dc=acme
+objectClass: inetOrgPerson
+entryUUID: 1
+
+# search result
+search: 2
+result: 0 Success
+control: 1.2.840.113556.1.4.319 false MA0CAQAECAIAAAAAAAAA
+pagedresults: cookie=AgAAAAAAAAA=
+# extended LDIF
+#
+# with pagedResults control: size=1
+#
+
+# bo, acme
+dn: uid=bo,dc=acme
+objectClass: inetOrgPerson
+entryUUID: 2
+
+# search result
+search: 3
+result: 0 Success
+control: 1.2.840.113556.1.4.319 false MAUCAQAEAA==
+pagedresults: cookie=
+
+# numResponses: 4
+# numEntries: 2
+";
+
+/// The same with `-L`.
+fn paged_with_l() -> String {
+    PAGED
+        .replace("# extended LDIF\n", "version: 1\n\n")
+        .replace("search: 2\nresult: 0 Success\n", "")
+        .replace("search: 3\nresult: 0 Success\n", "")
+        .replace("control: ", "# control: ")
+        .replace("\npagedresults: ", "\n# pagedresults: ")
+}
+
 #[test]
-fn the_success_of_the_search_vouches_for_the_end() {
+fn what_ldapsearch_writes_is_read_to_its_last_page() {
     let folder = Folder::new();
-    let content = person("") + "# search result\nsearch: 2\nresult: 0 Success\n\n# numResponses: 2\n# numEntries: 1\n";
-    assert_eq!(read(&FileSettings::of(folder.write("staff.ldif", content))).unwrap().users.len(), 1);
+    for content in [PAGED.to_owned(), paged_with_l()] {
+        let settings = FileSettings::of(folder.write("staff.ldif", &content));
+        assert_eq!(read(&settings).unwrap().users.len(), 2, "{content}");
+        cut_at_every_byte("staff.ldif", &content);
+    }
+}
+
+#[test]
+fn a_page_that_ended_with_success_does_not_vouch_for_the_pages_behind_it() {
+    let folder = Folder::new();
+    for content in [PAGED.to_owned(), paged_with_l()] {
+        let first_page =
+            content.split_inclusive('\n').take_while(|line| !line.contains("bo, acme")).collect::<String>();
+        let refusal = refused(&folder, &ldif(&folder, first_page + "\n# numEntries: 1\n"));
+        assert!(refusal.contains("the search that wrote staff.ldif stopped before its last page"), "{refusal}");
+    }
 }
 
 #[test]

@@ -57,7 +57,7 @@ pub(crate) const JSON: &str = r#"{
 "#;
 
 /// Cuts a file at every byte. Whatever is certified must be all that the whole file holds.
-fn cut_at_every_byte(name: &str, content: &str) {
+pub(crate) fn cut_at_every_byte(name: &str, content: &str) {
     let folder = Folder::new();
     let settings = FileSettings::of(folder.write(name, content));
     let whole = read(&settings).expect("the whole file is certified");

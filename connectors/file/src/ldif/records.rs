@@ -11,8 +11,11 @@ use crate::settings::{EndProof, FileSettings};
 use crate::tally::Line;
 use crate::watched::{Watched, Whole};
 
-/// The comment that `ldapsearch -L` ends with.
+/// The comment that `ldapsearch` ends with, once for all pages. (Its `result: 0 Success` ends every page, and so
+/// vouches for nothing.)
 const TRAILER: &str = "numEntries:";
+/// What `ldapsearch` writes behind each page, as a comment or as a line; the last page has an empty cookie.
+const COOKIE: &str = "pagedresults: cookie=";
 
 /// What the file itself says about its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,8 +23,6 @@ enum Vouched {
     Nothing,
     /// `# numEntries: N`
     Count(u64),
-    /// `result: 0 Success`
-    Result,
 }
 
 /// A file, record by record.
@@ -34,7 +35,8 @@ pub(super) struct Records {
     vouched: Vouched,
     /// The last record has no empty line behind it.
     open: bool,
-    started: bool,
+    /// The search that wrote the file had more pages to fetch.
+    more_pages: bool,
 }
 
 impl Records {
@@ -50,7 +52,7 @@ impl Records {
             count: 0,
             vouched: Vouched::Nothing,
             open: false,
-            started: false,
+            more_pages: false,
         })
     }
 
@@ -66,9 +68,10 @@ impl Records {
             if record.is_empty() {
                 continue;
             }
-            // `ldapsearch` without -L ends with two lines that are no record.
+            // `ldapsearch` without -L ends each page with lines that are no record.
             if let Some(result) = search_result(&record) {
-                self.settle_result(&result)?;
+                self.check_result(&result)?;
+                record.iter().for_each(|line| self.note(&String::from_utf8_lossy(&line.text)));
                 continue;
             }
             let record = self.record(&record)?;
@@ -86,7 +89,8 @@ impl Records {
                 self.lines.next().map_err(|error| self.incomplete(format!("{}: {error}", self.file.display())))?;
             match line {
                 Some(Logical::Content { number, text, cut }) => {
-                    if !std::mem::replace(&mut self.started, true) && text.starts_with(b"version:") {
+                    // At the start of the file, and of each page of `ldapsearch -L`.
+                    if content.is_empty() && text.starts_with(b"version:") {
                         self.check_version(&text)?;
                         continue;
                     }
@@ -115,17 +119,19 @@ impl Records {
         if let Some(count) = comment.strip_prefix(TRAILER).and_then(|count| count.trim().parse().ok()) {
             self.vouched = Vouched::Count(count);
         }
+        if let Some(cookie) = comment.strip_prefix(COOKIE) {
+            self.more_pages = !cookie.trim().is_empty();
+        }
     }
 
-    fn settle_result(&mut self, result: &str) -> Result<(), ReadError> {
-        if result.split_whitespace().next() != Some("0") {
-            return Err(self.incomplete(format!(
-                "the search that wrote {} ended with the result {result}, not with success",
-                self.file.display()
-            )));
+    fn check_result(&self, result: &str) -> Result<(), ReadError> {
+        if result.split_whitespace().next() == Some("0") {
+            return Ok(());
         }
-        self.vouched = Vouched::Result;
-        Ok(())
+        Err(self.incomplete(format!(
+            "the search that wrote {} ended with the result {result}, not with success",
+            self.file.display()
+        )))
     }
 
     fn record(&self, content: &[Content]) -> Result<Record, ReadError> {
@@ -153,19 +159,21 @@ impl Records {
 
     /// Ends the read of the file; the text says what vouched for its end.
     pub(super) fn finish(self) -> Result<(Whole, &'static str), ReadError> {
-        let Self { collection, file, lines, end_proof, count, vouched, open, .. } = self;
+        let Self { collection, file, lines, end_proof, count, vouched, open, more_pages } = self;
         let incomplete = |reason: String| ReadError::incomplete(collection, reason);
         let file = file.display();
         let whole = lines.into_inner().into_inner().finish()?;
         if !whole.ends_in_line_end {
             return Err(incomplete(format!("the last line of {file} has no line end; the file was cut")));
         }
+        if more_pages {
+            return Err(incomplete(format!("the search that wrote {file} stopped before its last page")));
+        }
         let sentence = match vouched {
             Vouched::Count(announced) if announced != count => {
                 return Err(incomplete(format!("{file} says that it has {announced} entries and holds {count}")));
             }
             Vouched::Count(_) => ", its last line counts its entries",
-            Vouched::Result => ", the search that wrote it ended with success",
             Vouched::Nothing if whole.checksum_agreed => "",
             Vouched::Nothing if open => {
                 return Err(incomplete(format!(
@@ -177,7 +185,7 @@ impl Records {
                 return Err(incomplete(format!(
                     "nothing vouches for the end of {file}: it may have been cut between two records. Write \
                      {file}.sha256 with sha256sum, or end the file with the comment \"# {TRAILER} {count}\" as \
-                     ldapsearch -L does, or set end_proof = \"where-given\""
+                     ldapsearch does, or set end_proof = \"where-given\""
                 )));
             }
         };
@@ -192,7 +200,8 @@ pub(super) struct Content {
     pub(super) cut: bool,
 }
 
-/// The result of the search, if these lines are `ldapsearch`'s last words: `search: 2` and `result: 0 Success`.
+/// The result of the search, if these lines are `ldapsearch`'s words behind a page: `search: 2` and
+/// `result: 0 Success`.
 fn search_result(content: &[Content]) -> Option<String> {
     let text = |line: &Content| String::from_utf8_lossy(&line.text).into_owned();
     let mut lines = content.iter().map(text);
