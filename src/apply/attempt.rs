@@ -13,15 +13,9 @@ use super::target::{Probe, Target, TargetError, Write, WriteError, WriteFailure,
 /// How an attempt ended.
 pub(super) enum Ended {
     /// Carried out and settled. The notes say what the target did not keep.
-    Done {
-        settled: Settlement,
-        notes: Vec<String>,
-    },
+    Done { settled: Settlement, notes: Vec<String> },
     /// Carried out as far as it goes and settled as such, and what mattered most was not kept.
-    NotKept {
-        settled: Settlement,
-        error: WriteError,
-    },
+    NotKept { settled: Settlement, error: WriteError },
     /// Not carried out, and abandoned; or, if the failure is [`WriteFailure::Unknown`], left open.
     Failed(WriteError),
     /// The store failed. No further write may be sent.
@@ -99,6 +93,9 @@ fn lost_activity(write: &Write, written: &Written, settled: &mut Settlement) -> 
 
 /// Sends a write, and finds out what became of it.
 async fn carry_out(target: &dyn Target, write: &Write) -> Known {
+    if write.is_nothing() {
+        return Known::Done(Written::default());
+    }
     let first = match send(target, write).await {
         Ok(written) => return Known::Done(written),
         Err(error) => error,

@@ -154,7 +154,7 @@ impl<'a> Book<'a> {
             }
             Action::AdoptGroup => {
                 let id = target_id.ok_or_else(|| missing("the plan names no group to adopt"))?;
-                let write = Write::RenameGroup { target_id: id.to_owned(), name: name.to_owned() };
+                let write = Write::ChangeMembers { target_id: id.to_owned(), add: Vec::new(), remove: Vec::new() };
                 (write, new_group(key, id, name, Origin::Adopted))
             }
             Action::RenameGroup { .. } => {
@@ -224,7 +224,11 @@ impl<'a> Book<'a> {
     /// Several members of one group. If the group carries a role, the accounts' records change with it.
     fn members_write(&mut self, able: &[(&Change, LedgerAccount)]) -> Result<(Write, Settlement), Unwritable> {
         let key = group_of(&able[0].0.action).ok_or_else(|| missing("the plan names no group"))?;
-        let target_id = self.group(&key)?.target_id;
+        let target_id = match self.group(&key) {
+            Ok(group) => group.target_id,
+            Err(Unwritable::Skip(_)) if takes_only(able) => return Ok(self.gone_with_its_group(able)),
+            Err(error) => return Err(error),
+        };
         let (mut add, mut remove) = (Vec::new(), Vec::new());
         let mut settled = MembersSettled { group: key.clone(), joined: Vec::new(), left: Vec::new() };
         let mut then = Settlement::default();
@@ -243,6 +247,17 @@ impl<'a> Book<'a> {
         }
         then.members.push(settled);
         Ok((Write::ChangeMembers { target_id, add, remove }, then))
+    }
+
+    /// Roles whose group is not ours any more: nobody has them through it, and only the ledger does not know yet.
+    fn gone_with_its_group(&self, able: &[(&Change, LedgerAccount)]) -> (Write, Settlement) {
+        let without = |(change, account): &(&Change, LedgerAccount)| {
+            let mut account = account.clone();
+            self.note_role(&mut account, &change.action);
+            account
+        };
+        let write = Write::ChangeMembers { target_id: String::new(), add: Vec::new(), remove: Vec::new() };
+        (write, accounts(able.iter().map(without).collect()))
     }
 
     fn note_role(&self, account: &mut LedgerAccount, action: &Action) {
@@ -295,11 +310,7 @@ impl<'a> Book<'a> {
     }
 
     /// Takes somebody out of every group, and puts others there in his place.
-    fn memberships(
-        &self,
-        user: &DirectoryId,
-        instead: &[DirectoryId],
-    ) -> Result<Vec<MembersSettled>, Unwritable> {
+    fn memberships(&self, user: &DirectoryId, instead: &[DirectoryId]) -> Result<Vec<MembersSettled>, Unwritable> {
         let mut theirs = self.reader.groups_of(user)?;
         // What this plan changed is newer than what the reader may show.
         theirs.retain(|key| !self.groups.contains_key(key));
@@ -334,6 +345,11 @@ impl<'a> Book<'a> {
             last_run: Some(self.run.to_owned()),
         })
     }
+}
+
+/// Whether all of these changes take somebody out of a group.
+fn takes_only(able: &[(&Change, LedgerAccount)]) -> bool {
+    able.iter().all(|(change, _)| matches!(change.action, Action::RevokeRole { .. } | Action::RemoveMember { .. }))
 }
 
 fn missing(reason: &str) -> Unwritable {

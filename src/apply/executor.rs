@@ -140,9 +140,10 @@ impl<'a, O: FnMut(&Change, &Outcome)> Progress<'a, O> {
             return Some(format!("change {before}, which must come first, was not carried out"));
         }
         let lanes = lanes(change, self.roles_are_groups);
-        lanes.iter().any(|(lane, _)| self.doubtful.contains(lane)).then(|| {
-            "it is unknown whether an earlier change of the same account or group was carried out".to_owned()
-        })
+        lanes
+            .iter()
+            .any(|(lane, _)| self.doubtful.contains(lane))
+            .then(|| "it is unknown whether an earlier change of the same account or group was carried out".to_owned())
     }
 
     fn succeeded(&self, id: ChangeId) -> bool {
@@ -171,7 +172,8 @@ impl<'a, O: FnMut(&Change, &Outcome)> Progress<'a, O> {
         match self.book.shared_intent(&changes, self.roles_are_groups) {
             Ok((intent, left_out)) => {
                 let place_of = |change: &Change| able.iter().copied().find(|at| self.changes[*at].id == change.id);
-                skipped.extend(left_out.iter().filter_map(|(change, reason)| Some((place_of(change)?, reason.clone()))));
+                skipped
+                    .extend(left_out.iter().filter_map(|(change, reason)| Some((place_of(change)?, reason.clone()))));
                 let intent = intent?;
                 let places = able.into_iter().filter(|at| intent.changes.contains(&self.changes[*at].id)).collect();
                 Some((places, intent))

@@ -38,6 +38,32 @@ pub struct Settlement {
     pub members: Vec<MembersSettled>,
 }
 
+impl Settlement {
+    /// Makes it true in a ledger in memory.
+    pub fn enter(&self, ledger: &mut Ledger) {
+        for user in &self.forgotten_accounts {
+            ledger.accounts.remove(user);
+        }
+        for key in &self.forgotten_groups {
+            ledger.groups.remove(key);
+        }
+        for account in &self.accounts {
+            ledger.accounts.insert(account.user.clone(), account.clone());
+        }
+        for group in &self.groups {
+            ledger.groups.insert(group.key.clone(), group.clone());
+        }
+        for changed in &self.members {
+            if let Some(group) = ledger.groups.get_mut(&changed.group) {
+                for user in &changed.left {
+                    group.members.remove(user);
+                }
+                group.members.extend(changed.joined.iter().cloned());
+            }
+        }
+    }
+}
+
 /// Who joined and who left one group of ours.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MembersSettled {

@@ -4,7 +4,7 @@ use rollcall_kit::DirectoryId;
 
 use super::attempt::{filled, is_creation};
 use super::executor::Executor;
-use super::journal::JournalError;
+use super::journal::{JournalError, Settlement};
 use super::target::{Probe, TargetError, Write};
 
 /// What was found and done.
@@ -39,13 +39,12 @@ impl Executor<'_> {
     pub async fn recover(&self) -> Result<Recovered, RecoverError> {
         let mut recovered = Recovered::default();
         for (sequence, intent) in self.journal.unsettled().await? {
-            let seen = match self.target.probe(&intent.write).await {
-                Ok(seen) => seen,
-                Err(error @ (TargetError::Unreachable(_) | TargetError::SignIn(_) | TargetError::Settings(_))) => {
-                    return Err(error.into());
-                }
-                Err(error) => Probe::Unclear(error.to_string()),
-            };
+            if is_creation(&intent.write) && self.is_ours_already(&intent.then)? {
+                self.journal.abandon(sequence).await?;
+                recovered.abandoned += 1;
+                continue;
+            }
+            let seen = self.look_up(&intent.write).await?;
             let settlement = match &seen {
                 Probe::Done(target_id) => filled(intent.then, target_id.as_deref()),
                 Probe::NotDone | Probe::Unclear(_) => None,
@@ -70,6 +69,35 @@ impl Executor<'_> {
             }
         }
         Ok(recovered)
+    }
+
+    async fn look_up(&self, write: &Write) -> Result<Probe, TargetError> {
+        if write.is_nothing() {
+            return Ok(Probe::Done(None));
+        }
+        match self.target.probe(write).await {
+            Err(error @ (TargetError::Unreachable(_) | TargetError::SignIn(_) | TargetError::Settings(_))) => {
+                Err(error)
+            }
+            Err(error) => Ok(Probe::Unclear(error.to_string())),
+            seen => seen,
+        }
+    }
+
+    /// Whether what an open creation was to bring about came into the ledger by another way, such as an adoption. Its
+    /// record has been written to since, and the settlement of the creation would undo that.
+    fn is_ours_already(&self, then: &Settlement) -> Result<bool, JournalError> {
+        for account in &then.accounts {
+            if self.ledger.account(&account.user)?.is_some() {
+                return Ok(true);
+            }
+        }
+        for group in &then.groups {
+            if self.ledger.group(&group.key)?.is_some() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 }
 

@@ -124,7 +124,8 @@ impl Schedule {
             ready: BTreeSet::new(),
             share: vec![usize::MAX; changes.len()],
         };
-        let places: BTreeMap<ChangeId, Place> = changes.iter().enumerate().map(|(at, change)| (change.id, at)).collect();
+        let places: BTreeMap<ChangeId, Place> =
+            changes.iter().enumerate().map(|(at, change)| (change.id, at)).collect();
         let mut traffic: BTreeMap<Lane, Traffic<'_>> = BTreeMap::new();
         let mut bulks: BTreeMap<Bulk, usize> = BTreeMap::new();
         for (place, change) in changes.iter().enumerate() {

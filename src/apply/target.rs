@@ -118,6 +118,22 @@ pub enum Write {
     },
 }
 
+impl Write {
+    /// Whether it changes nothing in the target, only in the ledger: a group that is adopted, a role that went with
+    /// its group. Such a write is journalled and not sent.
+    #[must_use]
+    pub fn is_nothing(&self) -> bool {
+        match self {
+            Self::UpdateAccount { external_id, changes, active, .. } => {
+                external_id.is_none() && changes.is_empty() && active.is_none()
+            }
+            Self::SetRoles { grant, revoke, .. } => grant.is_empty() && revoke.is_empty(),
+            Self::ChangeMembers { add, remove, .. } => add.is_empty() && remove.is_empty(),
+            _ => false,
+        }
+    }
+}
+
 /// What a write that was carried out left behind.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Written {

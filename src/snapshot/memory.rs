@@ -7,6 +7,7 @@ use rollcall_kit::{Certificate, DirectoryGroup, DirectoryId, DirectoryUser, Entr
 
 use super::{Records, Store, StoreError, runs};
 use crate::apply::{Intent, JournalError, Settlement};
+use crate::plan::ledger::Ledger;
 use crate::plan::{GroupKey, LedgerAccount, LedgerGroup};
 use crate::read::{Reading, Staging, StagingError};
 
@@ -23,8 +24,7 @@ struct State {
     users: BTreeMap<DirectoryId, DirectoryUser>,
     groups: BTreeMap<DirectoryId, DirectoryGroup>,
     unreadable: BTreeMap<DirectoryId, Unreadable>,
-    accounts: BTreeMap<DirectoryId, LedgerAccount>,
-    ledger_groups: BTreeMap<GroupKey, LedgerGroup>,
+    ledger: Ledger,
     facts: BTreeMap<String, serde_json::Value>,
     runs: BTreeMap<String, serde_json::Value>,
     intents: BTreeMap<u64, Intent>,
@@ -54,26 +54,6 @@ impl MemoryStore {
 
     fn all<K, T: Clone + Send + 'static>(records: &BTreeMap<K, T>) -> Records<'static, T> {
         Box::new(records.values().cloned().map(Ok).collect::<Vec<_>>().into_iter())
-    }
-}
-
-impl State {
-    fn apply(&mut self, settled: Settlement) {
-        for user in &settled.forgotten_accounts {
-            self.accounts.remove(user);
-        }
-        for key in &settled.forgotten_groups {
-            self.ledger_groups.remove(key);
-        }
-        self.accounts.extend(settled.accounts.into_iter().map(|account| (account.user.clone(), account)));
-        self.ledger_groups.extend(settled.groups.into_iter().map(|group| (group.key.clone(), group)));
-        for changed in settled.members {
-            if let Some(group) = self.ledger_groups.get_mut(&changed.group) {
-                group.members.retain(|id| !changed.left.contains(id));
-                group.members.extend(changed.joined);
-            }
-        }
-        self.generation += 1;
     }
 }
 
@@ -133,19 +113,19 @@ impl Store for MemoryStore {
     }
 
     fn accounts(&self) -> Records<'_, LedgerAccount> {
-        Self::all(&self.state().accounts)
+        Self::all(&self.state().ledger.accounts)
     }
 
     fn account(&self, user: &DirectoryId) -> Result<Option<LedgerAccount>, StoreError> {
-        Ok(self.state().accounts.get(user).cloned())
+        Ok(self.state().ledger.accounts.get(user).cloned())
     }
 
     fn ledger_groups(&self) -> Records<'_, LedgerGroup> {
-        Self::all(&self.state().ledger_groups)
+        Self::all(&self.state().ledger.groups)
     }
 
     fn ledger_group(&self, key: &GroupKey) -> Result<Option<LedgerGroup>, StoreError> {
-        Ok(self.state().ledger_groups.get(key).cloned())
+        Ok(self.state().ledger.groups.get(key).cloned())
     }
 
     fn fact(&self, name: &str) -> Result<Option<serde_json::Value>, StoreError> {
@@ -198,7 +178,8 @@ impl Store for MemoryStore {
         for (sequence, settled) in settlements {
             state.intents.remove(&sequence);
             if let Some(settled) = settled {
-                state.apply(settled);
+                settled.enter(&mut state.ledger);
+                state.generation += 1;
             }
         }
         Ok(())
@@ -252,7 +233,7 @@ impl Staging for MemoryStaging<'_> {
 
     fn vanished(&mut self) -> Result<Vec<DirectoryId>, StagingError> {
         self.with(|staged, state| {
-            let active = state.accounts.values().filter(|account| account.active).map(|account| &account.user);
+            let active = state.ledger.accounts.values().filter(|account| account.active).map(|account| &account.user);
             let expected: BTreeSet<&DirectoryId> = state.users.keys().chain(active).collect();
             let read = |id: &DirectoryId| staged.users.contains_key(id) || staged.unreadable.contains_key(id);
             expected.into_iter().filter(|id| !read(id)).cloned().collect()
