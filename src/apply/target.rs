@@ -24,6 +24,11 @@ pub trait TargetReader: Send + Sync {
     /// The id of the one group of exactly this name; nothing if there is none; an error if there are several.
     async fn group(&self, name: &str) -> Result<Option<String>, TargetError>;
 
+    /// What was learnt of the target so far, to be kept for later runs. Nobody but the target's own client reads it.
+    fn learnt(&self) -> Option<serde_json::Value> {
+        None
+    }
+
     /// Every account of the target, for `reconcile` and for adopting many at once. An error if the walk does not add
     /// up: nothing may be concluded from a part.
     async fn accounts(&self) -> Result<Vec<TargetAccount>, TargetError>;

@@ -91,6 +91,7 @@ impl Session {
         };
         let mut record = self.record(&run, started, result, Some(&plan), Some(&approval));
         record.outcomes = outcomes;
+        self.remember_profile()?;
         self.end(record, listener)
     }
 

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use rollcall_kit::{CheckFinding, Connector, ReadError};
+use serde::{Deserialize, Serialize};
 
 use super::error::RunError;
 use crate::apply::TargetReader;
@@ -19,27 +21,54 @@ pub(super) fn connector(settings: &DirectorySettings) -> Result<Arc<dyn Connecto
 }
 
 /// The target of an organization, with what earlier runs learnt about it.
-pub(super) fn target(organization: &Organization, store: &dyn Store) -> Result<Arc<ScimTarget>, RunError> {
+pub(super) fn target(
+    organization: &Organization,
+    store: &dyn Store,
+    now: Timestamp,
+) -> Result<Arc<ScimTarget>, RunError> {
     let target = ScimTarget::new(&organization.target)?;
     let known = store.fact(fact::TARGET_PROFILE)?.and_then(|json| serde_json::from_value::<KnownProfile>(json).ok());
-    Ok(Arc::new(match known {
-        // What was learnt of one endpoint says nothing of another.
-        Some(known) if known.url == organization.target.url.as_str() => target.with_profile(known.profile),
-        _ => target,
+    let profile = known.filter(|known| known.still_holds(organization, now)).map(|known| known.profile);
+    let profile = profile.and_then(|json| serde_json::from_value::<Profile>(json).ok());
+    Ok(Arc::new(match profile {
+        Some(profile) => target.with_profile(profile),
+        None => target,
     }))
 }
 
-/// A profile, and of which endpoint.
+/// Hours for which a profile is believed: applications are upgraded, and learn what they refused yesterday.
+const PROFILE_HOURS: i64 = 24;
+
+/// What was learnt of a target, of which endpoint, and when.
 #[derive(Serialize, Deserialize)]
 pub(super) struct KnownProfile {
     url: String,
+    since: Timestamp,
     profile: serde_json::Value,
 }
 
 impl KnownProfile {
-    /// What is known of an organization's target by now.
-    pub(super) fn of(organization: &Organization, profile: serde_json::Value) -> Self {
-        Self { url: organization.target.url.to_string(), profile }
+    fn still_holds(&self, organization: &Organization, now: Timestamp) -> bool {
+        let hours = now.duration_since(self.since).as_hours();
+        self.url == organization.target.url.as_str() && (0..PROFILE_HOURS).contains(&hours)
+    }
+
+    /// Keeps what is known of the target by now. Its age counts from when it was first learnt.
+    pub(super) fn keep(
+        organization: &Organization,
+        profile: serde_json::Value,
+        store: &dyn Store,
+        now: Timestamp,
+    ) -> Result<(), RunError> {
+        let kept = store.fact(fact::TARGET_PROFILE)?.and_then(|json| serde_json::from_value::<Self>(json).ok());
+        let kept = kept.filter(|kept| kept.still_holds(organization, now));
+        if kept.as_ref().is_some_and(|kept| kept.profile == profile) {
+            return Ok(());
+        }
+        let since = kept.map_or(now, |kept| kept.since);
+        let known = Self { url: organization.target.url.to_string(), since, profile };
+        let json = serde_json::to_value(known).map_err(|error| RunError::Internal(error.to_string()))?;
+        Ok(store.set_fact(fact::TARGET_PROFILE, &json)?)
     }
 }
 

@@ -10,6 +10,7 @@ use std::iter::Peekable;
 
 use rollcall_kit::{DirectoryId, DirectoryUser, Unreadable};
 
+use super::build::KnownProfile;
 use super::error::RunError;
 use super::event::Event;
 use super::reading::Roll;
@@ -56,6 +57,7 @@ impl Session {
         let group_matches = self.find_groups(&stage).await?;
         let planned = self.diff(&stage, &roll, &matches, &group_matches)?;
         self.remember_bindings(stage.roster.groups())?;
+        self.remember_profile()?;
         let reviewed = self.review(planned)?;
         listener(Event::Planned { plan: Box::new(reviewed.plan().clone()), holds: reviewed.holds().to_vec() });
         Ok(reviewed)
@@ -196,6 +198,14 @@ impl Session {
             self.store.set_fact(fact::BINDINGS, &json)?;
         }
         Ok(())
+    }
+
+    /// Keeps what was learnt of the target for later runs.
+    pub(super) fn remember_profile(&self) -> Result<(), RunError> {
+        match self.target.learnt() {
+            Some(profile) => KnownProfile::keep(&self.organization, profile, &*self.store, (self.clock)()),
+            None => Ok(()),
+        }
     }
 
     pub(super) fn unreadable(&self) -> Result<BTreeMap<DirectoryId, Unreadable>, RunError> {

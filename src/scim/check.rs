@@ -2,14 +2,14 @@
 
 use rollcall_kit::CheckFinding;
 
+use super::ask::{Asked, Key};
 use super::client::ScimTarget;
 use super::errors;
 use super::filter;
-use super::lookup::{Asked, Key};
+use super::paging::List;
 use super::profile::{Paging, Profile};
 use super::resource::Page;
 use super::settings::RoleDelivery;
-use super::wire::Call;
 use crate::apply::TargetError;
 
 /// A user name and an id that nobody has. Asking for them shows whether filters are understood.
@@ -21,12 +21,10 @@ impl ScimTarget {
         let profile = self.profile().await?;
         // Discovery may be open to everybody; the list of users is not.
         let what = "the list of users";
-        let place = match profile.paging {
-            Paging::Index => ("startIndex", "1"),
-            Paging::Cursor => ("cursor", ""),
-        };
-        let count = profile.page_size.to_string();
-        let answer = self.read(what, Call::get(&["Users"], &[place, ("count", &count)])).await?;
+        let answer = self.first_page(List::USERS).await?;
+        if answer.status != 200 {
+            return Err(errors::refused(what, &answer));
+        }
         let page = Page::read(&answer.json).map_err(|reason| errors::unreliable(what, reason))?;
         let mut findings = vec![CheckFinding::good(format!("Signed in to {}.", self.settings.url))];
         findings.push(paging(&profile, &page));
@@ -48,10 +46,7 @@ impl ScimTarget {
     /// The attributes by which this target's accounts are looked up.
     fn keys(&self) -> Vec<Key> {
         let named = |key: &Key| self.settings.match_by.iter().any(|name| name == key.attribute());
-        [Key::ExternalId, Key::UserName, Key::Email]
-            .into_iter()
-            .filter(|key| *key == Key::ExternalId || named(key))
-            .collect()
+        Key::ALL.into_iter().filter(|key| *key == Key::ExternalId || named(key)).collect()
     }
 
     async fn filtering(&self, key: Key) -> Result<CheckFinding, TargetError> {

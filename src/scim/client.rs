@@ -1,6 +1,5 @@
 //! The SCIM target: what the engine sees of it.
 
-use std::collections::BTreeSet;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use async_trait::async_trait;
@@ -9,7 +8,9 @@ use rollcall_kit::http::token::{BearerToken, ClientCredentials};
 use rollcall_kit::http::{Client, TokenSource};
 use tokio::sync::OnceCell;
 
+use super::ask::Key;
 use super::mapping::Mapping;
+use super::paging::List;
 use super::profile::Profile;
 use super::resource::Resource;
 use super::settings::ScimSettings;
@@ -17,6 +18,7 @@ use super::wire::{Answer, Call};
 use super::{discovery, errors};
 use crate::apply::{Probe, Target, TargetError, TargetReader, Write, WriteError, Written};
 use crate::plan::{Candidate, Matches, TargetAccount};
+use crate::roster::account::CUSTOM_PREFIX;
 
 /// A target over SCIM 2.0.
 pub struct ScimTarget {
@@ -80,12 +82,6 @@ impl ScimTarget {
         change(&mut self.profile.write().unwrap_or_else(PoisonError::into_inner));
     }
 
-    /// Sends a read and takes nothing but a plain 200 for an answer.
-    pub(super) async fn read(&self, what: &str, call: Call<'_>) -> Result<Answer, TargetError> {
-        let answer = call.send(&self.client).await.map_err(errors::no_answer)?;
-        if answer.status == 200 { Ok(answer) } else { Err(errors::refused(what, &answer)) }
-    }
-
     /// One resource by its id, with its version; nothing if the target says that it is not there.
     pub(super) async fn read_resource(&self, kind: &str, id: &str) -> Result<Option<(Resource, Answer)>, TargetError> {
         let what = format!("a read of {kind}/{id}");
@@ -121,10 +117,19 @@ fn check_settings(settings: &ScimSettings) -> Result<(), TargetError> {
     if settings.concurrency == 0 || settings.members_per_request == 0 {
         return problem("the target's concurrency and members_per_request must be at least 1".to_owned());
     }
-    let known: BTreeSet<&str> = ["externalId", "userName", "emails.value"].into();
-    match settings.match_by.iter().find(|name| !known.contains(name.as_str())) {
-        Some(name) => problem(format!("match_by names {name:?}; it can name userName, emails.value and externalId")),
-        None => Ok(()),
+    if let Some(name) = settings.match_by.iter().find(|name| Key::named(name).is_none()) {
+        return problem(format!("match_by names {name:?}; it can name userName, emails.value and externalId"));
+    }
+    let name = settings.user_name.as_str();
+    if !attribute::MAPPED_BY_DEFAULT.contains(&name) && !name.starts_with(CUSTOM_PREFIX) {
+        let known = attribute::MAPPED_BY_DEFAULT.join(", ");
+        return problem(format!("user_name is {name:?}; it can be one of {known} or custom_attributes.…"));
+    }
+    match &settings.custom_schema {
+        Some(urn) if !urn.to_ascii_lowercase().starts_with("urn:") => {
+            problem(format!("custom_schema is {urn:?}; it must be the URN of a schema of the target"))
+        }
+        _ => Ok(()),
     }
 }
 
@@ -144,6 +149,10 @@ impl TargetReader for ScimTarget {
         self.findings().await
     }
 
+    fn learnt(&self) -> Option<serde_json::Value> {
+        self.discovered.initialized().then(|| serde_json::to_value(self.known()).ok()).flatten()
+    }
+
     async fn find(&self, candidates: &[Candidate]) -> Result<Matches, TargetError> {
         self.look_up(candidates).await
     }
@@ -157,8 +166,7 @@ impl TargetReader for ScimTarget {
     }
 
     async fn accounts(&self) -> Result<Vec<TargetAccount>, TargetError> {
-        let users = self.walk_users().await?;
-        users.iter().map(|user| self.as_account(user)).collect()
+        self.walk(List::USERS, |user| Some(self.as_account(&user))).await?.into_iter().collect()
     }
 }
 
@@ -189,5 +197,33 @@ impl Target for ScimTarget {
 
     async fn probe(&self, write: &Write) -> Result<Probe, TargetError> {
         self.was_done(write).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value as Json, json};
+
+    use super::*;
+
+    #[test]
+    fn settings_that_cannot_work_are_refused_before_anything_is_sent() {
+        let refused = |name: &str, value: Json| {
+            let mut settings = json!({ "url": "http://localhost/scim", "token": { "env": "TOKEN" } });
+            settings[name] = value;
+            match ScimTarget::new(&serde_json::from_value(settings).unwrap()) {
+                Err(TargetError::Settings(sentence)) => sentence,
+                Err(other) => panic!("{other}"),
+                Ok(_) => String::new(),
+            }
+        };
+        assert_eq!(refused("concurrency", json!(1)), "");
+        assert!(refused("concurrency", json!(0)).contains("at least 1"));
+        assert!(refused("match_by", json!(["userName", "nickName"])).contains("\"nickName\""));
+        assert!(refused("user_name", json!("userName")).contains("preferred_username"));
+        assert!(refused("custom_schema", json!("acme")).contains("URN"));
+        let oauth =
+            json!({ "token_url": "http://localhost/token", "client_id": "me", "client_secret": { "env": "S" } });
+        assert!(refused("oauth", oauth).contains("name one of them"));
     }
 }

@@ -96,7 +96,7 @@ impl ScimTarget {
                 return Err(errors::refused(&format!("the groups where {filter}"), &answer));
             }
         }
-        Ok(ids(&self.walk(List { kind: "Groups", filter: None, without: Some("members") }).await?))
+        Ok(ids(&self.walk(List::GROUPS, |group| is_it(&&group).then_some(group)).await?))
     }
 
     /// Sends a PATCH to a group.

@@ -1,107 +1,35 @@
-//! Which account in the target is whose.
+//! Which account in the target is whose: by our mark, else by the configured attributes.
 //!
-//! A target that ignores a filter answers with everybody, and a client that takes the first then deactivates a
-//! stranger. So nothing in an answer is believed that does not itself match: `externalId` exactly, `userName` and
-//! addresses without regard to case. An answer with a stranger in it condemns the filter, and the whole list is
-//! walked instead; if the list does not add up either, the answer is that nobody knows, never that nobody is there.
+//! A few candidates are asked for one by one, many are sought in the whole list. Whom filters do not settle is sought
+//! in the list too; and if the list does not add up either, the answer is that nobody knows, never that nobody is
+//! there: an account that is wrongly taken for absent would be created a second time.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures::stream::{self, StreamExt};
 
+use super::ask::{Asked, Key};
 use super::client::ScimTarget;
-use super::errors;
-use super::filter;
+use super::paging::List;
 use super::resource::{Page, Resource};
 use crate::apply::TargetError;
 use crate::plan::{Candidate, Match, Matches};
 
-/// So many candidates are looked up one by one; for more, walking the whole list once is cheaper.
+/// So many candidates are asked for one by one, whatever the size of the target.
 const ONE_BY_ONE: usize = 50;
-
-/// An attribute by which accounts are recognised.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Key {
-    /// Our mark: the directory id.
-    ExternalId,
-    /// The name that is unique in the target.
-    UserName,
-    /// Any of the addresses.
-    Email,
-}
-
-impl Key {
-    /// The attribute, as filters and settings spell it.
-    pub(super) const fn attribute(self) -> &'static str {
-        match self {
-            Self::ExternalId => "externalId",
-            Self::UserName => "userName",
-            Self::Email => "emails.value",
-        }
-    }
-
-    fn named(name: &str) -> Option<Self> {
-        [Self::ExternalId, Self::UserName, Self::Email].into_iter().find(|key| key.attribute() == name)
-    }
-
-    /// The form in which values are compared: the RFC makes `externalId` case-exact, `userName` not, and addresses
-    /// are folded everywhere.
-    fn folded(self, value: &str) -> String {
-        match self {
-            Self::ExternalId => value.to_owned(),
-            Self::UserName | Self::Email => value.trim().to_lowercase(),
-        }
-    }
-
-    /// The values of a user under this key, in the form in which they are compared.
-    fn values_of(self, user: &Resource) -> Vec<String> {
-        let values = match self {
-            Self::ExternalId => user.text("externalId").into_iter().collect(),
-            Self::UserName => user.text("userName").into_iter().collect(),
-            Self::Email => user.values("emails"),
-        };
-        values.into_iter().map(|value| self.folded(value)).collect()
-    }
-}
-
-/// What one question to the target brought.
-pub(super) enum Asked {
-    /// These match, each of them checked; none is an answer too.
-    Matching(Vec<Resource>),
-    /// The target cannot be asked like this, for this reason.
-    Cannot(String),
-}
 
 impl ScimTarget {
     /// Looks candidates up.
     pub(super) async fn look_up(&self, candidates: &[Candidate]) -> Result<Matches, TargetError> {
-        let profile = self.profile().await?;
-        let few = candidates.len() <= ONE_BY_ONE;
-        let mut walk = None;
-        if !few || !profile.filter {
-            match self.walk_users().await {
-                Ok(users) => walk = Some(Ok(Index::new(users))),
-                Err(TargetError::Unreliable { reason, .. }) => walk = Some(Err(reason)),
-                Err(other) => return Err(other),
-            }
+        if !self.profile().await?.filter {
+            let all: Vec<_> = candidates.iter().map(|one| (one, "the target takes no filters".to_owned())).collect();
+            return self.in_list(&all).await;
         }
-        if let Some(Ok(index)) = &walk {
-            return Ok(self.answers(candidates, |candidate| self.in_index(candidate, index)));
+        if self.list_is_shorter(candidates).await?
+            && let Ok(index) = self.index(candidates.iter()).await?
+        {
+            return Ok(candidates.iter().map(|one| (one.user.clone(), self.in_index(one, &index))).collect());
         }
-        if !profile.filter {
-            let reason = walk.and_then(Result::err).unwrap_or_default();
-            let sentence = format!("the target takes no filters, and its list of users cannot be relied on: {reason}");
-            return Ok(self.answers(candidates, |_| Match::Unknown(sentence.clone())));
-        }
-        self.one_by_one(candidates, walk.and_then(Result::err)).await
-    }
-
-    fn answers(&self, candidates: &[Candidate], answer: impl Fn(&Candidate) -> Match) -> Matches {
-        candidates.iter().map(|candidate| (candidate.user.clone(), answer(candidate))).collect()
-    }
-
-    /// Asks for each candidate, several at once; whoever cannot be settled by filters is sought in the whole list.
-    async fn one_by_one(&self, candidates: &[Candidate], walked: Option<String>) -> Result<Matches, TargetError> {
         let questions: Vec<_> = candidates.iter().map(|candidate| self.by_filters(candidate)).collect();
         let answers: Vec<_> = stream::iter(questions).buffered(self.settings.concurrency).collect().await;
         let (mut matches, mut open) = (Matches::new(), Vec::new());
@@ -111,27 +39,49 @@ impl ScimTarget {
                 Err(reason) => open.push((candidate, reason)),
             }
         }
-        if open.is_empty() {
-            return Ok(matches);
-        }
-        let walked = match walked {
-            Some(reason) => Err(reason),
-            None => match self.walk_users().await {
-                Ok(users) => Ok(Index::new(users)),
-                Err(TargetError::Unreliable { reason, .. }) => Err(reason),
-                Err(other) => return Err(other),
-            },
-        };
-        for (candidate, reason) in open {
-            let found = match &walked {
-                Ok(index) => self.in_index(candidate, index),
-                Err(problem) => {
-                    Match::Unknown(format!("{reason}; and the list of users cannot be relied on: {problem}"))
-                }
-            };
-            matches.insert(candidate.user.clone(), found);
+        if !open.is_empty() {
+            matches.extend(self.in_list(&open).await?);
         }
         Ok(matches)
+    }
+
+    /// Whether reading the whole list takes fewer requests than asking for each candidate.
+    async fn list_is_shorter(&self, candidates: &[Candidate]) -> Result<bool, TargetError> {
+        if candidates.len() <= ONE_BY_ONE {
+            return Ok(false);
+        }
+        let answer = self.first_page(List::USERS).await?;
+        let Ok(Page { resources, total: Some(total), .. }) = Page::read(&answer.json) else { return Ok(false) };
+        let pages = total.div_ceil(resources.len().max(1));
+        Ok(pages <= candidates.len() * self.settings.match_by.len().max(1))
+    }
+
+    /// Seeks candidates in the whole list, each with the reason why he has to be sought there.
+    async fn in_list(&self, candidates: &[(&Candidate, String)]) -> Result<Matches, TargetError> {
+        let index = self.index(candidates.iter().map(|(candidate, _)| *candidate)).await?;
+        let found = |candidate: &Candidate, reason: &str| match &index {
+            Ok(index) => self.in_index(candidate, index),
+            Err(problem) => Match::Unknown(format!("{reason}; and the list of users cannot be relied on: {problem}")),
+        };
+        Ok(candidates.iter().map(|(one, reason)| (one.user.clone(), found(one, reason))).collect())
+    }
+
+    /// Those of all users who match any candidate by any key, or the reason why the list proves nothing.
+    async fn index(&self, candidates: impl Iterator<Item = &Candidate>) -> Result<Result<Index, String>, TargetError> {
+        let wanted: BTreeSet<(Key, String)> = candidates
+            .flat_map(|candidate| self.questions(candidate))
+            .map(|(key, value)| (key, key.folded(&value)))
+            .collect();
+        let keep = |user: Resource| keys_of(&user).iter().any(|key| wanted.contains(key)).then_some(user);
+        match self.walk(List::USERS, keep).await {
+            Ok(users) => Ok(Ok(Index::new(users))),
+            Err(TargetError::Unreliable { reason, .. }) => Ok(Err(reason)),
+            // Some targets only answer filters: the refusal of a list says nothing about anybody.
+            Err(TargetError::Refused { status: status @ (400 | 403..=405 | 501), detail, .. }) => {
+                Ok(Err(format!("{status} {detail}")))
+            }
+            Err(other) => Err(other),
+        }
     }
 
     /// The match by filters alone, or the reason why they do not settle it.
@@ -202,57 +152,14 @@ impl ScimTarget {
             },
         }
     }
-
-    /// Asks the target for the users of one key, and checks every one that it answers with.
-    pub(super) async fn ask(&self, key: Key, value: &str) -> Result<Asked, TargetError> {
-        let attribute = key.attribute();
-        if !self.profile().await?.can_filter(attribute) {
-            return Ok(Asked::Cannot(format!("the target cannot be asked for users by {attribute}")));
-        }
-        let filter = filter::equals(attribute, value);
-        let answer = self.matching("Users", &filter).await?;
-        if answer.is_type(&["tooMany"]) {
-            return Ok(Asked::Cannot("the target found too many users to show them".to_owned()));
-        }
-        if matches!(answer.status, 400 | 404 | 501) {
-            // A value that has to be escaped may be what it stumbles over; that says nothing about the attribute.
-            if answer.status != 404 && !filter::is_delicate(value) {
-                self.learn(|profile| profile.unfilterable.extend([attribute.to_owned()]));
-            }
-            let (status, words) = (answer.status, answer.words());
-            return Ok(Asked::Cannot(format!(
-                "the target refuses to be asked for users by {attribute}: {status} {words}"
-            )));
-        }
-        if answer.status != 200 {
-            return Err(errors::refused(&format!("the users where {filter}"), &answer));
-        }
-        let page = match Page::read(&answer.json) {
-            Ok(page) => page,
-            Err(reason) => return Ok(Asked::Cannot(format!("the answer to {filter} cannot be relied on: {reason}"))),
-        };
-        Ok(self.checked(key, value, page))
-    }
-
-    /// What of a page can be believed.
-    fn checked(&self, key: Key, value: &str, page: Page) -> Asked {
-        let (attribute, wanted) = (key.attribute(), key.folded(value));
-        if page.resources.iter().any(|user| !key.values_of(user).contains(&wanted)) {
-            self.learn(|profile| profile.unfilterable.extend([attribute.to_owned()]));
-            return Asked::Cannot(format!("the target, asked for users by {attribute}, answers with others"));
-        }
-        let more = page.next_cursor.is_some() || page.total.is_some_and(|total| total > page.resources.len());
-        if more {
-            return Asked::Cannot(format!("the target counts more users by {attribute} than it shows"));
-        }
-        if page.resources.is_empty() && filter::is_delicate(value) {
-            return Asked::Cannot(format!("the target may not understand a filter for {value:?}"));
-        }
-        Asked::Matching(page.resources)
-    }
 }
 
-/// Every user by every key.
+/// Every key under which a user can be found, in the form in which they are compared.
+fn keys_of(user: &Resource) -> Vec<(Key, String)> {
+    Key::ALL.into_iter().flat_map(|key| key.values_of(user).into_iter().map(move |value| (key, value))).collect()
+}
+
+/// Users by every key.
 struct Index {
     users: Vec<Resource>,
     places: BTreeMap<(Key, String), Vec<usize>>,
@@ -262,10 +169,8 @@ impl Index {
     fn new(users: Vec<Resource>) -> Self {
         let mut places: BTreeMap<(Key, String), Vec<usize>> = BTreeMap::new();
         for (number, user) in users.iter().enumerate() {
-            for key in [Key::ExternalId, Key::UserName, Key::Email] {
-                for value in key.values_of(user) {
-                    places.entry((key, value)).or_default().push(number);
-                }
+            for key in keys_of(user) {
+                places.entry(key).or_default().push(number);
             }
         }
         Self { users, places }

@@ -8,6 +8,7 @@
 //! filters and return everybody, cap lists and call the cap the total. So nothing is believed here that does not add
 //! up, and what cannot be known is said to be unknown.
 
+mod ask;
 mod check;
 mod client;
 mod discovery;

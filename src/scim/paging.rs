@@ -4,7 +4,7 @@
 //! So a walk advances by what it received, ends only at a page that brings nothing new, and then has to add up: a
 //! walk that saw fewer resources than the target counts is an error, because from a part nothing may be concluded.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use super::client::ScimTarget;
 use super::errors;
@@ -21,18 +21,19 @@ const ATTEMPTS: usize = 4;
 pub(super) struct List<'a> {
     /// `Users` or `Groups`.
     pub(super) kind: &'a str,
-    /// Only what matches this.
-    pub(super) filter: Option<&'a str>,
     /// Attributes to leave out.
     pub(super) without: Option<&'a str>,
 }
 
 impl List<'_> {
+    /// Every user.
+    pub(super) const USERS: List<'static> = List { kind: "Users", without: None };
+
+    /// Every group, without its members.
+    pub(super) const GROUPS: List<'static> = List { kind: "Groups", without: Some("members") };
+
     fn what(&self) -> String {
-        match self.filter {
-            Some(filter) => format!("the list of {} where {filter}", self.kind),
-            None => format!("the list of {}", self.kind),
-        }
+        format!("the list of {}", self.kind)
     }
 }
 
@@ -52,53 +53,61 @@ impl From<TargetError> for Stop {
     }
 }
 
-/// What a walk has seen so far.
-#[derive(Default)]
-struct Seen {
-    resources: BTreeMap<String, Resource>,
+/// What a walk has seen so far. Of most resources only the id is kept, so that a walk through a million accounts in
+/// search of a few needs memory for a few.
+struct Seen<T> {
+    ids: BTreeSet<String>,
+    kept: Vec<T>,
     total: Option<usize>,
 }
 
-impl Seen {
+impl<T> Seen<T> {
+    const fn new() -> Self {
+        Self { ids: BTreeSet::new(), kept: Vec::new(), total: None }
+    }
+
     /// Takes a page in; says how many resources on it are new. A total that changes under the walk means that the
     /// pages have shifted, and that somebody may have slipped through between two of them.
-    fn take(&mut self, page: Page) -> Result<usize, Stop> {
+    fn take(&mut self, page: Page, keep: &(impl Fn(Resource) -> Option<T> + Sync)) -> Result<usize, Stop> {
         if let (Some(before), Some(now)) = (self.total, page.total)
             && before != now
         {
             return Err(Stop::Again(format!("totalResults changed from {before} to {now}")));
         }
         self.total = self.total.or(page.total);
-        let before = self.resources.len();
-        self.resources.extend(page.resources.into_iter().filter_map(|resource| Some((resource.id()?, resource))));
-        Ok(self.resources.len() - before)
+        let before = self.ids.len();
+        for resource in page.resources {
+            if resource.id().is_some_and(|id| self.ids.insert(id)) {
+                self.kept.extend(keep(resource));
+            }
+        }
+        Ok(self.ids.len() - before)
     }
 
     /// The whole list, if it adds up.
-    fn finish(self, what: &str) -> Result<Vec<Resource>, Stop> {
+    fn finish(self, what: &str) -> Result<Vec<T>, Stop> {
         match self.total {
-            Some(total) if self.resources.len() < total => {
-                let reason = format!("it counts {total} and shows {}", self.resources.len());
+            Some(total) if self.ids.len() < total => {
+                let reason = format!("it counts {total} and shows {}", self.ids.len());
                 Err(Stop::Failed(errors::unreliable(what, reason)))
             }
-            _ => Ok(self.resources.into_values().collect()),
+            _ => Ok(self.kept),
         }
     }
 }
 
 impl ScimTarget {
-    /// Every user.
-    pub(super) async fn walk_users(&self) -> Result<Vec<Resource>, TargetError> {
-        self.walk(List { kind: "Users", filter: None, without: None }).await
-    }
-
-    /// Everything in a list, each resource once, in the order of their ids.
-    pub(super) async fn walk(&self, list: List<'_>) -> Result<Vec<Resource>, TargetError> {
+    /// What `keep` makes of each resource in a list, in the list's order, if the list adds up.
+    pub(super) async fn walk<T: Send>(
+        &self,
+        list: List<'_>,
+        keep: impl Fn(Resource) -> Option<T> + Send + Sync,
+    ) -> Result<Vec<T>, TargetError> {
         let mut reason = String::new();
         for _ in 0..ATTEMPTS {
             let walked = match self.profile().await?.paging {
-                Paging::Index => self.walk_by_index(list).await,
-                Paging::Cursor => self.walk_by_cursor(list).await,
+                Paging::Index => self.walk_by_index(list, &keep).await,
+                Paging::Cursor => self.walk_by_cursor(list, &keep).await,
             };
             match walked {
                 Ok(resources) => return Ok(resources),
@@ -110,8 +119,12 @@ impl ScimTarget {
         Err(errors::unreliable(&list.what(), format!("{ATTEMPTS} attempts ended before the list did; {reason}")))
     }
 
-    async fn walk_by_index(&self, list: List<'_>) -> Result<Vec<Resource>, Stop> {
-        let mut seen = Seen::default();
+    async fn walk_by_index<T: Send>(
+        &self,
+        list: List<'_>,
+        keep: &(impl Fn(Resource) -> Option<T> + Send + Sync),
+    ) -> Result<Vec<T>, Stop> {
+        let mut seen = Seen::new();
         let mut received = 0;
         loop {
             let start = (received + 1).to_string();
@@ -125,15 +138,19 @@ impl ScimTarget {
             }
             let on_page = page.resources.len();
             // Some targets answer a page past the end with the first page again.
-            if seen.take(page)? == 0 {
+            if seen.take(page, keep)? == 0 {
                 return seen.finish(&list.what());
             }
             received += on_page;
         }
     }
 
-    async fn walk_by_cursor(&self, list: List<'_>) -> Result<Vec<Resource>, Stop> {
-        let mut seen = Seen::default();
+    async fn walk_by_cursor<T: Send>(
+        &self,
+        list: List<'_>,
+        keep: &(impl Fn(Resource) -> Option<T> + Send + Sync),
+    ) -> Result<Vec<T>, Stop> {
+        let mut seen = Seen::new();
         let mut cursors = BTreeSet::new();
         let mut cursor = String::new();
         // Every other parameter must stay the same from page to page, the count among them.
@@ -145,7 +162,7 @@ impl ScimTarget {
             }
             let page = page_of(list, &answer)?;
             let next = page.next_cursor.clone();
-            seen.take(page)?;
+            seen.take(page, keep)?;
             match next {
                 None => return seen.finish(&list.what()),
                 Some(next) if cursors.insert(next.clone()) => cursor = next,
@@ -154,11 +171,20 @@ impl ScimTarget {
         }
     }
 
+    /// The first page of a list.
+    pub(super) async fn first_page(&self, list: List<'_>) -> Result<Answer, TargetError> {
+        let profile = self.profile().await?;
+        let place = match profile.paging {
+            Paging::Index => ("startIndex", "1"),
+            Paging::Cursor => ("cursor", ""),
+        };
+        self.list_call(list, &[place], profile.page_size).await
+    }
+
     async fn list_call(&self, list: List<'_>, place: &[(&str, &str)], count: usize) -> Result<Answer, TargetError> {
         let count = count.to_string();
         let mut query = place.to_vec();
         query.push(("count", &count));
-        query.extend(list.filter.map(|filter| ("filter", filter)));
         query.extend(list.without.map(|without| ("excludedAttributes", without)));
         Call::get(&[list.kind], &query).send(&self.client).await.map_err(errors::no_answer)
     }

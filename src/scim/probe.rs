@@ -2,10 +2,11 @@
 
 use rollcall_kit::{DirectoryId, Value, attribute};
 
+use super::ask::{Asked, Key};
 use super::client::ScimTarget;
 use super::errors;
-use super::lookup::{Asked, Key};
 use super::mapping::Wishes;
+use super::paging::List;
 use super::resource::Resource;
 use super::roles::shows;
 use super::verify::{ACTIVE, holds};
@@ -86,7 +87,12 @@ impl ScimTarget {
         what: &str,
         reason: &str,
     ) -> Result<Probe, TargetError> {
-        let users = match self.walk_users().await {
+        let name = self.mapping.user_name(attributes).unwrap_or_default().to_lowercase();
+        let relevant = |account: &Resource| {
+            account.text("externalId") == Some(user.as_str())
+                || account.text("userName").is_some_and(|shown| shown.to_lowercase() == name)
+        };
+        let users = match self.walk(List::USERS, |account| relevant(&account).then_some(account)).await {
             Ok(users) => users,
             Err(TargetError::Unreliable { reason: walked, .. }) => {
                 return Err(errors::unreliable(what, format!("{reason}; {walked}")));
@@ -102,12 +108,9 @@ impl ScimTarget {
         }
         let profile = self.profile().await?;
         let wishes = self.mapping.of_account(attributes, &profile).wishes;
-        let name = self.mapping.user_name(attributes).unwrap_or_default().to_lowercase();
-        let same = users.iter().find(|account| {
-            account.text("externalId").is_none()
-                && account.text("userName").is_some_and(|shown| shown.to_lowercase() == name)
-                && wishes.iter().all(|wish| holds(account, wish))
-        });
+        let same = users
+            .iter()
+            .find(|account| account.text("externalId").is_none() && wishes.iter().all(|wish| holds(account, wish)));
         Ok(same.map_or(Probe::NotDone, |account| Probe::Done(account.id())))
     }
 

@@ -8,9 +8,9 @@ use rollcall_kit::http::Repeat;
 use rollcall_kit::{DirectoryId, attribute};
 use serde_json::{Value as Json, json};
 
+use super::ask::{Asked, Key};
 use super::client::ScimTarget;
 use super::errors;
-use super::lookup::{Asked, Key};
 use super::mapping::{Mapping, Wish, Wishes};
 use super::place::{Place, set};
 use super::profile::Profile;

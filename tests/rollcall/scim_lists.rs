@@ -216,6 +216,40 @@ async fn a_filter_that_is_refused_is_made_up_for_by_the_list() {
 }
 
 #[tokio::test]
+async fn a_list_that_is_refused_says_nothing_about_anybody() {
+    let profile = Profile { filter: false, ..Profile::default() };
+    let script = Scripted::with(profile, [(WALK, bare(403))]).await;
+    let matches = script.target.find(&[candidate("u", "ann@acme.com")]).await.unwrap();
+    assert!(matches!(&matches[&id("u")], Match::Unknown(reason) if reason.contains("403")), "{matches:?}");
+}
+
+#[tokio::test]
+async fn many_candidates_are_sought_in_the_list_if_that_takes_fewer_requests() {
+    let many: Vec<_> = (0..51).map(|n| candidate(&format!("u{n}"), &format!("p{n}@acme.com"))).collect();
+    let script = Scripted::with(
+        by_twos(),
+        [
+            (FIRST, page(3, &users(49..51))),
+            (FIRST, page(3, &users(49..51))),
+            (THIRD, page(3, &users(51..52))),
+            (FOURTH, page(3, &[])),
+        ],
+    )
+    .await;
+    let matches = script.target.find(&many).await.unwrap();
+    script.played().await;
+    assert_eq!(matches.len(), 51);
+    assert_eq!(matches.values().filter(|found| **found == Match::None).count(), 49);
+    assert_eq!(matched(&matches[&id("u50")]), Some(("userName", "i50")));
+
+    // A list of half a million users is not read for the sake of fifty-one.
+    let script = Scripted::with(by_twos(), [(FIRST, page(500_000, &users(0..2)))]).await;
+    assert!(script.target.find(&many).await.is_err(), "the script ends where the filters begin");
+    let asked = script.requests().await;
+    assert!(asked[1].contains("filter"), "{asked:?}");
+}
+
+#[tokio::test]
 async fn two_accounts_for_one_person_are_both_named() {
     let twice = [marked("7", "a@acme.com", "u"), marked("8", "b@acme.com", "u")];
     let (same_mark, _) = found([(BY_MARK, page(2, &twice))]).await;

@@ -1,5 +1,6 @@
 //! The SCIM target against real servers that nobody here wrote.
 
+use futures::stream::{self, StreamExt};
 use rollcall::apply::{Probe, Target, TargetError, TargetReader, Write, WriteFailure};
 use rollcall::plan::Match;
 use rollcall::scim::profile::Paging;
@@ -162,10 +163,12 @@ async fn three_hundred_people_are_found_by_walking_the_list() {
         let server = ScimServer::start(kind);
         let target = target(&server, |_| ());
         let people: Vec<_> = (0..300).map(|n| candidate(&format!("u-{n}"), &format!("p{n}@acme.com"))).collect();
-        for person in &people {
-            let write = Write::CreateAccount { user: person.user.clone(), attributes: person.attributes.clone() };
-            keep(&target, &write).await;
-        }
+        stream::iter(&people)
+            .for_each_concurrent(8, async |person| {
+                let write = Write::CreateAccount { user: person.user.clone(), attributes: person.attributes.clone() };
+                keep(&target, &write).await;
+            })
+            .await;
         assert_eq!(target.accounts().await.unwrap().len(), 300, "{kind:?}");
         let mut asked = people.clone();
         asked.push(candidate("nobody", "nobody@acme.com"));

@@ -155,6 +155,11 @@ impl Scripted {
         requests.iter().map(|request| serde_json::from_slice(&request.body).unwrap_or(Json::Null)).collect()
     }
 
+    /// The URLs that were asked for.
+    pub(crate) async fn requests(&self) -> Vec<String> {
+        self.server.received_requests().await.unwrap().iter().map(|request| request.url.to_string()).collect()
+    }
+
     /// A header of the request of this number.
     pub(crate) async fn header(&self, request: usize, name: &str) -> Option<String> {
         let requests = self.server.received_requests().await.unwrap();

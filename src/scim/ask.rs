@@ -1,0 +1,116 @@
+//! Asking a target for the accounts of one key, and believing nothing in the answer that does not itself match.
+//!
+//! A target that ignores a filter answers with everybody, and a client that takes the first then deactivates a
+//! stranger. So an answer with a stranger in it condemns the filter, and so does one that counts more than it shows.
+
+use super::client::ScimTarget;
+use super::errors;
+use super::filter;
+use super::resource::{Page, Resource};
+use crate::apply::TargetError;
+
+/// An attribute by which accounts are recognised.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Key {
+    /// Our mark: the directory id.
+    ExternalId,
+    /// The name that is unique in the target.
+    UserName,
+    /// Any of the addresses.
+    Email,
+}
+
+impl Key {
+    /// All of them, the most telling first.
+    pub(super) const ALL: [Self; 3] = [Self::ExternalId, Self::UserName, Self::Email];
+
+    /// The attribute, as filters and settings spell it.
+    pub(super) const fn attribute(self) -> &'static str {
+        match self {
+            Self::ExternalId => "externalId",
+            Self::UserName => "userName",
+            Self::Email => "emails.value",
+        }
+    }
+
+    pub(super) fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|key| key.attribute() == name)
+    }
+
+    /// The form in which values are compared: the RFC makes `externalId` case-exact, `userName` not, and addresses
+    /// are folded everywhere.
+    pub(super) fn folded(self, value: &str) -> String {
+        match self {
+            Self::ExternalId => value.to_owned(),
+            Self::UserName | Self::Email => value.trim().to_lowercase(),
+        }
+    }
+
+    /// The values of a user under this key, in the form in which they are compared.
+    pub(super) fn values_of(self, user: &Resource) -> Vec<String> {
+        let values = match self {
+            Self::ExternalId => user.text("externalId").into_iter().collect(),
+            Self::UserName => user.text("userName").into_iter().collect(),
+            Self::Email => user.values("emails"),
+        };
+        values.into_iter().map(|value| self.folded(value)).collect()
+    }
+}
+
+/// What one question to the target brought.
+pub(super) enum Asked {
+    /// These match, each of them checked; none is an answer too.
+    Matching(Vec<Resource>),
+    /// The target cannot be asked like this, for this reason.
+    Cannot(String),
+}
+
+impl ScimTarget {
+    /// Asks the target for the users of one key, and checks every one that it answers with.
+    pub(super) async fn ask(&self, key: Key, value: &str) -> Result<Asked, TargetError> {
+        let attribute = key.attribute();
+        if !self.profile().await?.can_filter(attribute) {
+            return Ok(Asked::Cannot(format!("the target cannot be asked for users by {attribute}")));
+        }
+        let filter = filter::equals(attribute, value);
+        let answer = self.matching("Users", &filter).await?;
+        if answer.is_type(&["tooMany"]) {
+            return Ok(Asked::Cannot("the target found too many users to show them".to_owned()));
+        }
+        if matches!(answer.status, 400 | 404 | 501) {
+            // A value that has to be escaped may be what it stumbles over; that says nothing about the attribute.
+            if answer.status != 404 && !filter::is_delicate(value) {
+                self.learn(|profile| profile.unfilterable.extend([attribute.to_owned()]));
+            }
+            let (status, words) = (answer.status, answer.words());
+            return Ok(Asked::Cannot(format!(
+                "the target refuses to be asked for users by {attribute}: {status} {words}"
+            )));
+        }
+        if answer.status != 200 {
+            return Err(errors::refused(&format!("the users where {filter}"), &answer));
+        }
+        let page = match Page::read(&answer.json) {
+            Ok(page) => page,
+            Err(reason) => return Ok(Asked::Cannot(format!("the answer to {filter} cannot be relied on: {reason}"))),
+        };
+        Ok(self.checked(key, value, page))
+    }
+
+    /// What of a page can be believed.
+    fn checked(&self, key: Key, value: &str, page: Page) -> Asked {
+        let (attribute, wanted) = (key.attribute(), key.folded(value));
+        if page.resources.iter().any(|user| !key.values_of(user).contains(&wanted)) {
+            self.learn(|profile| profile.unfilterable.extend([attribute.to_owned()]));
+            return Asked::Cannot(format!("the target, asked for users by {attribute}, answers with others"));
+        }
+        let more = page.next_cursor.is_some() || page.total.is_some_and(|total| total > page.resources.len());
+        if more {
+            return Asked::Cannot(format!("the target counts more users by {attribute} than it shows"));
+        }
+        if page.resources.is_empty() && filter::is_delicate(value) {
+            return Asked::Cannot(format!("the target may not understand a filter for {value:?}"));
+        }
+        Asked::Matching(page.resources)
+    }
+}
