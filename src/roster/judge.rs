@@ -23,7 +23,7 @@
 
 use rollcall_kit::{Address, DirectoryUser, Status, Value};
 
-use super::account::{DesiredAccount, Judgement, Leaving, Standing};
+use super::account::{DesiredAccount, Judgement, Leaving, Role, Standing};
 use super::claims::{Claims, Counting};
 use super::expression::{Outcome, Person};
 use super::groups::{GroupIndex, Membership};
@@ -94,6 +94,17 @@ impl Roster {
         &self.claims
     }
 
+    /// The groups that can give a role, by the names that they have now, or else by what the rules call them.
+    #[must_use]
+    pub fn groups_of_role(&self, role: &Role) -> Vec<String> {
+        let rules = self.rules.settings().role_rules.iter().enumerate().filter(|(_, rule)| rule.role == *role);
+        let mut names: Vec<String> =
+            rules.map(|(at, rule)| self.groups.name_of_rule(at).unwrap_or(rule.group.label()).to_owned()).collect();
+        names.sort();
+        names.dedup();
+        names
+    }
+
     /// Who this user should be in the target.
     #[must_use]
     pub fn judge(&self, user: &DirectoryUser) -> Judgement {
@@ -142,7 +153,9 @@ impl Roster {
 
     /// All gates that decide who is in scope.
     fn scope(&self, person: &Person<'_>, trace: &mut impl Trace) -> Result<Address, Stopped> {
-        trace.passed(trace::FOUND, || format!("in the directory as {} with the id {}", person.user.login, person.user.id));
+        trace.passed(trace::FOUND, || {
+            format!("in the directory as {} with the id {}", person.user.login, person.user.id)
+        });
         status(person.user, trace)?;
         assigned(person.user, trace)?;
         let address = self.address(person, trace)?;
@@ -183,7 +196,8 @@ impl Roster {
             return Ok(());
         }
         let owned = self.rules.settings().domains.join(", ");
-        let detail = format!("{domain} is not one of the organization's domains ({owned}); a sub-domain must be listed itself");
+        let detail =
+            format!("{domain} is not one of the organization's domains ({owned}); a sub-domain must be listed itself");
         trace.stopped(trace::DOMAIN, || detail.clone());
         Err(Box::new(Judgement {
             standing: Standing::Unwanted(Leaving::DomainNotOwned { domain }),
@@ -209,7 +223,9 @@ impl Roster {
             return Ok(());
         }
         if within.is_empty() {
-            let detail = format!("{text} cannot be compared with the places that the scope names; name them as the directory does");
+            let detail = format!(
+                "{text} cannot be compared with the places that the scope names; name them as the directory does"
+            );
             trace.stopped(trace::PLACES, || detail.clone());
             return Err(withheld(vec![refusal(user, Reason::RecordUnreadable, detail)]));
         }
@@ -250,7 +266,9 @@ impl Roster {
             let (reason, why) = match clause.evaluate(person) {
                 Outcome::Value(Value::Bool(true)) => continue,
                 Outcome::Value(Value::Bool(false)) => {
-                    trace.stopped(trace::EXPRESSION, || format!("{} is false for him", clause.source()));
+                    trace.stopped(trace::EXPRESSION, || {
+                        format!("{} is false for him: {}", clause.source(), clause.inputs(person))
+                    });
                     return Err(out(Leaving::WhenFalse { expression: when.clone() }));
                 }
                 Outcome::GroupUnknown(why) => (Reason::GroupMissing, why),

@@ -27,7 +27,8 @@ pub struct RuleError {
 
 impl fmt::Display for RuleError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}.", self.key, self.message)
+        let stop = if self.message.ends_with('?') { "" } else { "." };
+        write!(f, "{}: {}{stop}", self.key, self.message)
     }
 }
 

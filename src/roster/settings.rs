@@ -115,6 +115,17 @@ impl JsonSchema for GroupRef {
     }
 }
 
+impl GroupRef {
+    /// What a report calls the group if it knows nothing better: the name, else the id.
+    #[must_use]
+    pub fn label(&self) -> &str {
+        match self {
+            Self::Id(id) => id.as_str(),
+            Self::Name(name) => name,
+        }
+    }
+}
+
 /// Expressions that replace the default mapping. What is not named here follows the default.
 /// An empty expression (`''`) switches the attribute off.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

@@ -29,9 +29,8 @@ pub enum Verdict {
 }
 
 /// Every gate that everybody comes to, in order. `explain` also lists attributes and roles, one gate each.
-pub const GATES: [&str; 12] = [
-    FOUND, STATUS, ASSIGNED, EMAIL, DOMAIN, PLACES, GROUPS, EXPRESSION, CONFLICT, ATTRIBUTES, ROLES, ACCOUNT,
-];
+pub const GATES: [&str; 12] =
+    [FOUND, STATUS, ASSIGNED, EMAIL, DOMAIN, PLACES, GROUPS, EXPRESSION, CONFLICT, ATTRIBUTES, ROLES, ACCOUNT];
 
 pub(crate) const FOUND: &str = "found";
 pub(crate) const STATUS: &str = "status";

@@ -3,7 +3,7 @@
 use std::sync::{Arc, PoisonError, RwLock};
 
 use async_trait::async_trait;
-use rollcall_kit::CheckFinding;
+use rollcall_kit::{CheckFinding, attribute};
 use rollcall_kit::http::token::{BearerToken, ClientCredentials};
 use rollcall_kit::http::{Client, TokenSource};
 use tokio::sync::OnceCell;

@@ -17,10 +17,40 @@ const DEEPEST_TREE: usize = 8 * DEEPEST;
 
 /// Functions of the standard library and its string functions, as `f(x)`, `x.f(y)` and, with a dot, by their full name.
 const FUNCTIONS: [&str; 34] = [
-    "size", "contains", "startsWith", "endsWith", "matches", "int", "uint", "double", "string", "bytes", "bool",
-    "type", "dyn", "charAt", "indexOf", "lastIndexOf", "join", "lowerAscii", "upperAscii", "trim", "replace", "split",
-    "substring", "format", "reverse", "strings.quote", "optional.of", "optional.none", "optional.ofNonZeroValue",
-    "hasValue", "value", "orValue", "or", "@not_strictly_false",
+    "size",
+    "contains",
+    "startsWith",
+    "endsWith",
+    "matches",
+    "int",
+    "uint",
+    "double",
+    "string",
+    "bytes",
+    "bool",
+    "type",
+    "dyn",
+    "charAt",
+    "indexOf",
+    "lastIndexOf",
+    "join",
+    "lowerAscii",
+    "upperAscii",
+    "trim",
+    "replace",
+    "split",
+    "substring",
+    "format",
+    "reverse",
+    "strings.quote",
+    "optional.of",
+    "optional.none",
+    "optional.ofNonZeroValue",
+    "hasValue",
+    "value",
+    "orValue",
+    "or",
+    "@not_strictly_false",
 ];
 
 /// Macros: calls that the parser turns into something else if they are well formed.
@@ -80,7 +110,20 @@ pub(super) fn syntax(source: &str, errors: &ParseErrors) -> Problem {
     }
     let line_start: usize = source.split_inclusive('\n').take(line - 1).map(str::len).sum();
     let within: usize = source[line_start..].chars().take(column - 1).map(char::len_utf8).sum();
-    Problem::at(format!("it is not CEL here ({message})"), source, line_start + within, 1)
+    Problem::at(syntax_words(message), source, line_start + within, 1)
+}
+
+/// The parser's words for the three commonest slips, in ours.
+fn syntax_words(message: &str) -> String {
+    let quoted =
+        message.split_once('\'').and_then(|(_, rest)| rest.rsplit_once('\'')).map_or("", |(quoted, _)| quoted).trim();
+    match quoted {
+        "<EOF>" => "something is missing here".to_owned(),
+        "=" => "a single = means nothing; to compare, write ==".to_owned(),
+        "" => format!("it is not CEL here ({message})"),
+        sign if message.starts_with("extraneous") => format!("there is a {sign} too many"),
+        sign => format!("{sign} means nothing here"),
+    }
 }
 
 /// Checks a tree, points every plain `user.x` at the lenient user, and collects what it refers to.
@@ -141,13 +184,17 @@ impl Checker<'_> {
         Err(if name == person::STRICT {
             self.refuse(id, name, "name one of his attributes, as in user.department".to_owned())
         } else {
-            let hint = if known_names().any(|known| known == name) { format!("; write user.{name}") } else { String::new() };
+            let hint =
+                if known_names().any(|known| known == name) { format!("; write user.{name}") } else { String::new() };
             self.refuse(id, name, format!("there is no variable {name}; expressions see the user as `user`{hint}"))
         })
     }
 
     fn select(&mut self, id: u64, select: &mut SelectExpr, depth: usize) -> Result<(), Problem> {
-        if !self.is_user(&select.operand) {
+        if matches!(&select.operand.expr, Expr::Select(raw) if raw.field == "raw" && is_user(&raw.operand)) {
+            self.found.raw_names.insert(select.field.clone());
+        }
+        if !is_user(&select.operand) {
             return self.walk(&mut select.operand, depth + 1);
         }
         self.attribute(id, &select.field)?;
@@ -156,10 +203,6 @@ impl Checker<'_> {
             select.operand.expr = Expr::Ident(person::LENIENT.to_owned());
         }
         Ok(())
-    }
-
-    fn is_user(&self, node: &IdedExpr) -> bool {
-        matches!(&node.expr, Expr::Ident(name) if name == person::STRICT)
     }
 
     /// `user.NAME`: the name must be known.
@@ -181,7 +224,7 @@ impl Checker<'_> {
 
     fn call(&mut self, id: u64, call: &mut CallExpr, depth: usize) -> Result<(), Problem> {
         if let ("@in", [left, right]) = (call.func_name.as_str(), call.args.as_mut_slice())
-            && let (Some(name), true) = (literal_text(left), self.is_groups(right))
+            && let (Some(name), true) = (literal_text(left), is_groups(right))
         {
             self.found.groups.insert(name.to_owned());
             self.found.names.insert("groups".to_owned());
@@ -189,10 +232,14 @@ impl Checker<'_> {
             return Ok(());
         }
         if let ("_[_]" | "_[?_]" | "_?._", [of, name]) = (call.func_name.as_str(), call.args.as_mut_slice())
-            && self.is_user(of)
+            && is_user(of)
         {
             let Some(name) = literal_text(name).map(str::to_owned) else {
-                return Err(self.refuse(id, "", "behind user, write the name itself, not something computed".to_owned()));
+                return Err(self.refuse(
+                    id,
+                    "",
+                    "behind user, write the name itself, not something computed".to_owned(),
+                ));
             };
             self.attribute(id, &name)?;
             self.found.all_groups |= name == "groups";
@@ -208,10 +255,6 @@ impl Checker<'_> {
         call.args.iter_mut().try_for_each(|argument| self.walk(argument, depth + 1))
     }
 
-    fn is_groups(&self, node: &IdedExpr) -> bool {
-        matches!(&node.expr, Expr::Select(of) if !of.test && of.field == "groups" && self.is_user(&of.operand))
-    }
-
     fn function(&self, id: u64, call: &CallExpr) -> Result<(), Problem> {
         let spelt = call.func_name.as_str();
         let name = match call.target.as_deref().and_then(namespace) {
@@ -220,7 +263,11 @@ impl Checker<'_> {
         };
         let is_operator = spelt.starts_with('_') || matches!(spelt, "!_" | "-_" | "@in");
         if MACROS.contains(&spelt) {
-            return Err(self.refuse(id, spelt, format!("{spelt} is not called like this; see the documentation of CEL's macros")));
+            return Err(self.refuse(
+                id,
+                spelt,
+                format!("{spelt} is not called like this; see the documentation of CEL's macros"),
+            ));
         }
         if !is_operator && !FUNCTIONS.contains(&name.as_str()) {
             let distance = |known: &&str| if known.starts_with(&name) { 0 } else { damerau_levenshtein(known, &name) };
@@ -261,7 +308,11 @@ impl Checker<'_> {
     /// and the result could differ from run to run.
     fn comprehension(&mut self, id: u64, of: &mut ComprehensionExpr, depth: usize) -> Result<(), Problem> {
         if holds_map(&of.iter_range) {
-            return Err(self.refuse(id, "", "a map has no order, so nothing can be done with each of its keys; use a list".to_owned()));
+            return Err(self.refuse(
+                id,
+                "",
+                "a map has no order, so nothing can be done with each of its keys; use a list".to_owned(),
+            ));
         }
         self.walk(&mut of.iter_range, depth + 1)?;
         self.walk(&mut of.accu_init, depth + 1)?;
@@ -279,6 +330,14 @@ impl Checker<'_> {
         self.bound.truncate(before);
         Ok(())
     }
+}
+
+fn is_user(node: &IdedExpr) -> bool {
+    matches!(&node.expr, Expr::Ident(name) if name == person::STRICT)
+}
+
+fn is_groups(node: &IdedExpr) -> bool {
+    matches!(&node.expr, Expr::Select(of) if !of.test && of.field == "groups" && is_user(&of.operand))
 }
 
 /// The library that `strings.quote(x)` and the like name before the dot.

@@ -48,6 +48,8 @@ pub struct Expression {
 pub(crate) struct References {
     /// Names directly behind `user.`.
     pub names: BTreeSet<String>,
+    /// Names directly behind `user.raw.`.
+    pub raw_names: BTreeSet<String>,
     /// Groups that it names in the form `"App Users" in user.groups`. Only these can be followed through a rename
     /// and noticed when they are missing.
     pub groups: BTreeSet<String>,
@@ -123,6 +125,18 @@ impl Expression {
             }
             Err(error) => Outcome::Failed(self.failure(&error, person)),
         }
+    }
+
+    /// What it looked at, for `explain`: `user.department is Sales, user.title is absent`.
+    pub(crate) fn inputs(&self, person: &Person<'_>) -> String {
+        let names = self.references.names.iter().filter(|name| name.as_str() != "raw");
+        let profile = names.map(|name| (format!("user.{name}"), person.show(name)));
+        let raw = self.references.raw_names.iter().map(|name| (format!("user.raw.{name}"), person.show_raw(name)));
+        profile
+            .chain(raw)
+            .map(|(name, value)| format!("{name} is {}", value.unwrap_or_else(|| "absent".to_owned())))
+            .collect::<Vec<_>>()
+            .join(", ")
     }
 
     /// The error in words. Most failures are a function called on an attribute that is not there, so those that are

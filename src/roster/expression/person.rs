@@ -37,6 +37,19 @@ impl Person<'_> {
         self.get(name).is_none()
     }
 
+    /// The value of a known name, for people.
+    pub(super) fn show(&self, name: &str) -> Option<String> {
+        match super::value::outcome(self.get(name)?.as_ref()) {
+            super::Outcome::Value(value) => Some(value.to_string()),
+            _ => None,
+        }
+    }
+
+    /// The value of one of the provider's names, for people.
+    pub(super) fn show_raw(&self, name: &str) -> Option<String> {
+        MapVal::ignoring_case(&self.user.raw).find(name).map(Value::to_string)
+    }
+
     /// The value of a name behind `user.`; none if it is absent.
     fn get<'b>(&'b self, name: &str) -> Option<Box<dyn Val + 'b>> {
         let user = self.user;
@@ -145,7 +158,7 @@ impl<'v> Indexer for UserVal<'v> {
     }
 }
 
-fn key_text<'k>(key: &'k dyn Val) -> Result<&'k str, ExecutionError> {
+fn key_text(key: &dyn Val) -> Result<&str, ExecutionError> {
     key.downcast_ref::<CelString>().map(CelString::inner).ok_or_else(|| ExecutionError::UnexpectedType {
         got: key.get_type().name().to_owned(),
         want: "string".to_owned(),

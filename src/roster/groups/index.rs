@@ -79,7 +79,7 @@ impl GroupIndexBuilder {
         let mut refusals = resolution.refusals(rules, outline);
         refusals.extend(holed.iter().map(|(at, id)| hole_refusal(&outline.group(*at).name, id)));
         let mut findings = resolution.findings();
-        findings.extend(refusals.iter().map(|refusal| held(refusal)));
+        findings.extend(refusals.iter().map(held));
         let target = |group: &GroupRef, by_name: bool| target(&resolution, outline, group, by_name);
         let index = GroupIndex {
             groups: outline.all().iter().map(|group| (group.id.clone(), group.name.clone())).collect(),
@@ -255,6 +255,12 @@ impl GroupIndex {
             Target::Groups(groups) => self.group(*groups.first()?).map(|(_, name)| name),
             Target::Nobody | Target::Unknown(_) => None,
         }
+    }
+
+    /// How many users and memberships are kept in memory.
+    #[must_use]
+    pub fn size(&self) -> (usize, usize) {
+        (self.users.len(), self.direct.len())
     }
 
     /// The groups of one user.

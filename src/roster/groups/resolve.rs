@@ -65,9 +65,7 @@ impl Resolution {
         for group in rules.group_refs() {
             let found = match &group {
                 GroupRef::Id(id) => by_id(outline, id, confirmed_deleted),
-                GroupRef::Name(name) => {
-                    resolution.name(name, outline, &by_name, bindings.get(name), confirmed_deleted)
-                }
+                GroupRef::Name(name) => resolution.name(name, outline, &by_name, bindings.get(name), confirmed_deleted),
             };
             resolution.found.insert(group, found);
         }
@@ -148,7 +146,7 @@ impl Resolution {
                 }
                 Found::Here(_) | Found::Several(_) | Found::Deleted => continue,
             };
-            refusals.push(Refusal { reason, user: None, label: label(group).to_owned(), detail });
+            refusals.push(Refusal { reason, user: None, label: group.label().to_owned(), detail });
         }
         refusals
     }
@@ -163,13 +161,15 @@ impl Resolution {
             ))
         });
         let rebound = self.rebound.iter().map(|name| {
-            told(format!("The group {name} was deleted in the directory; the rules now mean the new group of that name."))
+            told(format!(
+                "The group {name} was deleted in the directory; the rules now mean the new group of that name."
+            ))
         });
         let deleted = self.found.iter().filter(|(_, found)| matches!(found, Found::Deleted)).map(|(group, _)| {
             told(format!(
                 "The group {} was deleted in the directory, which a look-up of its id confirmed; it counts as a group \
                  without members.",
-                label(group)
+                group.label()
             ))
         });
         renamed.chain(rebound).chain(deleted).collect()
@@ -198,14 +198,6 @@ fn names(outline: &GroupOutline) -> BTreeMap<String, Vec<u32>> {
     names
 }
 
-/// What a report calls the group that a rule names.
-pub(super) fn label(group: &GroupRef) -> &str {
-    match group {
-        GroupRef::Id(id) => id.as_str(),
-        GroupRef::Name(name) => name,
-    }
-}
-
 pub(super) fn missing(group: &GroupRef, id: Option<&DirectoryId>) -> String {
     match (group, id) {
         (GroupRef::Name(name), None) => format!(
@@ -229,7 +221,7 @@ pub(super) fn ambiguous(group: &GroupRef, several: &[u32], outline: &GroupOutlin
         "{} groups are called {} (ids {}{}); name the one that is meant by its id. Until then the rule revokes nothing \
          and puts nobody out",
         several.len(),
-        label(group),
+        group.label(),
         ids.join(", "),
         if several.len() > ids.len() { ", …" } else { "" }
     )

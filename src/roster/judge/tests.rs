@@ -56,7 +56,9 @@ fn an_unknown_status_withholds_even_where_every_other_gate_would_put_him_out() {
 
 #[test]
 fn a_leaver_is_out_however_odd_the_rest_of_his_record_is() {
-    for odd in [user("jane").without("email"), user("jane").with("email", "not an address"), user("jane").with("email", 7)] {
+    for odd in
+        [user("jane").without("email"), user("jane").with("email", "not an address"), user("jane").with("email", 7)]
+    {
         assert!(matches!(unwanted(&judge(when("1 / 0 == 1"), &odd.left())), Leaving::Inactive { .. }));
     }
 }
@@ -134,7 +136,11 @@ fn a_record_whose_place_is_hidden_or_of_another_kind_is_withheld() {
 
 #[test]
 fn a_member_of_one_group_of_the_scope_is_in_and_a_member_of_none_is_out() {
-    let world = World::new(in_groups(&["App", "Beta"])).groups([group("App", &["jane"]), group("Beta", &["g-Inner"]), group("Inner", &["joe"])]);
+    let world = World::new(in_groups(&["App", "Beta"])).groups([
+        group("App", &["jane"]),
+        group("Beta", &["g-Inner"]),
+        group("Inner", &["joe"]),
+    ]);
     assert!(matches!(world.judge(&user("jane")).standing, Standing::Wanted(_)));
     assert!(matches!(world.judge(&user("joe")).standing, Standing::Wanted(_)), "through a nested group");
     assert_eq!(unwanted(&world.judge(&user("jim"))), &Leaving::NotInGroups);
@@ -181,17 +187,24 @@ fn a_clause_that_is_false_decides_even_beside_one_that_fails() {
 #[test]
 fn an_expression_about_a_group_that_cannot_be_found_decides_nothing() {
     let groups = || [group("Staff", &["jane"])];
-    let asked = |expression: &str, name: &str| World::new(when(expression)).groups(groups()).bound("Gone", "g-Gone").judge(&user(name));
+    let asked = |expression: &str, name: &str| {
+        World::new(when(expression)).groups(groups()).bound("Gone", "g-Gone").judge(&user(name))
+    };
     assert_withheld(&asked("'Gone' in user.groups", "jane"), Reason::GroupMissing);
     assert_withheld(&asked("!('Gone' in user.groups)", "jane"), Reason::GroupMissing);
     assert!(matches!(asked("'Gone' in user.groups || 'Staff' in user.groups", "jane").standing, Standing::Wanted(_)));
     assert_withheld(&asked("'Gone' in user.groups || 'Staff' in user.groups", "joe"), Reason::GroupMissing);
-    assert!(matches!(unwanted(&asked("'Gone' in user.groups && 'Staff' in user.groups", "joe")), Leaving::WhenFalse { .. }));
+    assert!(matches!(
+        unwanted(&asked("'Gone' in user.groups && 'Staff' in user.groups", "joe")),
+        Leaving::WhenFalse { .. }
+    ));
 }
 
 #[test]
 fn an_expression_follows_a_renamed_group() {
-    let world = World::new(when("'App Users' in user.groups")).groups([group("App People", &["jane"])]).bound("App Users", "g-App People");
+    let world = World::new(when("'App Users' in user.groups"))
+        .groups([group("App People", &["jane"])])
+        .bound("App Users", "g-App People");
     assert!(matches!(world.judge(&user("jane")).standing, Standing::Wanted(_)));
     assert!(matches!(unwanted(&world.judge(&user("joe"))), Leaving::WhenFalse { .. }));
 }
@@ -317,8 +330,14 @@ fn names(roles: &[&str]) -> Vec<String> {
 
 #[test]
 fn roles_are_the_union_over_all_groups_and_each_names_its_causes() {
-    let settings = roles(RoleMode::Union, &[("core", "editor"), ("leads", "editor"), ("admins", "admin")], Some("viewer"));
-    let world = World::new(settings).groups([group("core", &["jane"]), group("leads", &["g-chiefs"]), group("chiefs", &["jane"]), group("admins", &[])]);
+    let settings =
+        roles(RoleMode::Union, &[("core", "editor"), ("leads", "editor"), ("admins", "admin")], Some("viewer"));
+    let world = World::new(settings).groups([
+        group("core", &["jane"]),
+        group("leads", &["g-chiefs"]),
+        group("chiefs", &["jane"]),
+        group("admins", &[]),
+    ]);
     let judgement = world.judge(&user("jane"));
     let cause = |name: &str| GrantCause::Group { id: id(&format!("g-{name}")), name: name.to_owned() };
     let expected = [("editor", vec![cause("core"), cause("leads")]), ("viewer", vec![GrantCause::Default])];
@@ -363,9 +382,20 @@ fn a_single_role_is_undecided_if_an_earlier_group_is_missing_and_decided_if_only
     let rules = [("first", "admin"), ("core", "editor"), ("other", "auditor")];
     let world = || World::new(roles(RoleMode::Single, &rules, Some("viewer")));
     let early = world().groups([group("core", &["jane"]), group("other", &[])]).bound("first", "g-first");
-    assert_eq!(granted(&early, "jane"), (names(&[]), names(&["admin", "editor", "viewer"])), "auditor is lost for sure");
+    assert_eq!(
+        granted(&early, "jane"),
+        (names(&[]), names(&["admin", "editor", "viewer"])),
+        "auditor is lost for sure"
+    );
     let late = world().groups([group("first", &[]), group("core", &["jane"])]).bound("other", "g-other");
     assert_eq!(granted(&late, "jane"), (names(&["editor"]), names(&[])));
+}
+
+#[test]
+fn the_groups_of_a_role_are_called_by_their_names_of_now() {
+    let settings = roles(RoleMode::Union, &[("Old", "editor"), ("gone", "editor"), ("other", "admin")], None);
+    let world = World::new(settings).groups([group("New", &[]), group("other", &[])]).bound("Old", "g-New");
+    assert_eq!(world.roster().groups_of_role(&Role("editor".to_owned())), ["New", "gone"]);
 }
 
 // What is explained is what is done.
@@ -410,7 +440,7 @@ fn the_explanation_names_every_gate_in_order_and_the_value_that_decided() {
     Passed domain: acme.com is one of the organization's domains
     Passed places: the scope names no places
     Passed groups: the scope names no groups
-    Stopped expression: user.title != 'Guest' is false for him
+    Stopped expression: user.title != 'Guest' is false for him: user.title is Guest
     NotReached conflict: not asked: an earlier gate had decided
     NotReached attributes: not asked: an earlier gate had decided
     NotReached roles: not asked: an earlier gate had decided
@@ -421,7 +451,9 @@ fn the_explanation_names_every_gate_in_order_and_the_value_that_decided() {
 #[test]
 fn explaining_and_judging_agree() {
     let world = World::new(when("user.department == 'Sales'")).users([user("jane")]);
-    for user in [user("jane"), user("jane").with("department", "Sales"), user("jane").left(), user("joe").without("email")] {
+    for user in
+        [user("jane"), user("jane").with("department", "Sales"), user("jane").left(), user("joe").without("email")]
+    {
         let (judgement, gates) = world.roster().explain(&user);
         assert_eq!(judgement, world.judge(&user));
         let stopped = gates.iter().any(|gate| gate.verdict == Verdict::Stopped);
