@@ -71,7 +71,10 @@ fn kind(settings: &LdapSettings, dialect: &Dialect, root: &RootDse) -> CheckFind
             "the settings say {}, but the server looks like {seen}; correct flavour, or override what differs",
             dialect.flavour
         )),
-        _ => CheckFinding::good(format!("the server is read as {}, ids come from {}", dialect.flavour, dialect.id_attribute)),
+        _ => CheckFinding::good(format!(
+            "the server is read as {}, ids come from {}",
+            dialect.flavour, dialect.id_attribute
+        )),
     }
 }
 

@@ -104,7 +104,10 @@ impl Connector for LdapConnector {
     async fn read(&self, entries: Entries) -> Result<Certificate, ReadError> {
         let patience = Duration::from_secs(self.settings.timeouts.read);
         tokio::time::timeout(patience, read::read(&self.settings, entries)).await.unwrap_or_else(|_| {
-            Err(ReadError::incomplete("directory", format!("it took longer than {} seconds (timeouts.read)", patience.as_secs())))
+            Err(ReadError::incomplete(
+                "directory",
+                format!("it took longer than {} seconds (timeouts.read)", patience.as_secs()),
+            ))
         })
     }
 

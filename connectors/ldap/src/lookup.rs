@@ -14,8 +14,8 @@ use crate::ids::{IdSyntax, escape};
 use crate::person::{People, Person, id_of};
 use crate::read::look_at_canary;
 use crate::referral::Referrals;
-use crate::root::RootDse;
 use crate::results;
+use crate::root::RootDse;
 use crate::search::{Pages, Scope, Search};
 use crate::settings::LdapSettings;
 
@@ -59,7 +59,10 @@ impl Desk {
         let user = match people.read(id.clone(), &entry) {
             Person::User(user) => user,
             Person::Unreadable(unreadable) => {
-                return Err(ReadError::incomplete("users", format!("\"{}\" is there, but {}", entry.dn, unreadable.problem)));
+                return Err(ReadError::incomplete(
+                    "users",
+                    format!("\"{}\" is there, but {}", entry.dn, unreadable.problem),
+                ));
             }
         };
         Ok(match self.why_out_of_reach(&settings.users.bases, &dialect.user_filter, &entry.dn).await? {
@@ -69,14 +72,19 @@ impl Desk {
     }
 
     /// Looks a group up by id, wherever it is.
-    pub(crate) async fn group(&mut self, settings: &LdapSettings, id: &DirectoryId) -> Result<Option<String>, ReadError> {
+    pub(crate) async fn group(
+        &mut self,
+        settings: &LdapSettings,
+        id: &DirectoryId,
+    ) -> Result<Option<String>, ReadError> {
         let name = self.dialect.group_name.clone();
         match self.by_id(id, std::slice::from_ref(&name)).await? {
             Some(entry) => Ok(Some(entry.text(&name).unwrap_or(&entry.dn).to_owned())),
             None => {
                 let bases = settings.groups.as_ref().map_or(&settings.users.bases, |groups| &groups.bases);
                 let filter =
-                    if settings.groups.is_some() { &self.dialect.group_filter } else { &self.dialect.user_filter }.clone();
+                    if settings.groups.is_some() { &self.dialect.group_filter } else { &self.dialect.user_filter }
+                        .clone();
                 self.prove_that_ids_find(bases, &filter).await?;
                 Ok(None)
             }
@@ -84,19 +92,27 @@ impl Desk {
     }
 
     /// Looks users up by address, within reach.
-    pub(crate) async fn address(&mut self, settings: &LdapSettings, address: &Address) -> Result<Vec<DirectoryUser>, ReadError> {
+    pub(crate) async fn address(
+        &mut self,
+        settings: &LdapSettings,
+        address: &Address,
+    ) -> Result<Vec<DirectoryUser>, ReadError> {
         let dialect = self.dialect.clone();
         let people = People::new(&dialect, Timestamp::now());
         let filter = format!("(&{}{})", dialect.user_filter, address_filter(&dialect, address));
         let mut found = Vec::new();
         for base in &settings.users.bases {
             for entry in self.all(base, &filter, people.attributes()).await? {
-                let id = id_of(&entry, &dialect)
-                    .ok_or_else(|| ReadError::incomplete("users", format!("\"{}\" has no id that can be read", entry.dn)))?;
+                let id = id_of(&entry, &dialect).ok_or_else(|| {
+                    ReadError::incomplete("users", format!("\"{}\" has no id that can be read", entry.dn))
+                })?;
                 match people.read(id, &entry) {
                     Person::User(user) => found.push(*user),
                     Person::Unreadable(unreadable) => {
-                        return Err(ReadError::incomplete("users", format!("\"{}\": {}", entry.dn, unreadable.problem)));
+                        return Err(ReadError::incomplete(
+                            "users",
+                            format!("\"{}\": {}", entry.dn, unreadable.problem),
+                        ));
                     }
                 }
             }
@@ -152,51 +168,44 @@ impl Desk {
         }
         let id_attribute = vec![self.dialect.id_attribute.clone()];
         for base in bases {
-            let search = self.search(base, filter, &id_attribute);
+            let search = search(base, filter, &id_attribute);
             let referrals = self.referrals.clone();
             // The first page is enough for one example.
             let first = Pages::new(&search, self.page_size, &referrals).next(&mut self.session).await?;
-            let Some(example) = first.unwrap_or_default().iter().find_map(|entry| id_of(entry, &self.dialect)) else { continue };
+            let Some(example) = first.unwrap_or_default().iter().find_map(|entry| id_of(entry, &self.dialect)) else {
+                continue;
+            };
             return match self.by_id(&example, &id_attribute).await? {
                 Some(_) => Ok(()),
-                None => Err(self.unproved(format!(
+                None => Err(unproved(format!(
                     "{example}, who was just read, is not found by {}; grant {} the right to search by it",
                     self.dialect.id_attribute, self.session.identity
                 ))),
             };
         }
-        Err(self.unproved("nobody at all is within reach, so that nobody can be said to be gone".to_owned()))
-    }
-
-    fn unproved(&self, reason: String) -> ReadError {
-        ReadError::incomplete("look-up", reason)
+        Err(unproved("nobody at all is within reach, so that nobody can be said to be gone".to_owned()))
     }
 
     /// Which setting keeps an entry out of the read; nothing if it is within reach.
-    async fn why_out_of_reach(&mut self, bases: &[String], filter: &str, dn: &str) -> Result<Option<String>, ReadError> {
+    async fn why_out_of_reach(
+        &mut self,
+        bases: &[String],
+        filter: &str,
+        dn: &str,
+    ) -> Result<Option<String>, ReadError> {
         let parsed = Dn::parse(dn);
         let within = |base: &String| parsed.as_ref().zip(Dn::parse(base)).is_some_and(|(dn, base)| dn.is_within(&base));
         if !bases.iter().any(within) {
             return Ok(Some(format!("\"{dn}\" is in none of users.bases")));
         }
-        let search = Search { scope: Scope::Base, ..self.search(dn, filter, &["1.1".to_owned()]) };
+        let search = Search { scope: Scope::Base, ..search(dn, filter, &["1.1".to_owned()]) };
         let matches = !self.session.search_once(&search).await?.is_empty();
         Ok((!matches).then(|| format!("\"{dn}\" does not match the filter {filter}")))
     }
 
-    fn search(&self, base: &str, filter: &str, attributes: &[String]) -> Search {
-        Search {
-            collection: "users",
-            base: base.to_owned(),
-            scope: Scope::Subtree,
-            filter: filter.to_owned(),
-            attributes: attributes.to_vec(),
-        }
-    }
-
     /// All entries of a search that is known to find few.
     async fn all(&mut self, base: &str, filter: &str, attributes: &[String]) -> Result<Vec<RawEntry>, ReadError> {
-        let search = self.search(base, filter, attributes);
+        let search = search(base, filter, attributes);
         let referrals = self.referrals.clone();
         let mut pages = Pages::new(&search, self.page_size, &referrals);
         let mut found = Vec::new();
@@ -205,6 +214,21 @@ impl Desk {
         }
         pages.collection()?;
         Ok(found)
+    }
+}
+
+/// A look-up that settles nothing.
+fn unproved(reason: String) -> ReadError {
+    ReadError::incomplete("look-up", reason)
+}
+
+fn search(base: &str, filter: &str, attributes: &[String]) -> Search {
+    Search {
+        collection: "users",
+        base: base.to_owned(),
+        scope: Scope::Subtree,
+        filter: filter.to_owned(),
+        attributes: attributes.to_vec(),
     }
 }
 

@@ -41,7 +41,8 @@ fn people_are_read_as_they_are(reading: &Reading) {
     assert_eq!(reading.user("dup-a").address(), reading.user("dup-b").address());
     assert_eq!(reading.user("lang").text("name"), Some("Language Tag"));
     assert_eq!(reading.user("lang").text("locale"), Some("fr-CH"));
-    for login in ["jürgen", "john.doe", "odd.chars", "trailing", "multi", "paren(star*)", "UPPER.Case", "composed-é"] {
+    for login in ["jürgen", "john.doe", "odd.chars", "trailing", "multi", "paren(star*)", "UPPER.Case", "composed-é"]
+    {
         assert!(reading.is_active(login), "{login}");
     }
     assert!(reading.users.values().all(|user| user.raw.keys().all(|name| !name.to_lowercase().contains("photo"))));
