@@ -3,6 +3,8 @@
 //! "Gone" puts somebody out, so it is said only when the server has shown in the same session that it can find others in
 //! the same way: a reader who may not search by the id attribute finds nobody, and gets no error.
 
+use std::time::{Duration, Instant};
+
 use jiff::Timestamp;
 use rollcall_kit::{Address, DirectoryId, DirectoryUser, LookUp, ReadError, attribute};
 
@@ -29,7 +31,12 @@ pub(crate) struct Desk {
     page_size: u32,
     /// Whether a search by id has been seen to find somebody.
     finds_by_id: bool,
+    last_used: Instant,
 }
+
+/// How long a session may lie idle and still be used. Servers and firewalls close idle connections after a minute or
+/// later, often without a word.
+const FRESH: Duration = Duration::from_secs(30);
 
 impl Desk {
     /// Signs in.
@@ -45,7 +52,13 @@ impl Desk {
             referrals: Referrals::new(&settings.ignorable_referrals)?,
             page_size: settings.page_size,
             finds_by_id: false,
+            last_used: Instant::now(),
         })
+    }
+
+    /// Whether the session can be expected to stand still.
+    pub(crate) fn is_fresh(&self) -> bool {
+        self.last_used.elapsed() < FRESH
     }
 
     /// Looks a user up by id, wherever he is.
@@ -122,7 +135,13 @@ impl Desk {
 
     /// The entry with an id, wherever the server holds it.
     async fn by_id(&mut self, id: &DirectoryId, attributes: &[String]) -> Result<Option<RawEntry>, ReadError> {
-        let Some(value) = self.dialect.id_syntax.filter_value(id) else { return Ok(None) };
+        self.last_used = Instant::now();
+        let value = self.dialect.id_syntax.filter_value(id).ok_or_else(|| {
+            unproved(format!(
+                "{id} is no value of {}; it was read under another id_attribute",
+                self.dialect.id_attribute
+            ))
+        })?;
         if self.dialect.flavour == Flavour::ActiveDirectory && self.dialect.id_syntax == IdSyntax::Guid {
             return self.by_guid(id, attributes).await;
         }
@@ -232,14 +251,17 @@ fn search(base: &str, filter: &str, attributes: &[String]) -> Search {
     }
 }
 
-/// Where to look for an id: everything that the server holds, or else the bases of the read.
+/// Where to look for an id: the trees of the server that hold the bases of the read, from their roots. Other trees, such
+/// as logs and change records, hold no people, and ordinary accounts may not read them.
 fn roots(settings: &LdapSettings, root: &RootDse) -> Vec<String> {
-    let contexts = root.naming_contexts();
-    if !contexts.is_empty() {
-        return contexts;
-    }
     let groups = settings.groups.iter().flat_map(|groups| groups.bases.iter());
-    settings.users.bases.iter().chain(groups).cloned().collect()
+    let bases: Vec<&String> = settings.users.bases.iter().chain(groups).collect();
+    let holds_a_base = |context: &String| {
+        let context = Dn::parse(context);
+        bases.iter().any(|base| Dn::parse(base).zip(context.as_ref()).is_some_and(|(base, tree)| base.is_within(tree)))
+    };
+    let contexts: Vec<String> = root.naming_contexts().into_iter().filter(holds_a_base).collect();
+    if contexts.is_empty() { bases.into_iter().cloned().collect() } else { contexts }
 }
 
 /// A condition on every attribute that an address may be in.

@@ -358,6 +358,33 @@ mod tests {
     }
 
     #[test]
+    fn the_shortest_and_the_longest_configuration_are_read() {
+        let shortest = r#"
+            servers = ["ldaps://dc1.corp.example"]
+            bind_dn = "svc@corp.example"
+            bind_password = { credential = "ldap" }
+            users.bases = ["OU=People,DC=corp,DC=example"]
+        "#;
+        let settings: LdapSettings = toml::from_str(shortest).unwrap();
+        assert!(settings.validate().is_ok());
+        assert_eq!((settings.page_size, settings.flavour), (500, Flavour::Auto));
+        let more = r#"
+            flavour = "389-ds"
+            active = { attribute = { name = "employeeStatus", active = ["A"], absent = "inactive" } }
+            attributes = { email = ["mailPrimaryAddress", "mail"], raw = ["costCenter"] }
+            timeouts = { answer = 120 }
+            canary = { dn = "cn=reader,dc=corp,dc=example", attributes = ["mail"] }
+            groups = { bases = ["ou=groups,dc=corp,dc=example"], primary_group = false }
+        "#;
+        let settings: LdapSettings = toml::from_str(&format!("{shortest}{more}")).unwrap();
+        assert_eq!((settings.timeouts.answer, settings.timeouts.bind), (120, 15));
+        assert!(matches!(settings.active, Some(ActiveRule::Attribute { .. })));
+        let rule: LdapSettings = toml::from_str(&format!("{shortest}\nactive = \"ns-account-lock\"")).unwrap();
+        assert_eq!(rule.active, Some(ActiveRule::NsAccountLock));
+        assert!(toml::from_str::<LdapSettings>(&format!("{shortest}\nbase = \"dc=corp\"")).is_err());
+    }
+
+    #[test]
     fn an_anonymous_reader_is_refused() {
         let mut anonymous = settings("ldaps://ldap.example.com");
         anonymous.bind_dn = " ".to_owned();

@@ -176,7 +176,8 @@ async fn a_user_is_found_out_of_reach_or_gone() {
     assert_eq!(connector.look_up(&id("u0000003")).await.unwrap(), LookUp::Gone);
     let LookUp::OutOfReach(_, why) = connector.look_up(&id("u0000004")).await.unwrap() else { panic!("filtered") };
     assert!(why.contains("(!(employeeNumber=12))"), "{why}");
-    assert_eq!(connector.look_up(&DirectoryId::new("not an id)(*").unwrap()).await.unwrap(), LookUp::Gone);
+    let error = connector.look_up(&DirectoryId::new("not an id)(*").unwrap()).await.unwrap_err();
+    assert!(error.to_string().contains("another id_attribute"), "{error}");
 
     let group = reading.group("unique").id.clone();
     assert_eq!(connector.look_up_group(&group).await.unwrap().as_deref(), Some("unique"));
