@@ -17,6 +17,7 @@ Faults, counted per connection:
   --strip-paged K       the K-th search result loses its paging control (0: every one)
   --hide REGEX          leaves out entries whose DN matches: what a lost permission looks like
   --garble-entry K      the K-th entry becomes something that is no LDAP entry
+  --garble-message K    the K-th entry's message becomes an answer that no search has
 TLS:
   --upstream-ca FILE    speak ldaps to the upstream     --tls CERTIFICATE KEY   listen with ldaps
 """
@@ -36,7 +37,7 @@ SEARCH_ENTRY, SEARCH_DONE, CONTROLS = 0x64, 0x65, 0xA0
 def arguments():
     parser = argparse.ArgumentParser()
     parser.add_argument("upstream")
-    for name in ("max-val-range", "drop-after", "reset-after", "stall-after", "garble-entry"):
+    for name in ("max-val-range", "drop-after", "reset-after", "stall-after", "garble-entry", "garble-message"):
         parser.add_argument(f"--{name}", type=int, default=0)
     parser.add_argument("--strip-paged", type=int)
     for name in ("done-rc", "done-rc-keep", "hide", "upstream-ca"):
@@ -152,7 +153,7 @@ async def serve_client(options, upstream, reader, writer):
                 body = faults.entry(body)
                 if body is None:
                     continue
-                message[1] = (kind, body)
+                message[1] = (0x6F if faults.entries == options.garble_message else kind, body)
                 if faults.cut_now():
                     await writer.drain()
                     if options.stall_after:

@@ -60,11 +60,12 @@ seed() {
         --option="interfaces=lo" --option="bind interfaces only=yes" >provision.log 2>&1 ||
         { tail -5 provision.log >&2; exit 1; }
     /usr/bin/python3 "$here/samba-seed.py" etc/smb.conf "$users" "$groups" >facts 2>seed.log || { tail -5 seed.log >&2; exit 1; }
-    # Denied "List Contents" on a container hides what is in it, without any error. (An inherited deny on an attribute
-    # would lose against the explicit allows that the schema puts on every user.)
+    # Denied "List Contents" on a container hides what is in it, without any error. It is denied on each container, and
+    # not inherited: an inherited deny loses against the explicit allows that the schema puts on every object.
     deny "(D;CI;RPLCLORC;;;$(sid_of svc-reader))" "OU=Hidden,$base"
     deny "(D;CI;RPLCLORC;;;$(sid_of svc-blind))" "OU=Hidden,$base"
     deny "(D;;LC;;;$(sid_of svc-blind))" "OU=People,$base"
+    deny "(D;;LC;;;$(sid_of svc-blind))" "OU=Büro Köln,OU=People,$base"
 }
 
 namespace="rollcall$$"

@@ -172,7 +172,13 @@ fn ns_account_lock(entry: &RawEntry, now: Timestamp) -> Status {
     }
 }
 
-fn own_attribute(entry: &RawEntry, name: &str, active: &[String], inactive_values: &[String], absent: Absent) -> Status {
+fn own_attribute(
+    entry: &RawEntry,
+    name: &str,
+    active: &[String],
+    inactive_values: &[String],
+    absent: Absent,
+) -> Status {
     let value = match (entry.mentions(name), entry.text(name)) {
         (_, Some(value)) => value,
         (true, None) => return odd(name, entry),
@@ -269,12 +275,16 @@ mod tests {
 
     #[test]
     fn a_flag_that_must_be_there_and_is_not_makes_the_status_unknown() {
-        for attributes in [&[][..], &[("accountExpires", "0")], &[("userAccountControl", "512")], &[("userAccountControl", "x")]]
+        for attributes in
+            [&[][..], &[("accountExpires", "0")], &[("userAccountControl", "512")], &[("userAccountControl", "x")]]
         {
             assert!(matches!(judge(&ActiveRule::UserAccountControl, attributes), Status::Unknown(_)), "{attributes:?}");
         }
         // Whoever is disabled is disabled, whatever else is hidden.
-        assert_eq!(judge(&ActiveRule::UserAccountControl, &[("userAccountControl", "514")]), inactive(InactiveReason::Disabled));
+        assert_eq!(
+            judge(&ActiveRule::UserAccountControl, &[("userAccountControl", "514")]),
+            inactive(InactiveReason::Disabled)
+        );
     }
 
     #[test]

@@ -6,9 +6,7 @@ use rollcall_kit::{CheckFinding, Entry, ReadError, Status, attribute};
 use crate::connect::connect;
 use crate::flavour::{Dialect, Flavour};
 use crate::read;
-use crate::results::SUCCESS;
 use crate::root::RootDse;
-use crate::search::{Scope, Search};
 use crate::settings::LdapSettings;
 
 /// What the trial read counted.
@@ -47,9 +45,6 @@ pub(crate) async fn check(settings: &LdapSettings) -> Result<Vec<CheckFinding>, 
     };
     findings.push(kind(settings, &dialect, &root));
     findings.push(paging(&root));
-    if let Some(finding) = size_limit(settings, &dialect, &mut session).await? {
-        findings.push(finding);
-    }
     drop(session);
     findings.extend(trial(settings).await);
     Ok(findings)
@@ -71,7 +66,10 @@ fn kind(settings: &LdapSettings, dialect: &Dialect, root: &RootDse) -> CheckFind
             "the settings say {}, but the server looks like {seen}; correct flavour, or override what differs",
             dialect.flavour
         )),
-        _ => CheckFinding::good(format!("the server is read as {}, ids come from {}", dialect.flavour, dialect.id_attribute)),
+        _ => CheckFinding::good(format!(
+            "the server is read as {}, ids come from {}",
+            dialect.flavour, dialect.id_attribute
+        )),
     }
 }
 
@@ -83,29 +81,6 @@ fn paging(root: &RootDse) -> CheckFinding {
             "the server does not say that it can send its answers in pages; a read is refused unless it does",
         )
     }
-}
-
-/// Whether the server stops this account at some number of entries when it asks without pages.
-async fn size_limit(
-    settings: &LdapSettings,
-    dialect: &Dialect,
-    session: &mut crate::connect::Session,
-) -> Result<Option<CheckFinding>, ReadError> {
-    let Some(base) = settings.users.bases.first() else { return Ok(None) };
-    let search = Search {
-        collection: "users",
-        base: base.clone(),
-        scope: Scope::Subtree,
-        filter: dialect.user_filter.clone(),
-        attributes: vec!["1.1".to_owned()],
-    };
-    let answer = session.search(&search, Vec::new()).await?;
-    Ok((answer.result.rc != SUCCESS && !answer.entries.is_empty()).then(|| {
-        CheckFinding::good(format!(
-            "without pages the server stops this account after {} entries; the read asks in pages",
-            answer.entries.len()
-        ))
-    }))
 }
 
 /// Reads everything as a run would, and counts.

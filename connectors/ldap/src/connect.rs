@@ -90,7 +90,12 @@ fn combined(mut failures: Vec<ReadError>) -> ReadError {
 }
 
 /// Connects to one server and signs in.
-async fn open(settings: &LdapSettings, url: &Url, tls: &Arc<ClientConfig>, password: &str) -> Result<Session, ReadError> {
+async fn open(
+    settings: &LdapSettings,
+    url: &Url,
+    tls: &Arc<ClientConfig>,
+    password: &str,
+) -> Result<Session, ReadError> {
     let server = url.as_str().trim_end_matches('/').to_owned();
     let patience = Duration::from_secs(settings.timeouts.connect);
     let (connection, ldap) = timeout(patience, establish(settings, url, tls)).await.unwrap_or_else(|_| {
@@ -123,10 +128,9 @@ async fn establish(
     let mut stream = TcpStream::connect((host, port)).await.map_err(|error| unreachable(error.to_string()))?;
     let mut url = url.clone();
     if url.scheme() == "ldap" && settings.start_tls {
-        starttls::negotiate(&mut stream).await.map_err(|error| ReadError::Untrusted {
-            server: server.clone(),
-            reason: error.to_string(),
-        })?;
+        starttls::negotiate(&mut stream)
+            .await
+            .map_err(|error| ReadError::Untrusted { server: server.clone(), reason: error.to_string() })?;
         // From here on the connection is what an ldaps connection is from its start.
         url = encrypted_twin(host, port).map_err(&unreachable)?;
     }
@@ -147,7 +151,9 @@ fn handshake_error(server: &str, error: &LdapError) -> ReadError {
     };
     match cause.and_then(tls::distrust) {
         Some(reason) => ReadError::Untrusted { server: server.to_owned(), reason },
-        None => ReadError::Unreachable { server: server.to_owned(), reason: format!("the TLS handshake failed: {error}") },
+        None => {
+            ReadError::Unreachable { server: server.to_owned(), reason: format!("the TLS handshake failed: {error}") }
+        }
     }
 }
 
@@ -277,8 +283,10 @@ const INTERMEDIATE: u64 = 25;
 /// The URLs of a search result reference. One that cannot be read is still a reference.
 fn urls(tag: ldap3::asn1::StructureTag) -> Vec<String> {
     let parts = tag.expect_constructed().unwrap_or_default();
-    let mut urls: Vec<String> =
-        parts.into_iter().filter_map(|part| part.expect_primitive().and_then(|raw| String::from_utf8(raw).ok())).collect();
+    let mut urls: Vec<String> = parts
+        .into_iter()
+        .filter_map(|part| part.expect_primitive().and_then(|raw| String::from_utf8(raw).ok()))
+        .collect();
     // Several URLs of one reference are several ways to the same place; one is enough to name it.
     urls.truncate(1);
     if urls.is_empty() {
@@ -286,4 +294,3 @@ fn urls(tag: ldap3::asn1::StructureTag) -> Vec<String> {
     }
     urls
 }
-

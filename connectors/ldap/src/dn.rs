@@ -183,11 +183,14 @@ fn quoted_value(text: &str) -> Option<(String, Option<char>, &str)> {
 fn hex_value(text: &str) -> Option<(String, Option<char>, &str)> {
     let end = text.find(|c: char| !c.is_ascii_hexdigit()).unwrap_or(text.len());
     let digits = &text[..end];
-    if digits.is_empty() || digits.len() % 2 != 0 {
+    if digits.is_empty() || !digits.len().is_multiple_of(2) {
         return None;
     }
-    let bytes: Vec<u8> =
-        (0..digits.len()).step_by(2).map(|at| u8::from_str_radix(&digits[at..at + 2], 16)).collect::<Result<_, _>>().ok()?;
+    let bytes: Vec<u8> = (0..digits.len())
+        .step_by(2)
+        .map(|at| u8::from_str_radix(&digits[at..at + 2], 16))
+        .collect::<Result<_, _>>()
+        .ok()?;
     let (separator, rest) = after_value(&text[end..])?;
     let value = match bytes.as_slice() {
         // OCTET STRING, UTF8String, PrintableString, IA5String with a short length.
@@ -279,10 +282,8 @@ mod tests {
 
     #[test]
     fn what_is_no_name_is_refused() {
-        for text in ["u7", "=x", "cn=a,", "cn=a,,dc=lab", "cn=a\\", "cn=a\\z", "cn=\"a", "cn=#0", "cn=#04", "c n=a", "cn=\\ff"]
-        {
-            let parsed = Dn::parse(text);
-            assert!(parsed.is_none() || text == "cn=#04", "{text} was read as {parsed:?}");
+        for text in ["u7", "=x", "cn=a,", "cn=a,,dc=lab", "cn=a\\", "cn=a\\z", "cn=\"a", "cn=#0", "c n=a", "cn=\\ff"] {
+            assert_eq!(Dn::parse(text), None, "{text}");
         }
     }
 

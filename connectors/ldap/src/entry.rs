@@ -90,8 +90,12 @@ impl Attribute {
     fn parse(tag: StructureTag) -> Option<Self> {
         let mut parts = tag.expect_constructed()?.into_iter();
         let description = String::from_utf8(parts.next()?.expect_primitive()?).ok()?.to_ascii_lowercase();
-        let values =
-            parts.next()?.expect_constructed()?.into_iter().map(StructureTag::expect_primitive).collect::<Option<_>>()?;
+        let values = parts
+            .next()?
+            .expect_constructed()?
+            .into_iter()
+            .map(StructureTag::expect_primitive)
+            .collect::<Option<_>>()?;
         let mut names = description.split(';').map(str::to_owned);
         Some(Self { name: names.next()?, options: names.collect(), values })
     }
@@ -141,7 +145,8 @@ pub(crate) mod tests {
 
     #[test]
     fn names_are_found_in_any_spelling_and_languages_are_not_mixed_in() {
-        let entry = entry("uid=a", &[("CN", &[b"Tag"]), ("cn;lang-fr", &[b"\xc3\x89tiquette"]), ("cert;binary", &[b"\xff"])]);
+        let entry =
+            entry("uid=a", &[("CN", &[b"Tag"]), ("cn;lang-fr", &[b"\xc3\x89tiquette"]), ("cert;binary", &[b"\xff"])]);
         assert_eq!(entry.values("cn").collect::<Vec<_>>(), [b"Tag"]);
         assert_eq!(entry.values("cert").count(), 1);
         assert_eq!(entry.text("cert"), None);

@@ -52,7 +52,8 @@ impl Groups {
         index: &Index,
     ) -> Result<Drafted, ReadError> {
         // Of several names the smallest, because their order means nothing.
-        let Some(name) = entry.values(&dialect.group_name).filter_map(|name| std::str::from_utf8(name).ok()).min() else {
+        let Some(name) = entry.values(&dialect.group_name).filter_map(|name| std::str::from_utf8(name).ok()).min()
+        else {
             let problem = format!("it has no {} that is text", dialect.group_name);
             return Ok(Drafted::Unreadable(Unreadable { id, label: entry.dn.clone(), problem }));
         };
@@ -65,9 +66,9 @@ impl Groups {
         };
         let mut waiting = Waiting { group, strangers: Vec::new(), sliced: Vec::new(), dn: entry.dn.clone() };
         for attribute in &dialect.member_attributes {
-            let slice = entry.slice(attribute).map_err(|problem| {
-                ReadError::incomplete("members", format!("group \"{}\": {problem}", entry.dn))
-            })?;
+            let slice = entry
+                .slice(attribute)
+                .map_err(|problem| ReadError::incomplete("members", format!("group \"{}\": {problem}", entry.dn)))?;
             if slice.is_some() {
                 waiting.sliced.push(attribute.clone());
             } else {
@@ -165,7 +166,13 @@ mod tests {
     fn a_group_waits_for_those_it_does_not_know_and_then_counts_who_is_nobody() {
         let (dialect, mut index, mut groups) = (dialect(Flavour::OpenLdap), Index::default(), Groups::default());
         index.user(&id("u1"), "uid=a,dc=corp", ["a"].into_iter());
-        let outer = entry("cn=outer,dc=corp", &[("cn", &[b"outer"]), ("member", &[b"cn=inner,dc=corp", b"uid=gone,dc=corp", b"uid=a,dc=corp", b"UID=A,DC=corp"])]);
+        let outer = entry(
+            "cn=outer,dc=corp",
+            &[
+                ("cn", &[b"outer"]),
+                ("member", &[b"cn=inner,dc=corp", b"uid=gone,dc=corp", b"uid=a,dc=corp", b"UID=A,DC=corp"]),
+            ],
+        );
         assert!(matches!(groups.draft(id("g1"), &outer, &dialect, &index), Ok(Drafted::Waiting)));
         assert!(groups.name_strangers(&index));
         index.group(&id("g2"), "cn=inner,dc=corp");
@@ -177,7 +184,8 @@ mod tests {
     #[test]
     fn a_sliced_group_is_never_complete_at_once() {
         let (dialect, index, mut groups) = (dialect(Flavour::ActiveDirectory), Index::default(), Groups::default());
-        let big = entry("CN=big,DC=corp", &[("cn", &[b"big"]), ("member", &[]), ("member;range=0-0", &[b"CN=a,DC=corp"])]);
+        let big =
+            entry("CN=big,DC=corp", &[("cn", &[b"big"]), ("member", &[]), ("member;range=0-0", &[b"CN=a,DC=corp"])]);
         assert!(matches!(groups.draft(id("g1"), &big, &dialect, &index), Ok(Drafted::Waiting)));
         assert_eq!(groups.waiting[0].sliced, ["member"]);
     }
@@ -189,7 +197,8 @@ mod tests {
         let mut groups = Groups::default();
         groups.draft(id("g1"), &empty, &dialect, &index).unwrap();
         assert_eq!(groups.hidden_attribute(), Some("member"));
-        let shown = entry("cn=b,dc=corp", &[("objectClass", &[b"groupOfNames"]), ("cn", &[b"b"]), ("member", &[b"cn=x"])]);
+        let shown =
+            entry("cn=b,dc=corp", &[("objectClass", &[b"groupOfNames"]), ("cn", &[b"b"]), ("member", &[b"cn=x"])]);
         groups.draft(id("g2"), &shown, &dialect, &index).unwrap();
         assert_eq!(groups.hidden_attribute(), None);
     }

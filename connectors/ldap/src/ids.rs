@@ -50,7 +50,8 @@ impl IdSyntax {
                 let hex = uuid()?.simple().to_string();
                 format!("{}-{}-{}-{}", &hex[..8], &hex[8..16], &hex[16..24], &hex[24..])
             }
-            Self::Uuid | Self::Text => escape(id.as_str()),
+            Self::Uuid => uuid()?.to_string(),
+            Self::Text => escape(id.as_str()),
         })
     }
 }

@@ -58,28 +58,21 @@ pub fn connector(settings: LdapSettings) -> Result<LdapConnector, ReadError> {
     Ok(LdapConnector { settings, desk: Mutex::new(None) })
 }
 
-/// Runs a look-up at the desk. A desk that failed is not used again, and one that was closed meanwhile is opened anew.
-macro_rules! at_the_desk {
-    ($self:ident, $desk:ident => $look_up:expr) => {{
-        let mut kept = $self.desk.lock().await;
-        let is_new = kept.is_none();
-        let mut desk = match kept.take() {
-            Some(desk) => desk,
-            None => Desk::open(&$self.settings).await?,
-        };
-        let $desk = &mut desk;
-        let mut answer = $look_up.await;
-        if answer.is_err() && !is_new {
-            // Servers and firewalls close idle connections, often without a word.
-            desk = Desk::open(&$self.settings).await?;
-            let $desk = &mut desk;
-            answer = $look_up.await;
+impl LdapConnector {
+    /// A desk for one look-up: the kept one, or a new one. Two look-ups at once have two.
+    async fn desk(&self) -> Result<Desk, ReadError> {
+        match self.desk.lock().await.take().filter(Desk::is_fresh) {
+            Some(desk) => Ok(desk),
+            None => Desk::open(&self.settings).await,
         }
+    }
+
+    /// Keeps the desk for the next look-up, unless this one failed: what made it fail may have ended its session.
+    async fn keep<T>(&self, desk: Desk, answer: &Result<T, ReadError>) {
         if answer.is_ok() {
-            *kept = Some(desk);
+            *self.desk.lock().await = Some(desk);
         }
-        answer
-    }};
+    }
 }
 
 #[async_trait]
@@ -104,19 +97,31 @@ impl Connector for LdapConnector {
     async fn read(&self, entries: Entries) -> Result<Certificate, ReadError> {
         let patience = Duration::from_secs(self.settings.timeouts.read);
         tokio::time::timeout(patience, read::read(&self.settings, entries)).await.unwrap_or_else(|_| {
-            Err(ReadError::incomplete("directory", format!("it took longer than {} seconds (timeouts.read)", patience.as_secs())))
+            Err(ReadError::incomplete(
+                "directory",
+                format!("it took longer than {} seconds (timeouts.read)", patience.as_secs()),
+            ))
         })
     }
 
     async fn look_up(&self, id: &DirectoryId) -> Result<LookUp, ReadError> {
-        at_the_desk!(self, desk => desk.user(&self.settings, id))
+        let mut desk = self.desk().await?;
+        let answer = desk.user(&self.settings, id).await;
+        self.keep(desk, &answer).await;
+        answer
     }
 
     async fn look_up_address(&self, address: &Address) -> Result<Vec<DirectoryUser>, ReadError> {
-        at_the_desk!(self, desk => desk.address(&self.settings, address))
+        let mut desk = self.desk().await?;
+        let answer = desk.address(&self.settings, address).await;
+        self.keep(desk, &answer).await;
+        answer
     }
 
     async fn look_up_group(&self, id: &DirectoryId) -> Result<Option<String>, ReadError> {
-        at_the_desk!(self, desk => desk.group(&self.settings, id))
+        let mut desk = self.desk().await?;
+        let answer = desk.group(&self.settings, id).await;
+        self.keep(desk, &answer).await;
+        answer
     }
 }

@@ -3,6 +3,8 @@
 //! "Gone" puts somebody out, so it is said only when the server has shown in the same session that it can find others in
 //! the same way: a reader who may not search by the id attribute finds nobody, and gets no error.
 
+use std::time::{Duration, Instant};
+
 use jiff::Timestamp;
 use rollcall_kit::{Address, DirectoryId, DirectoryUser, LookUp, ReadError, attribute};
 
@@ -14,8 +16,8 @@ use crate::ids::{IdSyntax, escape};
 use crate::person::{People, Person, id_of};
 use crate::read::look_at_canary;
 use crate::referral::Referrals;
-use crate::root::RootDse;
 use crate::results;
+use crate::root::RootDse;
 use crate::search::{Pages, Scope, Search};
 use crate::settings::LdapSettings;
 
@@ -29,7 +31,12 @@ pub(crate) struct Desk {
     page_size: u32,
     /// Whether a search by id has been seen to find somebody.
     finds_by_id: bool,
+    last_used: Instant,
 }
+
+/// How long a session may lie idle and still be used. Servers and firewalls close idle connections after a minute or
+/// later, often without a word.
+const FRESH: Duration = Duration::from_secs(30);
 
 impl Desk {
     /// Signs in.
@@ -45,7 +52,13 @@ impl Desk {
             referrals: Referrals::new(&settings.ignorable_referrals)?,
             page_size: settings.page_size,
             finds_by_id: false,
+            last_used: Instant::now(),
         })
+    }
+
+    /// Whether the session can be expected to stand still.
+    pub(crate) fn is_fresh(&self) -> bool {
+        self.last_used.elapsed() < FRESH
     }
 
     /// Looks a user up by id, wherever he is.
@@ -59,7 +72,10 @@ impl Desk {
         let user = match people.read(id.clone(), &entry) {
             Person::User(user) => user,
             Person::Unreadable(unreadable) => {
-                return Err(ReadError::incomplete("users", format!("\"{}\" is there, but {}", entry.dn, unreadable.problem)));
+                return Err(ReadError::incomplete(
+                    "users",
+                    format!("\"{}\" is there, but {}", entry.dn, unreadable.problem),
+                ));
             }
         };
         Ok(match self.why_out_of_reach(&settings.users.bases, &dialect.user_filter, &entry.dn).await? {
@@ -69,14 +85,19 @@ impl Desk {
     }
 
     /// Looks a group up by id, wherever it is.
-    pub(crate) async fn group(&mut self, settings: &LdapSettings, id: &DirectoryId) -> Result<Option<String>, ReadError> {
+    pub(crate) async fn group(
+        &mut self,
+        settings: &LdapSettings,
+        id: &DirectoryId,
+    ) -> Result<Option<String>, ReadError> {
         let name = self.dialect.group_name.clone();
         match self.by_id(id, std::slice::from_ref(&name)).await? {
             Some(entry) => Ok(Some(entry.text(&name).unwrap_or(&entry.dn).to_owned())),
             None => {
                 let bases = settings.groups.as_ref().map_or(&settings.users.bases, |groups| &groups.bases);
                 let filter =
-                    if settings.groups.is_some() { &self.dialect.group_filter } else { &self.dialect.user_filter }.clone();
+                    if settings.groups.is_some() { &self.dialect.group_filter } else { &self.dialect.user_filter }
+                        .clone();
                 self.prove_that_ids_find(bases, &filter).await?;
                 Ok(None)
             }
@@ -84,19 +105,27 @@ impl Desk {
     }
 
     /// Looks users up by address, within reach.
-    pub(crate) async fn address(&mut self, settings: &LdapSettings, address: &Address) -> Result<Vec<DirectoryUser>, ReadError> {
+    pub(crate) async fn address(
+        &mut self,
+        settings: &LdapSettings,
+        address: &Address,
+    ) -> Result<Vec<DirectoryUser>, ReadError> {
         let dialect = self.dialect.clone();
         let people = People::new(&dialect, Timestamp::now());
         let filter = format!("(&{}{})", dialect.user_filter, address_filter(&dialect, address));
         let mut found = Vec::new();
         for base in &settings.users.bases {
             for entry in self.all(base, &filter, people.attributes()).await? {
-                let id = id_of(&entry, &dialect)
-                    .ok_or_else(|| ReadError::incomplete("users", format!("\"{}\" has no id that can be read", entry.dn)))?;
+                let id = id_of(&entry, &dialect).ok_or_else(|| {
+                    ReadError::incomplete("users", format!("\"{}\" has no id that can be read", entry.dn))
+                })?;
                 match people.read(id, &entry) {
                     Person::User(user) => found.push(*user),
                     Person::Unreadable(unreadable) => {
-                        return Err(ReadError::incomplete("users", format!("\"{}\": {}", entry.dn, unreadable.problem)));
+                        return Err(ReadError::incomplete(
+                            "users",
+                            format!("\"{}\": {}", entry.dn, unreadable.problem),
+                        ));
                     }
                 }
             }
@@ -106,7 +135,13 @@ impl Desk {
 
     /// The entry with an id, wherever the server holds it.
     async fn by_id(&mut self, id: &DirectoryId, attributes: &[String]) -> Result<Option<RawEntry>, ReadError> {
-        let Some(value) = self.dialect.id_syntax.filter_value(id) else { return Ok(None) };
+        self.last_used = Instant::now();
+        let value = self.dialect.id_syntax.filter_value(id).ok_or_else(|| {
+            unproved(format!(
+                "{id} is no value of {}; it was read under another id_attribute",
+                self.dialect.id_attribute
+            ))
+        })?;
         if self.dialect.flavour == Flavour::ActiveDirectory && self.dialect.id_syntax == IdSyntax::Guid {
             return self.by_guid(id, attributes).await;
         }
@@ -152,51 +187,44 @@ impl Desk {
         }
         let id_attribute = vec![self.dialect.id_attribute.clone()];
         for base in bases {
-            let search = self.search(base, filter, &id_attribute);
+            let search = search(base, filter, &id_attribute);
             let referrals = self.referrals.clone();
             // The first page is enough for one example.
             let first = Pages::new(&search, self.page_size, &referrals).next(&mut self.session).await?;
-            let Some(example) = first.unwrap_or_default().iter().find_map(|entry| id_of(entry, &self.dialect)) else { continue };
+            let Some(example) = first.unwrap_or_default().iter().find_map(|entry| id_of(entry, &self.dialect)) else {
+                continue;
+            };
             return match self.by_id(&example, &id_attribute).await? {
                 Some(_) => Ok(()),
-                None => Err(self.unproved(format!(
+                None => Err(unproved(format!(
                     "{example}, who was just read, is not found by {}; grant {} the right to search by it",
                     self.dialect.id_attribute, self.session.identity
                 ))),
             };
         }
-        Err(self.unproved("nobody at all is within reach, so that nobody can be said to be gone".to_owned()))
-    }
-
-    fn unproved(&self, reason: String) -> ReadError {
-        ReadError::incomplete("look-up", reason)
+        Err(unproved("nobody at all is within reach, so that nobody can be said to be gone".to_owned()))
     }
 
     /// Which setting keeps an entry out of the read; nothing if it is within reach.
-    async fn why_out_of_reach(&mut self, bases: &[String], filter: &str, dn: &str) -> Result<Option<String>, ReadError> {
+    async fn why_out_of_reach(
+        &mut self,
+        bases: &[String],
+        filter: &str,
+        dn: &str,
+    ) -> Result<Option<String>, ReadError> {
         let parsed = Dn::parse(dn);
         let within = |base: &String| parsed.as_ref().zip(Dn::parse(base)).is_some_and(|(dn, base)| dn.is_within(&base));
         if !bases.iter().any(within) {
             return Ok(Some(format!("\"{dn}\" is in none of users.bases")));
         }
-        let search = Search { scope: Scope::Base, ..self.search(dn, filter, &["1.1".to_owned()]) };
+        let search = Search { scope: Scope::Base, ..search(dn, filter, &["1.1".to_owned()]) };
         let matches = !self.session.search_once(&search).await?.is_empty();
         Ok((!matches).then(|| format!("\"{dn}\" does not match the filter {filter}")))
     }
 
-    fn search(&self, base: &str, filter: &str, attributes: &[String]) -> Search {
-        Search {
-            collection: "users",
-            base: base.to_owned(),
-            scope: Scope::Subtree,
-            filter: filter.to_owned(),
-            attributes: attributes.to_vec(),
-        }
-    }
-
     /// All entries of a search that is known to find few.
     async fn all(&mut self, base: &str, filter: &str, attributes: &[String]) -> Result<Vec<RawEntry>, ReadError> {
-        let search = self.search(base, filter, attributes);
+        let search = search(base, filter, attributes);
         let referrals = self.referrals.clone();
         let mut pages = Pages::new(&search, self.page_size, &referrals);
         let mut found = Vec::new();
@@ -208,14 +236,32 @@ impl Desk {
     }
 }
 
-/// Where to look for an id: everything that the server holds, or else the bases of the read.
-fn roots(settings: &LdapSettings, root: &RootDse) -> Vec<String> {
-    let contexts = root.naming_contexts();
-    if !contexts.is_empty() {
-        return contexts;
+/// A look-up that settles nothing.
+fn unproved(reason: String) -> ReadError {
+    ReadError::incomplete("look-up", reason)
+}
+
+fn search(base: &str, filter: &str, attributes: &[String]) -> Search {
+    Search {
+        collection: "users",
+        base: base.to_owned(),
+        scope: Scope::Subtree,
+        filter: filter.to_owned(),
+        attributes: attributes.to_vec(),
     }
+}
+
+/// Where to look for an id: the trees of the server that hold the bases of the read, from their roots. Other trees, such
+/// as logs and change records, hold no people, and ordinary accounts may not read them.
+fn roots(settings: &LdapSettings, root: &RootDse) -> Vec<String> {
     let groups = settings.groups.iter().flat_map(|groups| groups.bases.iter());
-    settings.users.bases.iter().chain(groups).cloned().collect()
+    let bases: Vec<&String> = settings.users.bases.iter().chain(groups).collect();
+    let holds_a_base = |context: &String| {
+        let context = Dn::parse(context);
+        bases.iter().any(|base| Dn::parse(base).zip(context.as_ref()).is_some_and(|(base, tree)| base.is_within(tree)))
+    };
+    let contexts: Vec<String> = root.naming_contexts().into_iter().filter(holds_a_base).collect();
+    if contexts.is_empty() { bases.into_iter().cloned().collect() } else { contexts }
 }
 
 /// A condition on every attribute that an address may be in.

@@ -118,7 +118,9 @@ fn preferred(entry: &RawEntry, ours: &str, names: &[String]) -> Result<Option<Va
         for text in texts(entry, name)? {
             // Of several proxy addresses only the one in capitals is the address that mail is sent from.
             let text = if is_proxy_addresses(name) { text.strip_prefix("SMTP:") } else { Some(text) };
-            values.extend(text.map(|text| if ours == attribute::LOCALE { first_language(text) } else { text }.to_owned()));
+            values.extend(
+                text.map(|text| if ours == attribute::LOCALE { first_language(text) } else { text }.to_owned()),
+            );
         }
         values.retain(|value| !value.trim().is_empty());
         if let Some(smallest) = sorted(values).into_iter().next() {
@@ -175,8 +177,8 @@ mod tests {
 
     use super::*;
     use crate::entry::tests::entry;
-    use crate::flavour::tests::dialect;
     use crate::flavour::Flavour;
+    use crate::flavour::tests::dialect;
 
     fn read(dialect: &Dialect, entry: &RawEntry) -> Person {
         People::new(dialect, Timestamp::UNIX_EPOCH).read(DirectoryId::new("1").unwrap(), entry)
@@ -199,7 +201,8 @@ mod tests {
 
     #[test]
     fn active_directory_has_its_primary_address_in_capitals() {
-        let values: &[&[u8]] = &[b"smtp:old@corp.example", b"SMTP:ada@corp.example", b"X500:/o=Corp/cn=ada", b"SIP:ada@corp.example"];
+        let values: &[&[u8]] =
+            &[b"smtp:old@corp.example", b"SMTP:ada@corp.example", b"X500:/o=Corp/cn=ada", b"SIP:ada@corp.example"];
         let ada = user(Flavour::ActiveDirectory, &[("proxyAddresses", values)]);
         assert_eq!(ada.text("email"), Some("ada@corp.example"));
         assert_eq!(ada.profile["emails"].to_string(), r#"["ada@corp.example","old@corp.example"]"#);
@@ -218,14 +221,18 @@ mod tests {
         let odd = entry("uid=ada,dc=corp", &[("uid", &[b"ada"]), ("mail", &[b"\xff\xfe"])]);
         let person = read(&dialect(Flavour::OpenLdap), &odd);
         let Person::Unreadable(unreadable) = person else { panic!("{person:?}") };
-        assert_eq!((unreadable.label.as_str(), unreadable.problem.as_str()), ("ada", "mail holds bytes that are no text"));
+        assert_eq!(
+            (unreadable.label.as_str(), unreadable.problem.as_str()),
+            ("ada", "mail holds bytes that are no text")
+        );
     }
 
     #[test]
     fn raw_values_are_sorted_and_bytes_become_base64() {
         let mut dialect = dialect(Flavour::OpenLdap);
         dialect.raw = vec!["userCertificate".to_owned(), "ou".to_owned()];
-        let odd = entry("uid=ada", &[("USERCERTIFICATE;binary", &[b"\xff"]), ("ou", &[b"b", b"A"]), ("entryUUID", &[b"1"])]);
+        let odd =
+            entry("uid=ada", &[("USERCERTIFICATE;binary", &[b"\xff"]), ("ou", &[b"b", b"A"]), ("entryUUID", &[b"1"])]);
         let Person::User(user) = read(&dialect, &odd) else { panic!("it can be understood") };
         let raw = user.raw;
         assert_eq!(raw["userCertificate"], Value::from("/w=="));
@@ -236,7 +243,7 @@ mod tests {
     proptest! {
         #[test]
         fn the_order_of_values_changes_nothing(values in prop::collection::vec("[a-cA-C]{1,3}@x", 1..5).prop_shuffle()) {
-            let bytes: Vec<&[u8]> = values.iter().map(|value| value.as_bytes()).collect();
+            let bytes: Vec<&[u8]> = values.iter().map(String::as_bytes).collect();
             let reversed: Vec<&[u8]> = bytes.iter().rev().copied().collect();
             prop_assert_eq!(user(Flavour::OpenLdap, &[("mail", &bytes)]), user(Flavour::OpenLdap, &[("mail", &reversed)]));
         }

@@ -49,12 +49,19 @@ fn join(values: &mut Vec<Vec<u8>>, slice: Slice) -> Result<Option<u64>, String> 
     Ok(slice.last.map(|last| last + 1))
 }
 
-async fn fetch(session: &mut Session, dn: &str, attribute: &str, from: u64) -> Result<(Slice, Option<String>), ReadError> {
+async fn fetch(
+    session: &mut Session,
+    dn: &str,
+    attribute: &str,
+    from: u64,
+) -> Result<(Slice, Option<String>), ReadError> {
     let entry = entry(session, dn, vec![format!("{attribute};range={from}-*"), "uSNChanged".to_owned()]).await?;
     let slice = match entry.slice(attribute).map_err(|problem| incomplete(dn, &problem))? {
         Some(slice) => slice,
         // A server whose remaining values fit sends them plainly.
-        None if from == 0 => Slice { values: entry.values(attribute).map(<[u8]>::to_vec).collect(), first: 0, last: None },
+        None if from == 0 => {
+            Slice { values: entry.values(attribute).map(<[u8]>::to_vec).collect(), first: 0, last: None }
+        }
         None => return Err(incomplete(dn, &format!("the server sent no values of {attribute} from {from} on"))),
     };
     Ok((slice, entry.text("uSNChanged").map(str::to_owned)))

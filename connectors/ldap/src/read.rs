@@ -1,9 +1,7 @@
 //! The full read: users, then groups, as a stream that ends in a certificate or an error.
 
 use jiff::Timestamp;
-use rollcall_kit::{
-    Certificate, CertificateDraft, Collection, Entries, Entry, ReadError, Source, Unreadable,
-};
+use rollcall_kit::{Certificate, CertificateDraft, Collection, Entries, Entry, ReadError, Source, Unreadable};
 
 use crate::connect::{Session, connect};
 use crate::entry::RawEntry;
@@ -240,7 +238,8 @@ impl Reader<'_> {
         if !optional || self.session.exists(&search.base).await? {
             return Ok(false);
         }
-        self.draft.exception(format!("the base \"{}\" does not exist or is hidden; optional_bases allows it", search.base));
+        self.draft
+            .exception(format!("the base \"{}\" does not exist or is hidden; optional_bases allows it", search.base));
         self.draft.completed(Collection {
             name: search.collection.to_owned(),
             query: format!("base {}", search.base),
@@ -277,4 +276,3 @@ fn primary_group(entry: &RawEntry) -> Option<Sid> {
     let relative_id = entry.text("primaryGroupID")?.parse().ok()?;
     Some(Sid::read(entry.value("objectSid")?)?.sibling(relative_id))
 }
-

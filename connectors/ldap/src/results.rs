@@ -20,7 +20,11 @@ pub(crate) fn is_transient(code: u32) -> bool {
 /// The server's code and words, for the end of a sentence.
 pub(crate) fn words(result: &LdapResult) -> String {
     let text = result.text.trim_end_matches('\0').trim();
-    if text.is_empty() { format!("result code {}", result.rc) } else { format!("result code {}, \"{text}\"", result.rc) }
+    if text.is_empty() {
+        format!("result code {}", result.rc)
+    } else {
+        format!("result code {}, \"{text}\"", result.rc)
+    }
 }
 
 /// The error for a search that did not end in success.

@@ -41,7 +41,10 @@ impl RootDse {
         };
         let page = session.search_once(&search).await?;
         let entry = page.into_iter().next().ok_or_else(|| {
-            ReadError::incomplete("root entry", "the server shows no root entry to this account, so nothing else can be trusted")
+            ReadError::incomplete(
+                "root entry",
+                "the server shows no root entry to this account, so nothing else can be trusted",
+            )
         })?;
         Ok(Self(entry))
     }

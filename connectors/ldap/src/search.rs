@@ -149,7 +149,11 @@ impl<'a> Pages<'a> {
         if lost_its_place && self.restarts < MOST_RESTARTS {
             self.restarts += 1;
             (self.cookie, self.pages, self.entries, self.empty_in_a_row) = (Vec::new(), 0, 0, 0);
-            tracing::warn!(server = session.server, restart = self.restarts, "the server lost its place; reading again");
+            tracing::warn!(
+                server = session.server,
+                restart = self.restarts,
+                "the server lost its place; reading again"
+            );
             return Ok(());
         }
         Err(self.placed(results::search_error(self.search.collection, &self.search.base, &session.identity, result)))

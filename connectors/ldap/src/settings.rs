@@ -231,7 +231,9 @@ impl LdapSettings {
             validate_bases("groups.bases", &groups.bases)?;
             validate_filters("groups", [&groups.filter, &groups.class_filter])?;
         }
-        for (setting, names) in [("ignorable_referrals", &self.ignorable_referrals), ("optional_bases", &self.optional_bases)] {
+        for (setting, names) in
+            [("ignorable_referrals", &self.ignorable_referrals), ("optional_bases", &self.optional_bases)]
+        {
             for name in names {
                 parse_dn(setting, name)?;
             }
@@ -246,13 +248,17 @@ impl LdapSettings {
         let encrypted = match server.scheme() {
             "ldaps" => true,
             "ldap" => self.start_tls,
-            other => return refuse(format!("the server {server} has the scheme {other}; only ldaps and ldap are known")),
+            other => {
+                return refuse(format!("the server {server} has the scheme {other}; only ldaps and ldap are known"));
+            }
         };
         if !server.username().is_empty() || server.password().is_some() {
             return refuse("a server's URL holds credentials; use bind_dn and bind_password");
         }
         if !matches!(server.path(), "" | "/") || server.query().is_some() {
-            return refuse(format!("the server {server} has more than a host and a port; bases and filters are settings of their own"));
+            return refuse(format!(
+                "the server {server} has more than a host and a port; bases and filters are settings of their own"
+            ));
         }
         match server.host() {
             None => return refuse(format!("the server {server} has no host")),
@@ -278,21 +284,28 @@ fn refuse<T>(sentence: impl Into<String>) -> Result<T, ReadError> {
 
 /// Parses a DN of the settings.
 pub(crate) fn parse_dn(setting: &str, text: &str) -> Result<Dn, ReadError> {
-    Dn::parse(text)
-        .ok_or_else(|| ReadError::Settings(format!("{setting}: \"{text}\" is not a DN; write, for example, ou=people,dc=example,dc=com")))
+    Dn::parse(text).ok_or_else(|| {
+        ReadError::Settings(format!(
+            "{setting}: \"{text}\" is not a DN; write, for example, ou=people,dc=example,dc=com"
+        ))
+    })
 }
 
 /// Refuses bases that are none, and a base inside another one, whose entries would be read twice.
 fn validate_bases(setting: &str, bases: &[String]) -> Result<(), ReadError> {
     if bases.is_empty() {
-        return refuse(format!("{setting} names no base; write, for example, bases = [\"ou=people,dc=example,dc=com\"]"));
+        return refuse(format!(
+            "{setting} names no base; write, for example, bases = [\"ou=people,dc=example,dc=com\"]"
+        ));
     }
     let parsed: Vec<(&String, Dn)> =
         bases.iter().map(|base| Ok((base, parse_dn(setting, base)?))).collect::<Result<_, ReadError>>()?;
     for (index, (base, dn)) in parsed.iter().enumerate() {
         for (other_index, (other, other_dn)) in parsed.iter().enumerate() {
             if index != other_index && dn.is_within(other_dn) {
-                return refuse(format!("{setting}: \"{base}\" lies within \"{other}\", which is read with everything below it"));
+                return refuse(format!(
+                    "{setting}: \"{base}\" lies within \"{other}\", which is read with everything below it"
+                ));
             }
         }
     }
@@ -342,6 +355,33 @@ mod tests {
         assert!(refusal(&settings("ldaps://me:secret@ldap.example.com")).contains("bind_password"));
         assert!(!refusal(&settings("ldaps://me:secret@ldap.example.com")).contains("secret@"));
         assert!(refusal(&settings("ldaps://ldap.example.com/ou=people")).contains("settings of their own"));
+    }
+
+    #[test]
+    fn the_shortest_and_the_longest_configuration_are_read() {
+        let shortest = r#"
+            servers = ["ldaps://dc1.corp.example"]
+            bind_dn = "svc@corp.example"
+            bind_password = { credential = "ldap" }
+            users.bases = ["OU=People,DC=corp,DC=example"]
+        "#;
+        let settings: LdapSettings = toml::from_str(shortest).unwrap();
+        assert!(settings.validate().is_ok());
+        assert_eq!((settings.page_size, settings.flavour), (500, Flavour::Auto));
+        let more = r#"
+            flavour = "389-ds"
+            active = { attribute = { name = "employeeStatus", active = ["A"], absent = "inactive" } }
+            attributes = { email = ["mailPrimaryAddress", "mail"], raw = ["costCenter"] }
+            timeouts = { answer = 120 }
+            canary = { dn = "cn=reader,dc=corp,dc=example", attributes = ["mail"] }
+            groups = { bases = ["ou=groups,dc=corp,dc=example"], primary_group = false }
+        "#;
+        let settings: LdapSettings = toml::from_str(&format!("{shortest}{more}")).unwrap();
+        assert_eq!((settings.timeouts.answer, settings.timeouts.bind), (120, 15));
+        assert!(matches!(settings.active, Some(ActiveRule::Attribute { .. })));
+        let rule: LdapSettings = toml::from_str(&format!("{shortest}\nactive = \"ns-account-lock\"")).unwrap();
+        assert_eq!(rule.active, Some(ActiveRule::NsAccountLock));
+        assert!(toml::from_str::<LdapSettings>(&format!("{shortest}\nbase = \"dc=corp\"")).is_err());
     }
 
     #[test]

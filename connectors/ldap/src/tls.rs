@@ -66,7 +66,11 @@ pub(crate) fn distrust(error: &rustls::Error) -> Option<String> {
         CertificateError::Other(OtherError(inner)) if inner.to_string().contains("CaUsedAsEndEntity") => ca_as_server(),
         other => {
             let text = other.to_string();
-            if text.contains("CaUsedAsEndEntity") { ca_as_server() } else { format!("its certificate is refused: {text}") }
+            if text.contains("CaUsedAsEndEntity") {
+                ca_as_server()
+            } else {
+                format!("its certificate is refused: {text}")
+            }
         }
     })
 }

@@ -35,7 +35,8 @@ fn people_are_read_as_they_are(reading: &Reading) {
     assert_eq!(reading.user("disabled").status, Status::Inactive(InactiveReason::Disabled));
     assert_eq!(reading.user("u0000050").status, Status::Inactive(InactiveReason::Disabled));
     assert_eq!(reading.user("expired").status, Status::Inactive(InactiveReason::Expired));
-    let disabled = reading.users.values().filter(|user| user.status == Status::Inactive(InactiveReason::Disabled)).count();
+    let disabled =
+        reading.users.values().filter(|user| user.status == Status::Inactive(InactiveReason::Disabled)).count();
     assert_eq!(disabled, 41);
     assert!(!reading.users.values().any(|user| user.login.ends_with('$')), "computers are no users");
     assert!(!reading.users.contains_key("todelete"));

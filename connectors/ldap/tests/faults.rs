@@ -81,6 +81,9 @@ async fn something_that_is_no_entry_is_an_error_and_not_the_end_of_the_program()
     let server = OpenLdap::start(USERS, 20);
     let error = refusal_with(&server, &["--garble-entry", "300"]).await;
     assert!(error.contains("is incomplete") && error.contains("an entry that is none"), "{error}");
+    // This one makes the LDAP library's own task panic.
+    let error = refusal_with(&server, &["--garble-message", "300"]).await;
+    assert!(error.contains("is incomplete") && error.contains("no LDAP message"), "{error}");
 }
 
 #[tokio::test]

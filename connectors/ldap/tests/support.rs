@@ -7,7 +7,9 @@ use rollcall_kit::secret::SecretRef;
 use rollcall_kit::{
     Certificate, Connector, DirectoryGroup, DirectoryUser, Entries, Entry, Member, ReadError, Status, Unreadable,
 };
-use rollcall_ldap::{AttributeNames, Flavour, GroupSettings, LdapConnector, LdapSettings, Timeouts, UserSettings, connector};
+use rollcall_ldap::{
+    AttributeNames, Flavour, GroupSettings, LdapConnector, LdapSettings, Timeouts, UserSettings, connector,
+};
 use rollcall_test_servers::ldap::{DirectoryServer, FaultProxy};
 use tempfile::TempDir;
 

@@ -182,5 +182,9 @@ fn ldap_modify(url: &str, dn: &str, password: &str, ldif: &str) {
         .expect("ldapmodify; run tests/servers/install-ldap.sh first");
     child.stdin.take().expect("stdin is piped").write_all(ldif.as_bytes()).expect("ldapmodify reads");
     let output = child.wait_with_output().expect("ldapmodify ends");
-    assert!(output.status.success(), "the server refuses the change: {}\n{ldif}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "the server refuses the change: {}\n{ldif}",
+        String::from_utf8_lossy(&output.stderr)
+    );
 }
