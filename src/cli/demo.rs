@@ -122,9 +122,7 @@ impl Stage {
         let record = match reviewed {
             Reviewed::Cleared(approved) if approved.plan().is_empty() => self.session.nothing_to_do(approved)?,
             Reviewed::Cleared(approved) => self.session.apply(approved, &|_| {}).await?,
-            Reviewed::Held(held) => {
-                self.session.apply(held.approve("you", "in the demonstration"), &|_| {}).await?
-            }
+            Reviewed::Held(held) => self.session.apply(held.approve("you", "in the demonstration"), &|_| {}).await?,
         };
         report::print(&report::text::render(&report::run::ending(&record)))?;
         self.remember(what, planned, &record);

@@ -23,7 +23,11 @@ pub(super) fn show(config: &Path, arguments: &ShowArguments) -> Result<Exit, Fai
     }
     found.sort_by(|a, b| b.id.cmp(&a.id));
     let record = match found.as_slice() {
-        [] => return Err(Failure::error(format!("there is no run {}", arguments.run)).hint("`rollcall history` lists them")),
+        [] => {
+            return Err(
+                Failure::error(format!("there is no run {}", arguments.run)).hint("`rollcall history` lists them")
+            );
+        }
         [newest, ..] if arguments.run == "last" => newest,
         [one] => one,
         _ => return Err(Failure::usage(format!("several runs begin with {}; say more of its id", arguments.run))),

@@ -4,9 +4,9 @@
 //! the target. The word is read first; the rest of the table goes to the settings that it names, whose own
 //! deserialisation keeps its places in the file. (serde's internally tagged enums lose them.)
 
-use schemars::{JsonSchema, Schema, SchemaGenerator};
 use rollcall_file::FileSettings;
 use rollcall_ldap::LdapSettings;
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use toml::Spanned;

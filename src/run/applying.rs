@@ -103,8 +103,7 @@ impl Session {
     pub fn nothing_to_do(&self, approved: ApprovedPlan) -> Result<RunRecord, RunError> {
         let now = (self.clock)();
         let (plan, approval) = approved.into_parts();
-        let record =
-            self.record(&records::new_id(now), now, RunResult::NothingToDo, Some(&plan), Some(&approval));
+        let record = self.record(&records::new_id(now), now, RunResult::NothingToDo, Some(&plan), Some(&approval));
         self.end(record, &|_| {})
     }
 
@@ -148,11 +147,7 @@ impl Session {
     }
 
     /// Lends an executor out for one piece of work.
-    async fn with_executor<T>(
-        &self,
-        run: &str,
-        work: impl AsyncFnOnce(Executor<'_>) -> T,
-    ) -> Result<T, RunError> {
+    async fn with_executor<T>(&self, run: &str, work: impl AsyncFnOnce(Executor<'_>) -> T) -> Result<T, RunError> {
         let journal = StoreJournal::start(Arc::clone(&self.store))?;
         let ledger = StoreLedger(&*self.store);
         let stop = Arc::clone(&self.stop);

@@ -259,7 +259,8 @@ fn tell_account(answer: &mut Explanation, account: Option<&LedgerAccount>) {
     };
     let roles: Vec<&str> = account.roles.iter().map(|role| role.0.as_str()).collect();
     let roles = if roles.is_empty() { "no mapped role".to_owned() } else { roles.join(", ") };
-    let mut detail = format!("{} in the target, {origin} by us, {}, {roles}", account.target_id, active(account.active));
+    let mut detail =
+        format!("{} in the target, {origin} by us, {}, {roles}", account.target_id, active(account.active));
     if let Some(run) = &account.last_run {
         detail.push_str(&format!("; last written by the run {run}"));
     }
@@ -271,12 +272,7 @@ fn tell_account(answer: &mut Explanation, account: Option<&LedgerAccount>) {
 }
 
 /// Refusals, holds, and the runs that changed something for him.
-fn tell_plan(
-    answer: &mut Explanation,
-    user: &rollcall_kit::DirectoryId,
-    reviewed: &Reviewed,
-    history: &[RunRecord],
-) {
+fn tell_plan(answer: &mut Explanation, user: &rollcall_kit::DirectoryId, reviewed: &Reviewed, history: &[RunRecord]) {
     use crate::roster::Reason;
     // Planned without the target, whether he has an account there already is unknown by nature, not by fault.
     let refusals = reviewed.plan().refusals.iter().filter(|refusal| refusal.user.as_ref() == Some(user));
@@ -324,7 +320,8 @@ fn conclusion(
     account: Option<&LedgerAccount>,
 ) -> String {
     let mine = |change: &&Change| matches!(&change.subject, Subject::Account { user: of, .. } if of == user);
-    let mut steps: Vec<String> = reviewed.plan().changes.iter().filter(mine).map(|change| change.action.to_string()).collect();
+    let mut steps: Vec<String> =
+        reviewed.plan().changes.iter().filter(mine).map(|change| change.action.to_string()).collect();
     if candidate {
         steps.insert(0, "look him up in the target, then create an account or adopt the one that is there".to_owned());
     }

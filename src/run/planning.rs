@@ -123,8 +123,9 @@ impl Session {
         unreadable: &BTreeMap<DirectoryId, Unreadable>,
     ) -> Result<Roster, RunError> {
         let users = || {
-            let readable =
-                |user: &Result<DirectoryUser, StoreError>| user.as_ref().map_or(true, |user| !unreadable.contains_key(&user.id));
+            let readable = |user: &Result<DirectoryUser, StoreError>| {
+                user.as_ref().map_or(true, |user| !unreadable.contains_key(&user.id))
+            };
             self.store.users().filter(readable)
         };
         Ok(Roster::new(self.rules.clone(), groups, users)?)
@@ -192,8 +193,7 @@ impl Session {
     }
 
     fn remember_bindings(&self, groups: &GroupIndex) -> Result<(), RunError> {
-        let json =
-            serde_json::to_value(groups.bindings()).map_err(|error| RunError::Internal(error.to_string()))?;
+        let json = serde_json::to_value(groups.bindings()).map_err(|error| RunError::Internal(error.to_string()))?;
         if self.store.fact(fact::BINDINGS)?.as_ref() != Some(&json) {
             self.store.set_fact(fact::BINDINGS, &json)?;
         }
@@ -274,11 +274,7 @@ impl Session {
 
 /// What the groups have to say to the reader of the plan.
 fn notes(groups: &GroupIndex) -> Vec<Note> {
-    groups
-        .findings()
-        .iter()
-        .map(|finding| Note { sentence: finding.sentence.clone(), holds: finding.holds })
-        .collect()
+    groups.findings().iter().map(|finding| Note { sentence: finding.sentence.clone(), holds: finding.holds }).collect()
 }
 
 /// Runs a pure stage over records of the store. If a record could not be read, the stage's result is worth nothing.

@@ -16,11 +16,11 @@ use crate::snapshot::fact;
 
 /// What a reading left behind, besides the mirror.
 #[derive(Debug)]
-pub struct Roll {
+pub(super) struct Roll {
     /// The proof.
-    pub certificate: Certificate,
+    pub(super) certificate: Certificate,
     /// Users of ours who are not in the mirror, each confirmed.
-    pub absences: BTreeMap<DirectoryId, Leaving>,
+    pub(super) absences: BTreeMap<DirectoryId, Leaving>,
 }
 
 impl Session {

@@ -104,7 +104,7 @@ pub fn memory_store() -> MemoryStore {
 /// # Errors
 ///
 /// With every rule that does not compile, one a line.
-pub fn compile(organization: &Organization) -> Result<Rules, RunError> {
+pub(super) fn compile(organization: &Organization) -> Result<Rules, RunError> {
     Rules::compile(&organization.roster).map_err(|errors| {
         let lines: Vec<String> = errors.iter().map(ToString::to_string).collect();
         RunError::Rules(lines.join("\n"))

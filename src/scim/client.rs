@@ -3,9 +3,9 @@
 use std::sync::{Arc, PoisonError, RwLock};
 
 use async_trait::async_trait;
-use rollcall_kit::{CheckFinding, attribute};
 use rollcall_kit::http::token::{BearerToken, ClientCredentials};
 use rollcall_kit::http::{Client, TokenSource};
+use rollcall_kit::{CheckFinding, attribute};
 use tokio::sync::OnceCell;
 
 use super::ask::Key;
