@@ -11,7 +11,7 @@
 //! | what a complete set of files must add up to: ids once, counts that agree | `tally` |
 //! | the three formats | `ldif`, `table` (CSV), `json` |
 //! | words for the status | `words` |
-//! | the [`rollcall_kit::Connector`] | [`connector`] |
+//! | the [`rollcall_kit::Connector`] | [`mod@connector`] |
 //! | what `check` says | `findings` |
 //!
 //! # What proves that a file is whole
