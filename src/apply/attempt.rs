@@ -141,9 +141,9 @@ async fn look(target: &dyn Target, write: &Write, error: WriteError) -> Verdict 
     }
 }
 
-fn doubt(error: WriteError, reason: &str) -> WriteError {
-    let detail = format!("{}; whether it was done is unknown: {reason}. The next run looks again", error.detail);
-    WriteError { detail, ..error }
+fn doubt(mut error: WriteError, reason: &str) -> WriteError {
+    error.detail.push_str(&format!("; whether it was done is unknown: {reason}. The next run looks again"));
+    error
 }
 
 async fn send(target: &dyn Target, write: &Write) -> Result<Written, WriteError> {

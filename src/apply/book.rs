@@ -26,6 +26,9 @@ impl From<JournalError> for Unwritable {
     }
 }
 
+/// The intent of changes that share a write, if any can, and those that cannot be part of it, each with its reason.
+pub(super) type Shared<'c> = (Option<Intent>, Vec<(&'c Change, String)>);
+
 /// The ledger as far as this plan touches it.
 pub(super) struct Book<'a> {
     reader: &'a dyn LedgerReader,
@@ -176,7 +179,7 @@ impl<'a> Book<'a> {
         &mut self,
         changes: &[&'c Change],
         roles_are_groups: bool,
-    ) -> Result<(Option<Intent>, Vec<(&'c Change, String)>), JournalError> {
+    ) -> Result<Shared<'c>, JournalError> {
         let mut left_out = Vec::new();
         let mut able = Vec::new();
         for &change in changes {

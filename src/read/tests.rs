@@ -1,18 +1,100 @@
 //! Reads with connectors that cut off, lie, panic and repeat themselves.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
 use rollcall_kit::{
-    Address, Capabilities, Certificate, CheckFinding, Connector, DirectoryId, DirectoryUser, Entries, Entry, LookUp,
-    ReadError,
+    Address, Capabilities, Certificate, CertificateDraft, CheckFinding, Collection, Connector, DirectoryGroup,
+    DirectoryId, DirectoryUser, Entries, Entry, LookUp, Member, ReadError, Source, Status, Unreadable, Value,
 };
 
-use super::{Absence, ReadFailure, confirm, drive};
-use crate::snapshot::tests::sample::{self, certificate, entry, group, id, unreadable, user};
-use crate::snapshot::{MemoryStore, Store};
+use super::{Absence, ReadFailure, Staging, StagingError, confirm, drive};
+
+fn id(id: &str) -> DirectoryId {
+    DirectoryId::new(id).unwrap()
+}
+
+fn user(name: &str) -> DirectoryUser {
+    DirectoryUser {
+        id: id(name),
+        login: name.into(),
+        status: Status::Active,
+        raw_status: String::new(),
+        place: None,
+        assigned: None,
+        profile: BTreeMap::from([("email".into(), Value::from(format!("{name}@acme.com")))]),
+        raw: BTreeMap::new(),
+    }
+}
+
+fn entry(user: DirectoryUser) -> Entry {
+    Entry::User(Box::new(user))
+}
+
+fn group(name: &str, member: &str) -> Entry {
+    let members = vec![Member::User(id(member))];
+    Entry::Group(Box::new(DirectoryGroup {
+        id: id(name),
+        name: name.into(),
+        place: None,
+        members,
+        unresolved_members: 0,
+    }))
+}
+
+fn certificate(users: u64, groups: u64) -> Certificate {
+    let source = Source { connector: "fake".into(), server: "memory".into(), identity: "tests".into() };
+    let start = "2026-11-01T08:00:00Z".parse().unwrap();
+    let mut draft = CertificateDraft::new(source, &["users", "groups"], start);
+    for (name, entries) in [("users", users), ("groups", groups)] {
+        let (name, query, end) = (name.into(), "everybody".into(), "the end of the list".into());
+        draft.completed(Collection { name, query, pages: 1, entries, announced: None, end });
+    }
+    draft.certify(start).unwrap()
+}
+
+/// What was read so far, and what is being read.
+#[derive(Default)]
+struct Mirror {
+    certificate: Option<Certificate>,
+    users: BTreeSet<DirectoryId>,
+    staged: Staged,
+}
+
+#[derive(Default)]
+struct Staged {
+    users: BTreeSet<DirectoryId>,
+    mirrored: BTreeSet<DirectoryId>,
+    full: bool,
+}
+
+impl Staging for Staged {
+    fn stage(&mut self, batch: Vec<Entry>) -> Result<(), StagingError> {
+        for entry in batch {
+            if let Entry::User(user) = entry {
+                self.users.insert(user.id);
+            }
+        }
+        if self.full { Err(StagingError("the disk is full".into())) } else { Ok(()) }
+    }
+    fn vanished(&mut self) -> Result<Vec<DirectoryId>, StagingError> {
+        Ok(self.mirrored.difference(&self.users).cloned().collect())
+    }
+    fn staged(&self) -> (u64, u64) {
+        (self.users.len() as u64, 0)
+    }
+    fn ticket(&self) -> u64 {
+        0
+    }
+}
+
+impl Mirror {
+    fn user_ids(&self) -> Vec<&str> {
+        self.users.iter().map(DirectoryId::as_str).collect()
+    }
+}
 
 /// What a fake connector does once its entries are sent.
 enum End {
@@ -90,45 +172,44 @@ impl Connector for Fake {
 }
 
 fn three_and_a_group() -> Vec<Entry> {
-    vec![entry(user("a")), entry(user("b")), entry(user("c")), Entry::Group(Box::new(group("g", &["a"])))]
+    vec![entry(user("a")), entry(user("b")), entry(user("c")), group("g", "a")]
 }
 
-/// Drives a connector against a store; commits if that yields a reading.
-async fn run(store: &MemoryStore, connector: &Fake) -> Result<Vec<DirectoryId>, ReadFailure> {
-    let mut staging = store.staging().unwrap();
-    let previous = store.certificate().unwrap();
-    let reading = drive(connector, &mut *staging, previous.as_ref(), |_, _| {}).await?;
-    store.commit(staging, &reading).unwrap();
+/// Drives a connector; if that yields a reading, it becomes the mirror.
+async fn run(mirror: &mut Mirror, connector: &Fake) -> Result<Vec<DirectoryId>, ReadFailure> {
+    mirror.staged = Staged { mirrored: mirror.users.clone(), ..Staged::default() };
+    let reading = drive(connector, &mut mirror.staged, mirror.certificate.as_ref(), |_, _| {}).await?;
+    mirror.users = std::mem::take(&mut mirror.staged.users);
+    mirror.certificate = Some(reading.certificate().clone());
     Ok(reading.vanished().to_vec())
 }
 
 #[tokio::test]
 async fn a_complete_read_becomes_a_reading_and_names_who_vanished() {
-    let store = MemoryStore::new();
-    assert_eq!(run(&store, &Fake::honest(three_and_a_group())).await.unwrap(), []);
+    let mut mirror = Mirror::default();
+    assert_eq!(run(&mut mirror, &Fake::honest(three_and_a_group())).await.unwrap(), []);
     let mut without_b = three_and_a_group();
     without_b.remove(1);
-    assert_eq!(run(&store, &Fake::honest(without_b)).await.unwrap(), [id("b")]);
-    assert_eq!(sample::user_ids(&store), ["a", "c"]);
+    assert_eq!(run(&mut mirror, &Fake::honest(without_b)).await.unwrap(), [id("b")]);
+    assert_eq!(mirror.user_ids(), ["a", "c"]);
 }
 
 #[tokio::test]
 async fn a_read_that_is_cut_at_any_entry_changes_nothing() {
-    let store = MemoryStore::new();
-    run(&store, &Fake::honest(three_and_a_group())).await.unwrap();
-    let generation = store.generation().unwrap();
+    let mut mirror = Mirror::default();
+    run(&mut mirror, &Fake::honest(three_and_a_group())).await.unwrap();
     for cut in 0..=4 {
         let connector = Fake::new(three_and_a_group()[..cut].to_vec(), End::Fail);
-        let failure = run(&store, &connector).await.unwrap_err();
+        let failure = run(&mut mirror, &connector).await.unwrap_err();
         assert!(matches!(failure, ReadFailure::Directory(ReadError::Incomplete { .. })), "{failure}");
     }
-    assert_eq!(sample::user_ids(&store), ["a", "b", "c"]);
-    assert_eq!(store.generation().unwrap(), generation);
+    assert_eq!(mirror.user_ids(), ["a", "b", "c"]);
+    assert_eq!(mirror.certificate.unwrap().entries_of("users"), 3);
 }
 
 #[tokio::test]
 async fn a_connector_that_panics_fails_the_read_and_not_the_process() {
-    let failure = run(&MemoryStore::new(), &Fake::new(three_and_a_group(), End::Panic)).await.unwrap_err();
+    let failure = run(&mut Mirror::default(), &Fake::new(three_and_a_group(), End::Panic)).await.unwrap_err();
     assert!(failure.to_string().contains("the fake connector broke while it read: index out of bounds"), "{failure}");
 }
 
@@ -136,7 +217,7 @@ async fn a_connector_that_panics_fails_the_read_and_not_the_process() {
 async fn a_certificate_that_counts_other_than_what_arrived_is_refused() {
     for (users, groups) in [(2, 1), (4, 1), (3, 0), (3, 2), (4, 0), (0, 0)] {
         let lying = Fake::new(three_and_a_group(), End::Certify(users, groups));
-        let failure = run(&MemoryStore::new(), &lying).await.unwrap_err();
+        let failure = run(&mut Mirror::default(), &lying).await.unwrap_err();
         assert!(matches!(failure, ReadFailure::Miscounted { .. }), "{users} users and {groups} groups: {failure}");
     }
 }
@@ -144,36 +225,36 @@ async fn a_certificate_that_counts_other_than_what_arrived_is_refused() {
 #[tokio::test]
 async fn an_unreadable_record_counts_as_the_user_or_group_that_it_is() {
     let mut entries = three_and_a_group();
-    entries.push(Entry::Unreadable(unreadable("d")));
+    entries.push(Entry::Unreadable(Unreadable { id: id("d"), label: "d".into(), problem: "two addresses".into() }));
     for (users, groups, fits) in [(4, 1, true), (3, 2, true), (3, 1, false), (4, 2, false)] {
         let connector = Fake::new(entries.clone(), End::Certify(users, groups));
-        assert_eq!(run(&MemoryStore::new(), &connector).await.is_ok(), fits, "{users} users and {groups} groups");
+        assert_eq!(run(&mut Mirror::default(), &connector).await.is_ok(), fits, "{users} users and {groups} groups");
     }
 }
 
 #[tokio::test]
 async fn a_record_that_is_sent_twice_is_one_record_and_counted_as_it_was_certified() {
-    let store = MemoryStore::new();
+    let mut mirror = Mirror::default();
     let twice = vec![entry(user("a")), entry(user("b")), entry(user("a"))];
-    run(&store, &Fake::honest(twice)).await.unwrap();
-    assert_eq!(sample::user_ids(&store), ["a", "b"]);
+    run(&mut mirror, &Fake::honest(twice)).await.unwrap();
+    assert_eq!(mirror.user_ids(), ["a", "b"]);
 }
 
 #[tokio::test]
 async fn a_collection_that_is_suddenly_empty_is_an_error_that_says_whose_rights_to_check() {
-    let store = MemoryStore::new();
-    run(&store, &Fake::honest(three_and_a_group())).await.unwrap();
-    let failure = run(&store, &Fake::honest(three_and_a_group()[..3].to_vec())).await.unwrap_err();
+    let mut mirror = Mirror::default();
+    run(&mut mirror, &Fake::honest(three_and_a_group())).await.unwrap();
+    let failure = run(&mut mirror, &Fake::honest(three_and_a_group()[..3].to_vec())).await.unwrap_err();
     assert!(matches!(failure, ReadFailure::Emptied { collection: "groups", before: 1, .. }), "{failure}");
-    let failure = run(&store, &Fake::honest(vec![])).await.unwrap_err();
+    let failure = run(&mut mirror, &Fake::honest(vec![])).await.unwrap_err();
     assert!(failure.to_string().contains("no users at all, and it sent 3 when it was last read"), "{failure}");
     assert!(failure.to_string().contains("Check what tests may read at memory"), "{failure}");
-    assert_eq!(sample::user_ids(&store), ["a", "b", "c"]);
+    assert_eq!(mirror.user_ids(), ["a", "b", "c"]);
 }
 
 #[tokio::test]
 async fn an_empty_directory_that_was_never_anything_else_is_a_reading() {
-    assert!(run(&MemoryStore::new(), &Fake::honest(vec![])).await.is_ok());
+    assert!(run(&mut Mirror::default(), &Fake::honest(vec![])).await.is_ok());
 }
 
 #[tokio::test]
@@ -188,30 +269,28 @@ async fn a_slow_consumer_bounds_what_the_connector_may_send_ahead() {
 
 #[tokio::test]
 async fn a_read_is_cancelled_by_letting_go_of_it() {
-    let store = MemoryStore::new();
+    let mut mirror = Mirror::default();
     let connector = Fake::new(three_and_a_group(), End::Hang);
-    let outcome = tokio::time::timeout(std::time::Duration::from_millis(50), run(&store, &connector)).await;
+    let outcome = tokio::time::timeout(std::time::Duration::from_millis(50), run(&mut mirror, &connector)).await;
     assert!(outcome.is_err());
-    assert!(store.staging().is_ok() && store.users().count() == 0);
+    assert_eq!(mirror.staged.users.len(), 3, "they had arrived");
+    assert_eq!(mirror.user_ids(), Vec::<&str>::new());
 }
 
 #[tokio::test]
 async fn a_staging_area_that_fails_ends_the_read_at_once() {
-    let store = MemoryStore::new();
-    let mut stale = store.staging().unwrap();
-    let _newer = store.staging().unwrap();
     let connector = Fake::new(three_and_a_group(), End::Hang);
-    let failure = drive(&connector, &mut *stale, None, |_, _| {}).await.unwrap_err();
-    assert!(matches!(failure, ReadFailure::Staging(_)), "{failure}");
+    let mut full = Staged { full: true, ..Staged::default() };
+    let failure = drive(&connector, &mut full, None, |_, _| {}).await.unwrap_err();
+    assert_eq!(failure.to_string(), "what was read cannot be kept: the disk is full");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_read_works_on_a_runtime_of_many_threads_and_reports_progress() {
-    let store = MemoryStore::new();
+    let mut staging = Staged::default();
     let connector = Fake::honest((0..5_000).map(|number| entry(user(&format!("u{number}")))).collect());
     let mut last = (0, 0);
-    let mut staging = store.staging().unwrap();
-    drive(&connector, &mut *staging, None, |users, groups| {
+    drive(&connector, &mut staging, None, |users, groups| {
         assert!(users >= last.0);
         last = (users, groups);
     })
@@ -271,8 +350,7 @@ async fn look_ups_are_bounded() {
 #[test]
 fn reading_and_confirming_can_be_moved_between_threads() {
     fn movable<T: Send>(_: &T) {}
-    let (store, connector) = (MemoryStore::new(), knows([]));
-    let mut staging = store.staging().unwrap();
-    movable(&drive(&connector, &mut *staging, None, |_, _| {}));
+    let (mut staging, connector) = (Staged::default(), knows([]));
+    movable(&drive(&connector, &mut staging, None, |_, _| {}));
     movable(&confirm(&connector, &[], |_, _| {}));
 }

@@ -17,7 +17,7 @@ mod seal;
 mod sled;
 mod staging;
 #[cfg(test)]
-pub(crate) mod tests;
+mod tests;
 
 use rollcall_kit::{Certificate, DirectoryGroup, DirectoryId, DirectoryUser, Unreadable};
 

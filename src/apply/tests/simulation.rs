@@ -26,8 +26,11 @@ pub(super) async fn run(wanted: &Wanted, world: &World<'_>, books: &Books) -> Op
     books.fuse.guard(world.fuse.guard(work)).await.flatten()
 }
 
+/// Accounts by their owners, and groups by their names.
+type Look = (BTreeMap<String, (bool, String)>, BTreeMap<String, BTreeSet<String>>);
+
 /// What the target looks like, without the ids that it chose.
-fn look(held: &Held) -> (BTreeMap<String, (bool, String)>, BTreeMap<String, BTreeSet<String>>) {
+fn look(held: &Held) -> Look {
     let name = |account: &super::world::Account| account.external_id.clone();
     let accounts = held
         .accounts

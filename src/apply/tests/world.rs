@@ -177,7 +177,9 @@ impl Held {
             }
             Write::DeleteAccount { target_id } => {
                 self.accounts.remove(target_id).ok_or_else(gone)?;
-                self.groups.values_mut().for_each(|group| drop(group.members.remove(target_id)));
+                for group in self.groups.values_mut() {
+                    group.members.remove(target_id);
+                }
             }
             Write::SetRoles { target_id, grant, revoke } => {
                 let account = self.accounts.get_mut(target_id).ok_or_else(gone)?;

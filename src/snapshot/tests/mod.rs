@@ -3,5 +3,6 @@
 mod faults;
 mod group_commit;
 mod kill;
-pub(crate) mod sample;
+pub(super) mod sample;
+mod size;
 mod suite;

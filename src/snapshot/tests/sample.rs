@@ -13,11 +13,11 @@ use crate::read::{Reading, Staging};
 use crate::roster::Role;
 use crate::snapshot::Store;
 
-pub(crate) fn id(id: &str) -> DirectoryId {
+pub(in crate::snapshot) fn id(id: &str) -> DirectoryId {
     DirectoryId::new(id).unwrap()
 }
 
-pub(crate) fn user(name: &str) -> DirectoryUser {
+pub(in crate::snapshot) fn user(name: &str) -> DirectoryUser {
     DirectoryUser {
         id: id(name),
         login: name.into(),
@@ -31,7 +31,7 @@ pub(crate) fn user(name: &str) -> DirectoryUser {
 }
 
 /// A user with every kind of value.
-pub(crate) fn rich_user(name: &str) -> DirectoryUser {
+pub(in crate::snapshot) fn rich_user(name: &str) -> DirectoryUser {
     let mut user = user(name);
     user.status = Status::Inactive(InactiveReason::NotYetActive);
     user.place = Some("ou=people".into());
@@ -41,13 +41,13 @@ pub(crate) fn rich_user(name: &str) -> DirectoryUser {
     user
 }
 
-pub(crate) fn named(name: &str, full: &str) -> DirectoryUser {
+pub(in crate::snapshot) fn named(name: &str, full: &str) -> DirectoryUser {
     let mut user = user(name);
     user.profile.insert("name".into(), Value::from(full));
     user
 }
 
-pub(crate) fn group(name: &str, members: &[&str]) -> DirectoryGroup {
+pub(in crate::snapshot) fn group(name: &str, members: &[&str]) -> DirectoryGroup {
     DirectoryGroup {
         id: id(name),
         name: name.into(),
@@ -57,15 +57,15 @@ pub(crate) fn group(name: &str, members: &[&str]) -> DirectoryGroup {
     }
 }
 
-pub(crate) fn unreadable(name: &str) -> Unreadable {
+pub(in crate::snapshot) fn unreadable(name: &str) -> Unreadable {
     Unreadable { id: id(name), label: name.into(), problem: "two addresses in one field".into() }
 }
 
-pub(crate) fn entry(user: DirectoryUser) -> Entry {
+pub(in crate::snapshot) fn entry(user: DirectoryUser) -> Entry {
     Entry::User(Box::new(user))
 }
 
-pub(crate) fn account(owner: &str, target_id: &str) -> LedgerAccount {
+pub(in crate::snapshot) fn account(owner: &str, target_id: &str) -> LedgerAccount {
     LedgerAccount {
         user: id(owner),
         target_id: target_id.into(),
@@ -79,11 +79,11 @@ pub(crate) fn account(owner: &str, target_id: &str) -> LedgerAccount {
     }
 }
 
-pub(crate) fn role_key(role: &str) -> GroupKey {
+pub(in crate::snapshot) fn role_key(role: &str) -> GroupKey {
     GroupKey::Role(Role(role.into()))
 }
 
-pub(crate) fn ledger_group(role: &str, members: &[&str]) -> LedgerGroup {
+pub(in crate::snapshot) fn ledger_group(role: &str, members: &[&str]) -> LedgerGroup {
     LedgerGroup {
         key: role_key(role),
         target_id: format!("t-{role}"),
@@ -93,13 +93,13 @@ pub(crate) fn ledger_group(role: &str, members: &[&str]) -> LedgerGroup {
     }
 }
 
-pub(crate) fn intent(owner: &str) -> Intent {
+pub(in crate::snapshot) fn intent(owner: &str) -> Intent {
     let create = Write::CreateAccount { user: id(owner), attributes: account(owner, "").written };
     let then = Settlement { accounts: vec![account(owner, "")], ..Settlement::default() };
     Intent { run: "run-1".into(), changes: vec![1], write: create, then }
 }
 
-pub(crate) fn certificate(users: u64, groups: u64) -> Certificate {
+pub(in crate::snapshot) fn certificate(users: u64, groups: u64) -> Certificate {
     let source = Source { connector: "fake".into(), server: "memory".into(), identity: "tests".into() };
     let start = "2026-11-01T08:00:00Z".parse().unwrap();
     let mut draft = CertificateDraft::new(source, &["users", "groups"], start);
@@ -117,32 +117,33 @@ pub(crate) fn certificate(users: u64, groups: u64) -> Certificate {
 }
 
 /// Stages entries, commits them, and tells who had vanished.
-pub(crate) fn commit(store: &dyn Store, entries: Vec<Entry>) -> Vec<DirectoryId> {
+#[allow(clippy::needless_pass_by_value, reason = "every caller makes them on the spot")]
+pub(in crate::snapshot) fn commit(store: &dyn Store, entries: Vec<Entry>) -> Vec<DirectoryId> {
     let mut staging = store.staging().unwrap();
-    let vanished = stage(&mut *staging, entries);
+    let vanished = stage(&mut *staging, &entries);
     let (users, groups) = staging.staged();
     let reading = Reading::for_tests(certificate(users, groups), vanished.clone());
     store.commit(staging, &reading).unwrap();
     vanished
 }
 
-pub(crate) fn stage(staging: &mut dyn Staging, entries: Vec<Entry>) -> Vec<DirectoryId> {
+pub(in crate::snapshot) fn stage(staging: &mut dyn Staging, entries: &[Entry]) -> Vec<DirectoryId> {
     for batch in entries.chunks(3) {
         staging.stage(batch.to_vec()).unwrap();
     }
     staging.vanished().unwrap()
 }
 
-pub(crate) fn users(store: &dyn Store) -> Vec<DirectoryUser> {
+pub(in crate::snapshot) fn users(store: &dyn Store) -> Vec<DirectoryUser> {
     store.users().collect::<Result<_, _>>().unwrap()
 }
 
-pub(crate) fn user_ids(store: &dyn Store) -> Vec<String> {
+pub(in crate::snapshot) fn user_ids(store: &dyn Store) -> Vec<String> {
     users(store).into_iter().map(|user| user.id.to_string()).collect()
 }
 
 /// Makes an account ours, as a run would.
-pub(crate) fn settle_account(store: &dyn Store, account: LedgerAccount) {
+pub(in crate::snapshot) fn settle_account(store: &dyn Store, account: LedgerAccount) {
     let sequence = store.begin(vec![intent(account.user.as_str())]).unwrap()[0];
     let settled = Settlement { accounts: vec![account], ..Settlement::default() };
     store.settle(vec![(sequence, Some(settled))]).unwrap();

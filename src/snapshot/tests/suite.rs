@@ -67,7 +67,7 @@ fn a_committed_reading_is_the_mirror(store: &dyn Store) {
 fn a_reading_that_was_not_committed_changes_nothing(store: &dyn Store) {
     commit(store, vec![entry(user("jane"))]);
     let mut staging = store.staging().unwrap();
-    stage(&mut *staging, vec![entry(named("jane", "Jane")), entry(user("joe"))]);
+    stage(&mut *staging, &[entry(named("jane", "Jane")), entry(user("joe"))]);
     drop(staging);
     assert_eq!(users(store), [user("jane")]);
     commit(store, vec![entry(user("jane"))]);
@@ -97,7 +97,7 @@ fn an_active_account_whose_owner_left_the_mirror_still_counts_as_vanished(store:
 fn of_the_same_id_twice_the_later_one_counts(store: &dyn Store) {
     let mut staging = store.staging().unwrap();
     let twice = vec![entry(named("jane", "Old")), entry(user("joe")), entry(named("jane", "New"))];
-    let vanished = stage(&mut *staging, twice);
+    let vanished = stage(&mut *staging, &twice);
     assert_eq!(staging.staged(), (2, 0));
     store.commit(staging, &Reading::for_tests(certificate(3, 0), vanished)).unwrap();
     assert_eq!(users(store), [named("jane", "New"), user("joe")]);
