@@ -196,6 +196,14 @@ mod tests {
     }
 
     #[test]
+    fn only_a_creation_is_never_sent_again_blindly() {
+        let body = Json::Null;
+        assert_eq!(Call::post(&["Users"], &body).repeat, Repeat::Never);
+        assert_eq!(Call::put(&["Users", "1"], &body).repeat, Repeat::Safe);
+        assert_eq!(Call::delete(&["Users", "1"]).repeat, Repeat::Safe);
+    }
+
+    #[test]
     fn a_targets_own_words_are_found_wherever_it_puts_them() {
         assert_eq!(words(409, r#"{"status":"409","scimType":"uniqueness","detail":"taken"}"#), "uniqueness: taken");
         assert_eq!(words(400, r#"{"status":400,"detail":["one","two"]}"#), "one; two");

@@ -203,6 +203,19 @@ async fn a_filter_that_counts_more_than_it_shows_is_not_believed() {
 }
 
 #[tokio::test]
+async fn a_filter_whose_answer_goes_on_behind_a_cursor_is_not_believed() {
+    let (found, _) = found([
+        (BY_MARK, cursor_page(None, &[], Some("more"))),
+        (BY_NAME, page(0, &[])),
+        (BY_MAIL, page(0, &[])),
+        (WALK, page(1, &[marked("7", "x@acme.com", "u")])),
+        ("GET /Users?startIndex=2&count=100", page(1, &[])),
+    ])
+    .await;
+    assert_eq!(matched(&found), Some(("externalId", "7")));
+}
+
+#[tokio::test]
 async fn a_filter_that_is_refused_is_made_up_for_by_the_list() {
     let (found, _) = found([
         (BY_MARK, page(0, &[])),
