@@ -1,6 +1,8 @@
 //! Against OpenLDAP: everybody is read, nobody is read twice, and what a reader may not see is noticed.
 
-use rollcall_kit::{Address, CheckLevel, Connector, DirectoryId, InactiveReason, LookUp, ReadError, Status};
+use rollcall_kit::{
+    Address, CheckLevel, Connector, DirectoryId, Entries, Entry, InactiveReason, LookUp, Member, ReadError, Status,
+};
 use rollcall_ldap::Canary;
 use rollcall_test_servers::ldap::{DirectoryServer, OpenLdap};
 
@@ -220,4 +222,40 @@ async fn joiners_movers_and_leavers_are_seen_by_the_next_read() {
     assert_eq!(after.user("mover").id, before.user("u0000001").id);
     assert_eq!(after.certificate.entries_of("users"), before.certificate.entries_of("users"));
     assert_ne!(after.certificate.id(), before.certificate.id());
+}
+
+#[tokio::test]
+async fn who_is_renamed_while_the_read_runs_keeps_his_groups() {
+    let server = OpenLdap::start(60, 3);
+    let setup = Setup::of(&server);
+    let connector = setup.connector();
+    let (sender, mut receiver) = Entries::channel(1);
+    let consume = async {
+        let (mut users, mut renamed, mut members) = (0, None, Vec::new());
+        while let Some(entry) = receiver.recv().await {
+            match entry {
+                Entry::User(user) => {
+                    users += 1;
+                    if user.login == "u0000001" {
+                        renamed = Some(Member::User(user.id));
+                    }
+                    // The reader waits for us, with a few users in hand and all groups before it.
+                    if users == server.people() - 5 {
+                        let base = server.base();
+                        server.modify(&format!(
+                            "dn: uid=u0000001,ou=people,{base}\nchangetype: modrdn\nnewrdn: uid=renamed\ndeleteoldrdn: 1\n\n\
+                             dn: cn=nest-a,ou=groups,{base}\nchangetype: modify\ndelete: member\n\
+                             member: uid=u0000001,ou=people,{base}\n-\nadd: member\nmember: uid=renamed,ou=people,{base}\n"
+                        ));
+                    }
+                }
+                Entry::Group(group) if group.name == "nest-a" => members = group.members,
+                _ => {}
+            }
+        }
+        (renamed.unwrap(), members)
+    };
+    let (certificate, (renamed, members)) = tokio::join!(connector.read(sender), consume);
+    assert!(certificate.is_ok(), "{certificate:?}");
+    assert!(members.contains(&renamed), "{members:?}");
 }
