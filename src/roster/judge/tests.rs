@@ -242,9 +242,18 @@ fn a_user_outside_of_the_scope_or_withheld_does_not_compete() {
 }
 
 #[test]
+fn a_conflict_names_only_those_who_compete() {
+    let also = |name: &str| user(name).with("email", "jane@acme.com");
+    let world = World::new(settings()).users([user("jane"), also("alumna").left(), also("twin"), also("zoe")]);
+    let detail = &world.judge(&user("jane")).refusals[0].detail;
+    assert!(detail.contains("twin (id twin) and 1 more") && !detail.contains("alumna"), "{detail}");
+}
+
+#[test]
 fn a_record_read_twice_does_not_compete_with_itself() {
     let world = World::new(settings()).users([user("jane"), user("jane")]);
     assert!(matches!(world.judge(&user("jane")).standing, Standing::Wanted(_)));
+    assert!(world.roster().claims().is_empty());
 }
 
 // Attributes.
