@@ -97,7 +97,7 @@ impl Planner<'_> {
     /// never has it.
     fn relink(&mut self, newcomer: &Newcomer, account: &LedgerAccount) {
         let Newcomer { user, desired } = newcomer;
-        let compared = against_written(&desired.attributes, &account.written, self.settings);
+        let compared = against_written(desired, &account.written, self.settings);
         self.refuse_email(&compared, user, account.address.as_str());
         let shift = roles::shift(desired, &account.roles, self.settings);
         self.revoke(&account_subject(account, &account.written), &shift, &[]);

@@ -7,6 +7,7 @@ use rollcall_kit::{Value, attribute};
 
 use super::change::AttributeChange;
 use super::settings::PlanSettings;
+use crate::roster::DesiredAccount;
 use crate::roster::account::Attributes;
 
 /// What a comparison found.
@@ -18,13 +19,15 @@ pub(super) struct Compared {
     pub(super) refused_email: Option<(String, String)>,
 }
 
-/// Compares with what we last wrote. An attribute that is not desired any more is removed, because we wrote it.
-pub(super) fn against_written(desired: &Attributes, written: &Attributes, settings: &PlanSettings) -> Compared {
+/// Compares with what we last wrote. An attribute that is not desired any more is removed, because we wrote it; one of
+/// which the mapping could not say what it should be stays as it is.
+pub(super) fn against_written(desired: &DesiredAccount, written: &Attributes, settings: &PlanSettings) -> Compared {
     let mut compared = Compared::default();
-    for (name, value) in desired {
+    for (name, value) in &desired.attributes {
         compared.add(name, written.get(name), Some(value), settings);
     }
-    for (name, value) in written.iter().filter(|(name, _)| !desired.contains_key(*name)) {
+    let undesired = written.iter().filter(|(name, _)| !desired.attributes.contains_key(*name));
+    for (name, value) in undesired.filter(|(name, _)| !desired.undecided_attributes.contains(name)) {
         compared.add(name, Some(value), None, settings);
     }
     compared.changes.sort_by(|a, b| a.attribute.cmp(&b.attribute));

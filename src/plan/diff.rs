@@ -241,7 +241,7 @@ impl<'a> Planner<'a> {
 
     /// The owner is wanted: his attributes, roles and memberships follow the directory.
     fn keep(&mut self, desired: &DesiredAccount, account: &LedgerAccount) {
-        let compared = against_written(&desired.attributes, &account.written, self.settings);
+        let compared = against_written(desired, &account.written, self.settings);
         self.refuse_email(&compared, &account.user, account.address.as_str());
         let subject = account_subject(account, &desired.attributes);
         let shift = roles::shift(desired, &account.roles, self.settings);

@@ -194,6 +194,7 @@ fn directory(people: &[Person], circumstances: &Circumstances, to: &[usize], nam
                     address: Address::parse(&address).unwrap(),
                     attributes: attributes(&address, name_to[index], person.name),
                     roles: given.map(|index| (role(ROLES[index]), vec![GrantCause::Default])).collect(),
+                    undecided_attributes: Vec::new(),
                     undecided_roles: undecided.map(|index| role(ROLES[index])).collect(),
                 }))
             }

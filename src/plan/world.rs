@@ -391,6 +391,7 @@ pub(crate) fn wanted(user: &str, address: &str, more: &[(&str, &str)], roles: &[
         attributes,
         roles: roles.iter().map(through).collect(),
         undecided_roles: Vec::new(),
+        undecided_attributes: Vec::new(),
     };
     judged(user, address, Standing::Wanted(Box::new(desired)))
 }
