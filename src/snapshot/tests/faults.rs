@@ -4,7 +4,10 @@ use std::fs::{self, File};
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 
-use super::sample::{account, commit, entry, id, named, settle_account, user, user_ids, users};
+use super::sample::{
+    account, commit, entry, id, intent, ledger_group, named, role_key, settle_account, user, user_ids, users,
+};
+use crate::apply::{MembersSettled, Settlement};
 use crate::read::Reading;
 use crate::snapshot::{RepairStep, SledStore, Store, StoreError, compact, repair};
 
@@ -98,20 +101,65 @@ fn writes_after_the_seal_do_not_break_it() {
 }
 
 #[test]
-fn a_cut_tail_is_noticed() {
-    for cut in [100_u64, 4_096, 30_000] {
+fn a_cut_tail_is_noticed_if_anything_is_missing_because_of_it() {
+    let mut noticed = 0;
+    for cut in [100_u64, 4_096, 30_000, 100_000] {
         let directory = directory();
         filled(directory.path(), 400);
         settle_and_seal(directory.path());
-        let file = File::options().write(true).open(database(directory.path())).unwrap();
-        // The file is longer than what was written; the tail is where the last record ends.
+        let expected = users(&open(directory.path()));
+        // The file is longer than what was written. The newest record need not stand last: sled reuses free segments.
         let end = end_of_content(directory.path());
-        file.set_len(end - cut).unwrap();
+        let file = File::options().write(true).open(database(directory.path())).unwrap();
+        file.set_len(end.saturating_sub(cut)).unwrap();
         match SledStore::open(directory.path()) {
-            Ok(store) => assert!(!store.is_sealed(), "{cut} bytes were cut"),
-            Err(error) => assert!(matches!(error, StoreError::Damaged { .. }), "{error}"),
+            Ok(store) if store.is_sealed() => {
+                assert_eq!(users(&store), expected, "{cut} bytes were cut");
+                assert!(store.account(&id("jane")).unwrap().is_some(), "{cut} bytes were cut");
+            }
+            Ok(_) => noticed += 1,
+            Err(error) => {
+                assert!(matches!(error, StoreError::Damaged { .. }), "{error}");
+                noticed += 1;
+            }
         }
     }
+    assert!(noticed > 0, "no cut did any damage, so this test shows nothing");
+}
+
+#[test]
+fn a_record_that_is_missing_is_noticed_for_as_long_as_nobody_seals() {
+    let directory = directory();
+    filled(directory.path(), 50);
+    let raw = sled::open(directory.path().join("db")).unwrap();
+    raw.remove(b"uu0007").unwrap().expect("the record is there");
+    raw.flush().unwrap();
+    drop(raw);
+    let store = open(directory.path());
+    assert_eq!(store.broken(), Some("its tally says 51 records and 50 were found"));
+    settle_account(&store, account("jane", "t-1"));
+    drop(store);
+    assert!(!open(directory.path()).is_sealed(), "though the tally adds up again");
+}
+
+#[test]
+fn a_large_group_is_kept_in_small_chunks() {
+    let directory = directory();
+    let store = open(directory.path());
+    let names: Vec<String> = (0..3_000).map(|number| format!("u{number:04}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let settled = |then| store.settle(vec![(store.begin(vec![intent("x")]).unwrap()[0], Some(then))]).unwrap();
+    settled(Settlement { groups: vec![ledger_group("all", &[])], ..Settlement::default() });
+    for joined in names.chunks(100) {
+        let joined = joined.iter().map(|name| id(name)).collect();
+        let members = vec![MembersSettled { group: role_key("all"), joined, left: vec![] }];
+        settled(Settlement { members, ..Settlement::default() });
+    }
+    assert_eq!(store.ledger_group(&role_key("all")).unwrap(), Some(ledger_group("all", &names)));
+    drop(store);
+    let raw = sled::open(directory.path().join("db")).unwrap();
+    let sizes: Vec<usize> = raw.scan_prefix(b"n").map(|pair| pair.unwrap().1.len()).collect();
+    assert!(sizes.len() > 10 && sizes.iter().all(|size| *size < 2_000), "{sizes:?}");
 }
 
 fn settle_and_seal(directory: &Path) {
