@@ -228,6 +228,17 @@ fn a_role_of_which_nothing_is_known_is_neither_granted_nor_revoked() {
 }
 
 #[test]
+fn an_attribute_of_which_the_mapping_could_say_nothing_is_not_removed() {
+    let world = after(&[wanted("u1", "jane@acme.com", &[("locale", "de-DE")], &[])]);
+    let mut person = wanted("u1", "jane@acme.com", &[], &[]);
+    assert_eq!(lines(&world.plan(&directory(vec![person.clone()])).plan), ["update jane@acme.com"]);
+    if let Standing::Wanted(desired) = &mut person.2.standing {
+        desired.undecided_attributes = vec!["locale".to_owned()];
+    }
+    assert!(world.plan(&directory(vec![person])).plan.is_empty());
+}
+
+#[test]
 fn a_role_that_no_rule_names_any_more_stays_where_it_is() {
     let world = after(&[wanted("u1", "jane@acme.com", &[], &["admin"])]);
     let mut directory = directory(vec![wanted("u1", "jane@acme.com", &[], &[])]);

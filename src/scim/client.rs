@@ -13,7 +13,7 @@ use super::mapping::Mapping;
 use super::paging::List;
 use super::profile::Profile;
 use super::resource::Resource;
-use super::settings::ScimSettings;
+use super::settings::{RoleDelivery, ScimSettings};
 use super::wire::{Answer, Call};
 use super::{discovery, errors};
 use crate::apply::{Probe, Target, TargetError, TargetReader, Write, WriteError, Written};
@@ -174,6 +174,10 @@ impl TargetReader for ScimTarget {
 impl Target for ScimTarget {
     fn concurrency(&self) -> usize {
         self.settings.concurrency
+    }
+
+    fn roles_are_groups(&self) -> bool {
+        self.settings.roles == RoleDelivery::Groups
     }
 
     fn members_per_write(&self) -> usize {
