@@ -8,6 +8,7 @@ pub mod event;
 mod explain;
 mod planning;
 mod reading;
+mod rebuild;
 mod records;
 mod search;
 mod session;
