@@ -79,8 +79,7 @@ impl Session {
         let interrupted = RunResult::Failed { error: "the run was interrupted".to_owned() };
         records::keep(&*self.store, &self.record(&run, started, interrupted, Some(&plan), Some(&approval)))?;
         // From here on something may have been applied, so these rules are no longer new to anybody.
-        let rules = serde_json::Value::String(self.organization.rules_hash());
-        self.store.set_fact(fact::APPLIED_RULES, &rules)?;
+        self.remember_rules()?;
         listener(Event::Applying { changes: plan.changes.len() as u64 });
         let outcomes = self.execute(&run, &approved, listener).await?;
         let failed = outcomes.iter().filter(|(_, outcome)| !matches!(outcome, Outcome::Done { .. })).count() as u64;
@@ -103,6 +102,10 @@ impl Session {
     pub fn nothing_to_do(&self, approved: ApprovedPlan) -> Result<RunRecord, RunError> {
         let now = (self.clock)();
         let (plan, approval) = approved.into_parts();
+        // Changed rules that change nothing are as good as applied. The first plan still waits: nothing was seen yet.
+        if !self.occasion()?.first_plan {
+            self.remember_rules()?;
+        }
         let record = self.record(&records::new_id(now), now, RunResult::NothingToDo, Some(&plan), Some(&approval));
         self.end(record, &|_| {})
     }
@@ -160,6 +163,12 @@ impl Session {
             stop: &move || stop.load(Ordering::Relaxed),
         };
         Ok(work(executor).await)
+    }
+
+    /// Remembers the rules as those that were applied last.
+    fn remember_rules(&self) -> Result<(), RunError> {
+        let rules = serde_json::Value::String(self.organization.rules_hash());
+        Ok(self.store.set_fact(fact::APPLIED_RULES, &rules)?)
     }
 
     /// Keeps the record, and seals the snapshot if the run ended well.
