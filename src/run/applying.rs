@@ -27,35 +27,47 @@ impl Session {
         let started = (self.clock)();
         let run = records::new_id(started);
         listener(Event::Started { run: run.clone(), organization: self.name().to_owned() });
-        let planned = async {
-            let doubtful = self.settle_leftovers().await?;
-            let roll = self.call_the_roll(listener).await?;
-            self.make_plan(roll, &doubtful, listener).await
-        };
-        match planned.await {
-            Ok(reviewed) => Ok(reviewed),
-            Err(error) => {
-                let failed = RunResult::Failed { error: error.to_string() };
-                records::keep(&*self.store, &self.record(&run, started, failed, None, None))?;
-                Err(error)
-            }
+        let planned = self.read_and_plan(listener).await;
+        planned.inspect_err(|error| self.remember_failure(&run, started, error))
+    }
+
+    async fn read_and_plan(&self, listener: Listener<'_>) -> Result<Reviewed, RunError> {
+        self.require_same_target()?;
+        let doubtful = self.settle_leftovers().await?;
+        let roll = self.call_the_roll(listener).await?;
+        self.make_plan(roll, &doubtful, listener).await
+    }
+
+    /// Keeps the record of a run that failed. If even that fails, the first failure is the one to tell of.
+    fn remember_failure(&self, run: &str, started: Timestamp, error: &RunError) {
+        let failed = RunResult::Failed { error: error.to_string() };
+        if let Err(error) = records::keep(&*self.store, &self.record(run, started, failed, None, None)) {
+            tracing::error!(%error, "the record of the failed run cannot be kept");
         }
     }
 
-    /// A kept plan, if every one of its changes is still asked for by the snapshot and the target as they are now.
+    /// A kept plan, if every one of its changes is still asked for by the directory and the target as they are now.
+    /// The directory is read again: the file may be old, and whoever has come back since must not be put out by it.
     ///
     /// # Errors
     ///
     /// [`RunError::Stale`] with the changes that went stale and why, and as [`Session::plan`].
     pub async fn kept(&self, file: PlanFile, listener: Listener<'_>) -> Result<HeldPlan, RunError> {
+        let started = (self.clock)();
+        let run = records::new_id(started);
+        listener(Event::Started { run: run.clone(), organization: self.name().to_owned() });
+        let held = self.still_asked_for(file, listener).await;
+        held.inspect_err(|error| self.remember_failure(&run, started, error))
+    }
+
+    async fn still_asked_for(&self, file: PlanFile, listener: Listener<'_>) -> Result<HeldPlan, RunError> {
         if file.plan().basis.configuration != self.organization.configuration_hash() {
             return Err(RunError::Stale(
                 "the plan is stale: the configuration was changed after it was made; nothing was changed. Plan again"
                     .to_owned(),
             ));
         }
-        let doubtful = self.settle_leftovers().await?;
-        let fresh = self.make_plan(self.last_roll()?, &doubtful, listener).await?;
+        let fresh = self.read_and_plan(listener).await?;
         file.if_still_asked_for(&fresh).map_err(|error| {
             let mut text = error.to_string();
             if let KeptPlanError::Stale(changes) = &error {

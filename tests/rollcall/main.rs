@@ -4,6 +4,9 @@
 
 mod cut;
 mod house;
+mod promises_moved;
+mod promises_plans;
+mod promises_support;
 mod scim_lists;
 mod scim_servers;
 mod scim_support;
