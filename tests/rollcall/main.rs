@@ -6,6 +6,7 @@ mod cut;
 mod house;
 mod promises_moved;
 mod promises_plans;
+mod promises_rules;
 mod promises_support;
 mod scim_lists;
 mod scim_servers;
