@@ -7,6 +7,7 @@ mod house;
 mod promises_moved;
 mod promises_plans;
 mod promises_rules;
+mod promises_story;
 mod promises_support;
 mod scim_lists;
 mod scim_servers;

@@ -88,6 +88,25 @@ async fn an_emptied_snapshot_finds_its_accounts_again_and_the_leaver_goes() {
 }
 
 #[tokio::test]
+async fn a_leaver_whom_a_lost_snapshot_forgot_is_named_and_the_plan_waits() {
+    let state = tempfile::tempdir().unwrap();
+    let mut house = House::on_disk(state.path());
+    house.extra = "first_plan = \"waived\"".to_owned();
+    house.directory(&active(&["ann", "bob"]));
+    house.settle().await;
+    house.store = Arc::new(rollcall::snapshot::MemoryStore::new());
+    for entry in std::fs::read_dir(state.path()).unwrap().flatten().filter(|entry| entry.path().is_dir()) {
+        std::fs::remove_dir_all(entry.path()).unwrap();
+    }
+    house.store = Arc::new(SledStore::open(state.path()).unwrap());
+    // Gone, not disabled: with the ledger the last trace of him is lost.
+    house.directory(&active(&["ann", "cal"]));
+    let reviewed = house.plan().await.unwrap();
+    let named = |hold: &Hold| matches!(hold, Hold::Finding { sentence } if sentence.contains("bob@acme.com"));
+    assert!(reviewed.holds().iter().any(named), "{:?}", reviewed.holds());
+}
+
+#[tokio::test]
 async fn a_run_that_was_applied_in_part_is_sealed_and_its_rest_is_planned_again() {
     let state = tempfile::tempdir().unwrap();
     let house = House::on_disk(state.path());
@@ -114,6 +133,7 @@ async fn a_record_that_cannot_be_understood_is_named_and_stops_only_itself() {
     house.write(&[odd, user("bob", "bob", "disabled")], &["ann", "bob"]);
     let record = house.settle().await;
     assert!(house.is_in("ann") && !house.is_in("bob"));
+    assert!(record.leaves_something(), "the exit code says so");
     let refusals = record.plan.unwrap().refusals;
     assert_eq!(refusals.len(), 1);
     assert!(refusals[0].user.as_ref().is_some_and(|id| id.as_str() == "ann"), "{refusals:?}");
