@@ -123,6 +123,18 @@ impl Session {
         self.end(record, &|_| {})
     }
 
+    /// The record of a run whose plan nothing held, and which somebody declined all the same.
+    ///
+    /// # Errors
+    ///
+    /// If the snapshot fails.
+    pub fn declined(&self, approved: ApprovedPlan) -> Result<RunRecord, RunError> {
+        let now = (self.clock)();
+        let (plan, _) = approved.into_parts();
+        let record = self.record(&records::new_id(now), now, RunResult::Planned, Some(&plan), None);
+        self.end(record, &|_| {})
+    }
+
     /// The record of a run whose plan is held and was not approved.
     ///
     /// # Errors
