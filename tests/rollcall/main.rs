@@ -4,6 +4,11 @@
 
 mod cut;
 mod house;
+mod promises_moved;
+mod promises_plans;
+mod promises_rules;
+mod promises_story;
+mod promises_support;
 mod scim_lists;
 mod scim_servers;
 mod scim_support;
