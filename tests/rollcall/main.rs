@@ -5,6 +5,8 @@
 mod cut;
 mod house;
 mod scim_lists;
+mod scim_resend;
 mod scim_servers;
 mod scim_support;
 mod scim_wire;
+mod unreadable_group;
