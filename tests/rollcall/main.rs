@@ -10,6 +10,8 @@ mod promises_rules;
 mod promises_story;
 mod promises_support;
 mod scim_lists;
+mod scim_resend;
 mod scim_servers;
 mod scim_support;
 mod scim_wire;
+mod unreadable_group;
