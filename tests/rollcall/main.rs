@@ -8,3 +8,4 @@ mod scim_lists;
 mod scim_servers;
 mod scim_support;
 mod scim_wire;
+mod whole_way;
