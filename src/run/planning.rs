@@ -153,10 +153,10 @@ impl Session {
         }
         let mut deleted = BTreeSet::new();
         for (_, id) in outline.unresolved(&self.rules, &bindings) {
-            if let Some(id) = id.filter(|id| !deleted.contains(id)) {
-                if self.connector.look_up_group(&id).await?.is_none() {
-                    deleted.insert(id);
-                }
+            if let Some(id) = id.filter(|id| !deleted.contains(id))
+                && self.connector.look_up_group(&id).await?.is_none()
+            {
+                deleted.insert(id);
             }
         }
         self.index_groups(outline, &bindings, &deleted)

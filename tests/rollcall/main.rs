@@ -1,5 +1,9 @@
 //! The integration tests of the engine, in one binary: building one is cheaper than building ten.
 
+mod command_apply;
+mod command_bad_input;
+mod command_look;
+mod command_support;
 mod cut;
 mod house;
 mod scim_lists;
