@@ -50,6 +50,27 @@ pub struct ScimSettings {
     pub custom_schema: Option<String>,
 }
 
+impl ScimSettings {
+    /// Lets relative paths start at this folder.
+    pub fn start_at(&mut self, folder: &std::path::Path) {
+        let oauth = self.oauth.as_mut().map(|oauth| &mut oauth.client_secret);
+        self.token.iter_mut().chain(oauth).for_each(|secret| secret.start_at(folder));
+        self.http.start_at(folder);
+    }
+
+    /// Whether tokens and people's data would cross a network for everybody to read.
+    #[must_use]
+    pub fn is_clear_text(&self) -> bool {
+        let loopback = match self.url.host() {
+            Some(url::Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+            Some(url::Host::Ipv4(address)) => address.is_loopback(),
+            Some(url::Host::Ipv6(address)) => address.is_loopback(),
+            None => false,
+        };
+        self.url.scheme() == "http" && !loopback
+    }
+}
+
 fn email() -> String {
     "email".to_owned()
 }

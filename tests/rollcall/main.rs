@@ -2,6 +2,10 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "helpers of tests fail as tests do")]
 
+mod command_apply;
+mod command_bad_input;
+mod command_look;
+mod command_support;
 mod cut;
 mod house;
 mod promises_moved;

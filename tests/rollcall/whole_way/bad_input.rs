@@ -110,11 +110,7 @@ fn groups_that_cannot_be_found(settled: &mut Settled<'_>) {
         &["no such group"],
     );
     // The groups' base is edited away from most of them.
-    settled.with(
-        |world| world.directory()["groups"]["filter"] = "(cn=g0000*)".into(),
-        &[1, 3],
-        &[],
-    );
+    settled.with(|world| world.directory()["groups"]["filter"] = "(cn=g0000*)".into(), &[1, 3], &[]);
 }
 
 fn targets_that_do_not_answer(settled: &mut Settled<'_>) {
