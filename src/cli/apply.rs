@@ -59,7 +59,10 @@ async fn apply_pending(
         }
         Reviewed::Cleared(approved) => match consent(arguments, "Apply these changes?")? {
             true => approved,
-            false => return declined(),
+            false => {
+                session.declined(approved)?;
+                return declined();
+            }
         },
         Reviewed::Held(held) => match approve(held, arguments, Kept::No)? {
             Ok(approved) => approved,
@@ -209,6 +212,7 @@ fn finish(
         }
     }
     Ok(match &record.result {
+        RunResult::NothingToDo | RunResult::Applied if record.leaves_something() => Exit::InPart,
         RunResult::Planned | RunResult::NothingToDo | RunResult::Applied => Exit::Done,
         RunResult::AppliedInPart { .. } => Exit::InPart,
         RunResult::Held { .. } => Exit::Held,

@@ -4,9 +4,15 @@
 
 mod cut;
 mod house;
+mod promises_moved;
+mod promises_plans;
+mod promises_rules;
+mod promises_story;
+mod promises_support;
 mod scim_lists;
 mod scim_resend;
 mod scim_servers;
 mod scim_support;
 mod scim_wire;
 mod unreadable_group;
+mod whole_way;
