@@ -215,6 +215,7 @@ fn finish(
         }
     }
     Ok(match &record.result {
+        RunResult::NothingToDo | RunResult::Applied if record.leaves_something() => Exit::InPart,
         RunResult::Planned | RunResult::NothingToDo | RunResult::Applied => Exit::Done,
         RunResult::AppliedInPart { .. } => Exit::InPart,
         RunResult::Held { .. } => Exit::Held,

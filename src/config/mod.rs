@@ -1,8 +1,8 @@
 //! The configuration: one TOML file, or a main file and a directory with one organization a file.
 //!
-//! [`load`] reads and checks it, and finds everything that is wrong in one go; [`schema`] is its JSON Schema; [`init`]
+//! [`load()`] reads and checks it, and finds everything that is wrong in one go; [`schema()`] is its JSON Schema; [`init`]
 //! writes a commented example. Each room owns the type of its own settings; here is only the file that they stand in
-//! ([`file`]), the check of its shape against the schema of those types ([`check`]), the rules that a schema cannot
+//! ([`mod@file`]), the check of its shape against the schema of those types ([`check`]), the rules that a schema cannot
 //! say ([`rules`]) and the place of every key ([`locate`]), so that an error which another room finds later points
 //! into the file all the same. No secret is in the file and none is read here: the file says where they are.
 

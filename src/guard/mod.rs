@@ -1,8 +1,8 @@
 //! The guard: what a plan must pass before it is applied without a person.
 //!
-//! Pure. It is the only maker of an [`ApprovedPlan`], and only an approved plan can be applied. [`review`] takes out
+//! Pure. It is the only maker of an [`ApprovedPlan`], and only an approved plan can be applied. [`review()`] takes out
 //! what [`protection`] forbids, then holds what goes beyond the [`limits`]; a held plan is approved as it stands, by a
-//! person, at once or later from its [`file`].
+//! person, at once or later from its [`mod@file`].
 
 pub mod approval;
 pub mod file;

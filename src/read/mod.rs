@@ -2,7 +2,7 @@
 //!
 //! The connector's stream goes into a [`Staging`] area entry by entry; only when the read has ended in a certificate,
 //! and nothing that was there before is suddenly empty, does it become a [`Reading`]. Whoever is missing from it is
-//! looked up by id ([`confirm`]) before anything is concluded. Nothing is interpreted here.
+//! looked up by id ([`confirm()`]) before anything is concluded. Nothing is interpreted here.
 
 mod confirm;
 mod drive;

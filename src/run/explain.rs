@@ -120,9 +120,17 @@ impl Session {
         answer.conclusion = if odd.is_some() {
             "the next run leaves the account as it is, until the record can be understood".to_owned()
         } else {
-            conclusion(&user.id, candidate, reviewed, &judgement.standing, account.as_ref())
+            let unapproved = self.awaits_approval(candidate, reviewed)?;
+            conclusion(&user.id, (candidate, unapproved), reviewed, &judgement.standing, account.as_ref())
         };
         Ok(answer)
+    }
+
+    /// Whether what the next run does for him waits for a person. An offline plan lacks the newcomers, and may be empty
+    /// and unheld for that reason alone; the first plan is held because of them all the same.
+    fn awaits_approval(&self, candidate: bool, reviewed: &Reviewed) -> Result<bool, RunError> {
+        let occasion = self.occasion()?;
+        Ok(!reviewed.holds().is_empty() || (candidate && occasion.first_plan && !occasion.first_plan_waived))
     }
 
     /// Somebody who has an account of ours and is not in the directory any more.
@@ -141,7 +149,8 @@ impl Session {
         tell_account(&mut answer, Some(account));
         tell_plan(&mut answer, &account.user, reviewed, history);
         let gone = Standing::Unwanted(roster::Leaving::Vanished);
-        answer.conclusion = conclusion(&account.user, false, reviewed, &gone, Some(account));
+        answer.conclusion =
+            conclusion(&account.user, (false, self.awaits_approval(false, reviewed)?), reviewed, &gone, Some(account));
         Ok(answer)
     }
 
@@ -335,10 +344,11 @@ fn step(action: &Action) -> String {
     }
 }
 
-/// What the next run will do for this user.
+/// What the next run will do for this user; it depends on whether the user is to be looked up in the target first, and on whether
+/// the plan waits for a person.
 fn conclusion(
     user: &rollcall_kit::DirectoryId,
-    candidate: bool,
+    (candidate, unapproved): (bool, bool),
     reviewed: &Reviewed,
     standing: &Standing,
     account: Option<&LedgerAccount>,
@@ -364,6 +374,6 @@ fn conclusion(
         }
         .to_owned();
     }
-    let held = if reviewed.holds().is_empty() { "" } else { ", once somebody has approved the plan" };
+    let held = if unapproved { ", once somebody has approved the plan" } else { "" };
     format!("the next run will {}{held}", steps.join(", then "))
 }

@@ -46,6 +46,7 @@ impl Session {
         doubtful: &Matches,
         listener: Listener<'_>,
     ) -> Result<Reviewed, RunError> {
+        let rebuilt = self.rebuild_if_unsealed().await?;
         let stage = self.stage(self.group_index().await?)?;
         let unconfirmed: Vec<DirectoryId> =
             stage.survey.unconfirmed.iter().filter(|id| !roll.absences.contains_key(*id)).cloned().collect();
@@ -55,7 +56,7 @@ impl Session {
         let mut matches = self.target.find(&stage.survey.candidates).await?;
         matches.extend(doubtful.clone());
         let group_matches = self.find_groups(&stage).await?;
-        let planned = self.diff(&stage, &roll, &matches, &group_matches)?;
+        let planned = self.diff(&stage, &roll, &matches, &group_matches, rebuilt)?;
         self.remember_bindings(stage.roster.groups())?;
         self.remember_profile()?;
         let reviewed = self.review(planned)?;
@@ -67,16 +68,18 @@ impl Session {
     /// has no account of ours yet may turn out to have one already.
     pub(super) fn plan_offline(&self) -> Result<(Stage, Reviewed), RunError> {
         let stage = self.stage(self.group_index_offline()?)?;
-        let planned = self.diff(&stage, &self.last_roll()?, &Matches::new(), &GroupMatches::new())?;
+        let planned = self.diff(&stage, &self.last_roll()?, &Matches::new(), &GroupMatches::new(), Vec::new())?;
         let reviewed = self.review(planned)?;
         Ok((stage, reviewed))
     }
 
     /// The first walk: who everybody should be, and what has to be asked because of it.
     fn stage(&self, groups: GroupIndex) -> Result<Stage, RunError> {
-        let settings = self.plan_settings()?;
+        let mut settings = self.plan_settings();
         let unreadable = self.unreadable()?;
         let roster = self.roster(groups, &unreadable)?;
+        let managed = self.rules.mapped_roles().into_iter().map(|role| (role.clone(), roster.groups_of_role(&role)));
+        settings.managed_roles = managed.collect();
         let survey = with_store(|fault| {
             let judged = self.judged(&roster, &unreadable, fault);
             Survey::of(judged, Checked { records: self.store.accounts(), fault }, &settings)
@@ -91,8 +94,11 @@ impl Session {
         roll: &Roll,
         matches: &Matches,
         group_matches: &GroupMatches,
+        mut notes: Vec<Note>,
     ) -> Result<Planned, RunError> {
         let basis = self.basis(roll)?;
+        notes.extend(group_notes(stage.roster.groups()));
+        notes.extend(self.notes_of_held_groups(&stage.unreadable)?);
         with_store(|fault| {
             plan::plan(PlanInput {
                 organization: self.name(),
@@ -106,9 +112,30 @@ impl Session {
                 absences: &roll.absences,
                 settings: &stage.settings,
                 refusals: stage.roster.groups().refusals().to_vec(),
-                notes: notes(stage.roster.groups()),
+                notes,
             })
         })
+    }
+
+    /// A group that cannot be read keeps the members that the mirror has of it, and with them their roles. The reader
+    /// of the plan should know that they may be those of yesterday.
+    fn notes_of_held_groups(&self, unreadable: &BTreeMap<DirectoryId, Unreadable>) -> Result<Vec<Note>, RunError> {
+        let mut notes = Vec::new();
+        if unreadable.is_empty() {
+            return Ok(notes);
+        }
+        for group in self.store.groups() {
+            let group = group?;
+            if let Some(odd) = unreadable.get(&group.id) {
+                let sentence = format!(
+                    "The group {} could not be read ({}: {}). It counts with the members that it had when it was last \
+                     read, so nobody loses a role because of it.",
+                    group.name, odd.label, odd.problem
+                );
+                notes.push(Note { sentence, holds: false });
+            }
+        }
+        Ok(notes)
     }
 
     fn review(&self, planned: Planned) -> Result<Reviewed, RunError> {
@@ -249,8 +276,8 @@ impl Session {
         })
     }
 
-    pub(super) fn plan_settings(&self) -> Result<PlanSettings, RunError> {
-        let (roster, target) = (&self.organization.roster, &self.organization.target);
+    fn plan_settings(&self) -> PlanSettings {
+        let target = &self.organization.target;
         let mut settings = PlanSettings::new((self.clock)());
         settings.email_mutable = target.mutable_email;
         settings.role_delivery_is_groups = target.roles == RoleDelivery::Groups;
@@ -258,22 +285,12 @@ impl Session {
         settings.user_name_attribute = target.user_name.clone();
         settings.sealed = self.store.is_sealed();
         settings.protected_roles = self.rules.protected_roles();
-        for rule in &roster.role_rules {
-            let name = match &rule.group {
-                crate::roster::GroupRef::Id(id) => id.to_string(),
-                crate::roster::GroupRef::Name(name) => name.clone(),
-            };
-            settings.managed_roles.entry(rule.role.clone()).or_default().push(name);
-        }
-        if let Some(role) = &roster.default_role {
-            settings.managed_roles.entry(role.clone()).or_default();
-        }
-        Ok(settings)
+        settings
     }
 }
 
 /// What the groups have to say to the reader of the plan.
-fn notes(groups: &GroupIndex) -> Vec<Note> {
+fn group_notes(groups: &GroupIndex) -> Vec<Note> {
     groups.findings().iter().map(|finding| Note { sentence: finding.sentence.clone(), holds: finding.holds }).collect()
 }
 

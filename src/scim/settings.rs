@@ -13,6 +13,11 @@ use url::Url;
 pub struct ScimSettings {
     /// The base URL, to which `/Users` is appended.
     pub url: Url,
+    /// The base URL that the same application had before it moved to `url`, with the same accounts under the same ids.
+    /// Without it, a changed `url` is another application, and what is known of the accounts of the old one is not
+    /// applied to it.
+    #[serde(default)]
+    pub formerly: Option<Url>,
     /// Where the bearer token is.
     pub token: Option<SecretRef>,
     /// Client credentials, for targets that want OAuth 2.0 instead of a fixed token.

@@ -101,6 +101,12 @@ pub trait Store: Send + Sync {
     /// See [`crate::apply::Journal::settle`]; none abandons.
     fn settle(&self, settlements: Vec<(u64, Option<Settlement>)>) -> Result<(), JournalError>;
 
+    /// Corrects the ledger outside of any write, as one step: for a rebuild from the target. Intents are counted from
+    /// 1, so that settling the one numbered 0 ends none.
+    fn correct(&self, settlement: Settlement) -> Result<(), JournalError> {
+        self.settle(vec![(0, Some(settlement))])
+    }
+
     /// See [`crate::apply::Journal::unsettled`].
     fn unsettled(&self) -> Result<Vec<(u64, Intent)>, JournalError>;
 }
@@ -167,6 +173,8 @@ pub mod fact {
     pub const APPLIED_RULES: &str = "applied-rules";
     /// The confirmed absences of the last reading, by directory id.
     pub const ABSENCES: &str = "absences";
+    /// The URL of the target for which the ledger was made.
+    pub const TARGET: &str = "target";
     /// What the target can do, as discovered.
     pub const TARGET_PROFILE: &str = "target-profile";
 }

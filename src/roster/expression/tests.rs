@@ -1,3 +1,5 @@
+//! What expressions accept, refuse and yield, and how deep they may be.
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use rollcall_kit::{DirectoryId, DirectoryUser, Status, Value};

@@ -1,3 +1,5 @@
+//! Every gate of the judge, by what it must do and what it must never do.
+
 use rollcall_kit::{InactiveReason, Status, Value};
 
 use crate::roster::account::{GrantCause, Leaving, Role, Standing};
