@@ -1,12 +1,6 @@
 //! A small installation for the tests of the commands: a folder with a configuration, a directory that is a file, and
 //! the sandbox as the application. The commands run as processes of their own, as an administrator runs them.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "clippy knows tests by their attribute, and these are their helpers"
-)]
-
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
