@@ -138,7 +138,7 @@ impl World {
 
     /// Runs the binary to its end.
     pub(crate) fn run(&self, arguments: &[&str]) -> Ran {
-        let t = std::time::Instant::now(); let output = self.command(arguments).output().unwrap(); eprintln!("{arguments:?} {:?}", t.elapsed());
+        let output = self.command(arguments).output().unwrap();
         Ran::new(arguments, &output)
     }
 
