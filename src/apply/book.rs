@@ -332,7 +332,7 @@ impl<'a> Book<'a> {
         written: Attributes,
     ) -> Result<LedgerAccount, Unwritable> {
         if let Ok(held) = self.account(user) {
-            return Err(missing(&format!("the account {} is his already", held.target_id)));
+            return Err(missing(&format!("the account {} is this user's already", held.target_id)));
         }
         let email = written.get(attribute::EMAIL).and_then(Value::as_text);
         let address = email.and_then(Address::parse).or_else(|| Address::parse(label));

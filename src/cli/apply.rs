@@ -5,6 +5,7 @@ use std::path::Path;
 use super::arguments::ApplyArguments;
 use super::exit::Exit;
 use super::failure::Failure;
+use super::interrupt::Interrupt;
 use super::{select, terminal};
 use crate::config::Configuration;
 use crate::guard::{ApprovedPlan, HeldPlan, Hold, PlanFile, Reviewed};
@@ -14,17 +15,21 @@ use crate::run::{RunRecord, RunResult, Session};
 /// Applies what is pending, or a kept plan.
 pub(super) async fn apply(config: &Path, arguments: &ApplyArguments) -> Result<Exit, Failure> {
     let configuration = select::load(config)?;
+    let interrupt = Interrupt::listen()?;
     let mut machine = Vec::new();
     let exit = match arguments.what.as_deref() {
         Some(file) if !configuration.organizations.contains_key(file) && Path::new(file).is_file() => {
-            apply_file(&configuration, Path::new(file), arguments, &mut machine).await?
+            apply_file(&configuration, Path::new(file), arguments, &interrupt, &mut machine).await?
         }
         name => {
             let mut worst = Exit::Done;
             for organization in select::organizations(&configuration, name)? {
+                if interrupt.wanted() {
+                    break;
+                }
                 let applied = async {
                     let session = Session::open(organization, &configuration.state_dir)?;
-                    apply_pending(&session, arguments, &mut machine).await
+                    apply_pending(&session, arguments, &interrupt, &mut machine).await
                 };
                 match applied.await {
                     Ok(exit) => worst = worst.max(exit),
@@ -47,6 +52,7 @@ pub(super) async fn apply(config: &Path, arguments: &ApplyArguments) -> Result<E
 async fn apply_pending(
     session: &Session,
     arguments: &ApplyArguments,
+    interrupt: &Interrupt,
     machine: &mut Vec<serde_json::Value>,
 ) -> Result<Exit, Failure> {
     let progress = std::sync::Mutex::new(Progress::on_terminal());
@@ -59,14 +65,17 @@ async fn apply_pending(
         }
         Reviewed::Cleared(approved) => match consent(arguments, "Apply these changes?")? {
             true => approved,
-            false => return declined(),
+            false => {
+                session.declined(approved)?;
+                return declined();
+            }
         },
         Reviewed::Held(held) => match approve(held, arguments, Kept::No)? {
             Ok(approved) => approved,
             Err(held) => return finish(&session.held(*held)?, arguments, machine),
         },
     };
-    execute(session, approved, arguments, machine).await
+    execute(session, approved, arguments, interrupt, machine).await
 }
 
 /// Applies a kept plan, if every one of its changes is still asked for.
@@ -74,6 +83,7 @@ async fn apply_file(
     configuration: &Configuration,
     path: &Path,
     arguments: &ApplyArguments,
+    interrupt: &Interrupt,
     machine: &mut Vec<serde_json::Value>,
 ) -> Result<Exit, Failure> {
     let text = std::fs::read_to_string(path)
@@ -93,7 +103,7 @@ async fn apply_file(
         report::print(&report::render(arguments.format, &document, || json::plan(held.plan(), held.holds())))?;
     }
     match approve(held, arguments, Kept::Yes)? {
-        Ok(approved) => execute(&session, approved, arguments, machine).await,
+        Ok(approved) => execute(&session, approved, arguments, interrupt, machine).await,
         Err(held) => finish(&session.held(*held)?, arguments, machine),
     }
 }
@@ -105,11 +115,6 @@ enum Kept {
     No,
 }
 
-/// Whether a hold is answered by a plain yes: the first plan and changed rules wait for somebody to look, and he did.
-fn needs_only_a_look(holds: &[Hold]) -> bool {
-    holds.iter().all(|hold| matches!(hold, Hold::FirstPlan | Hold::RulesChanged))
-}
-
 /// Asks for what a held plan needs. What goes beyond a limit is approved by its id: a habitual yes is not enough, and
 /// `--yes` in a script is a habit.
 fn approve(
@@ -117,7 +122,7 @@ fn approve(
     arguments: &ApplyArguments,
     kept: Kept,
 ) -> Result<Result<ApprovedPlan, Box<HeldPlan>>, Failure> {
-    let simple = needs_only_a_look(held.holds());
+    let simple = held.holds().iter().all(Hold::needs_only_a_look);
     let who = person();
     if arguments.yes && (simple || kept == Kept::Yes) {
         let how = if kept == Kept::Yes { "by its file, with --yes" } else { "with --yes" };
@@ -177,11 +182,15 @@ async fn execute(
     session: &Session,
     approved: ApprovedPlan,
     arguments: &ApplyArguments,
+    interrupt: &Interrupt,
     machine: &mut Vec<serde_json::Value>,
 ) -> Result<Exit, Failure> {
     let progress = std::sync::Mutex::new(Progress::on_terminal());
-    let record = session.apply(approved, &listening(&progress)).await?;
+    interrupt.stops(Some(session));
+    let applied = session.apply(approved, &listening(&progress)).await;
+    interrupt.stops(None);
     drop(progress);
+    let record = applied?;
     finish(&record, arguments, machine)
 }
 
@@ -189,7 +198,7 @@ fn show(reviewed: &Reviewed, arguments: &ApplyArguments) -> Result<(), Failure> 
     if arguments.format == Format::Text {
         let options = Options::of(arguments.format, arguments.all);
         let document = report::plan::document(reviewed.plan(), reviewed.holds(), options);
-        report::print(&report::text::render(&document))?;
+        report::print(&format!("{}\n", report::text_for_terminal(&document)))?;
     }
     Ok(())
 }
@@ -202,13 +211,14 @@ fn finish(
 ) -> Result<Exit, Failure> {
     match arguments.format {
         Format::Json => machine.push(json::run(record)),
-        Format::Text => report::print(&report::text::render(&report::run::ending(record)))?,
+        Format::Text => report::print(&report::text_for_terminal(&report::run::ending(record)))?,
         format => {
             let document = report::run::document(record, Options::of(format, arguments.all));
             report::print(&report::render(format, &document, || json::run(record)))?;
         }
     }
     Ok(match &record.result {
+        RunResult::NothingToDo | RunResult::Applied if record.leaves_something() => Exit::InPart,
         RunResult::Planned | RunResult::NothingToDo | RunResult::Applied => Exit::Done,
         RunResult::AppliedInPart { .. } => Exit::InPart,
         RunResult::Held { .. } => Exit::Held,

@@ -56,7 +56,7 @@ pub(super) async fn demo() -> Result<Exit, Failure> {
     title("Somebody joins, somebody moves, somebody leaves")?;
     paragraph(
         "Lucía Fernández joins finance. Zoë van der Berg marries and moves from engineering to finance. Kwame Mensah \
-         leaves, and the directory disables him.",
+         leaves, and the directory disables the record.",
     )?;
     let company = company.joiner().mover().leaver();
     let reviewed = stage.plan(&company).await?;
@@ -111,7 +111,7 @@ impl Stage {
         command("rollcall plan")?;
         let reviewed = self.session.plan(&|_| {}).await?;
         let document = report::plan::document(reviewed.plan(), reviewed.holds(), Options::default());
-        report::print(&report::text::render(&document))?;
+        report::print(&report::text_for_terminal(&document))?;
         Ok(reviewed)
     }
 
@@ -124,7 +124,7 @@ impl Stage {
             Reviewed::Cleared(approved) => self.session.apply(approved, &|_| {}).await?,
             Reviewed::Held(held) => self.session.apply(held.approve("you", "in the demonstration"), &|_| {}).await?,
         };
-        report::print(&report::text::render(&report::run::ending(&record)))?;
+        report::print(&report::text_for_terminal(&report::run::ending(&record)))?;
         self.remember(what, planned, &record);
         Ok(())
     }
@@ -149,7 +149,7 @@ impl Stage {
     async fn explain(&self, who: &str) -> Result<(), Failure> {
         let answers: Vec<_> =
             self.session.explain(who, false).await?.into_iter().map(|each| told(self.session.name(), each)).collect();
-        report::print(&report::text::render(&report::explain::document(&answers)))?;
+        report::print(&report::text_for_terminal(&report::explain::document(&answers)))?;
         Ok(())
     }
 
@@ -173,7 +173,7 @@ impl Stage {
             [scene.what.to_owned(), scene.planned.to_string(), scene.outcome.clone(), scene.accounts.clone()]
         });
         let head = ["what happened", "changes", "outcome", "accounts in the application"];
-        report::print(&report::text::render(&report::document::table("", head, rows.collect())))?;
+        report::print(&report::text_for_terminal(&report::document::table("", head, rows.collect())))?;
         Ok(())
     }
 }
@@ -270,7 +270,7 @@ fn paragraph(text: &str) -> std::io::Result<()> {
     let mut width = 0;
     for word in text.split_whitespace() {
         let length = word.chars().count();
-        if width > 0 && width + 1 + length > 88 {
+        if width > 0 && width + 1 + length > report::columns().min(88) {
             wrapped.push('\n');
             width = 0;
         } else if width > 0 {

@@ -9,7 +9,7 @@ pub(super) enum Exit {
     Done,
     /// Changes are pending (only with `--detailed-exitcode`).
     Pending,
-    /// Applied in part: some changes failed.
+    /// Applied in part: some changes failed, or somebody was refused whom only a person can help.
     InPart,
     /// A guard holds the plan.
     Held,

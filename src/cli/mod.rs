@@ -11,6 +11,7 @@ mod explain;
 mod failure;
 mod history;
 mod init;
+mod interrupt;
 mod log;
 mod plan;
 mod schema;

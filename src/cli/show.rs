@@ -23,6 +23,9 @@ pub(super) fn show(config: &Path, arguments: &ShowArguments) -> Result<Exit, Fai
     }
     found.sort_by(|a, b| b.id.cmp(&a.id));
     let record = match found.as_slice() {
+        [] if arguments.run == "last" => {
+            return Err(Failure::error("there was no run yet").hint("`rollcall plan` shows what the first would do"));
+        }
         [] => {
             return Err(
                 Failure::error(format!("there is no run {}", arguments.run)).hint("`rollcall history` lists them")

@@ -4,6 +4,8 @@
 //! the target. The word is read first; the rest of the table goes to the settings that it names, whose own
 //! deserialisation keeps its places in the file. (serde's internally tagged enums lose them.)
 
+use std::path::Path;
+
 use rollcall_file::FileSettings;
 use rollcall_ldap::LdapSettings;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
@@ -34,6 +36,37 @@ impl DirectorySettings {
             Some((kind, rest)) if kind == "ldap" => Some(Self::Ldap(Box::new(deserialize(rest)?))),
             Some((kind, rest)) if kind == "file" => Some(Self::File(Box::new(deserialize(rest)?))),
             _ => None,
+        })
+    }
+
+    /// Lets relative paths start at this folder.
+    pub(super) fn start_at(&mut self, folder: &Path) {
+        match self {
+            Self::Ldap(settings) => settings.start_at(folder),
+            Self::File(settings) => settings.start_at(folder),
+        }
+    }
+
+    /// Checks what can be checked without asking anybody.
+    ///
+    /// # Errors
+    ///
+    /// With the setting that is meant and what is wrong with it.
+    pub(super) fn validate(&self) -> Result<(), (String, String)> {
+        let sound = match self {
+            Self::Ldap(settings) => settings.validate(),
+            Self::File(settings) => settings.validate(),
+        };
+        sound.map_err(|error| {
+            let text = error.to_string();
+            // A sentence of a connector begins with the setting that it is about, or with the server.
+            let word = text.split([' ', ':', ',']).next().unwrap_or_default();
+            let key = match word {
+                "the" if text.contains("server") => "servers",
+                "the" if text.contains("format") => "users",
+                _ => word,
+            };
+            (key.to_owned(), text)
         })
     }
 

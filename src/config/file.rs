@@ -9,8 +9,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::directory::{DirectorySettings, TargetSettings};
-use super::limits::LimitsFile;
-use crate::guard::Protection;
+use crate::guard::{Limits, Protection};
 use crate::roster::{AttributeSettings, Role, RoleMode, RoleRule, ScopeSettings};
 
 /// The configuration of Rollcall.
@@ -71,7 +70,7 @@ pub(super) struct OrganizationFile {
     pub role: Vec<RoleRule>,
     /// How much a plan may change without a person.
     #[serde(default)]
-    pub limits: LimitsFile,
+    pub limits: Limits,
     /// Accounts that are never deactivated or deleted.
     #[serde(default)]
     pub protect: Protection,

@@ -209,8 +209,12 @@ impl Loader {
         }
         if broken.is_empty()
             && self.errors.len() == before
-            && let Some(organization) = Organization::from_file(name, file)
+            && let Some(mut organization) = Organization::from_file(name, file)
         {
+            // The working directory of a timer is another than that of whoever wrote the file.
+            if let Ok(path) = std::path::absolute(source.path()) {
+                organization.start_at(path.parent().unwrap_or(Path::new("/")));
+            }
             self.organizations.insert(name.to_owned(), organization);
         }
     }

@@ -7,7 +7,7 @@
 //! into the file all the same. No secret is in the file and none is read here: the file says where they are.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
@@ -21,7 +21,6 @@ pub mod error;
 mod expect;
 mod file;
 pub mod init;
-mod limits;
 mod load;
 pub mod locate;
 mod rules;
@@ -109,12 +108,18 @@ impl Organization {
                 role_mode: file.roles.mode,
                 default_role: file.roles.default,
             },
-            limits: file.limits.limits(),
+            limits: file.limits,
             protection,
             first_plan_waived: file.first_plan == file::FirstPlan::Waived,
             directory: file.directory?,
             target: *target,
         })
+    }
+
+    /// Lets the relative paths of all settings start at this folder: that of the file in which they stand.
+    fn start_at(&mut self, folder: &Path) {
+        self.directory.start_at(folder);
+        self.target.start_at(folder);
     }
 
     /// The hash of what decides who is in scope and as what: domains, scope, mapping, roles, and the directory with

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use rollcall_kit::{Address, attribute};
 
+use super::Organization;
+use super::directory::{DirectorySettings, TargetSettings};
 use super::file::OrganizationFile;
-use super::{Organization, directory::TargetSettings};
 use crate::roster::account::CUSTOM_PREFIX;
 use crate::roster::{GroupRef, RoleRule};
 use crate::scim::ScimSettings;
@@ -41,6 +42,9 @@ pub(super) fn organization(file: &OrganizationFile) -> Vec<Problem> {
             let key = format!("protect.addresses[{index}]");
             problems.push((key, format!("\"{address}\" is no e-mail address, so it would protect nobody")));
         }
+    }
+    if let Some(Err((key, message))) = file.directory.as_ref().map(DirectorySettings::validate) {
+        problems.push((format!("directory.{key}"), message));
     }
     if let Some(TargetSettings::Scim(target)) = &file.target {
         scim(target, &mut problems);

@@ -1,8 +1,13 @@
 //! The plan file: a reviewed plan that people and programs keep.
 //!
-//! JSON with a version and a digest. The digest finds accidents and edits; it is no signature and need not be one: a
+//! JSON with a version and a digest: `document` (`"plan"`), `version`, `id` (by which the plan is approved), `digest`,
+//! `held`, `holds`, `counts` (by kind of change) and `plan`. `rollcall plan --format json` prints the same.
+//!
+//! The digest finds accidents and edits; it is no signature and need not be one: a
 //! kept plan is never applied on its own word, but only if a plan that was made and reviewed now asks for each of its
 //! changes ([`PlanFile::if_still_asked_for`]).
+
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
@@ -15,10 +20,13 @@ use crate::plan::{Plan, PlanId, StaleChange, stale};
 /// A reviewed plan, as it is kept.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PlanFile {
+    document: String,
     version: u32,
     id: PlanId,
     digest: String,
+    held: bool,
     holds: Vec<Hold>,
+    counts: BTreeMap<String, usize>,
     plan: Plan,
 }
 
@@ -62,6 +70,9 @@ pub enum KeptPlanError {
     Stale(Vec<StaleChange>),
 }
 
+/// What the file says that it is.
+const DOCUMENT: &str = "plan";
+
 /// What the digest covers.
 #[derive(Serialize)]
 struct Digested<'a> {
@@ -80,9 +91,21 @@ impl PlanFile {
     /// Keeps a reviewed plan.
     #[must_use]
     pub fn of(reviewed: &Reviewed) -> Self {
-        let (plan, holds) = (reviewed.plan().clone(), reviewed.holds().to_vec());
-        let digest = digest(PLAN_VERSION, &holds, &plan);
-        Self { version: PLAN_VERSION, id: plan.id(), digest, holds, plan }
+        Self::new(reviewed.plan().clone(), reviewed.holds().to_vec())
+    }
+
+    /// The file of a plan that these hold.
+    pub(crate) fn new(plan: Plan, holds: Vec<Hold>) -> Self {
+        Self {
+            document: DOCUMENT.to_owned(),
+            version: PLAN_VERSION,
+            id: plan.id(),
+            digest: digest(PLAN_VERSION, &holds, &plan),
+            held: !holds.is_empty(),
+            counts: plan.counts().into_iter().map(|(kind, of)| (kind.words().replace(' ', "-"), of)).collect(),
+            holds,
+            plan,
+        }
     }
 
     /// The plan.
@@ -135,6 +158,10 @@ impl PlanFile {
         }
         if file.id != file.plan.id() {
             return Err(PlanFileError::Altered { said: file.id.0.clone(), found: file.plan.id().0 });
+        }
+        // Held or not, and how much of what, follows from the plan; whoever wrote something else there meant to mislead.
+        if file != Self::new(file.plan.clone(), file.holds.clone()) {
+            return Err(PlanFileError::NotAPlan("its summary is not that of its plan".to_owned()));
         }
         Ok(file)
     }

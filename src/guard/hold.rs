@@ -34,6 +34,15 @@ pub enum Hold {
     },
 }
 
+impl Hold {
+    /// Whether it only waits for somebody to look, and is settled by a plain yes. What goes beyond a limit, or what
+    /// was found, is approved as it stands: a habitual yes is not enough.
+    #[must_use]
+    pub const fn needs_only_a_look(&self) -> bool {
+        matches!(self, Self::FirstPlan | Self::RulesChanged)
+    }
+}
+
 /// So many causes are named; the rest is counted.
 const CAUSES_NAMED: usize = 5;
 

@@ -3,17 +3,14 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// How much of one kind of change goes through without a person, as `{ count = 50, share = "5%" }`. Both bounds hold:
-/// a plan is held if it exceeds the count, or if it exceeds the share and the share is more than a handful (see
-/// [`Limits::floor`]).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+/// How much of one kind of change goes through without a person. Both bounds hold: a plan is held if it exceeds the
+/// count, or if it exceeds the share and the share is more than a handful (see [`Limits::floor`]).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Limit {
     /// At most so many.
     pub count: u64,
     /// At most this share, in whole per cent: `"5%"`.
-    #[serde(rename = "share", with = "share")]
-    #[schemars(with = "String", regex(pattern = "^(100|[0-9]{1,2}) ?%$"))]
+    #[serde(rename = "share", serialize_with = "share::serialize")]
     pub percent: u8,
 }
 
@@ -27,8 +24,8 @@ impl Limit {
 }
 
 /// The limits of an organization. On by default.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "Written")]
 pub struct Limits {
     /// Accounts deactivated, out of the active ones.
     pub deactivations: Limit,
@@ -58,22 +55,98 @@ impl Default for Limits {
     }
 }
 
+/// Limits as people write them: `deactivations = { count = 50, share = "5%" }`. What is left out keeps its default, so
+/// that a limit can be changed but not forgotten.
+#[derive(Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+struct Written {
+    /// Accounts deactivated.
+    deactivations: WrittenLimit,
+    /// Accounts deleted.
+    deletions: WrittenLimit,
+    /// Roles revoked.
+    role_revocations: WrittenLimit,
+    /// Members removed from groups.
+    member_removals: WrittenLimit,
+    /// Accounts of which attributes change.
+    updates: WrittenLimit,
+    /// Up to so many changes of a kind the share is not looked at, so that ten people are not held for one leaver.
+    floor: Option<u64>,
+}
+
+/// A limit. Both bounds hold; one that is left out keeps its default.
+#[derive(Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+struct WrittenLimit {
+    /// At most so many.
+    count: Option<u64>,
+    /// At most this share of what there is, in whole per cent: `"5%"`.
+    #[serde(deserialize_with = "share::deserialize")]
+    #[schemars(with = "Option<share::Share>")]
+    share: Option<u8>,
+}
+
+impl From<Written> for Limits {
+    fn from(written: Written) -> Self {
+        let defaults = Self::default();
+        let limit = |written: WrittenLimit, default: Limit| Limit {
+            count: written.count.unwrap_or(default.count),
+            percent: written.share.unwrap_or(default.percent),
+        };
+        Self {
+            deactivations: limit(written.deactivations, defaults.deactivations),
+            deletions: limit(written.deletions, defaults.deletions),
+            role_revocations: limit(written.role_revocations, defaults.role_revocations),
+            member_removals: limit(written.member_removals, defaults.member_removals),
+            updates: limit(written.updates, defaults.updates),
+            floor: written.floor.unwrap_or(defaults.floor),
+        }
+    }
+}
+
+impl JsonSchema for Limits {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Limits".into()
+    }
+
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        Written::json_schema(generator)
+    }
+}
+
 /// A share, written as people write it.
 mod share {
+    use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
     use serde::de::Error;
     use serde::{Deserialize, Deserializer, Serializer};
+
+    /// The shape of a share in a schema.
+    pub(super) struct Share;
+
+    impl JsonSchema for Share {
+        fn schema_name() -> std::borrow::Cow<'static, str> {
+            "Share".into()
+        }
+
+        fn json_schema(_: &mut SchemaGenerator) -> Schema {
+            json_schema!({ "type": "string", "pattern": "^ *(100|[1-9]?[0-9]) *%$", "examples": ["5%"] })
+        }
+    }
 
     #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
     pub(super) fn serialize<S: Serializer>(percent: &u8, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(&format_args!("{percent}%"))
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u8, D::Error> {
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u8>, D::Error> {
         let text = String::deserialize(deserializer)?;
         let number = text.trim().strip_suffix('%').map(str::trim_end);
         let digits = number.filter(|digits| digits.bytes().all(|byte| byte.is_ascii_digit()));
-        digits.and_then(|digits| digits.parse::<u8>().ok()).filter(|percent| *percent <= 100).ok_or_else(|| {
-            D::Error::custom(format!("a share is whole per cent from \"0%\" to \"100%\", such as \"5%\", not {text:?}"))
+        let percent = digits.and_then(|digits| digits.parse::<u8>().ok()).filter(|percent| *percent <= 100);
+        percent.map(Some).ok_or_else(|| {
+            D::Error::custom(format!(
+                "`share` must be a whole number of per cent from \"0%\" to \"100%\", such as \"5%\", not {text:?}"
+            ))
         })
     }
 }
@@ -102,9 +175,17 @@ mod tests {
     }
 
     #[test]
+    fn a_bound_that_is_left_out_keeps_its_default() {
+        let limits: Limits = toml::from_str("deactivations = { count = 7 }\ndeletions = { share = \"0%\" }").unwrap();
+        let defaults = Limits::default();
+        assert_eq!(limits.deactivations, Limit { count: 7, percent: defaults.deactivations.percent });
+        assert_eq!(limits.deletions, Limit { count: defaults.deletions.count, percent: 0 });
+        assert_eq!((limits.updates, limits.floor), (defaults.updates, defaults.floor));
+    }
+
+    #[test]
     fn an_unknown_limit_is_an_error() {
         assert!(toml::from_str::<Limits>("deactivation = { count = 7, share = \"5%\" }").is_err());
-        assert!(toml::from_str::<Limits>("deactivations = { count = 7 }").is_err());
         assert!(toml::from_str::<Limits>("deactivations = { count = 7, share = \"5%\", floor = 3 }").is_err());
     }
 

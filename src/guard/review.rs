@@ -80,7 +80,9 @@ fn holds(plan: &Plan, limits: &Limits, occasion: &Occasion, holdings: &Holdings)
     if occasion.first_plan && !occasion.first_plan_waived {
         holds.push(Hold::FirstPlan);
     }
-    if occasion.rules_changed && plan.changes.iter().any(|change| change.destructive) {
+    // A relink takes an account from one id and gives it to another; behind another directory everybody is relinked.
+    let takes = |change: &Change| change.destructive || matches!(change.action, Action::Relink { .. });
+    if occasion.rules_changed && plan.changes.iter().any(takes) {
         holds.push(Hold::RulesChanged);
     }
     let counted: [(&str, Limit, u64, Count); 5] = [
@@ -148,12 +150,13 @@ fn member_removal(change: &Change, holdings: &Holdings) -> Option<(u64, String)>
     }
 }
 
-/// Accounts that were there already and of which attributes change: a mapping gone wrong shows here.
+/// Accounts that were there already and of which attributes change: a mapping gone wrong shows here. Each relink
+/// counts, because many at once mean another directory, or ids that are not immutable.
 fn update(change: &Change, _: &Holdings) -> Option<(u64, String)> {
-    let (Action::Update { changes }
-    | Action::Adopt { changes, .. }
-    | Action::Relink { changes, .. }
-    | Action::Reactivate { changes }) = &change.action
+    if matches!(change.action, Action::Relink { .. }) {
+        return Some((1, "their accounts pass to other directory ids with the same addresses".to_owned()));
+    }
+    let (Action::Update { changes } | Action::Adopt { changes, .. } | Action::Reactivate { changes }) = &change.action
     else {
         return None;
     };

@@ -125,7 +125,7 @@ impl Planner<'_> {
                 self.refuse(newcomer, Reason::MatchAmbiguous, detail);
             }
             Some(Match::Unknown(why)) => self.refuse(newcomer, Reason::MatchUnknown, unknown(why)),
-            None => self.refuse(newcomer, Reason::MatchUnknown, unknown("he was not looked up")),
+            None => self.refuse(newcomer, Reason::MatchUnknown, unknown("nobody looked")),
         }
     }
 
@@ -224,7 +224,7 @@ fn subject(user: &DirectoryId, target_id: Option<&str>, desired: &DesiredAccount
 }
 
 fn unknown(why: &str) -> String {
-    format!("nobody can say whether the target has an account for him already ({why}); nothing is created")
+    format!("nobody can say whether the target has an account for this user already ({why}); nothing is created")
 }
 
 /// "a", "a and b", "a, b and c".

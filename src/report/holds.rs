@@ -1,5 +1,6 @@
 //! Holds in sentences: why a plan waits for a person.
 
+use super::document::Text;
 use super::words::{clean, count, number, sentence};
 use crate::guard::Hold;
 
@@ -15,11 +16,25 @@ pub(super) fn hold(hold: &Hold) -> (String, Vec<String>) {
             Vec::new(),
         ),
         Hold::OverLimit { limit, number, of, count, percent, because } => {
-            let because = because.iter().map(|(people, cause)| format!("{} {}", self::number(*people), clean(cause)));
+            let because = because.iter().map(|(people, cause)| {
+                format!("{} because {}", self::number(*people), clean(cause).trim_start_matches("because "))
+            });
             (over(limit, *number, *of, (*count, *percent)), because.collect())
         }
         Hold::Finding { sentence } => (self::sentence(&clean(sentence)), Vec::new()),
     }
+}
+
+/// What lets a held plan pass. What only waits for somebody to look is answered with a yes; what goes beyond a limit is
+/// approved as it stands, by the file that holds exactly these changes.
+pub(super) fn what_to_do(holds: &[Hold], organization: &str) -> (&'static str, Text) {
+    let organization = clean(organization);
+    let commands = if holds.iter().all(Hold::needs_only_a_look) {
+        format!("rollcall apply {organization}, and answer yes or pass --yes")
+    } else {
+        format!("rollcall plan {organization} -o FILE, look at FILE, rollcall apply FILE")
+    };
+    ("if it is right", commands.into())
 }
 
 fn over(limit: &str, changes: u64, of: u64, (most, percent): (u64, u8)) -> String {

@@ -5,14 +5,12 @@
 //!
 //! | `document` | further fields |
 //! |---|---|
-//! | `plan` | `id`, `held`, `holds`, `counts` (by kind of change), `summary`, `plan` (the plan as its file has it) |
+//! | `plan` | `id`, `digest`, `held`, `holds`, `counts` (by kind of change), `plan`: the plan file, which `apply` takes |
 //! | `run` | `run`: `id`, `organization`, `started`, `ended`, `result`, `certificate`, `plan_id`, `plan`, `approval`, `outcomes` (each with its `change` and `outcome`); `counts`: `done`, `failed`, `skipped`, `left`; `summary` |
 //! | `history` | `runs`: as in `run`, without `plan`, `certificate` and `outcomes`, with `counts` |
 //! | `status` | `organizations`: the fields of [`super::status::Status`] |
 //! | `check` | `checks`: `organization`, `part`, `findings` (`level`, `sentence`); `problems`, `warnings` |
 //! | `explain` | `answers`: the fields of [`super::explain::Answer`] |
-
-use std::collections::BTreeMap;
 
 use rollcall_kit::CheckLevel;
 use serde_json::{Value, json};
@@ -21,27 +19,16 @@ use super::checks::Checked;
 use super::explain::Answer;
 use super::run::Tally;
 use super::status::Status;
-use crate::guard::Hold;
+use crate::guard::{Hold, PlanFile};
 use crate::plan::Plan;
 use crate::run::RunRecord;
 
 const VERSION: u32 = 1;
 
-/// A plan, with whether it is held.
+/// A plan: the same document as its file, so that saved output can be applied, too.
 #[must_use]
 pub fn plan(plan: &Plan, holds: &[Hold]) -> Value {
-    let counts: BTreeMap<String, usize> =
-        plan.counts().into_iter().map(|(kind, number)| (kind.words().replace(' ', "-"), number)).collect();
-    json!({
-        "document": "plan",
-        "version": VERSION,
-        "id": plan.id(),
-        "held": !holds.is_empty(),
-        "holds": holds,
-        "counts": counts,
-        "summary": super::plan::summary(plan, holds),
-        "plan": plan,
-    })
+    json!(PlanFile::new(plan.clone(), holds.to_vec()))
 }
 
 /// A run.

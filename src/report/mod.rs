@@ -1,6 +1,6 @@
 //! Reports: what people and programs get to see of plans, runs and findings.
 //!
-//! Pure: values in, text out. Each report ([`plan`], [`run`], [`history`], [`status`], [`checks`], [`explain`]) is put
+//! Pure but for the width of the terminal: values in, text out. Each report ([`plan`], [`run`], [`history`], [`status`], [`checks`], [`explain`]) is put
 //! together once as a [`document::Document`] and rendered from there as [`text`], [`markdown`] or [`html`]; [`json`]
 //! has documented shapes of its own. [`progress`] alone is no value: it follows a run's events on a terminal.
 //!
@@ -68,11 +68,24 @@ impl Options {
 #[must_use]
 pub fn render(format: Format, document: &Document, json: impl FnOnce() -> serde_json::Value) -> String {
     match format {
-        Format::Text => text::render(document),
+        Format::Text => text::render_within(document, columns()),
         Format::Markdown => markdown::render(document),
         Format::Html => html::render(document),
         Format::Json => json::pretty(&json()),
     }
+}
+
+/// The report as text for standard output: folded to the terminal, or whole where there is none.
+#[must_use]
+pub fn text_for_terminal(document: &Document) -> String {
+    text::render_within(document, columns())
+}
+
+/// How many columns standard output has; without end where it is no terminal.
+#[must_use]
+pub fn columns() -> usize {
+    let size = rustix::termios::tcgetwinsize(io::stdout()).ok().filter(|size| size.ws_col > 0);
+    size.map_or(usize::MAX, |size| size.ws_col.into())
 }
 
 /// Prints to standard output: with its colours on a terminal, without them into a pipe or under `NO_COLOR`.

@@ -9,7 +9,7 @@ use super::Options;
 use super::document::{Document, Item, Text, Tone};
 use super::holds;
 use super::sections::{self, Tense};
-use super::words::{capital, clean, count, duration, number, sentence};
+use super::words::{capital, clean, count, duration, label, number, sentence};
 use crate::guard::Hold;
 use crate::plan::change::ActionKind;
 use crate::plan::{Note, Plan};
@@ -22,15 +22,12 @@ pub fn document(plan: &Plan, holds: &[Hold], options: Options) -> Document {
     let mut document = Document::new(format!("Plan {id} for {}", clean(&plan.organization)));
     if !holds.is_empty() {
         held(&mut document, holds);
-        document.facts([
-            Some(("to apply exactly these changes, once", format!("rollcall approve {id}").into())),
-            Some(("to drop them", format!("rollcall reject {id}").into())),
-        ]);
+        document.facts([Some(holds::what_to_do(holds, &plan.organization))]);
     }
     let changes: Vec<_> = plan.changes.iter().collect();
     sections::add(&mut document, &changes, Tense::Planned, options.most());
     refusals(&mut document, &plan.refusals, options);
-    notes(&mut document, &plan.notes, holds);
+    notes(&mut document, &plan.notes, holds, &plan.refusals);
     if !document.blocks.is_empty() {
         document.heading("Summary");
     }
@@ -124,7 +121,7 @@ pub(super) fn refusals(document: &mut Document, refusals: &[Refusal], options: O
         let title = format!("{} {}: {}", number(members.len() as u64), reason.code(), reason.meaning());
         let items = members.iter().map(|refusal| Item {
             mark: Text::new("!", Tone::Warning),
-            cells: vec![clean(&refusal.label).into(), clean(&refusal.detail).into()],
+            cells: vec![label(&refusal.label).into(), clean(&refusal.detail).into()],
             below: Vec::new(),
         });
         document.items(Some(title), items.collect(), options.most());
@@ -132,11 +129,12 @@ pub(super) fn refusals(document: &mut Document, refusals: &[Refusal], options: O
 }
 
 /// What else there is to know.
-fn notes(document: &mut Document, notes: &[Note], holds: &[Hold]) {
+fn notes(document: &mut Document, notes: &[Note], holds: &[Hold], refusals: &[Refusal]) {
     // What holds the plan has been said at the top.
     let said =
         |note: &Note| holds.iter().any(|hold| matches!(hold, Hold::Finding { sentence } if *sentence == note.sentence));
-    let notes: Vec<&Note> = notes.iter().filter(|note| !said(note)).collect();
+    let refused = |note: &Note| refusals.iter().any(|refusal| sentence(&refusal.detail) == sentence(&note.sentence));
+    let notes: Vec<&Note> = notes.iter().filter(|note| !said(note) && !refused(note)).collect();
     if notes.is_empty() {
         return;
     }

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use rollcall_kit::Certificate;
 
-use super::document::{Block, Document, Item, Text, Tone};
+use super::document::{Document, Item, Text, Tone};
 use super::plan;
 use super::sections::{self, Tense};
-use super::words::{capital, clean, count, duration, number, sentence, time};
+use super::words::{capital, clean, count, duration, label, number, sentence, time};
 use super::{Options, words};
 use crate::apply::Outcome;
 use crate::guard::Approval;
@@ -73,7 +73,11 @@ pub fn summary(record: &RunRecord) -> String {
     ];
     let parts: Vec<String> =
         parts.iter().filter(|(of, _)| *of > 0).map(|(of, what)| format!("{} {what}", number(*of))).collect();
-    let counts = if parts.is_empty() { "nothing to do".to_owned() } else { parts.join(", ") };
+    let counts = match (record.result == RunResult::NothingToDo, parts.is_empty()) {
+        (_, true) => "nothing to do".to_owned(),
+        (true, false) => format!("nothing to do, {}", parts.join(", ")),
+        (false, false) => parts.join(", "),
+    };
     match &record.result {
         RunResult::Failed { error } => {
             let counts = if parts.is_empty() { String::new() } else { format!(" {counts}.") };
@@ -157,17 +161,17 @@ fn read(document: &mut Document, certificate: &Certificate) {
         duration(certificate.ended().duration_since(certificate.started())),
         certificate.id()
     ));
-    let rows = certificate.collections().iter().map(|collection| {
-        vec![
-            clean(&collection.name).into(),
-            number(collection.entries).into(),
-            number(collection.pages).into(),
-            Text::new(clean(&collection.end), Tone::Faint),
-            Text::new(clean(&collection.query), Tone::Faint),
-        ]
+    let items = certificate.collections().iter().map(|collection| {
+        let (entries, pages) =
+            (count(collection.entries, "entry", "entries"), count(collection.pages, "page", "pages"));
+        let fact = |name: &str, text: &str| vec![Text::from(name), Text::new(clean(text), Tone::Faint)];
+        Item {
+            mark: Text::new("✓", Tone::Good),
+            cells: vec![clean(&collection.name).into(), format!("{entries}, {pages}").into()],
+            below: vec![fact("end", &collection.end), fact("asked", &collection.query)],
+        }
     });
-    let head = ["collection", "entries", "pages", "proof of the end", "asked"].map(str::to_owned).to_vec();
-    document.blocks.push(Block::Table { head, rows: rows.collect() });
+    document.items(None, items.collect(), None);
     for exception in certificate.exceptions() {
         document.paragraph(Text::new(format!("Exception: {}", sentence(&clean(exception))), Tone::Warning));
     }
@@ -227,7 +231,7 @@ fn line(change: &Change, detail: &str, tone: Tone) -> Item {
     let kind = change.action.kind();
     Item {
         mark: Text::new(sections::mark(kind), tone),
-        cells: vec![kind.words().into(), clean(change.subject.label()).into(), Text::new(clean(detail), tone)],
+        cells: vec![kind.words().into(), label(change.subject.label()).into(), Text::new(clean(detail), tone)],
         below: Vec::new(),
     }
 }

@@ -7,7 +7,7 @@ use rollcall_kit::Value;
 
 use super::causes;
 use super::document::{Document, Item, Text, Tone};
-use super::words::{clean, count, listed};
+use super::words::{clean, count, label, listed, number};
 use crate::plan::change::ActionKind;
 use crate::plan::{Action, AttributeChange, Change, Subject};
 
@@ -105,10 +105,10 @@ fn shared(change: &Change) -> String {
 fn item(change: &Change, with_cause: bool) -> Item {
     let kind = change.action.kind();
     let name = match &change.subject {
-        Subject::Account { name, .. } => name.as_deref().map(clean).unwrap_or_default(),
+        Subject::Account { name, .. } => name.as_deref().map(label).unwrap_or_default(),
         Subject::Group { .. } => String::new(),
     };
-    let mut cells = vec![Text::from(clean(change.subject.label())), Text::from(name)];
+    let mut cells = vec![Text::from(label(change.subject.label())), Text::from(name)];
     let mut below = Vec::new();
     match &change.action {
         // One attribute fits beside the name, and a column of old and new values is quickly looked through.
@@ -117,12 +117,13 @@ fn item(change: &Change, with_cause: bool) -> Item {
         }
         Action::Update { changes } => below.extend(changes.iter().map(values)),
         Action::Adopt { changes, activate, .. } | Action::Relink { changes, activate, .. } => {
-            below.extend(changes.iter().map(values));
+            below.extend(real(changes));
             if *activate {
                 below.push(vec!["active".into(), Text::new("no", Tone::Faint), "→".into(), "yes".into()]);
             }
+            below.extend(kept(changes));
         }
-        Action::Reactivate { changes } => below.extend(changes.iter().map(values)),
+        Action::Reactivate { changes } => below.extend(real(changes)),
         _ => {}
     }
     let detail = detail(change, with_cause);
@@ -145,6 +146,21 @@ fn detail(change: &Change, with_cause: bool) -> String {
             if with_cause { why.whole() } else { why.own }
         }
     }
+}
+
+/// What changes, from what to what.
+fn real(changes: &[AttributeChange]) -> impl Iterator<Item = Vec<Text>> {
+    changes.iter().filter(|change| change.is_real()).map(values)
+}
+
+/// How many attributes merely become ours, if any do.
+fn kept(changes: &[AttributeChange]) -> Option<Vec<Text>> {
+    let kept = changes.iter().filter(|change| !change.is_real()).count() as u64;
+    let text = match kept {
+        1 => "and 1 attribute that is right already".to_owned(),
+        _ => format!("and {} attributes that are right already", number(kept)),
+    };
+    (kept > 0).then(|| vec![Text::new(text, Tone::Faint)])
 }
 
 /// One attribute, from what to what.

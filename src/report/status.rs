@@ -109,7 +109,6 @@ fn organization(document: &mut Document, status: &Status) {
             below: Vec::new(),
         });
         document.items(None, items.collect(), None);
-        document
-            .paragraph(format!("  rollcall show {0} shows it, rollcall approve {0} lets exactly it pass.", held.plan));
+        document.facts([Some(holds::what_to_do(&held.holds, &status.organization))]);
     }
 }

@@ -239,7 +239,7 @@ fn an_explanation_names_every_gate_in_order() {
             Gate::new(Verdict::Stopped, "domain owned", "ext.acme.com is none of acme.com, acme.co.uk"),
             Gate::new(Verdict::Told, "account", "none in the ledger"),
         ],
-        conclusion: "he gets no account, because his domain is not registered".to_owned(),
+        conclusion: "no account, because the domain is not registered".to_owned(),
         notes: vec!["add ext.acme.com to domains if its people are yours".to_owned()],
     };
     insta::assert_snapshot!(text(&super::explain::document(std::slice::from_ref(&answer))));

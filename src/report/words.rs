@@ -62,6 +62,16 @@ pub(super) fn clean(text: &str) -> String {
     text.chars().map(|c| if dangerous(c) { format!("<U+{:04X}>", u32::from(c)) } else { c.to_string() }).collect()
 }
 
+/// A name or an address, made safe to print and short enough for a line: what somebody pasted into a name field is not
+/// worth a screen.
+pub(super) fn label(text: &str) -> String {
+    const LONGEST: usize = 80;
+    match text.char_indices().nth(LONGEST) {
+        Some((cut, _)) => format!("{}…", clean(&text[..cut])),
+        None => clean(text),
+    }
+}
+
 /// The first letter in upper case, if the first word is a word and not a file, an address or an attribute.
 pub(super) fn capital(text: &str) -> String {
     let word = text.split_whitespace().next().unwrap_or_default().trim_end_matches([',', ':', '.']);

@@ -174,8 +174,8 @@ impl Roster {
             }
             AddressOutcome::Missing => (
                 Reason::EmailMissing,
-                "he has no e-mail address, so nobody can say which account would be his; give him one, or exclude him \
-                 from the scope"
+                "there is no e-mail address, so nobody can say which account it would be; enter one in the directory, or \
+                 exclude this user from the scope"
                     .to_owned(),
             ),
             AddressOutcome::Invalid(text) => {
@@ -267,7 +267,7 @@ impl Roster {
                 Outcome::Value(Value::Bool(true)) => continue,
                 Outcome::Value(Value::Bool(false)) => {
                     trace.stopped(trace::EXPRESSION, || {
-                        format!("{} is false for him: {}", clause.source(), clause.inputs(person))
+                        format!("{} is false for this user: {}", clause.source(), clause.inputs(person))
                     });
                     return Err(out(Leaving::WhenFalse { expression: when.clone() }));
                 }
@@ -282,7 +282,7 @@ impl Roster {
             open = open.or_else(|| Some(refusal(person.user, reason, detail)));
         }
         let Some(refusal) = open else {
-            trace.passed(trace::EXPRESSION, || format!("{when} is true for him"));
+            trace.passed(trace::EXPRESSION, || format!("{when} is true for this user"));
             return Ok(());
         };
         trace.stopped(trace::EXPRESSION, || refusal.detail.clone());
@@ -320,7 +320,7 @@ fn status(user: &DirectoryUser, trace: &mut impl Trace) -> Result<(), Stopped> {
         }
         Status::Unknown(why) => {
             let detail = format!(
-                "it is not known whether he is active: {why} ({}); he is left as he is",
+                "it is not known whether this user is active: {why} ({}); the account is left as it is",
                 if user.raw_status.is_empty() { "the directory says nothing" } else { &user.raw_status }
             );
             trace.stopped(trace::STATUS, || detail.clone());

@@ -87,7 +87,7 @@ pub(crate) fn map(
                 mapped.undecided.push(rule.name.clone());
             }
             Settled::Failed(why) => {
-                let detail = format!("the expression of {} failed: {why}. He is left as he is", rule.name);
+                let detail = format!("the expression of {} failed: {why}. The account is left as it is", rule.name);
                 trace.stopped(&gate(&rule.name), || detail.clone());
                 return Err(refusal(person.user, Reason::ExpressionFailed, detail));
             }

@@ -48,19 +48,19 @@ macro_rules! reasons {
 reasons! {
     /// The address is in no registered domain of the organization.
     DomainNotOwned = "domain-not-owned",
-    /// The user has no address, so nobody can say which account would be his; he is left as he is.
+    /// The user has no address, so nobody can say which account would be theirs; the account is left as it is.
     EmailMissing = "email-missing",
-    /// What stands in the address field is no address; he is left as he is.
+    /// What stands in the address field is no address; the account is left as it is.
     EmailInvalid = "email-invalid",
     /// The address changed in the directory, and addresses are immutable in the target; the rest is updated.
     EmailImmutable = "email-immutable",
     /// Two users in scope have the same address; nothing is done to either.
     AddressConflict = "address-conflict",
-    /// The provider's status is unknown to us or hidden from us; he is left as he is.
+    /// The provider's status is unknown to us or hidden from us; the account is left as it is.
     StatusUnknown = "status-unknown",
-    /// The record could not be understood; he is left as he is.
+    /// The record could not be understood; the account is left as it is.
     RecordUnreadable = "record-unreadable",
-    /// An expression failed on this user; he is left as he is.
+    /// An expression failed on this user; the account is left as it is.
     ExpressionFailed = "expression-failed",
     /// An expression yielded a value of a kind that the attribute cannot hold; the attribute is left as it is.
     ValueRefused = "value-refused",
@@ -76,7 +76,7 @@ reasons! {
     MatchUnknown = "match-unknown",
     /// The account is protected; it is not deactivated or deleted.
     Protected = "protected-account",
-    /// He is the last active holder of a protected role; it is not revoked and he is not deactivated.
+    /// This is the last active holder of a protected role; neither the role nor the account is taken away.
     LastHolder = "last-holder",
     /// The snapshot does not match its seal; nothing is removed until it has been rebuilt.
     SnapshotUnsealed = "snapshot-unsealed",

@@ -15,6 +15,7 @@ use super::session::{Listener, Session};
 use crate::apply::{Executor, Outcome};
 use crate::guard::{Approval, ApprovedPlan, HeldPlan, KeptPlanError, PlanFile, Reviewed};
 use crate::plan::{Change, ChangeId, Match, Matches, Plan};
+use crate::roster::{Reason, Refusal};
 use crate::snapshot::{StoreJournal, StoreLedger, fact};
 
 impl Session {
@@ -27,35 +28,47 @@ impl Session {
         let started = (self.clock)();
         let run = records::new_id(started);
         listener(Event::Started { run: run.clone(), organization: self.name().to_owned() });
-        let planned = async {
-            let doubtful = self.settle_leftovers().await?;
-            let roll = self.call_the_roll(listener).await?;
-            self.make_plan(roll, &doubtful, listener).await
-        };
-        match planned.await {
-            Ok(reviewed) => Ok(reviewed),
-            Err(error) => {
-                let failed = RunResult::Failed { error: error.to_string() };
-                records::keep(&*self.store, &self.record(&run, started, failed, None, None))?;
-                Err(error)
-            }
+        let planned = self.read_and_plan(listener).await;
+        planned.inspect_err(|error| self.remember_failure(&run, started, error))
+    }
+
+    async fn read_and_plan(&self, listener: Listener<'_>) -> Result<Reviewed, RunError> {
+        self.require_same_target()?;
+        let doubtful = self.settle_leftovers().await?;
+        let roll = self.call_the_roll(listener).await?;
+        self.make_plan(roll, &doubtful, listener).await
+    }
+
+    /// Keeps the record of a run that failed. If even that fails, the first failure is the one to tell of.
+    fn remember_failure(&self, run: &str, started: Timestamp, error: &RunError) {
+        let failed = RunResult::Failed { error: error.to_string() };
+        if let Err(error) = records::keep(&*self.store, &self.record(run, started, failed, None, None)) {
+            tracing::error!(%error, "the record of the failed run cannot be kept");
         }
     }
 
-    /// A kept plan, if every one of its changes is still asked for by the snapshot and the target as they are now.
+    /// A kept plan, if every one of its changes is still asked for by the directory and the target as they are now.
+    /// The directory is read again: the file may be old, and whoever has come back since must not be put out by it.
     ///
     /// # Errors
     ///
     /// [`RunError::Stale`] with the changes that went stale and why, and as [`Session::plan`].
     pub async fn kept(&self, file: PlanFile, listener: Listener<'_>) -> Result<HeldPlan, RunError> {
+        let started = (self.clock)();
+        let run = records::new_id(started);
+        listener(Event::Started { run: run.clone(), organization: self.name().to_owned() });
+        let held = self.still_asked_for(file, listener).await;
+        held.inspect_err(|error| self.remember_failure(&run, started, error))
+    }
+
+    async fn still_asked_for(&self, file: PlanFile, listener: Listener<'_>) -> Result<HeldPlan, RunError> {
         if file.plan().basis.configuration != self.organization.configuration_hash() {
             return Err(RunError::Stale(
                 "the plan is stale: the configuration was changed after it was made; nothing was changed. Plan again"
                     .to_owned(),
             ));
         }
-        let doubtful = self.settle_leftovers().await?;
-        let fresh = self.make_plan(self.last_roll()?, &doubtful, listener).await?;
+        let fresh = self.read_and_plan(listener).await?;
         file.if_still_asked_for(&fresh).map_err(|error| {
             let mut text = error.to_string();
             if let KeptPlanError::Stale(changes) = &error {
@@ -79,7 +92,7 @@ impl Session {
         let interrupted = RunResult::Failed { error: "the run was interrupted".to_owned() };
         records::keep(&*self.store, &self.record(&run, started, interrupted, Some(&plan), Some(&approval)))?;
         // From here on something may have been applied, so these rules are no longer new to anybody.
-        self.remember_rules()?;
+        self.remember_rules(&plan)?;
         listener(Event::Applying { changes: plan.changes.len() as u64 });
         let outcomes = self.execute(&run, &approved, listener).await?;
         let failed = outcomes.iter().filter(|(_, outcome)| !matches!(outcome, Outcome::Done { .. })).count() as u64;
@@ -104,9 +117,21 @@ impl Session {
         let (plan, approval) = approved.into_parts();
         // Changed rules that change nothing are as good as applied. The first plan still waits: nothing was seen yet.
         if !self.occasion()?.first_plan {
-            self.remember_rules()?;
+            self.remember_rules(&plan)?;
         }
         let record = self.record(&records::new_id(now), now, RunResult::NothingToDo, Some(&plan), Some(&approval));
+        self.end(record, &|_| {})
+    }
+
+    /// The record of a run whose plan nothing held, and which somebody declined all the same.
+    ///
+    /// # Errors
+    ///
+    /// If the snapshot fails.
+    pub fn declined(&self, approved: ApprovedPlan) -> Result<RunRecord, RunError> {
+        let now = (self.clock)();
+        let (plan, _) = approved.into_parts();
+        let record = self.record(&records::new_id(now), now, RunResult::Planned, Some(&plan), None);
         self.end(record, &|_| {})
     }
 
@@ -120,8 +145,7 @@ impl Session {
         let result = RunResult::Held { holds: held.holds().to_vec() };
         let record = self.record(&records::new_id(now), now, result, Some(held.plan()), None);
         drop(held);
-        records::keep(&*self.store, &record)?;
-        Ok(record)
+        self.end(record, &|_| {})
     }
 
     /// Looks up in the target what a crash left unsettled. Yields the people of whom it is still unknown whether an
@@ -165,16 +189,29 @@ impl Session {
         Ok(work(executor).await)
     }
 
-    /// Remembers the rules as those that were applied last.
-    fn remember_rules(&self) -> Result<(), RunError> {
+    /// Remembers the rules as those that were applied last, once a plan has shown what they take away.
+    ///
+    /// A plan that could not be finished has not: as soon as the group is found or the snapshot rebuilt, the next one
+    /// may take something from everybody, and would be the first to do so under these rules.
+    fn remember_rules(&self, plan: &Plan) -> Result<(), RunError> {
+        let postponed = |refusal: &Refusal| refusal.reason == Reason::SnapshotUnsealed;
+        let undecided = |refusal: &Refusal| {
+            matches!(refusal.reason, Reason::GroupMissing | Reason::GroupAmbiguous | Reason::ExpressionFailed)
+        };
+        let is_part = plan.notes.iter().any(|note| note.holds) || plan.refusals.iter().any(undecided);
+        let takes = plan.changes.iter().any(|change| change.destructive);
+        if plan.refusals.iter().any(postponed) || (is_part && !takes && !self.occasion()?.first_plan) {
+            return Ok(());
+        }
         let rules = serde_json::Value::String(self.organization.rules_hash());
         Ok(self.store.set_fact(fact::APPLIED_RULES, &rules)?)
     }
 
-    /// Keeps the record, and seals the snapshot if the run ended well.
+    /// Keeps the record, and seals the snapshot: a sealed one after every run, so that whatever is lost after it is
+    /// noticed, and one that lost its seal only after a run that ended well.
     fn end(&self, record: RunRecord, listener: Listener<'_>) -> Result<RunRecord, RunError> {
         records::keep(&*self.store, &record)?;
-        if matches!(record.result, RunResult::Applied | RunResult::NothingToDo) {
+        if self.store.is_sealed() || matches!(record.result, RunResult::Applied | RunResult::NothingToDo) {
             self.store.seal()?;
         }
         listener(Event::Ended { record: Box::new(record.clone()) });

@@ -30,6 +30,19 @@ pub enum RunError {
     /// The rules do not compile. Configuration files are checked before, so this is for hand-made settings.
     #[error("{0}")]
     Rules(String),
+    /// The ledger was made for another target.
+    #[error(
+        "the snapshot was made for the target {known}, and the configuration names {now}. The ids of accounts there \
+         are others, so nothing was asked and nothing was changed. If the same application moved with its accounts, \
+         add formerly = \"{known}\" beside its url. If it is another application, take its accounts over under a \
+         new organization name, and leave the old one until its leavers are out"
+    )]
+    OtherTarget {
+        /// For which target.
+        known: String,
+        /// Which one the configuration names.
+        now: String,
+    },
     /// A kept plan does not fit what is there now.
     #[error("{0}")]
     Stale(String),

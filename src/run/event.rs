@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::apply::Outcome;
 use crate::guard::{Approval, Hold};
 use crate::plan::{Change, ChangeId, Plan, PlanId};
+use crate::roster::Reason;
 
 /// One thing that happened in a run. Every consumer (terminal, JSON, HTML, log) is fed from these.
 #[derive(Clone, Debug, Serialize)]
@@ -119,4 +120,16 @@ pub struct RunRecord {
     pub approval: Option<Approval>,
     /// How each change ended.
     pub outcomes: Vec<(ChangeId, Outcome)>,
+}
+
+impl RunRecord {
+    /// Whether somebody was left as he is, or access that should go stayed, until a person does something about it. An
+    /// address of a foreign domain and one that the target cannot change are no such thing: rules did their work there.
+    #[must_use]
+    pub fn leaves_something(&self) -> bool {
+        let needs_a_hand = |reason: Reason| !matches!(reason, Reason::DomainNotOwned | Reason::EmailImmutable);
+        self.plan.as_ref().is_some_and(|plan| {
+            plan.refusals.iter().any(|refusal| needs_a_hand(refusal.reason)) || plan.notes.iter().any(|note| note.holds)
+        })
+    }
 }

@@ -3,6 +3,7 @@
 //! Works from the snapshot alone and writes nothing. The gates are the roster's own, heard while it judges, and what
 //! the next run will do comes from the planner itself, so what is explained is what is done.
 
+use jiff::Timestamp;
 use rollcall_kit::{Address, DirectoryUser, LookUp};
 
 use super::error::RunError;
@@ -13,7 +14,7 @@ use super::search::{self, described};
 use super::session::Session;
 use crate::apply::{Outcome, Target};
 use crate::guard::Reviewed;
-use crate::plan::{Candidate, Change, LedgerAccount, Match, Origin, Subject};
+use crate::plan::{Action, Candidate, Change, LedgerAccount, Match, Origin, Subject};
 use crate::roster::{self, Standing};
 
 /// How many runs back is looked for changes to somebody.
@@ -25,9 +26,9 @@ const CHANGES_TOLD: usize = 10;
 /// How a gate decided.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum GateVerdict {
-    /// It lets him through.
+    /// It lets the user through.
     Passed,
-    /// It stops him.
+    /// It stops the user.
     Stopped,
     /// It did not have to decide, or only tells something.
     Told,
@@ -117,11 +118,19 @@ impl Session {
         tell_plan(&mut answer, &user.id, reviewed, history);
         let candidate = stage.survey.candidates.iter().any(|candidate| candidate.user == user.id);
         answer.conclusion = if odd.is_some() {
-            "the next run leaves him as he is, until his record can be understood".to_owned()
+            "the next run leaves the account as it is, until the record can be understood".to_owned()
         } else {
-            conclusion(&user.id, candidate, reviewed, &judgement.standing, account.as_ref())
+            let unapproved = self.awaits_approval(candidate, reviewed)?;
+            conclusion(&user.id, (candidate, unapproved), reviewed, &judgement.standing, account.as_ref())
         };
         Ok(answer)
+    }
+
+    /// Whether what the next run does for him waits for a person. An offline plan lacks the newcomers, and may be empty
+    /// and unheld for that reason alone; the first plan is held because of them all the same.
+    fn awaits_approval(&self, candidate: bool, reviewed: &Reviewed) -> Result<bool, RunError> {
+        let occasion = self.occasion()?;
+        Ok(!reviewed.holds().is_empty() || (candidate && occasion.first_plan && !occasion.first_plan_waived))
     }
 
     /// Somebody who has an account of ours and is not in the directory any more.
@@ -140,7 +149,8 @@ impl Session {
         tell_account(&mut answer, Some(account));
         tell_plan(&mut answer, &account.user, reviewed, history);
         let gone = Standing::Unwanted(roster::Leaving::Vanished);
-        answer.conclusion = conclusion(&account.user, false, reviewed, &gone, Some(account));
+        answer.conclusion =
+            conclusion(&account.user, (false, self.awaits_approval(false, reviewed)?), reviewed, &gone, Some(account));
         Ok(answer)
     }
 
@@ -153,7 +163,7 @@ impl Session {
         history: &[RunRecord],
     ) -> Result<Explanation, RunError> {
         let mut answer = blank(who.to_owned());
-        let read = self.store.certificate()?.map(|certificate| certificate.ended().to_string()).unwrap_or_default();
+        let read = self.store.certificate()?.map(|certificate| to_the_second(certificate.ended())).unwrap_or_default();
         answer.tell(
             GateVerdict::Stopped,
             "found",
@@ -177,7 +187,7 @@ impl Session {
             Ok(users) if users.is_empty() => answer.tell(GateVerdict::Stopped, "directory now", "nobody either"),
             Ok(users) => {
                 let who: Vec<String> = users.iter().map(described).collect();
-                answer.tell(GateVerdict::Told, "directory now", format!("{}; the next run reads him", who.join(", ")));
+                answer.tell(GateVerdict::Told, "directory now", format!("{}; the next run reads it", who.join(", ")));
             }
             Err(error) => answer.tell(GateVerdict::Stopped, "directory now", error.to_string()),
         }
@@ -226,7 +236,7 @@ async fn account_now(target: &dyn Target, account: &LedgerAccount) -> (GateVerdi
 
 async fn candidate_now(target: &dyn Target, candidate: &Candidate) -> (GateVerdict, String) {
     match target.find(std::slice::from_ref(candidate)).await.map(|mut found| found.remove(&candidate.user)) {
-        Ok(Some(Match::None)) => (GateVerdict::Told, "no account matches him; one would be created".to_owned()),
+        Ok(Some(Match::None)) => (GateVerdict::Told, "no account matches; one would be created".to_owned()),
         Ok(Some(Match::One(account, by))) => {
             (GateVerdict::Told, format!("{} matches by {by}; it would be adopted", account.user_name))
         }
@@ -235,7 +245,7 @@ async fn candidate_now(target: &dyn Target, candidate: &Candidate) -> (GateVerdi
             (GateVerdict::Stopped, format!("several accounts match: {}", names.join(", ")))
         }
         Ok(Some(Match::Unknown(why))) => (GateVerdict::Stopped, why),
-        Ok(None) => (GateVerdict::Stopped, "the target gave no answer about him".to_owned()),
+        Ok(None) => (GateVerdict::Stopped, "the target gave no answer about this user".to_owned()),
         Err(error) => (GateVerdict::Stopped, error.to_string()),
     }
 }
@@ -244,13 +254,18 @@ fn blank(who: String) -> Explanation {
     Explanation { who, gates: Vec::new(), conclusion: String::new(), notes: Vec::new() }
 }
 
+/// A point in time as reports show it; nobody asks for nanoseconds.
+fn to_the_second(time: Timestamp) -> String {
+    time.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()
+}
+
 fn active(active: bool) -> &'static str {
     if active { "active" } else { "not active" }
 }
 
 fn tell_account(answer: &mut Explanation, account: Option<&LedgerAccount>) {
     let Some(account) = account else {
-        answer.tell(GateVerdict::Told, "account", "none of ours yet");
+        answer.tell(GateVerdict::Told, "our account", "none yet");
         return;
     };
     let origin = match account.origin {
@@ -265,10 +280,10 @@ fn tell_account(answer: &mut Explanation, account: Option<&LedgerAccount>) {
         detail.push_str(&format!("; last written by the run {run}"));
     }
     if let Some(at) = account.deactivated_at {
-        detail.push_str(&format!("; deactivated at {at}"));
+        detail.push_str(&format!("; deactivated at {}", to_the_second(at)));
     }
     let verdict = if account.active { GateVerdict::Passed } else { GateVerdict::Stopped };
-    answer.tell(verdict, "account", detail);
+    answer.tell(verdict, "our account", detail);
 }
 
 /// Refusals, holds, and the runs that changed something for him.
@@ -277,7 +292,14 @@ fn tell_plan(answer: &mut Explanation, user: &rollcall_kit::DirectoryId, reviewe
     // Planned without the target, whether he has an account there already is unknown by nature, not by fault.
     let refusals = reviewed.plan().refusals.iter().filter(|refusal| refusal.user.as_ref() == Some(user));
     for refusal in refusals.filter(|refusal| refusal.reason != Reason::MatchUnknown) {
-        answer.tell(GateVerdict::Stopped, refusal.reason.code(), refusal.detail.clone());
+        // The gate that refused has said it already; the code is what reports and scripts know it by.
+        match answer.gates.iter_mut().rfind(|gate| gate.detail == refusal.detail) {
+            Some(gate) => gate.detail.push_str(&format!(" ({})", refusal.reason.code())),
+            None => {
+                let detail = format!("{} ({})", refusal.detail, refusal.reason.code());
+                answer.tell(GateVerdict::Stopped, "refused", detail);
+            }
+        }
     }
     let touches = |change: &Change| change.subject.user() == Some(user);
     if reviewed.plan().changes.iter().any(touches) {
@@ -301,7 +323,8 @@ fn tell_history(answer: &mut Explanation, history: &[RunRecord], touches: impl F
                 Outcome::Skipped { detail } => format!("skipped: {detail}"),
             };
             let why: Vec<String> = change.causes.iter().map(ToString::to_string).collect();
-            let detail = format!("{}: {}, because {}; {ended}", record.ended, change.action, why.join("; "));
+            let detail =
+                format!("{}: {}, because {}; {ended}", to_the_second(record.ended), change.action, why.join("; "));
             answer.tell(GateVerdict::Told, &format!("run {}", record.id), detail);
             told += 1;
             if told == CHANGES_TOLD {
@@ -311,30 +334,46 @@ fn tell_history(answer: &mut Explanation, history: &[RunRecord], touches: impl F
     }
 }
 
-/// What the next run will do for him.
+/// A step of the next run, with its object.
+fn step(action: &Action) -> String {
+    match action {
+        Action::Create { .. } => "create an account".to_owned(),
+        Action::Deactivate | Action::Delete => format!("{action} the account"),
+        Action::Reactivate { .. } => "reactivate the account".to_owned(),
+        other => other.to_string(),
+    }
+}
+
+/// What the next run will do for this user; it depends on whether a look-up in the target comes first, and on whether
+/// the plan waits for a person.
 fn conclusion(
     user: &rollcall_kit::DirectoryId,
-    candidate: bool,
+    (candidate, unapproved): (bool, bool),
     reviewed: &Reviewed,
     standing: &Standing,
     account: Option<&LedgerAccount>,
 ) -> String {
     let mine = |change: &&Change| matches!(&change.subject, Subject::Account { user: of, .. } if of == user);
     let mut steps: Vec<String> =
-        reviewed.plan().changes.iter().filter(mine).map(|change| change.action.to_string()).collect();
+        reviewed.plan().changes.iter().filter(mine).map(|change| step(&change.action)).collect();
     if candidate {
-        steps.insert(0, "look him up in the target, then create an account or adopt the one that is there".to_owned());
+        steps.insert(
+            0,
+            "look in the target for an account of this user, then create one or adopt the one that is there".to_owned(),
+        );
     }
     if steps.is_empty() {
         return match (standing, account) {
-            (Standing::Withheld, _) => "the next run leaves him as he is, until what stops him is settled",
-            (Standing::Wanted(_), Some(_)) => "the next run has nothing to do: he is as he should be",
-            (Standing::Wanted(_), None) => "the next run does nothing for him, for the reasons above",
-            (Standing::Unwanted(_), Some(account)) if !account.active => "the next run has nothing to do: he is out",
-            (Standing::Unwanted(_), _) => "the next run does not let him in",
+            (Standing::Withheld, _) => "the next run leaves the account as it is, until what stops it is settled",
+            (Standing::Wanted(_), Some(_)) => "the next run has nothing to do: the account is as it should be",
+            (Standing::Wanted(_), None) => "the next run does nothing for this user, for the reasons above",
+            (Standing::Unwanted(_), Some(account)) if !account.active => {
+                "the next run has nothing to do: the account is not active, as it should be"
+            }
+            (Standing::Unwanted(_), _) => "the next run gives no account to this user",
         }
         .to_owned();
     }
-    let held = if reviewed.holds().is_empty() { "" } else { ", once somebody has approved the plan" };
+    let held = if unapproved { ", once somebody has approved the plan" } else { "" };
     format!("the next run will {}{held}", steps.join(", then "))
 }

@@ -6,6 +6,7 @@ mod build;
 mod error;
 pub mod event;
 mod explain;
+mod moved;
 mod planning;
 mod reading;
 mod rebuild;

@@ -98,6 +98,7 @@ impl Session {
     ) -> Result<Planned, RunError> {
         let basis = self.basis(roll)?;
         notes.extend(group_notes(stage.roster.groups()));
+        notes.extend(self.notes_of_held_groups(&stage.unreadable)?);
         with_store(|fault| {
             plan::plan(PlanInput {
                 organization: self.name(),
@@ -114,6 +115,27 @@ impl Session {
                 notes,
             })
         })
+    }
+
+    /// A group that cannot be read keeps the members that the mirror has of it, and with them their roles. The reader
+    /// of the plan should know that they may be those of yesterday.
+    fn notes_of_held_groups(&self, unreadable: &BTreeMap<DirectoryId, Unreadable>) -> Result<Vec<Note>, RunError> {
+        let mut notes = Vec::new();
+        if unreadable.is_empty() {
+            return Ok(notes);
+        }
+        for group in self.store.groups() {
+            let group = group?;
+            if let Some(odd) = unreadable.get(&group.id) {
+                let sentence = format!(
+                    "The group {} could not be read ({}: {}). It counts with the members that it had when it was last \
+                     read, so nobody loses a role because of it.",
+                    group.name, odd.label, odd.problem
+                );
+                notes.push(Note { sentence, holds: false });
+            }
+        }
+        Ok(notes)
     }
 
     fn review(&self, planned: Planned) -> Result<Reviewed, RunError> {

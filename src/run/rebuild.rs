@@ -16,6 +16,9 @@ use crate::apply::Settlement;
 use crate::plan::{LedgerAccount, Note, Origin, TargetAccount};
 use crate::roster::Role;
 
+/// So many accounts are named that may have belonged to leavers.
+const STRANGERS_NAMED: usize = 20;
+
 impl Session {
     /// Compares ledger and target, if the snapshot does not match its seal. Yields what the reader of the plan should
     /// know.
@@ -44,11 +47,11 @@ impl Session {
             }
         }
         let corrected = settlement.accounts.len();
-        let mut strangers = 0_u64;
+        let mut strangers = Vec::new();
         for account in shown.iter().filter(|account| !known.contains(&account.target_id)) {
             match self.owner(account)? {
                 Owner::Known(user) => settlement.accounts.extend(self.found_again(user, account, &managed)),
-                Owner::Stranger => strangers += 1,
+                Owner::Stranger => strangers.push(account.user_name.as_str()),
                 Owner::None => {}
             }
         }
@@ -61,12 +64,7 @@ impl Session {
              was applied, the next one does.",
             shown.len()
         ))];
-        if strangers > 0 {
-            notes.push(note(format!(
-                "{strangers} accounts of the target carry the id of nobody in the directory. If they were ours, nobody \
-                 can tell any more: look at them by hand."
-            )));
-        }
+        notes.extend(strangers_note(&strangers));
         Ok(notes)
     }
 
@@ -124,6 +122,22 @@ fn corrected(account: &LedgerAccount, now: &TargetAccount, managed: &BTreeSet<Ro
         corrected.deactivated_at = None;
     }
     (corrected != *account).then_some(corrected)
+}
+
+/// Accounts that may have been ours, and whose owners left while the ledger was lost. Nothing will ever put them out,
+/// and only this plan tells of them, so it waits until somebody has read it.
+fn strangers_note(strangers: &[&str]) -> Option<Note> {
+    let first = strangers.iter().take(STRANGERS_NAMED).copied().collect::<Vec<_>>().join(", ");
+    let more = strangers.len().saturating_sub(STRANGERS_NAMED);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    (!strangers.is_empty()).then(|| Note {
+        sentence: format!(
+            "{} accounts of the target carry the id of nobody in the directory: {first}{more}. If they were ours, \
+             nobody can tell any more: look at them by hand, and deactivate those who left",
+            strangers.len()
+        ),
+        holds: true,
+    })
 }
 
 fn note(sentence: String) -> Note {

@@ -6,10 +6,11 @@ use super::error::RunError;
 use super::event::RunRecord;
 use crate::snapshot::Store;
 
-/// A new run's id: the moment, to the second, and four letters against chance. Sorts by time.
+/// A new run's id: the moment, to the millisecond, and four letters against chance. Sorts by time, which is how the
+/// history knows the last run.
 pub(super) fn new_id(now: Timestamp) -> String {
     let unique = uuid::Uuid::new_v4().simple().to_string();
-    format!("{}-{}", now.strftime("%Y%m%d-%H%M%S"), &unique[..4])
+    format!("{}-{}", now.strftime("%Y%m%d-%H%M%S%3f"), &unique[..4])
 }
 
 /// Keeps the record of a run.

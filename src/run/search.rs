@@ -78,6 +78,11 @@ pub(super) fn described(user: &DirectoryUser) -> String {
 /// How far a name is from what was asked for; nothing if it is too far to be meant.
 fn distance(wanted: &str, name: &str) -> Option<usize> {
     let name = name.to_lowercase();
+    // What everybody's address ends with says nothing about who is meant.
+    let (wanted, name) = match (wanted.split_once('@'), name.split_once('@')) {
+        (Some((local, domain)), Some((other, same))) if domain == same => (local, other.to_owned()),
+        _ => (wanted, name),
+    };
     if wanted.len() >= 3 && name.contains(wanted) {
         return Some(0);
     }

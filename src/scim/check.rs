@@ -27,6 +27,12 @@ impl ScimTarget {
         }
         let page = Page::read(&answer.json).map_err(|reason| errors::unreliable(what, reason))?;
         let mut findings = vec![CheckFinding::good(format!("Signed in to {}.", self.settings.url))];
+        if self.settings.is_clear_text() {
+            findings.push(CheckFinding::warning(format!(
+                "{} is not encrypted: whoever is on the way reads the token and everybody's data; use https",
+                self.settings.url
+            )));
+        }
         findings.push(paging(&profile, &page));
         findings.push(patch(&profile));
         if profile.filter {

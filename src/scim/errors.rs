@@ -21,7 +21,7 @@ pub(super) fn no_answer(error: HttpError) -> TargetError {
 /// A read that got a refusal.
 pub(super) fn refused(what: &str, answer: &Answer) -> TargetError {
     match answer.status {
-        401 => TargetError::SignIn(format!("401 {}; check the token", answer.words())),
+        401 => TargetError::SignIn(format!("401 {}; check the token", answer.words().trim_end_matches('.'))),
         status => TargetError::Refused { what: what.to_owned(), status, detail: answer.words() },
     }
 }

@@ -13,6 +13,11 @@ use url::Url;
 pub struct ScimSettings {
     /// The base URL, to which `/Users` is appended.
     pub url: Url,
+    /// The base URL that the same application had before it moved to `url`, with the same accounts under the same ids.
+    /// Without it, a changed `url` is another application, and what is known of the accounts of the old one is not
+    /// applied to it.
+    #[serde(default)]
+    pub formerly: Option<Url>,
     /// Where the bearer token is.
     pub token: Option<SecretRef>,
     /// Client credentials, for targets that want OAuth 2.0 instead of a fixed token.
@@ -43,6 +48,27 @@ pub struct ScimSettings {
     /// Where the organization's own attributes go: a schema URN; without one they are sent under the enterprise
     /// extension where it has the name, and refused otherwise.
     pub custom_schema: Option<String>,
+}
+
+impl ScimSettings {
+    /// Lets relative paths start at this folder.
+    pub fn start_at(&mut self, folder: &std::path::Path) {
+        let oauth = self.oauth.as_mut().map(|oauth| &mut oauth.client_secret);
+        self.token.iter_mut().chain(oauth).for_each(|secret| secret.start_at(folder));
+        self.http.start_at(folder);
+    }
+
+    /// Whether tokens and people's data would cross a network for everybody to read.
+    #[must_use]
+    pub fn is_clear_text(&self) -> bool {
+        let loopback = match self.url.host() {
+            Some(url::Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+            Some(url::Host::Ipv4(address)) => address.is_loopback(),
+            Some(url::Host::Ipv6(address)) => address.is_loopback(),
+            None => false,
+        };
+        self.url.scheme() == "http" && !loopback
+    }
 }
 
 fn email() -> String {

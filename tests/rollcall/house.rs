@@ -65,6 +65,33 @@ fn code(path: &Path) -> String {
     body.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n")
 }
 
+/// Modules of a folder that are compiled for tests only: what they do is no part of the house.
+fn test_modules(folder: &Path) -> Vec<PathBuf> {
+    let mut modules = Vec::new();
+    for file in rust_files(folder) {
+        let text = std::fs::read_to_string(&file).unwrap();
+        let inside = match file.file_stem().unwrap().to_str() {
+            Some("mod") => file.parent().unwrap().to_owned(),
+            _ => file.with_extension(""),
+        };
+        for declared in text.split("#[cfg(test)]\n").skip(1) {
+            let line = declared.lines().next().unwrap_or_default();
+            let name =
+                line.trim_start_matches("pub(crate) ").strip_prefix("mod ").and_then(|rest| rest.strip_suffix(';'));
+            modules.extend(name.map(|name| inside.join(name)));
+        }
+    }
+    modules
+}
+
+/// The files of a folder that are part of the house.
+fn house_files(folder: &Path) -> Vec<PathBuf> {
+    let tests = test_modules(folder);
+    let is_test =
+        |file: &PathBuf| tests.iter().any(|module| file.starts_with(module) || *file == module.with_extension("rs"));
+    rust_files(folder).into_iter().filter(|file| !is_test(file)).collect()
+}
+
 /// The rooms that a file names as `crate::ROOM`.
 fn imported_rooms(code: &str) -> Vec<&str> {
     code.match_indices("crate::")
@@ -100,7 +127,7 @@ fn every_folder_of_src_is_a_room_on_the_map() {
 fn a_room_imports_only_rooms_before_it() {
     let mut wrong = Vec::new();
     for (place, room) in ROOMS.iter().enumerate() {
-        for file in rust_files(&root().join("src").join(room)) {
+        for file in house_files(&root().join("src").join(room)) {
             for imported in imported_rooms(&code(&file)) {
                 let imported_place = ROOMS.iter().position(|other| *other == imported).unwrap();
                 if imported_place > place {
@@ -116,7 +143,7 @@ fn a_room_imports_only_rooms_before_it() {
 fn the_pure_rooms_touch_nothing_outside() {
     let mut wrong = Vec::new();
     for room in PURE {
-        for file in rust_files(&root().join("src").join(room)) {
+        for file in house_files(&root().join("src").join(room)) {
             let code = code(&file);
             for word in IMPURE {
                 if code.contains(word) {
@@ -130,7 +157,7 @@ fn the_pure_rooms_touch_nothing_outside() {
 
 #[test]
 fn only_the_guard_makes_an_approved_plan() {
-    for file in rust_files(&root().join("src")) {
+    for file in house_files(&root().join("src")) {
         if !file.starts_with(root().join("src/guard")) {
             assert!(!code(&file).contains("ApprovedPlan {"), "{} makes an approved plan", file.display());
         }
@@ -146,7 +173,7 @@ fn a_connector_knows_the_kit_and_no_other_room() {
         for line in dependencies.lines().filter(|line| line.starts_with("rollcall")) {
             assert!(line.starts_with("rollcall-kit"), "{} depends on {line}", folder.display());
         }
-        for file in rust_files(&folder.join("src")) {
+        for file in house_files(&folder.join("src")) {
             for word in ["rollcall::", "HashMap", "HashSet"] {
                 assert!(!code(&file).contains(word), "{} says {word}", file.display());
             }

@@ -2,10 +2,21 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "helpers of tests fail as tests do")]
 
+mod command_apply;
+mod command_bad_input;
+mod command_look;
+mod command_support;
 mod cut;
 mod house;
+mod promises_moved;
+mod promises_plans;
+mod promises_rules;
+mod promises_story;
+mod promises_support;
 mod scim_lists;
+mod scim_resend;
 mod scim_servers;
 mod scim_support;
 mod scim_wire;
+mod unreadable_group;
 mod whole_way;

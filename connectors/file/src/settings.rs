@@ -111,6 +111,23 @@ impl FileSettings {
         }
     }
 
+    /// Lets relative paths start at this folder.
+    pub fn start_at(&mut self, folder: &Path) {
+        self.users = folder.join(&self.users);
+        for path in [&mut self.groups, &mut self.memberships].into_iter().flatten() {
+            *path = folder.join(&path);
+        }
+    }
+
+    /// Checks the settings against each other. No file is looked at.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError::Settings`], naming the setting and what to write instead.
+    pub fn validate(&self) -> Result<(), ReadError> {
+        self.settle().map(drop)
+    }
+
     /// Checks the settings against each other, and settles the format. No file is looked at.
     pub(crate) fn settle(&self) -> Result<Format, ReadError> {
         let format = match self.format {

@@ -75,6 +75,13 @@ pub enum SecretError {
 }
 
 impl SecretRef {
+    /// Lets a relative path start at this folder.
+    pub fn start_at(&mut self, folder: &Path) {
+        if let Self::File(path) = self {
+            *path = folder.join(&path);
+        }
+    }
+
     /// Fetches the secret from where it is.
     ///
     /// # Errors

@@ -3,7 +3,7 @@
 //! A flavour presets everything that differs between servers (filters, the immutable id, what "active" means, attribute
 //! names); every part of a preset can be overridden here, one by one.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use rollcall_kit::ReadError;
 use rollcall_kit::secret::SecretRef;
@@ -200,12 +200,20 @@ fn default_page_size() -> u32 {
 }
 
 impl LdapSettings {
+    /// Lets relative paths start at this folder.
+    pub fn start_at(&mut self, folder: &Path) {
+        if let Some(path) = &mut self.ca_file {
+            *path = folder.join(&path);
+        }
+        self.bind_password.start_at(folder);
+    }
+
     /// Checks what can be checked without a server.
     ///
     /// # Errors
     ///
     /// [`ReadError::Settings`], naming the setting and what to write instead.
-    pub(crate) fn validate(&self) -> Result<(), ReadError> {
+    pub fn validate(&self) -> Result<(), ReadError> {
         if self.servers.is_empty() {
             return refuse("servers names no server; write, for example, servers = [\"ldaps://ldap.example.com\"]");
         }

@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
 mod active_directory;
+mod contract;
 mod faults;
 mod openldap;
 mod support;

@@ -418,7 +418,7 @@ async fn a_change_of_an_account_that_is_not_ours_is_skipped() {
     assert_eq!(skipped(&outcomes[1]), "there is no account of ours that it could be done to");
     assert_eq!(skipped(&outcomes[2]), "there is no group of ours in the target that it could be done to");
     let again = apply(&world, &books, &plan_of(vec![create("jane")])).await;
-    assert_eq!(skipped(&again[0]), "the account a1 is his already");
+    assert_eq!(skipped(&again[0]), "the account a1 is this user's already");
 }
 
 #[tokio::test]

@@ -182,7 +182,7 @@ impl Checker<'_> {
             return Ok(());
         }
         Err(if name == person::STRICT {
-            self.refuse(id, name, "name one of his attributes, as in user.department".to_owned())
+            self.refuse(id, name, "name one of its attributes, as in user.department".to_owned())
         } else {
             let hint =
                 if known_names().any(|known| known == name) { format!("; write user.{name}") } else { String::new() };

@@ -148,7 +148,7 @@ impl Expression {
         match absent.first() {
             None => words,
             Some(first) => format!(
-                "{words}; he has no {}: test it with has(user.{first}) first",
+                "{words}; this user has no {}: test it with has(user.{first}) first",
                 absent.iter().map(|name| format!("user.{name}")).collect::<Vec<_>>().join(" and no ")
             ),
         }

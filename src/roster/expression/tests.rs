@@ -1,3 +1,5 @@
+//! What expressions accept, refuse and yield, and how deep they may be.
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use rollcall_kit::{DirectoryId, DirectoryUser, Status, Value};
@@ -77,7 +79,7 @@ fn a_function_on_nothing_fails_and_the_failure_names_the_attribute_and_the_way_o
     let Outcome::Failed(why) = evaluate("user.manager.lowerAscii()") else { panic!() };
     assert_eq!(
         why,
-        "lowerAscii cannot be applied to nothing; he has no user.manager: test it with has(user.manager) first"
+        "lowerAscii cannot be applied to nothing; this user has no user.manager: test it with has(user.manager) first"
     );
 }
 
@@ -124,7 +126,7 @@ fn what_could_surprise_at_run_time_is_refused_when_it_is_compiled() {
     insta::assert_snapshot!(refusal("user.email.lower()"), @"the expression is refused at column 17: there is no function lower; did you mean lowerAscii?");
     insta::assert_snapshot!(refusal("user.email.matches('(')"), @"the expression is refused at column 19: the pattern of matches is no regular expression (unclosed group)");
     insta::assert_snapshot!(refusal("user.email.matches(user.department)"), @"the expression is refused at column 19: the pattern of matches must be written out as text");
-    insta::assert_snapshot!(refusal("size(user) > 1"), @"the expression is refused at column 6: name one of his attributes, as in user.department");
+    insta::assert_snapshot!(refusal("size(user) > 1"), @"the expression is refused at column 6: name one of its attributes, as in user.department");
     insta::assert_snapshot!(refusal("user[user.department]"), @"the expression is refused at column 5: behind user, write the name itself, not something computed");
     insta::assert_snapshot!(refusal("{'b': 1, 'a': 2}.map(k, k)"), @"the expression is refused at column 21: a map has no order, so nothing can be done with each of its keys; use a list");
     insta::assert_snapshot!(refusal("user.groups.exists(user, user == 'x')"), @"the expression is refused at column 19: `user` is the user; call the variable something else");

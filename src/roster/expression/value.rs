@@ -67,7 +67,7 @@ fn list(result: &dyn Val) -> Result<Value, String> {
 
 fn map(result: &dyn Val) -> Result<Value, String> {
     let (Some(iterable), Some(indexer)) = (result.as_iterable(), result.as_indexer()) else {
-        return Err("the whole user; name one of his attributes".to_owned());
+        return Err("the whole user; name one of its attributes".to_owned());
     };
     let mut keys = iterable.iter();
     let mut members = BTreeMap::new();

@@ -1,3 +1,5 @@
+//! Who is in which group: nesting, loops, names, renames and what cannot be found.
+
 use std::collections::BTreeSet;
 
 use super::{Belonging, Bindings, Finding, GroupIndex, GroupOutline, Membership};

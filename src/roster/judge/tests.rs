@@ -1,3 +1,5 @@
+//! Every gate of the judge, by what it must do and what it must never do.
+
 use rollcall_kit::{InactiveReason, Status, Value};
 
 use crate::roster::account::{GrantCause, Leaving, Role, Standing};
@@ -428,7 +430,7 @@ fn the_explanation_names_every_gate_in_order_and_the_value_that_decided() {
     Passed domain: acme.com is one of the organization's domains
     Passed places: the scope names no places
     Passed groups: the scope names no groups
-    Passed expression: user.department != 'Contractors' && user.title != 'Guest' is true for him
+    Passed expression: user.department != 'Contractors' && user.title != 'Guest' is true for this user
     Passed conflict: nobody else in scope has jane@acme.com
     Passed attributes.preferred_username: no value, from the directory's preferred_username
     Passed attributes.name: Jane, from the directory's name
@@ -449,7 +451,7 @@ fn the_explanation_names_every_gate_in_order_and_the_value_that_decided() {
     Passed domain: acme.com is one of the organization's domains
     Passed places: the scope names no places
     Passed groups: the scope names no groups
-    Stopped expression: user.title != 'Guest' is false for him: user.title is Guest
+    Stopped expression: user.title != 'Guest' is false for this user: user.title is Guest
     NotReached conflict: not asked: an earlier gate had decided
     NotReached attributes: not asked: an earlier gate had decided
     NotReached roles: not asked: an earlier gate had decided

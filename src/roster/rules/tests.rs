@@ -1,3 +1,5 @@
+//! What compiles, what does not, and where the error points.
+
 use std::collections::BTreeSet;
 
 use super::Rules;

@@ -9,7 +9,7 @@ use serde_json::{Value as Json, json};
 
 use super::dump::{Dump, number_of_accounts};
 use super::seed;
-use super::world::{Delivery, Ran, World};
+use super::world::{Delivery, Ran, World, wait_a_moment};
 
 const PEOPLE: u32 = 300;
 
@@ -167,7 +167,7 @@ fn a_target_that_goes_away_in_the_middle_is_told_and_nothing_is_forgotten() {
     let patience = Instant::now() + Duration::from_secs(60);
     while number_of_accounts(&target) < 40 {
         assert!(apply.try_wait().unwrap().is_none() && Instant::now() < patience);
-        std::thread::sleep(Duration::from_millis(3));
+        wait_a_moment();
     }
     let url = target.url().to_owned();
     drop(target);

@@ -1,6 +1,6 @@
 //! What an administrator can set about connections.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -49,6 +49,13 @@ impl Default for HttpSettings {
 }
 
 impl HttpSettings {
+    /// Lets relative paths start at this folder.
+    pub fn start_at(&mut self, folder: &Path) {
+        for path in [&mut self.ca_file, &mut self.client_certificate].into_iter().flatten() {
+            *path = folder.join(&path);
+        }
+    }
+
     /// Refuses settings under which no request could ever succeed, and secrets in the proxy's URL.
     ///
     /// # Errors

@@ -1,0 +1,142 @@
+//! A small organization for tests of whole runs: a directory in a file, an application on loopback, and a snapshot in
+//! memory or on disk.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use rollcall::config::{self, Organization};
+use rollcall::demo::sandbox::{AccountView, Sandbox};
+use rollcall::guard::Reviewed;
+use rollcall::run::{RunError, RunRecord, Session};
+use rollcall::snapshot::{MemoryStore, SledStore, Store};
+use serde_json::{Value, json};
+
+/// The organization, and where its parts are.
+pub(crate) struct House {
+    pub(crate) folder: tempfile::TempDir,
+    pub(crate) sandbox: Sandbox,
+    pub(crate) store: Arc<dyn Store>,
+    /// What stands in the configuration besides directory and target.
+    pub(crate) extra: String,
+    /// What stands in the target's table besides its URL and token.
+    pub(crate) target_extra: String,
+}
+
+impl House {
+    pub(crate) fn new() -> Self {
+        Self::with(Arc::new(MemoryStore::new()))
+    }
+
+    pub(crate) fn with(store: Arc<dyn Store>) -> Self {
+        let house = Self {
+            folder: tempfile::tempdir().unwrap(),
+            sandbox: Sandbox::start().unwrap(),
+            store,
+            extra: String::new(),
+            target_extra: String::new(),
+        };
+        house.directory(&[]);
+        house
+    }
+
+    /// On sled, in a folder of its own.
+    pub(crate) fn on_disk(state: &Path) -> Self {
+        Self::with(Arc::new(SledStore::open(state).unwrap()))
+    }
+
+    /// Writes the directory: users with id and status, and one group with all of them, `staff`.
+    pub(crate) fn directory(&self, users: &[(&str, &str)]) {
+        let members: Vec<&str> = users.iter().map(|(id, _)| *id).collect();
+        let users: Vec<Value> = users.iter().map(|(id, status)| user(id, id, status)).collect();
+        self.write(&users, &members);
+    }
+
+    pub(crate) fn write(&self, users: &[Value], members: &[&str]) {
+        let document = json!({
+            "users": users,
+            "groups": [{ "id": "g-staff", "name": "staff", "members": members }],
+            "count": users.len(),
+        });
+        std::fs::write(self.folder.path().join("people.json"), document.to_string()).unwrap();
+    }
+
+    pub(crate) fn organization(&self) -> Organization {
+        self.organization_at(&self.sandbox)
+    }
+
+    pub(crate) fn organization_at(&self, sandbox: &Sandbox) -> Organization {
+        use std::os::unix::fs::OpenOptionsExt;
+        let folder = self.folder.path();
+        let token = folder.join("token");
+        let mut file = std::fs::OpenOptions::new();
+        let mut file = file.write(true).create(true).truncate(true).mode(0o600).open(&token).unwrap();
+        std::io::Write::write_all(&mut file, sandbox.token().as_bytes()).unwrap();
+        let text = format!(
+            r#"
+state_dir = "{folder}"
+
+[organization.acme]
+domains = ["acme.com"]
+{extra}
+
+[organization.acme.directory]
+connector = "file"
+users = "{folder}/people.json"
+
+[[organization.acme.role]]
+group = "staff"
+role = "editor"
+
+[organization.acme.target]
+kind = "scim"
+url = "{url}"
+token = {{ file = "{token}" }}
+http = {{ attempts = 1, max_wait = 1 }}
+{target}
+"#,
+            folder = folder.display(),
+            extra = self.extra,
+            url = sandbox.url(),
+            token = token.display(),
+            target = self.target_extra,
+        );
+        let mut configuration = config::parse(folder.join("config.toml"), &text).unwrap();
+        configuration.organizations.remove("acme").unwrap()
+    }
+
+    pub(crate) fn session(&self) -> Session {
+        Session::with_store(self.organization(), Arc::clone(&self.store)).unwrap()
+    }
+
+    pub(crate) async fn plan(&self) -> Result<Reviewed, RunError> {
+        self.session().plan(&|_| {}).await
+    }
+
+    /// Plans, approves whatever holds the plan, and applies.
+    pub(crate) async fn settle(&self) -> RunRecord {
+        let session = self.session();
+        let approved = match session.plan(&|_| {}).await.unwrap() {
+            Reviewed::Cleared(approved) => approved,
+            Reviewed::Held(held) => held.approve("ada", "in a test"),
+        };
+        session.apply(approved, &|_| {}).await.unwrap()
+    }
+
+    pub(crate) fn account(&self, id: &str) -> Option<AccountView> {
+        self.sandbox.users().into_iter().find(|account| account.user_name == format!("{id}@acme.com"))
+    }
+
+    pub(crate) fn is_in(&self, id: &str) -> bool {
+        self.account(id).is_some_and(|account| account.active)
+    }
+}
+
+/// A user with an id, the local part of his address, and a status.
+pub(crate) fn user(id: &str, local: &str, status: &str) -> Value {
+    json!({ "id": id, "login": local, "status": status, "email": format!("{local}@acme.com"), "name": local })
+}
+
+/// Active people by their ids.
+pub(crate) fn active<'a>(ids: &[&'a str]) -> Vec<(&'a str, &'static str)> {
+    ids.iter().map(|id| (*id, "active")).collect()
+}
