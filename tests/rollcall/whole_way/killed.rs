@@ -57,7 +57,7 @@ fn killed_and_resumed(kind: ScimKind, delivery: Delivery, points: &[u64]) {
     let _ = apply.kill();
     apply.wait().unwrap();
     world.run(&["plan", "-o", "rest.json"]).expect(0);
-    world.run(&["apply", "rest.json", "--yes"]).expect(0);
+    world.apply_and(&["apply", "rest.json", "--yes"]);
     let accounts = Dump::of(&target).accounts();
     assert_eq!(accounts.len(), expected.len());
     for (name, seen) in &accounts {
