@@ -9,7 +9,7 @@ use serde_json::{Value as Json, json};
 
 use super::dump::{Dump, number_of_accounts};
 use super::seed;
-use super::world::{Delivery, Ran, World};
+use super::world::{Delivery, Ran, World, wait_a_moment};
 
 const PEOPLE: u32 = 300;
 
@@ -45,7 +45,7 @@ impl<'a> Settled<'a> {
 
 #[test]
 fn mistakes_about_an_openldap_cost_nobody_anything() {
-    let server = OpenLdap::start(PEOPLE, 20);
+    let server = OpenLdap::start_with(PEOPLE, 20, &[("SIZELIMIT", "100")]);
     let target = ScimServer::start(ScimKind::Scim2);
     let mut settled = Settled::new(&server, &target, &seed::OPENLDAP_ROLES);
     let base = server.base();
@@ -97,32 +97,45 @@ fn mistakes_about_an_openldap_cost_nobody_anything() {
     );
     settled.with(|world| world.organization()["domains"] = json!(["example.net"]), &[3], &["nobody was asked"]);
     groups_that_cannot_be_found(&mut settled);
-    targets_that_do_not_answer(&mut settled);
     settled.world.apply();
     settled.untouched();
+    targets_that_do_not_answer(&mut settled, &server);
 }
 
 fn groups_that_cannot_be_found(settled: &mut Settled<'_>) {
     // Another name for a group that nobody has: its role is neither given nor taken.
     settled.with(
         |world| world.organization()["role"][6]["group"] = "no such group".into(),
-        &[0, 3],
+        &[3, 4],
         &["no such group"],
     );
     // The groups' base is edited away from most of them.
-    settled.with(|world| world.directory()["groups"]["filter"] = "(cn=g0000*)".into(), &[1, 3], &[]);
+    settled.with(
+        |world| world.directory()["groups"]["filter"] = "(cn=g0000*)".into(),
+        &[3, 4],
+        &["group-missing", "revokes nothing"],
+    );
 }
 
-fn targets_that_do_not_answer(settled: &mut Settled<'_>) {
+/// With somebody to deactivate: where nothing is to be written, the target need not be asked.
+fn targets_that_do_not_answer(settled: &mut Settled<'_>, server: &OpenLdap) {
+    server.modify(&format!("dn: uid=u0000030,ou=people,{}\nchangetype: delete\n", server.base()));
     let wrong = settled.world.secret("wrong.token", "wrong");
-    settled.with(|world| world.target()["token"] = json!({ "file": wrong }), &[1], &["401"]);
-    settled.world.run(&["check"]).expect(0);
     let port = free_port();
-    settled.with(
-        |world| world.target()["url"] = format!("http://127.0.0.1:{port}/v2").into(),
-        &[1],
-        &[&format!("127.0.0.1:{port}")],
-    );
+    let nowhere = format!("127.0.0.1:{port}");
+    settled.world.target()["token"] = json!({ "file": wrong });
+    settled.world.run(&["check"]).expect(1).says(&["401"]);
+    settled.with(|_| (), &[1, 4], &["401"]);
+    settled.world.target()["url"] = format!("http://{nowhere}/v2").into();
+    settled.world.run(&["check"]).expect(1).says(&[&nowhere]);
+    settled.with(|_| (), &[1, 4], &[&nowhere]);
+
+    // He is not forgotten over it.
+    settled.world.apply();
+    let after = Dump::of(settled.target);
+    after.differs_only_in(&settled.before, &["u0000030@example.com"], &[]);
+    assert!(!after.accounts()["u0000030@example.com"].active);
+    settled.world.expect_nothing_pending();
 }
 
 #[test]
@@ -154,7 +167,7 @@ fn a_target_that_goes_away_in_the_middle_is_told_and_nothing_is_forgotten() {
     let patience = Instant::now() + Duration::from_secs(60);
     while number_of_accounts(&target) < 40 {
         assert!(apply.try_wait().unwrap().is_none() && Instant::now() < patience);
-        std::thread::sleep(Duration::from_millis(3));
+        wait_a_moment();
     }
     let url = target.url().to_owned();
     drop(target);

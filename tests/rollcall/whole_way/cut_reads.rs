@@ -30,8 +30,8 @@ const FAULTS: [Fault<'_>; 17] = [
     (&["--done-rc", "11@4"], &["incomplete", "result code 11"]),
     (&["--strip-paged", "0"], &["without a paging control"]),
     (&["--strip-paged", "4"], &["without a paging control"]),
-    (&["--hide", "uid=u000000[1-4],"], &["was wrong", "found within reach", "u0000001"]),
-    (&["--hide", "uid=u0000[0-9]+,"], &["was wrong", "found within reach"]),
+    (&["--hide-listed", "uid=u000000[1-4],"], &["was wrong", "found within reach", "u0000001"]),
+    (&["--hide-listed", "uid=u0000[0-9]+,"], &["was wrong", "found within reach"]),
     (&["--hide", "cn=.*,ou=groups,"], &["no groups at all"]),
 ];
 
@@ -89,7 +89,7 @@ fn who_is_hidden_while_another_leaves_stays_and_the_leaver_waits() {
     world.apply();
     let before = Dump::of(&target);
     server.modify(&format!("dn: uid=u0000010,ou=people,{}\nchangetype: delete\n", server.base()));
-    let proxy = FaultProxy::start(server.ldap_url(), &["--hide", "uid=u0000011,"]);
+    let proxy = FaultProxy::start(server.ldap_url(), &["--hide-listed", "uid=u0000011,"]);
     world.through(&proxy);
     world.run(&["apply", "--yes"]).expect(1).says(&["was wrong", "u0000011"]);
     Dump::of(&target).is_the_same_as(&before);

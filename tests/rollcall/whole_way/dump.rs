@@ -57,12 +57,6 @@ impl Dump {
         distinct
     }
 
-    /// The user with this name.
-    pub(crate) fn user(&self, name: &str) -> &Json {
-        let named = |user: &&Json| user["userName"].as_str().is_some_and(|its| its.eq_ignore_ascii_case(name));
-        self.users.values().find(named).unwrap_or_else(|| panic!("the target has no {name}"))
-    }
-
     /// Nothing differs but the users with these names, and the groups with these.
     pub(crate) fn differs_only_in(&self, before: &Self, names: &[&str], groups: &[&str]) {
         let rest = |all: &BTreeMap<String, Json>, attribute: &str, left_out: &[&str]| {
@@ -93,7 +87,7 @@ fn same(before: &BTreeMap<String, Json>, after: &BTreeMap<String, Json>) {
 fn list(server: &ScimServer, kind: &str) -> BTreeMap<String, Json> {
     let mut all = BTreeMap::new();
     loop {
-        let page = get(server, &format!("/{kind}?startIndex={}&count=200", all.len() + 1));
+        let page = get(server, &format!("/{kind}?startIndex={}&count=2000", all.len() + 1));
         let total = page["totalResults"].as_u64().unwrap();
         let before = all.len();
         for resource in page["Resources"].as_array().into_iter().flatten() {

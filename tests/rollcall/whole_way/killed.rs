@@ -8,7 +8,7 @@ use rollcall_test_servers::scim::{ScimKind, ScimServer};
 
 use super::dump::{Dump, number_of_accounts};
 use super::seed;
-use super::world::{Delivery, World};
+use super::world::{Delivery, World, wait_a_moment};
 
 const PEOPLE: u32 = 300;
 
@@ -19,7 +19,7 @@ fn kill_at(world: &World, target: &ScimServer, accounts: u64) {
     while number_of_accounts(target) < accounts {
         assert!(apply.try_wait().unwrap().is_none(), "the apply ended before it could be killed");
         assert!(Instant::now() < patience, "the apply does not get so far");
-        std::thread::sleep(Duration::from_millis(3));
+        wait_a_moment();
     }
     apply.kill().unwrap();
     let ended = apply.wait().unwrap();
@@ -52,12 +52,12 @@ fn killed_and_resumed(kind: ScimKind, delivery: Delivery, points: &[u64]) {
     world.run(&["plan", "-o", "leavers.json"]).expect(0);
     let mut apply = world.start(&["apply", "leavers.json", "--yes"]);
     while Dump::of(&target).accounts().values().all(|seen| seen.active) && apply.try_wait().unwrap().is_none() {
-        std::thread::sleep(Duration::from_millis(2));
+        wait_a_moment();
     }
     let _ = apply.kill();
     apply.wait().unwrap();
     world.run(&["plan", "-o", "rest.json"]).expect(0);
-    world.run(&["apply", "rest.json", "--yes"]).expect(0);
+    world.apply_and(&["apply", "rest.json", "--yes"]);
     let accounts = Dump::of(&target).accounts();
     assert_eq!(accounts.len(), expected.len());
     for (name, seen) in &accounts {

@@ -14,7 +14,7 @@ const OPENLDAP_PEOPLE: u32 = 6000;
 const SAMBA_PEOPLE: u32 = 2000;
 
 /// Check, plan, a kept plan, apply, and nothing left to do.
-fn everybody_arrives(world: &World, target: &ScimServer, reader: &str, expected: &BTreeMap<String, Seen>) {
+fn everybody_arrives(world: &World, target: &ScimServer, reader: &str, expected: &BTreeMap<String, Seen>) -> Dump {
     world.run(&["check"]).expect(0).says(&[reader]);
     let empty = Dump::of(target);
     let plan = world.plan();
@@ -31,7 +31,8 @@ fn everybody_arrives(world: &World, target: &ScimServer, reader: &str, expected:
     Dump::of(target).is_the_same_as(&empty);
 
     world.apply();
-    let accounts = Dump::of(target).accounts();
+    let filled = Dump::of(target);
+    let accounts = filled.accounts();
     for (name, seen) in expected {
         assert_eq!(accounts.get(name), Some(seen), "{name}");
     }
@@ -39,29 +40,35 @@ fn everybody_arrives(world: &World, target: &ScimServer, reader: &str, expected:
     world.expect_nothing_pending();
     assert_eq!(world.status()["active"].as_u64().unwrap() as usize, expected.len());
     // What was kept before is stale now, and does nothing.
-    let before = Dump::of(target);
     world.run(&["apply", "plan.json", "--yes"]).expect(1).says(&["stale"]);
-    Dump::of(target).is_the_same_as(&before);
+    filled
 }
 
 /// Plans exactly these changes, applies them, and nothing else moved in the target.
-fn exactly(world: &World, target: &ScimServer, expected: &[&str], people: &[&str], groups: &[&str]) {
-    let before = Dump::of(target);
+fn exactly(
+    world: &World,
+    target: &ScimServer,
+    before: &Dump,
+    expected: &[&str],
+    people: &[&str],
+    groups: &[&str],
+) -> Dump {
     let plan = world.plan();
     let mut expected: Vec<String> = expected.iter().map(|&line| line.to_owned()).collect();
     expected.sort();
     assert_eq!(changes(&plan), expected);
     assert_eq!(plan["held"], false, "{}", plan["holds"]);
-    Dump::of(target).is_the_same_as(&before);
     world.apply();
     let people: Vec<String> = people.iter().map(|local| format!("{local}@example.com")).collect();
     let people: Vec<&str> = people.iter().map(String::as_str).collect();
-    Dump::of(target).differs_only_in(&before, &people, groups);
+    let after = Dump::of(target);
+    after.differs_only_in(before, &people, groups);
     world.expect_nothing_pending();
+    after
 }
 
 /// What a day brings in an OpenLDAP.
-fn a_day_in_openldap(server: &OpenLdap, world: &World, target: &ScimServer, delivery: Delivery) {
+fn a_day_in_openldap(server: &OpenLdap, world: &World, target: &ScimServer, before: &Dump, delivery: Delivery) {
     let base = server.base();
     server.modify(&format!(
         "dn: uid=joiner,ou=people,{base}\nchangetype: add\nobjectClass: inetOrgPerson\nuid: joiner\ncn: Joy Ner\nsn: Ner\n\
@@ -92,8 +99,8 @@ fn a_day_in_openldap(server: &OpenLdap, world: &World, target: &ScimServer, deli
         r#"deactivate u0000040@example.com"#,
         r#"revoke-role juergen@example.com vertrieb"#,
     ];
-    exactly(world, target, &expected, &moved, groups);
-    let accounts = Dump::of(target).accounts();
+    let after = exactly(world, target, before, &expected, &moved, groups);
+    let accounts = after.accounts();
     let active = |local: &str| accounts[&format!("{local}@example.com")].active;
     assert!(active("joiner") && active("u0000020") && active("u0000021") && active("juergen"));
     assert!(!active("u0000030") && !active("u0000040"));
@@ -103,11 +110,11 @@ fn a_day_in_openldap(server: &OpenLdap, world: &World, target: &ScimServer, deli
         "dn: uid=u0000040,ou=people,{base}\nchangetype: modify\ndelete: pwdAccountLockedTime\n\n\
          dn: cn=nest-a,ou=groups,{base}\nchangetype: modrdn\nnewrdn: cn=nest-new\ndeleteoldrdn: 1\n"
     ));
-    exactly(world, target, &["reactivate u0000040@example.com"], &["u0000040"], &[]);
+    exactly(world, target, &after, &["reactivate u0000040@example.com"], &["u0000040"], &[]);
 }
 
 /// What a day brings in an Active Directory.
-fn a_day_in_samba(server: &Samba, world: &World, target: &ScimServer, delivery: Delivery) {
+fn a_day_in_samba(server: &Samba, world: &World, target: &ScimServer, before: &Dump, delivery: Delivery) {
     let base = server.base();
     let control = |cn: &str, value: &str| {
         format!(
@@ -140,25 +147,25 @@ fn a_day_in_samba(server: &Samba, world: &World, target: &ScimServer, delivery: 
         r#"deactivate u0000040@example.com"#,
         r#"revoke-role jmueller@example.com vertrieb"#,
     ];
-    exactly(world, target, &expected, &moved, groups);
+    let after = exactly(world, target, before, &expected, &moved, groups);
     server.modify(&control("u0000040", "544"));
-    exactly(world, target, &["reactivate u0000040@example.com"], &["u0000040"], &[]);
+    exactly(world, target, &after, &["reactivate u0000040@example.com"], &["u0000040"], &[]);
 }
 
 fn openldap_into(kind: ScimKind, delivery: Delivery) {
     let server = OpenLdap::start(OPENLDAP_PEOPLE, 100);
     let target = ScimServer::start(kind);
     let world = World::between(&server, &target).with_roles(delivery, &seed::OPENLDAP_ROLES);
-    everybody_arrives(&world, &target, "cn=reader", &seed::openldap(OPENLDAP_PEOPLE));
-    a_day_in_openldap(&server, &world, &target, delivery);
+    let before = everybody_arrives(&world, &target, "cn=reader", &seed::openldap(OPENLDAP_PEOPLE));
+    a_day_in_openldap(&server, &world, &target, &before, delivery);
 }
 
 fn samba_into(kind: ScimKind, delivery: Delivery) {
     let server = Samba::start(SAMBA_PEOPLE, 50);
     let target = ScimServer::start(kind);
     let world = World::between(&server, &target).with_roles(delivery, &seed::SAMBA_ROLES);
-    everybody_arrives(&world, &target, "svc-reader", &seed::samba(SAMBA_PEOPLE));
-    a_day_in_samba(&server, &world, &target, delivery);
+    let before = everybody_arrives(&world, &target, "svc-reader", &seed::samba(SAMBA_PEOPLE));
+    a_day_in_samba(&server, &world, &target, &before, delivery);
 }
 
 #[test]

@@ -138,9 +138,7 @@ impl World {
 
     /// Runs the binary to its end.
     pub(crate) fn run(&self, arguments: &[&str]) -> Ran {
-        let t = std::time::Instant::now();
         let output = self.command(arguments).output().unwrap();
-        eprintln!("{arguments:?} {:?}", t.elapsed());
         Ran::new(arguments, &output)
     }
 
@@ -170,9 +168,19 @@ impl World {
         self.run(&["plan", "--format", "json", "--all"]).expect(0).json()
     }
 
-    /// Applies what is pending and says how it went.
+    /// Applies what is pending. The seeds always have people who are refused, such as two with one address, and the exit
+    /// code tells of them.
     pub(crate) fn apply(&self) -> Ran {
-        self.run(&["apply", "--yes"]).expect(0)
+        self.apply_and(&["apply", "--yes"])
+    }
+
+    /// The same with arguments: nothing failed and nobody was skipped.
+    pub(crate) fn apply_and(&self, arguments: &[&str]) -> Ran {
+        let ran = self.run(arguments).expect(4);
+        for word in [" failed", " skipped"] {
+            assert!(!ran.last_line().contains(word), "{ran}");
+        }
+        ran
     }
 
     /// Plans, and finds nothing to do.
@@ -217,6 +225,10 @@ impl Ran {
         self
     }
 
+    fn last_line(&self) -> &str {
+        self.stdout.trim_end().lines().last().unwrap_or_default()
+    }
+
     /// What it printed, as JSON.
     pub(crate) fn json(&self) -> Json {
         serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("no JSON ({error}): {self}"))
@@ -226,7 +238,7 @@ impl Ran {
 impl std::fmt::Display for Ran {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self { arguments, code, stdout, stderr } = self;
-        let shown = |text: &str| text.chars().take(6000).collect::<String>();
+        let shown = |text: &str| text.chars().take(20000).collect::<String>();
         write!(
             f,
             "rollcall {arguments:?} ended with {code:?}\n-- stdout\n{}\n-- stderr\n{}",
@@ -268,6 +280,12 @@ pub(crate) fn refusals(document: &Json) -> Vec<String> {
         .collect();
     lines.sort();
     lines
+}
+
+/// Waits for a few milliseconds, in a test that is a thread of its own.
+#[allow(clippy::disallowed_methods, reason = "there is no worker that this could block")]
+pub(crate) fn wait_a_moment() {
+    std::thread::sleep(std::time::Duration::from_millis(3));
 }
 
 /// Whether a file can be read by its owner only.
