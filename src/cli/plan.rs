@@ -45,6 +45,7 @@ async fn plan_one(
     let progress = std::sync::Mutex::new(Progress::on_terminal());
     let reviewed = session.plan(&listening(&progress)).await?;
     drop(progress);
+    session.planned(&reviewed)?;
     let (plan, holds) = (reviewed.plan(), reviewed.holds());
     if let Some(path) = &arguments.output {
         write(path, &PlanFile::of(&reviewed).to_json())?;

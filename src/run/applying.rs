@@ -3,8 +3,8 @@
 //! A run plans, is cleared or approved, applies, and leaves a record. A run that dies in the middle leaves its record
 //! too: it is written before the first change and replaced after the last.
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
 
 use jiff::Timestamp;
 
@@ -26,9 +26,7 @@ impl Session {
     ///
     /// If anything that the plan depends on could not be had. A record of the failed run is kept.
     pub async fn plan(&self, listener: Listener<'_>) -> Result<Reviewed, RunError> {
-        let started = (self.clock)();
-        let run = records::new_id(started);
-        listener(Event::Started { run: run.clone(), organization: self.name().to_owned() });
+        let (run, started) = self.begin_run(listener);
         let planned = self.read_and_plan(listener).await;
         planned.inspect_err(|error| self.remember_failure(&run, started, error))
     }
@@ -55,9 +53,7 @@ impl Session {
     ///
     /// [`RunError::Stale`] with the changes that went stale and why, and as [`Session::plan`].
     pub async fn kept(&self, file: PlanFile, listener: Listener<'_>) -> Result<HeldPlan, RunError> {
-        let started = (self.clock)();
-        let run = records::new_id(started);
-        listener(Event::Started { run: run.clone(), organization: self.name().to_owned() });
+        let (run, started) = self.begin_run(listener);
         let held = self.still_asked_for(file, listener).await;
         held.inspect_err(|error| self.remember_failure(&run, started, error))
     }
@@ -87,8 +83,7 @@ impl Session {
     ///
     /// If the snapshot fails. Changes that fail are in the record, and no error.
     pub async fn apply(&self, approved: ApprovedPlan, listener: Listener<'_>) -> Result<RunRecord, RunError> {
-        let started = (self.clock)();
-        let run = records::new_id(started);
+        let (run, started) = self.this_run();
         let (plan, approval) = (approved.plan().clone(), approved.approval().clone());
         let interrupted = RunResult::Failed { error: "the run was interrupted".to_owned() };
         records::keep(&*self.store, &self.record(&run, started, interrupted, Some(&plan), Some(&approval)))?;
@@ -114,14 +109,28 @@ impl Session {
     ///
     /// If the snapshot fails.
     pub fn nothing_to_do(&self, approved: ApprovedPlan) -> Result<RunRecord, RunError> {
-        let now = (self.clock)();
+        let (run, started) = self.this_run();
         let (plan, approval) = approved.into_parts();
         // Changed rules that change nothing are as good as applied. The first plan still waits: nothing was seen yet.
         if !self.occasion()?.first_plan {
             self.remember_rules(&plan)?;
         }
-        let record = self.record(&records::new_id(now), now, RunResult::NothingToDo, Some(&plan), Some(&approval));
+        let record = self.record(&run, started, RunResult::NothingToDo, Some(&plan), Some(&approval));
         self.end(record, &|_| {})
+    }
+
+    /// The record of a run that ends with its plan.
+    ///
+    /// # Errors
+    ///
+    /// If the snapshot fails.
+    pub fn planned(&self, reviewed: &Reviewed) -> Result<RunRecord, RunError> {
+        let (run, started) = self.this_run();
+        let result = match reviewed {
+            Reviewed::Cleared(_) => RunResult::Planned,
+            Reviewed::Held(held) => RunResult::Held { holds: held.holds().to_vec() },
+        };
+        self.end(self.record(&run, started, result, Some(reviewed.plan()), None), &|_| {})
     }
 
     /// The record of a run whose plan nothing held, and which somebody declined all the same.
@@ -130,10 +139,7 @@ impl Session {
     ///
     /// If the snapshot fails.
     pub fn declined(&self, approved: ApprovedPlan) -> Result<RunRecord, RunError> {
-        let now = (self.clock)();
-        let (plan, _) = approved.into_parts();
-        let record = self.record(&records::new_id(now), now, RunResult::Planned, Some(&plan), None);
-        self.end(record, &|_| {})
+        self.planned(&Reviewed::Cleared(approved))
     }
 
     /// The record of a run whose plan is held and was not approved.
@@ -142,11 +148,25 @@ impl Session {
     ///
     /// If the snapshot fails.
     pub fn held(&self, held: HeldPlan) -> Result<RunRecord, RunError> {
-        let now = (self.clock)();
-        let result = RunResult::Held { holds: held.holds().to_vec() };
-        let record = self.record(&records::new_id(now), now, result, Some(held.plan()), None);
-        drop(held);
-        self.end(record, &|_| {})
+        self.planned(&Reviewed::Held(held))
+    }
+
+    /// Begins a run: its id, and when it began.
+    fn begin_run(&self, listener: Listener<'_>) -> (String, Timestamp) {
+        let started = (self.clock)();
+        let run = (records::new_id(started), started);
+        *self.current.lock().unwrap_or_else(PoisonError::into_inner) = Some(run.clone());
+        listener(Event::Started { run: run.0.clone(), organization: self.name().to_owned() });
+        run
+    }
+
+    /// The run that was begun with the plan that is being dealt with; it ends here, so a second call begins another.
+    fn this_run(&self) -> (String, Timestamp) {
+        let begun = self.current.lock().unwrap_or_else(PoisonError::into_inner).take();
+        begun.unwrap_or_else(|| {
+            let now = (self.clock)();
+            (records::new_id(now), now)
+        })
     }
 
     /// Looks up in the target what a crash left unsettled. Yields the people of whom it is still unknown what was done.

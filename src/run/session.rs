@@ -1,8 +1,8 @@
 //! Everything that one organization's runs work with: its rules, its snapshot, its directory and its target.
 
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex};
 
 use jiff::Timestamp;
 use rollcall_kit::Connector;
@@ -24,6 +24,8 @@ pub struct Session {
     pub(super) target: Arc<dyn Target>,
     pub(super) clock: fn() -> Timestamp,
     pub(super) stop: Arc<AtomicBool>,
+    /// The run that has a plan and did not end yet.
+    pub(super) current: Mutex<Option<(String, Timestamp)>>,
 }
 
 /// Takes the events of a run, in their order.
@@ -62,7 +64,16 @@ impl Session {
         target: Arc<dyn Target>,
     ) -> Result<Self, RunError> {
         let rules = compile(&organization)?;
-        Ok(Self { organization, rules, store, connector, target, clock: Timestamp::now, stop: Arc::default() })
+        Ok(Self {
+            organization,
+            rules,
+            store,
+            connector,
+            target,
+            clock: Timestamp::now,
+            stop: Arc::default(),
+            current: Mutex::default(),
+        })
     }
 
     /// The organization's name.
