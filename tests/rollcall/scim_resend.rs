@@ -114,7 +114,7 @@ async fn a_stated_pause_is_waited_for_and_then_everything_goes_through() {
         assert_eq!(known.sent(verb), 2, "{write:?}");
     }
     assert_eq!(known.sandbox.users().len(), 2, "the creation that was put off was carried out once");
-    assert_eq!(known.sandbox.groups()[0].members, [account.clone()]);
+    assert_eq!(known.sandbox.groups()[0].members, std::slice::from_ref(account));
 }
 
 #[tokio::test]
