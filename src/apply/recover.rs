@@ -1,10 +1,12 @@
 //! What a crash left behind is finished before anything is planned.
 
+use std::collections::BTreeSet;
+
 use rollcall_kit::DirectoryId;
 
 use super::attempt::{filled, is_creation};
 use super::executor::Executor;
-use super::journal::{JournalError, Settlement};
+use super::journal::{Intent, JournalError, Settlement};
 use super::target::{Probe, TargetError, Write};
 
 /// What was found and done.
@@ -14,8 +16,9 @@ pub struct Recovered {
     pub settled: u64,
     /// Writes that turned out not to have been carried out, or that are safe to plan again.
     pub abandoned: u64,
-    /// Creations of which the target does not tell whether they were carried out, with the reason. Nothing may be
-    /// planned for these people, or a second account might be created; they are looked up again by the next run.
+    /// People of whom the target does not tell whether the last write was carried out, with the reason. Nothing may be
+    /// planned for them: they might get a second account, or keep access that nobody remembers giving. They are looked
+    /// up again by the next run.
     pub unclear: Vec<(DirectoryId, String)>,
 }
 
@@ -46,7 +49,7 @@ impl Executor<'_> {
             }
             let seen = self.look_up(&intent.write).await?;
             let settlement = match &seen {
-                Probe::Done(target_id) => filled(intent.then, target_id.as_deref()),
+                Probe::Done(target_id) => filled(intent.then.clone(), target_id.as_deref()),
                 Probe::NotDone | Probe::Unclear(_) => None,
             };
             match (settlement, seen) {
@@ -58,13 +61,18 @@ impl Executor<'_> {
                     self.journal.abandon(sequence).await?;
                     recovered.abandoned += 1;
                 }
-                (None, _) if !is_creation(&intent.write) => {
-                    self.journal.abandon(sequence).await?;
-                    recovered.abandoned += 1;
+                (None, Probe::Unclear(reason)) => {
+                    let people = concerned(&intent);
+                    // Whatever else it is (a group's name), the same write can be planned again without harm.
+                    if people.is_empty() && !is_creation(&intent.write) {
+                        self.journal.abandon(sequence).await?;
+                        recovered.abandoned += 1;
+                    }
+                    recovered.unclear.extend(people.into_iter().map(|user| (user, reason.clone())));
                 }
-                (None, Probe::Unclear(reason)) => recovered.leave(&intent.write, reason),
                 (None, Probe::Done(_)) => {
-                    recovered.leave(&intent.write, "the target does not say which id it gave".to_owned());
+                    let reason = "the target does not say which id it gave";
+                    recovered.unclear.extend(concerned(&intent).into_iter().map(|user| (user, reason.to_owned())));
                 }
             }
         }
@@ -101,11 +109,15 @@ impl Executor<'_> {
     }
 }
 
-impl Recovered {
-    /// A group that may have been created is found again by its name, so only people need to be named.
-    fn leave(&mut self, write: &Write, reason: String) {
-        if let Write::CreateAccount { user, .. } = write {
-            self.unclear.push((user.clone(), reason));
-        }
-    }
+/// The people whose accounts or memberships a write changes. A group that may have been created is found again by its
+/// name, so it concerns nobody.
+fn concerned(intent: &Intent) -> BTreeSet<DirectoryId> {
+    let created = match &intent.write {
+        Write::CreateAccount { user, .. } => Some(user.clone()),
+        _ => None,
+    };
+    let accounts = intent.then.accounts.iter().map(|account| account.user.clone());
+    let forgotten = intent.then.forgotten_accounts.iter().cloned();
+    let members = intent.then.members.iter().flat_map(|changed| changed.joined.iter().chain(&changed.left)).cloned();
+    created.into_iter().chain(accounts).chain(forgotten).chain(members).collect()
 }

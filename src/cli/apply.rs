@@ -65,7 +65,10 @@ async fn apply_pending(
         }
         Reviewed::Cleared(approved) => match consent(arguments, "Apply these changes?")? {
             true => approved,
-            false => return declined(),
+            false => {
+                session.declined(approved)?;
+                return declined();
+            }
         },
         Reviewed::Held(held) => match approve(held, arguments, Kept::No)? {
             Ok(approved) => approved,

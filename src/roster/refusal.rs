@@ -74,6 +74,9 @@ reasons! {
     AccountContested = "account-contested",
     /// The matching account could not be looked up reliably; nothing is created, because it might be there already.
     MatchUnknown = "match-unknown",
+    /// An earlier run ended while it wrote to the account, and the target does not tell whether it did; nothing is done
+    /// until it does.
+    WriteUnknown = "write-unknown",
     /// The account is protected; it is not deactivated or deleted.
     Protected = "protected-account",
     /// This is the last active holder of a protected role; neither the role nor the account is taken away.

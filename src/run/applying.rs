@@ -10,11 +10,12 @@ use jiff::Timestamp;
 
 use super::error::RunError;
 use super::event::{Event, RunRecord, RunResult};
+use super::planning::Doubtful;
 use super::records;
 use super::session::{Listener, Session};
 use crate::apply::{Executor, Outcome};
 use crate::guard::{Approval, ApprovedPlan, HeldPlan, KeptPlanError, PlanFile, Reviewed};
-use crate::plan::{Change, ChangeId, Match, Matches, Plan};
+use crate::plan::{Change, ChangeId, Plan};
 use crate::roster::{Reason, Refusal};
 use crate::snapshot::{StoreJournal, StoreLedger, fact};
 
@@ -36,7 +37,7 @@ impl Session {
         self.require_same_target()?;
         let doubtful = self.settle_leftovers().await?;
         let roll = self.call_the_roll(listener).await?;
-        self.make_plan(roll, &doubtful, listener).await
+        self.make_plan(roll, doubtful, listener).await
     }
 
     /// Keeps the record of a run that failed. If even that fails, the first failure is the one to tell of.
@@ -123,6 +124,18 @@ impl Session {
         self.end(record, &|_| {})
     }
 
+    /// The record of a run whose plan nothing held, and which somebody declined all the same.
+    ///
+    /// # Errors
+    ///
+    /// If the snapshot fails.
+    pub fn declined(&self, approved: ApprovedPlan) -> Result<RunRecord, RunError> {
+        let now = (self.clock)();
+        let (plan, _) = approved.into_parts();
+        let record = self.record(&records::new_id(now), now, RunResult::Planned, Some(&plan), None);
+        self.end(record, &|_| {})
+    }
+
     /// The record of a run whose plan is held and was not approved.
     ///
     /// # Errors
@@ -136,14 +149,13 @@ impl Session {
         self.end(record, &|_| {})
     }
 
-    /// Looks up in the target what a crash left unsettled. Yields the people of whom it is still unknown whether an
-    /// account was created for them: nothing is planned for them, or they might get a second one.
-    async fn settle_leftovers(&self) -> Result<Matches, RunError> {
+    /// Looks up in the target what a crash left unsettled. Yields the people of whom it is still unknown what was done.
+    async fn settle_leftovers(&self) -> Result<Doubtful, RunError> {
         let recovered = self.with_executor("recovery", async |executor| executor.recover().await).await??;
         if recovered.settled + recovered.abandoned > 0 {
             tracing::info!(settled = recovered.settled, abandoned = recovered.abandoned, "settled an earlier run");
         }
-        Ok(recovered.unclear.into_iter().map(|(user, reason)| (user, Match::Unknown(reason))).collect())
+        Ok(recovered.unclear.into_iter().collect())
     }
 
     async fn execute(

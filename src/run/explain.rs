@@ -12,7 +12,7 @@ use super::planning::Stage;
 use super::records::runs;
 use super::search::{self, described};
 use super::session::Session;
-use crate::apply::{Outcome, Target};
+use crate::apply::{Outcome, TargetReader};
 use crate::guard::Reviewed;
 use crate::plan::{Action, Candidate, Change, LedgerAccount, Match, Origin, Subject};
 use crate::roster::{self, Standing};
@@ -209,9 +209,9 @@ impl Session {
             Err(error) => answer.tell(GateVerdict::Stopped, "directory now", error.to_string()),
         }
         let (verdict, detail) = match self.store.account(&user.id) {
-            Ok(Some(account)) => account_now(&*self.target, &account).await,
+            Ok(Some(account)) => account_now(self.reader(), &account).await,
             Ok(None) => match stage.survey.candidates.iter().find(|candidate| candidate.user == user.id) {
-                Some(candidate) => candidate_now(&*self.target, candidate).await,
+                Some(candidate) => candidate_now(self.reader(), candidate).await,
                 None => return,
             },
             Err(error) => (GateVerdict::Stopped, error.to_string()),
@@ -220,7 +220,7 @@ impl Session {
     }
 }
 
-async fn account_now(target: &dyn Target, account: &LedgerAccount) -> (GateVerdict, String) {
+async fn account_now(target: &dyn TargetReader, account: &LedgerAccount) -> (GateVerdict, String) {
     match target.account(&account.target_id).await {
         Ok(Some(now)) if now.active == account.active => {
             (GateVerdict::Passed, format!("{} is there, {}; the sign-in is valid", now.user_name, active(now.active)))
@@ -234,7 +234,7 @@ async fn account_now(target: &dyn Target, account: &LedgerAccount) -> (GateVerdi
     }
 }
 
-async fn candidate_now(target: &dyn Target, candidate: &Candidate) -> (GateVerdict, String) {
+async fn candidate_now(target: &dyn TargetReader, candidate: &Candidate) -> (GateVerdict, String) {
     match target.find(std::slice::from_ref(candidate)).await.map(|mut found| found.remove(&candidate.user)) {
         Ok(Some(Match::None)) => (GateVerdict::Told, "no account matches; one would be created".to_owned()),
         Ok(Some(Match::One(account, by))) => {
@@ -344,7 +344,7 @@ fn step(action: &Action) -> String {
     }
 }
 
-/// What the next run will do for this user; it depends on whether the user is to be looked up in the target first, and on whether
+/// What the next run will do for this user; it depends on whether a look-up in the target comes first, and on whether
 /// the plan waits for a person.
 fn conclusion(
     user: &rollcall_kit::DirectoryId,

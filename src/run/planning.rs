@@ -6,7 +6,6 @@
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
-use std::iter::Peekable;
 
 use rollcall_kit::{DirectoryId, DirectoryUser, Unreadable};
 
@@ -15,18 +14,23 @@ use super::error::RunError;
 use super::event::Event;
 use super::reading::Roll;
 use super::session::{Listener, Session};
+use super::verdicts::{Checked, Verdicts, Withheld, with_store};
 use crate::guard::{self, Occasion, Reviewed};
 use crate::plan::{
     self, Basis, GroupKey, GroupMatches, Judged, LedgerGroup, Matches, Note, PlanInput, PlanSettings, Planned, Survey,
 };
-use crate::roster::{Bindings, GroupIndex, GroupOutline, Judgement, Reason, Refusal, Roster, Standing};
+use crate::roster::{Bindings, GroupIndex, GroupOutline, Reason, Refusal, Roster};
 use crate::scim::RoleDelivery;
-use crate::snapshot::{Records, StoreError, fact};
+use crate::snapshot::{StoreError, fact};
+
+/// People of whom it is unknown what the last run did for them, and why it is.
+pub(super) type Doubtful = BTreeMap<DirectoryId, String>;
 
 /// What the first walk over mirror and ledger left behind.
 pub(super) struct Stage {
     pub(super) settings: PlanSettings,
     pub(super) unreadable: BTreeMap<DirectoryId, Unreadable>,
+    withheld: Withheld,
     pub(super) roster: Roster,
     pub(super) survey: Survey,
     ledger_groups: BTreeMap<GroupKey, LedgerGroup>,
@@ -35,28 +39,25 @@ pub(super) struct Stage {
 impl Session {
     /// Makes a plan from the snapshot as it is, and lets the guard review it.
     ///
-    /// `doubtful` are people for whom a lost write may have created an account that the target does not show yet.
-    ///
     /// # Errors
     ///
     /// If snapshot, directory or target cannot be asked. There is no plan then: half an answer is none.
     pub(super) async fn make_plan(
         &self,
         mut roll: Roll,
-        doubtful: &Matches,
+        doubtful: Doubtful,
         listener: Listener<'_>,
     ) -> Result<Reviewed, RunError> {
-        let rebuilt = self.rebuild_if_unsealed().await?;
-        let stage = self.stage(self.group_index().await?)?;
+        let notes = self.rebuild_if_unsealed().await?;
+        let stage = self.stage(self.group_index().await?, doubtful)?;
         let unconfirmed: Vec<DirectoryId> =
             stage.survey.unconfirmed.iter().filter(|id| !roll.absences.contains_key(*id)).cloned().collect();
         roll.absences.extend(self.confirm(&unconfirmed, listener).await?);
         self.remember(&roll.absences)?;
         listener(Event::Matching { candidates: stage.survey.candidates.len() as u64 });
-        let mut matches = self.target.find(&stage.survey.candidates).await?;
-        matches.extend(doubtful.clone());
+        let matches = self.reader().find(&stage.survey.candidates).await?;
         let group_matches = self.find_groups(&stage).await?;
-        let planned = self.diff(&stage, &roll, &matches, &group_matches, rebuilt)?;
+        let planned = self.diff(&stage, &roll, &matches, &group_matches, notes)?;
         self.remember_bindings(stage.roster.groups())?;
         self.remember_profile()?;
         let reviewed = self.review(planned)?;
@@ -67,24 +68,25 @@ impl Session {
     /// What the next run would plan, as far as the snapshot alone can tell: nobody is looked up anywhere, so whoever
     /// has no account of ours yet may turn out to have one already.
     pub(super) fn plan_offline(&self) -> Result<(Stage, Reviewed), RunError> {
-        let stage = self.stage(self.group_index_offline()?)?;
+        let stage = self.stage(self.group_index_offline()?, Doubtful::new())?;
         let planned = self.diff(&stage, &self.last_roll()?, &Matches::new(), &GroupMatches::new(), Vec::new())?;
         let reviewed = self.review(planned)?;
         Ok((stage, reviewed))
     }
 
     /// The first walk: who everybody should be, and what has to be asked because of it.
-    fn stage(&self, groups: GroupIndex) -> Result<Stage, RunError> {
+    fn stage(&self, groups: GroupIndex, doubtful: Doubtful) -> Result<Stage, RunError> {
         let mut settings = self.plan_settings();
         let unreadable = self.unreadable()?;
+        let withheld = self.withheld(&unreadable, doubtful)?;
         let roster = self.roster(groups, &unreadable)?;
         let managed = self.rules.mapped_roles().into_iter().map(|role| (role.clone(), roster.groups_of_role(&role)));
         settings.managed_roles = managed.collect();
         let survey = with_store(|fault| {
-            let judged = self.judged(&roster, &unreadable, fault);
+            let judged = self.judged(&roster, &withheld, fault);
             Survey::of(judged, Checked { records: self.store.accounts(), fault }, &settings)
         })?;
-        Ok(Stage { settings, unreadable, roster, survey, ledger_groups: self.ledger_groups()? })
+        Ok(Stage { settings, unreadable, withheld, roster, survey, ledger_groups: self.ledger_groups()? })
     }
 
     /// The second walk: what has to be done.
@@ -103,7 +105,7 @@ impl Session {
             plan::plan(PlanInput {
                 organization: self.name(),
                 basis,
-                judged: self.judged(&stage.roster, &stage.unreadable, fault),
+                judged: self.judged(&stage.roster, &stage.withheld, fault),
                 ledger_accounts: Checked { records: self.store.accounts(), fault },
                 ledger_groups: &stage.ledger_groups,
                 survey: &stage.survey,
@@ -158,16 +160,14 @@ impl Session {
         Ok(Roster::new(self.rules.clone(), groups, users)?)
     }
 
-    /// The roster's verdict on everybody, in the order of their ids. A record that could not be understood is
-    /// withheld, whatever the mirror still knows of it.
+    /// The roster's verdict on everybody, in the order of their ids.
     fn judged<'a>(
         &'a self,
         roster: &'a Roster,
-        unreadable: &'a BTreeMap<DirectoryId, Unreadable>,
+        withheld: &'a Withheld,
         fault: &'a RefCell<Option<StoreError>>,
     ) -> impl Iterator<Item = Judged> + 'a {
-        let users = Checked { records: self.store.users(), fault }.peekable();
-        Verdicts { roster, users, unreadable: unreadable.values().peekable() }
+        Verdicts::new(roster, Checked { records: self.store.users(), fault }, withheld)
     }
 
     /// Who is in which group that a rule can reach. Groups that rules name and the reading did not bring are looked
@@ -229,10 +229,37 @@ impl Session {
 
     /// Keeps what was learnt of the target for later runs.
     pub(super) fn remember_profile(&self) -> Result<(), RunError> {
-        match self.target.learnt() {
+        match self.reader().learnt() {
             Some(profile) => KnownProfile::keep(&self.organization, profile, &*self.store, (self.clock)()),
             None => Ok(()),
         }
+    }
+
+    /// Whom nothing is done to: records that could not be understood, and people of whom it is unknown what the last
+    /// run did for them.
+    fn withheld(
+        &self,
+        unreadable: &BTreeMap<DirectoryId, Unreadable>,
+        doubtful: Doubtful,
+    ) -> Result<Withheld, RunError> {
+        let mut withheld = Withheld::new();
+        for (user, reason) in doubtful {
+            let label = match self.store.user(&user)? {
+                Some(known) => known.label(),
+                None => self.store.account(&user)?.map_or_else(|| user.to_string(), |known| known.address.to_string()),
+            };
+            let detail = format!(
+                "the last run ended while it wrote to this account, and the target does not tell whether it did \
+                 ({reason}); nothing is done until it does"
+            );
+            withheld.insert(user.clone(), Refusal { reason: Reason::WriteUnknown, user: Some(user), label, detail });
+        }
+        let odd = unreadable.values().map(|odd| {
+            let (id, label, detail) = (odd.id.clone(), odd.label.clone(), odd.problem.clone());
+            (id.clone(), Refusal { reason: Reason::RecordUnreadable, user: Some(id), label, detail })
+        });
+        withheld.extend(odd);
+        Ok(withheld)
     }
 
     pub(super) fn unreadable(&self) -> Result<BTreeMap<DirectoryId, Unreadable>, RunError> {
@@ -251,7 +278,7 @@ impl Session {
     async fn find_groups(&self, stage: &Stage) -> Result<GroupMatches, RunError> {
         let mut matches = GroupMatches::new();
         for name in plan::groups_to_find(&stage.settings, &stage.ledger_groups) {
-            let found = self.target.group(&name).await?;
+            let found = self.reader().group(&name).await?;
             matches.insert(name, found);
         }
         Ok(matches)
@@ -292,74 +319,4 @@ impl Session {
 /// What the groups have to say to the reader of the plan.
 fn group_notes(groups: &GroupIndex) -> Vec<Note> {
     groups.findings().iter().map(|finding| Note { sentence: finding.sentence.clone(), holds: finding.holds }).collect()
-}
-
-/// Runs a pure stage over records of the store. If a record could not be read, the stage's result is worth nothing.
-fn with_store<T>(stage: impl FnOnce(&RefCell<Option<StoreError>>) -> T) -> Result<T, RunError> {
-    let fault = RefCell::new(None);
-    let result = stage(&fault);
-    match fault.into_inner() {
-        Some(error) => Err(error.into()),
-        None => Ok(result),
-    }
-}
-
-/// Records until the first that cannot be read, which is kept aside.
-struct Checked<'a, T> {
-    records: Records<'a, T>,
-    fault: &'a RefCell<Option<StoreError>>,
-}
-
-impl<T> Iterator for Checked<'_, T> {
-    type Item = T;
-
-    fn next(&mut self) -> Option<T> {
-        match self.records.next()? {
-            Ok(record) => Some(record),
-            Err(error) => {
-                self.fault.borrow_mut().get_or_insert(error);
-                None
-            }
-        }
-    }
-}
-
-/// Users and unreadable records, side by side in the order of their ids.
-struct Verdicts<'a, U: Iterator<Item = DirectoryUser>, R: Iterator<Item = &'a Unreadable>> {
-    roster: &'a Roster,
-    users: Peekable<U>,
-    unreadable: Peekable<R>,
-}
-
-impl<'a, U: Iterator<Item = DirectoryUser>, R: Iterator<Item = &'a Unreadable>> Iterator for Verdicts<'a, U, R> {
-    type Item = Judged;
-
-    fn next(&mut self) -> Option<Judged> {
-        let next_odd = match (self.users.peek(), self.unreadable.peek()) {
-            (Some(user), Some(odd)) => odd.id <= user.id,
-            (None, Some(_)) => true,
-            (_, None) => false,
-        };
-        if next_odd {
-            let odd = self.unreadable.next()?;
-            self.users.next_if(|user| user.id == odd.id);
-            return Some((odd.id.clone(), odd.label.clone(), withheld(odd)));
-        }
-        let user = self.users.next()?;
-        let judgement = self.roster.judge(&user);
-        Some((user.id.clone(), user.label(), judgement))
-    }
-}
-
-/// The verdict on a record that could not be understood.
-fn withheld(odd: &Unreadable) -> Judgement {
-    Judgement {
-        standing: Standing::Withheld,
-        refusals: vec![Refusal {
-            reason: Reason::RecordUnreadable,
-            user: Some(odd.id.clone()),
-            label: odd.label.clone(),
-            detail: odd.problem.clone(),
-        }],
-    }
 }

@@ -30,7 +30,7 @@ impl Session {
         if self.store.is_sealed() {
             return Ok(Vec::new());
         }
-        let shown = self.target.accounts().await?;
+        let shown = self.reader().accounts().await?;
         let managed = self.rules.mapped_roles();
         let mut by_id: BTreeMap<&str, &TargetAccount> = BTreeMap::new();
         for account in &shown {

@@ -10,7 +10,7 @@ use rollcall_kit::Connector;
 use super::build;
 use super::error::RunError;
 use super::event::Event;
-use crate::apply::Target;
+use crate::apply::{Target, TargetReader};
 use crate::config::Organization;
 use crate::roster::Rules;
 use crate::snapshot::{MemoryStore, SledStore, Store};
@@ -69,6 +69,11 @@ impl Session {
     #[must_use]
     pub fn name(&self) -> &str {
         &self.organization.name
+    }
+
+    /// The target, to be read. Everything but the executor is handed this, so that planning cannot write.
+    pub(super) fn reader(&self) -> &dyn TargetReader {
+        &*self.target
     }
 
     /// Set to true, it lets the write in flight end and skips the rest of the run.

@@ -19,3 +19,4 @@ mod scim_servers;
 mod scim_support;
 mod scim_wire;
 mod unreadable_group;
+mod whole_way;

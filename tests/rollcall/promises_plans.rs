@@ -100,3 +100,23 @@ async fn a_first_plan_is_told_as_held_to_whoever_asks_about_a_newcomer() {
     let answer = house.session().explain("bob@acme.com", false).await.unwrap().remove(0);
     assert!(!answer.conclusion.contains("approved"), "{}", answer.conclusion);
 }
+
+#[tokio::test]
+async fn held_and_declined_plans_are_in_the_history_and_change_nothing() {
+    let house = House::new();
+    house.directory(&active(&["ann", "bob"]));
+    let session = house.session();
+    let Reviewed::Held(held) = session.plan(&|_| {}).await.unwrap() else { panic!("a first plan is held") };
+    session.held(held).unwrap();
+    assert!(matches!(runs(&*house.store, 1).unwrap()[0].result, RunResult::Held { .. }));
+    assert!(house.sandbox.users().is_empty());
+
+    house.settle().await;
+    house.directory(&[("ann", "active"), ("bob", "disabled")]);
+    let Reviewed::Cleared(approved) = session.plan(&|_| {}).await.unwrap() else { panic!("one leaver is not held") };
+    session.declined(approved).unwrap();
+    let last = runs(&*house.store, 1).unwrap().remove(0);
+    assert_eq!((last.result, last.plan.map(|plan| plan.changes.len())), (RunResult::Planned, Some(1)));
+    assert!(house.is_in("bob"));
+    assert!(!house.plan().await.unwrap().plan().is_empty(), "and is planned again");
+}

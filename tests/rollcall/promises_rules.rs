@@ -22,6 +22,15 @@ async fn goes_through(house: &House) {
     }
 }
 
+/// The seal beside the database stays, and tells of what was there.
+fn lose_the_database(house: &mut House, state: &std::path::Path) {
+    house.store = Arc::new(rollcall::snapshot::MemoryStore::new());
+    for entry in std::fs::read_dir(state).unwrap().flatten().filter(|entry| entry.path().is_dir()) {
+        std::fs::remove_dir_all(entry.path()).unwrap();
+    }
+    house.store = Arc::new(SledStore::open(state).unwrap());
+}
+
 #[tokio::test]
 async fn a_scope_whose_group_is_found_only_later_still_waits_for_a_person() {
     let mut house = House::new();
@@ -73,11 +82,7 @@ async fn an_emptied_snapshot_finds_its_accounts_again_and_the_leaver_goes() {
     let mut house = House::on_disk(state.path());
     house.directory(&active(&["ann", "bob"]));
     house.settle().await;
-    house.store = Arc::new(rollcall::snapshot::MemoryStore::new());
-    for entry in std::fs::read_dir(state.path()).unwrap().flatten().filter(|entry| entry.path().is_dir()) {
-        std::fs::remove_dir_all(entry.path()).unwrap();
-    }
-    house.store = Arc::new(SledStore::open(state.path()).unwrap());
+    lose_the_database(&mut house, state.path());
     assert!(!house.store.is_sealed());
     house.directory(&[("ann", "active"), ("bob", "disabled")]);
     house.settle().await;
@@ -94,11 +99,7 @@ async fn a_leaver_whom_a_lost_snapshot_forgot_is_named_and_the_plan_waits() {
     house.extra = "first_plan = \"waived\"".to_owned();
     house.directory(&active(&["ann", "bob"]));
     house.settle().await;
-    house.store = Arc::new(rollcall::snapshot::MemoryStore::new());
-    for entry in std::fs::read_dir(state.path()).unwrap().flatten().filter(|entry| entry.path().is_dir()) {
-        std::fs::remove_dir_all(entry.path()).unwrap();
-    }
-    house.store = Arc::new(SledStore::open(state.path()).unwrap());
+    lose_the_database(&mut house, state.path());
     // Gone, not disabled: with the ledger the last trace of him is lost.
     house.directory(&active(&["ann", "cal"]));
     let reviewed = house.plan().await.unwrap();

@@ -200,7 +200,6 @@ impl Story {
             let has = account.roles.iter().chain(&account.groups).any(|role| role == "editor");
             assert_eq!(has, should, "{told}: the role of {}", account.user_name);
         }
-        assert!(self.house.store.unsettled().unwrap().is_empty(), "{told}: something is left unsettled");
     }
 }
 
@@ -229,6 +228,8 @@ async fn tell(seed: u64, roles: &str) -> u32 {
         story.all_is_as_it_should_be(&told);
         let reviewed = story.house.plan().await.unwrap();
         assert!(reviewed.plan().is_empty(), "{told}: a second run has {:?}", reviewed.plan().changes);
+        // Asked last: the journal's thread of a run that was let go may have written an intent after its end.
+        assert!(story.house.store.unsettled().unwrap().is_empty(), "{told}: something is left unsettled");
     }
     deaths
 }

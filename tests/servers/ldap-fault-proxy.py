@@ -16,6 +16,7 @@ Faults, counted per connection:
   --done-rc-keep RC@K   the same, but its controls (the paging cookie) stay
   --strip-paged K       the K-th search result loses its paging control (0: every one)
   --hide REGEX          leaves out entries whose DN matches: what a lost permission looks like
+  --hide-listed REGEX   the same, but whoever asks for an entry by its DN or id gets it: a list that misses somebody
   --garble-entry K      the K-th entry becomes something that is no LDAP entry
   --garble-message K    the K-th entry's message becomes an answer that no search has
 TLS:
@@ -31,7 +32,7 @@ import sys
 from urllib.parse import urlsplit
 
 PAGED_RESULTS = b"1.2.840.113556.1.4.319"
-SEARCH_ENTRY, SEARCH_DONE, CONTROLS = 0x64, 0x65, 0xA0
+SEARCH, SEARCH_ENTRY, SEARCH_DONE, CONTROLS = 0x63, 0x64, 0x65, 0xA0
 
 
 def arguments():
@@ -40,7 +41,7 @@ def arguments():
     for name in ("max-val-range", "drop-after", "reset-after", "stall-after", "garble-entry", "garble-message"):
         parser.add_argument(f"--{name}", type=int, default=0)
     parser.add_argument("--strip-paged", type=int)
-    for name in ("done-rc", "done-rc-keep", "hide", "upstream-ca"):
+    for name in ("done-rc", "done-rc-keep", "hide", "hide-listed", "upstream-ca"):
         parser.add_argument(f"--{name}")
     parser.add_argument("--tls", nargs=2)
     return parser.parse_args()
@@ -90,15 +91,24 @@ class Faults:
 
     def __init__(self, options):
         self.options, self.entries, self.results = options, 0, 0
+        self.lists = set()  # the ids of the searches that do not ask for one entry by its DN or id
+
+    def request(self, message):
+        kind, body = message[1]
+        if kind == SEARCH:
+            _, (_, scope), *_, (_, filter), _ = elements(body)
+            if scope != b"\0" and not re.search(b"entryUUID|objectGUID", filter, re.I):
+                self.lists.add(message[0][1])
 
     def cut_now(self):
         limit = self.options.drop_after or self.options.reset_after or self.options.stall_after
         return limit and self.entries > limit
 
-    def entry(self, body):
+    def entry(self, request, body):
         """The entry as the client sees it, or nothing if it is hidden."""
         (name_tag, name), (list_tag, attributes) = elements(body)
-        if self.options.hide and re.search(self.options.hide, name.decode("utf-8", "replace"), re.I):
+        hidden = [self.options.hide, self.options.hide_listed if request in self.lists else None]
+        if any(regex and re.search(regex, name.decode("utf-8", "replace"), re.I) for regex in hidden):
             return None
         self.entries += 1
         if self.entries == self.options.garble_entry:
@@ -141,8 +151,10 @@ async def serve_client(options, upstream, reader, writer):
     faults = Faults(options)
 
     async def requests():
-        while data := await reader.read(65536):
-            up_writer.write(data)
+        while True:
+            message = await read_message(reader)
+            faults.request(message)
+            up_writer.write(element(0x30, joined(message)))
             await up_writer.drain()
 
     async def answers():
@@ -150,7 +162,7 @@ async def serve_client(options, upstream, reader, writer):
             message = await read_message(up_reader)
             kind, body = message[1]
             if kind == SEARCH_ENTRY:
-                body = faults.entry(body)
+                body = faults.entry(message[0][1], body)
                 if body is None:
                     continue
                 message[1] = (0x6F if faults.entries == options.garble_message else kind, body)

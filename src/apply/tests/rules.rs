@@ -7,8 +7,8 @@ use rollcall_kit::Value;
 
 use super::planner::{account, create, group, id, mirror, plan_of, role};
 use super::world::{Account, Books, Fault, Fuse, World};
-use crate::apply::{Executor, LedgerReader as _, Outcome, Write, WriteFailure};
-use crate::plan::{Action, AttributeChange, ChangeId, GroupKey, Plan, Subject};
+use crate::apply::{Executor, Intent, Journal as _, LedgerReader as _, Outcome, Settlement, Write, WriteFailure};
+use crate::plan::{Action, AttributeChange, ChangeId, GroupKey, LedgerAccount, Plan, Subject};
 
 fn now() -> Timestamp {
     "2026-11-23T09:00:00Z".parse().unwrap()
@@ -331,6 +331,24 @@ async fn a_creation_that_cannot_be_looked_up_stays_open_and_names_whom_nothing_m
     assert_eq!(books.open_intents().len(), 1);
     world.blind.store(false, Ordering::SeqCst);
     assert_eq!(executor(&world, &books).recover().await.unwrap().settled, 1);
+}
+
+#[tokio::test]
+async fn a_write_that_cannot_be_looked_up_stays_open_and_names_whom_nothing_may_be_planned_for() {
+    let (world, books) = people(&["jane"]).await;
+    let before = books.account(&id("jane")).unwrap().unwrap();
+    let write = Write::SetRoles { target_id: before.target_id.clone(), grant: vec![role("admin")], revoke: vec![] };
+    let after = LedgerAccount { roles: [role("admin")].into(), ..before };
+    let then = Settlement { accounts: vec![after], ..Settlement::default() };
+    books.begin(Intent { run: "run-0".to_owned(), changes: vec![1], write, then }).await.unwrap();
+    world.blind.store(true, Ordering::SeqCst);
+
+    let recovered = executor(&world, &books).recover().await.unwrap();
+
+    assert_eq!(recovered.unclear, [(id("jane"), "it shows nothing".to_owned())]);
+    assert_eq!(books.open_intents().len(), 1, "a role that she may have must not be forgotten");
+    world.blind.store(false, Ordering::SeqCst);
+    assert_eq!(executor(&world, &books).recover().await.unwrap().abandoned, 1);
 }
 
 #[tokio::test]
