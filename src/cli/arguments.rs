@@ -11,7 +11,7 @@ use crate::report::Format;
 #[derive(Debug, Parser)]
 #[command(name = "rollcall", version, propagate_version = true, arg_required_else_help = true)]
 #[command(after_help = "Exit codes: 0 done; 1 error; 2 changes are pending (with --detailed-exitcode); \
-    3 held by a guard; 4 applied in part; 64 wrong usage; 78 wrong configuration.")]
+    3 held by a guard; 4 applied in part, or somebody was refused whom only a person can help; 64 wrong usage; 78 wrong configuration.")]
 pub(super) struct Arguments {
     /// The configuration file.
     #[arg(long, short, global = true, env = "ROLLCALL_CONFIG", default_value = "/etc/rollcall/config.toml")]

@@ -132,7 +132,7 @@ fn strangers_note(strangers: &[&str]) -> Option<Note> {
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
     (!strangers.is_empty()).then(|| Note {
         sentence: format!(
-            "{} accounts of the target carry the id of nobody in the directory: {first}{more}. If they were ours, \
+            "{} of the target's accounts carry the id of nobody in the directory: {first}{more}. If they were ours, \
              nobody can tell any more: look at them by hand, and deactivate those who left",
             strangers.len()
         ),

@@ -14,6 +14,9 @@ pub(super) fn no_answer(error: HttpError) -> TargetError {
     match error {
         HttpError::Token { .. } => TargetError::SignIn(error.to_string()),
         HttpError::Settings(sentence) => TargetError::Settings(sentence),
+        HttpError::Unreachable { url, reason } => {
+            TargetError::Unreachable(format!("{url}: {reason}; check the url, and whether the application runs"))
+        }
         other => TargetError::Unreachable(other.to_string()),
     }
 }
