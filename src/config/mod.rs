@@ -123,10 +123,17 @@ impl Organization {
     }
 
     /// The hash of what decides who is in scope and as what: domains, scope, mapping, roles, and the directory with
-    /// its bases and filters. When it changes, the next plan that takes something away waits for a person.
+    /// its servers, sign-in, bases and filters: who answers and as whom we ask decides whom we see. How we connect and
+    /// in which portions we read does not. When it changes, the next plan that takes something away waits for a person.
     #[must_use]
     pub fn rules_hash(&self) -> String {
-        hash(&(&self.roster, &self.directory))
+        let mut directory = serde_json::to_value(&self.directory).unwrap_or_default();
+        if let Some(settings) = directory.as_object_mut() {
+            for key in ["timeouts", "page_size", "ca_file", "bind_password", "start_tls", "max_size_mib"] {
+                settings.remove(key);
+            }
+        }
+        hash(&(&self.roster, directory))
     }
 
     /// The hash of all that decides what a plan contains and whether it passes: the rules, limits, protection and the

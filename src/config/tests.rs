@@ -373,6 +373,9 @@ fn the_rules_hash_changes_with_the_scope_and_not_with_a_limit() {
     assert_ne!(rules, hash(&SOUND.replace("App Admins", "Admins")).0);
     assert_ne!(rules, hash(&SOUND.replace("people.ldif", "others.ldif")).0);
     assert_eq!(all, hash(&SOUND.replace("# ", "")).1);
+    let portions = SOUND.replace("connector = \"file\"", "connector = \"file\"\nmax_size_mib = 7");
+    assert_ne!(portions, SOUND);
+    assert_eq!(rules, hash(&portions).0);
 }
 
 #[test]

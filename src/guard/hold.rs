@@ -54,7 +54,7 @@ impl fmt::Display for Hold {
                  then approve it.",
             ),
             Self::RulesChanged => f.write_str(
-                "The rules that decide scope or mapping changed since the last plan that was applied, and this plan \
+                "Scope, mapping or the directory's settings changed since the last plan that was applied, and this plan \
                  takes something away. If that is what the new rules are meant to do, approve exactly this plan; if \
                  not, mend the rules and plan again.",
             ),

@@ -12,7 +12,7 @@ pub(super) fn hold(hold: &Hold) -> (String, Vec<String>) {
             Vec::new(),
         ),
         Hold::RulesChanged => (
-            "Scope or mapping changed since the last plan was applied, and this plan takes something away.".to_owned(),
+            "Scope, mapping or the directory's settings changed since the last plan was applied, and this plan takes something away.".to_owned(),
             Vec::new(),
         ),
         Hold::OverLimit { limit, number, of, count, percent, because } => {
