@@ -149,7 +149,7 @@ impl Site {
     }
 }
 
-const FILTERS: [(&str, &str); 10] = [
+const FILTERS: [(&str, &str); 12] = [
     (r"process \d+", "process [NUMBER]"),
     (r"\d+ bytes", "[NUMBER] bytes"),
     (r"usr-\d+", "usr-[NUMBER]"),
@@ -158,7 +158,10 @@ const FILTERS: [(&str, &str); 10] = [
     (r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC", "[TIME]"),
     (r"\b[0-9a-f]{16}\b", "[DIGEST]"),
     (r"\b[0-9a-f]{8}\b", "[SHORT]"),
-    (r"\b\d+(\.\d)? s\b", "[DURATION]"),
+    (r"\b\d+(\.\d+)? (ms|s|min)\b", "[DURATION]"),
+    // A column is as wide as its widest duration, which is nobody's business here.
+    (r"\[DURATION\] {2,}", "[DURATION]  "),
+    (r"took {2,}applied", "took  applied"),
     (r"(?m)[ \t]+$", ""),
 ];
 
