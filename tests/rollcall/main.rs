@@ -5,6 +5,7 @@
 mod command_apply;
 mod command_bad_input;
 mod command_look;
+mod command_secrets;
 mod command_support;
 mod cut;
 mod house;
