@@ -9,6 +9,7 @@ use std::io::{Read as _, Seek as _, Write as _};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use super::codec::{pack, unpack};
 use super::keys::{self, Key};
@@ -322,10 +323,7 @@ fn room_missing(free: u64, file: u64) -> Option<String> {
 /// Opens sled and counts everything once, in a plain thread, because a damaged file can make either panic.
 fn take_stock(directory: &Path, database: &Path) -> Result<Stock, StoreError> {
     let database = database.to_owned();
-    let work = move || -> Result<Stock, sled::Error> {
-        let db = sled::Config::new().path(&database).cache_capacity(CACHE_BYTES).flush_every_ms(None).open()?;
-        count(db)
-    };
+    let work = move || -> Result<Stock, sled::Error> { count(open_patiently(&database)?) };
     let counted = std::thread::Builder::new()
         .name("snapshot".into())
         .spawn(work)
@@ -336,6 +334,29 @@ fn take_stock(directory: &Path, database: &Path) -> Result<Stock, StoreError> {
         Ok(Err(error)) => Err(sled_error(directory, &error)),
         Err(panic) => Err(damaged(directory, &panic_text(&*panic))),
     }
+}
+
+/// How often, and how long apart, a lock of sled's own is tried again.
+const LOCK_ATTEMPTS: u32 = 100;
+const LOCK_PAUSE: Duration = Duration::from_millis(50);
+
+/// Opens sled. The state directory is locked by us, so whoever still holds sled's own lock is an earlier handle of this
+/// process, whose last thread lets go of it a moment after the handle was dropped.
+fn open_patiently(database: &Path) -> Result<sled::Db, sled::Error> {
+    let mut attempt = 1;
+    loop {
+        match sled::Config::new().path(database).cache_capacity(CACHE_BYTES).flush_every_ms(None).open() {
+            Err(error) if is_locked(&error) && attempt < LOCK_ATTEMPTS => attempt += 1,
+            other => return other,
+        }
+        #[allow(clippy::disallowed_methods, reason = "this is a thread of its own, made for opening")]
+        std::thread::sleep(LOCK_PAUSE);
+    }
+}
+
+fn is_locked(error: &sled::Error) -> bool {
+    matches!(error, sled::Error::Io(io)
+        if io.kind() == std::io::ErrorKind::WouldBlock || io.to_string().contains("acquire lock"))
 }
 
 fn count(db: sled::Db) -> Result<Stock, sled::Error> {
@@ -361,11 +382,7 @@ fn count(db: sled::Db) -> Result<Stock, sled::Error> {
 
 fn sled_error(directory: &Path, error: &sled::Error) -> StoreError {
     match error {
-        sled::Error::Io(io)
-            if io.kind() == std::io::ErrorKind::WouldBlock || io.to_string().contains("acquire lock") =>
-        {
-            StoreError::Busy { path: directory.display().to_string() }
-        }
+        error if is_locked(error) => StoreError::Busy { path: directory.display().to_string() },
         sled::Error::Io(io) if io.kind() == std::io::ErrorKind::StorageFull => {
             StoreError::NoRoom { path: directory.display().to_string(), reason: "the disk is full".into() }
         }
