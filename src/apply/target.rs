@@ -167,8 +167,8 @@ pub enum TargetError {
     /// No answer.
     #[error("the target cannot be reached: {0}")]
     Unreachable(String),
-    /// The token is refused.
-    #[error("the target refused the sign-in: {0}")]
+    /// There is no token, or it is refused.
+    #[error("the sign-in to the target failed: {0}")]
     SignIn(String),
     /// The target answered with an error.
     #[error("the target refused {what}: {status} {detail}")]

@@ -105,14 +105,21 @@ impl Session {
             answer.tell(GateVerdict::Stopped, "record", format!("it could not be understood: {}", odd.problem));
         }
         let (judgement, gates) = stage.roster.explain(user);
-        answer.gates.extend(gates.into_iter().filter(|gate| gate.verdict != roster::Verdict::NotReached).map(|gate| {
+        let mut not_asked = Vec::new();
+        for gate in gates {
             let verdict = match gate.verdict {
                 roster::Verdict::Passed => GateVerdict::Passed,
                 roster::Verdict::Stopped => GateVerdict::Stopped,
-                roster::Verdict::NotReached => GateVerdict::Told,
+                roster::Verdict::NotReached => {
+                    not_asked.push(gate.name);
+                    continue;
+                }
             };
-            ExplainedGate { verdict, title: gate.name, detail: gate.detail }
-        }));
+            answer.gates.push(ExplainedGate { verdict, title: gate.name, detail: gate.detail });
+        }
+        if !not_asked.is_empty() {
+            answer.tell(GateVerdict::Told, "not asked", format!("{}: the gate before decided", not_asked.join(", ")));
+        }
         let account = self.store.account(&user.id)?;
         tell_account(&mut answer, account.as_ref());
         tell_plan(&mut answer, &user.id, reviewed, history);

@@ -92,8 +92,13 @@ fn house_files(folder: &Path) -> Vec<PathBuf> {
     rust_files(folder).into_iter().filter(|file| !is_test(file)).collect()
 }
 
-/// The rooms that a file names as `crate::ROOM`.
+/// The rooms that a file names as `crate::ROOM` or in `crate::{ROOM, …}`.
 fn imported_rooms(code: &str) -> Vec<&str> {
+    let grouped = code.split("crate::{").skip(1).flat_map(|rest| {
+        let list = rest.split(';').next().unwrap_or_default();
+        list.split(|c: char| !c.is_alphanumeric() && c != '_')
+            .filter_map(|word| ROOMS.iter().copied().find(|room| *room == word))
+    });
     code.match_indices("crate::")
         .filter(|(at, _)| !code[..*at].ends_with(|c: char| c.is_alphanumeric() || c == '_' || c == '$'))
         .filter_map(|(at, _)| {
@@ -101,6 +106,7 @@ fn imported_rooms(code: &str) -> Vec<&str> {
             let end = rest.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(rest.len());
             ROOMS.iter().copied().find(|room| *room == &rest[..end])
         })
+        .chain(grouped)
         .collect()
 }
 
@@ -211,4 +217,5 @@ fn every_file_says_what_it_is_for() {
 fn the_scan_sees_what_it_should() {
     assert_eq!(imported_rooms("use crate::plan::Plan; let x = crate::scim::Y; xcrate::run"), ["plan", "scim"]);
     assert!(imported_rooms("use crate::unknown::Z;").is_empty());
+    assert_eq!(imported_rooms("use crate::{config, report::Format};"), ["config", "report"]);
 }
