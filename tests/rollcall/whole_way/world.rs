@@ -282,12 +282,6 @@ pub(crate) fn refusals(document: &Json) -> Vec<String> {
     lines
 }
 
-/// Waits for a few milliseconds, in a test that is a thread of its own.
-#[allow(clippy::disallowed_methods, reason = "there is no worker that this could block")]
-pub(crate) fn wait_a_moment() {
-    std::thread::sleep(std::time::Duration::from_millis(3));
-}
-
 /// Whether a file can be read by its owner only.
 pub(crate) fn is_private(path: &Path) -> bool {
     std::fs::metadata(path).unwrap().permissions().mode() & 0o077 == 0
