@@ -52,7 +52,8 @@ impl Session {
         let stage = self.stage(self.group_index().await?, doubtful)?;
         let unconfirmed: Vec<DirectoryId> =
             stage.survey.unconfirmed.iter().filter(|id| !roll.absences.contains_key(*id)).cloned().collect();
-        roll.absences.extend(self.confirm(&unconfirmed, listener).await?);
+        let absences = self.confirm(&unconfirmed, listener).await?;
+        roll.absences.extend(self.doubted(absences).await?);
         self.remember(&roll.absences)?;
         listener(Event::Matching { candidates: stage.survey.candidates.len() as u64 });
         let matches = self.reader().find(&stage.survey.candidates).await?;

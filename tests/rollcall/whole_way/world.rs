@@ -56,7 +56,7 @@ impl World {
                     "bind_password": { "file": "reader.password" },
                     "ignorable_referrals": [format!("ou=elsewhere,ou=people,{base}")],
                     "users": { "bases": [format!("ou=people,{base}")] },
-                    "groups": { "bases": [format!("ou=groups,{base}")] },
+                    "groups": { "bases": [format!("ou=groups,{base}")], "leaves_names": directory.leaves_names() },
                     "timeouts": { "connect": 5, "answer": 30 },
                 },
                 "target": {
