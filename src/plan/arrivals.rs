@@ -63,8 +63,8 @@ impl Planner<'_> {
         let vacated = self.vacated_by_claim(newcomer);
         if let Some(owner) = claims.iter().find(|owner| !vacated.contains(owner)) {
             let detail = format!(
-                "{} has the address {label}, which the account of {owner} carries, and {owner} is not known to be out; \
-                 nothing is done for {0} until that is settled in the directory",
+                "{} has the address {label}, which the account of {owner} still carries, and {owner} is not known to \
+                 have left; nothing is done for {0} until one of the two has another address there",
                 newcomer.user
             );
             return refuse(self, Reason::AddressConflict, detail);
