@@ -128,6 +128,10 @@ impl Session {
         telling::account(&mut answer, account.as_ref());
         let mut refused = telling::refusals(&mut answer, &user.id, &known.reviewed);
         refused |= telling::groups(&mut answer, &judgement.standing, known);
+        let barred = telling::barred(&judgement.standing, account.as_ref(), &known.reviewed);
+        let lacking = barred.len();
+        let unasked_roles = telling::role_groups(&mut answer, barred, known);
+        refused |= unasked_roles.len() < lacking;
         let before = self.tell_what_the_target_said(&mut answer, &user.id, known)?;
         telling::holds(&mut answer, &user.id, &known.reviewed);
         telling::history(&mut answer, &known.history, |change| change.subject.user() == Some(&user.id));
@@ -144,6 +148,7 @@ impl Session {
         answer.conclusion = Outlook {
             user: &user.id,
             expected,
+            unasked_roles,
             refused,
             unapproved: self.awaits_approval(known.is_candidate(&user.id), &known.reviewed)?,
             reviewed: &known.reviewed,
@@ -207,6 +212,7 @@ impl Session {
         answer.conclusion = Outlook {
             user: &account.user,
             expected: if before.is_some() { Expected::Unsettled } else { Expected::NoLookUp },
+            unasked_roles: Vec::new(),
             refused,
             unapproved: self.awaits_approval(false, &known.reviewed)?,
             reviewed: &known.reviewed,

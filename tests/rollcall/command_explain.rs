@@ -19,6 +19,22 @@ const ELSEWHERE: [(Reason, &str); 4] = [
 ];
 
 #[test]
+fn every_reason_code_is_documented_with_its_meaning_and_what_to_do() {
+    let one_line = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let document = include_str!("../../docs/reason-codes.md");
+    let sections: Vec<&str> = document.split("\n## ").skip(1).collect();
+    let codes: Vec<&str> = sections.iter().filter_map(|section| section.lines().next()).collect();
+    let known: Vec<String> = Reason::ALL.iter().map(|reason| format!("`{reason}`")).collect();
+    assert_eq!(codes, known, "the document lists the codes in their order, each once");
+    for (reason, section) in Reason::ALL.iter().zip(sections) {
+        let text = one_line(section);
+        assert!(text.contains(reason.meaning()), "{reason} means: {}", reason.meaning());
+        let advice = text.split_once("**What to do.** ").map(|(_, advice)| advice).unwrap_or_default();
+        assert!(advice.len() > 40, "{reason}: what to do is missing");
+    }
+}
+
+#[test]
 fn every_reason_code_is_played_through_the_binary() {
     let here: String = include_str!("command_explain.rs").split_whitespace().collect();
     for reason in Reason::ALL {
@@ -160,6 +176,18 @@ fn a_name_that_several_groups_have() {
     site.configure("[[organization.lumen.role]]\ngroup = \"twins\"\nrole = \"twin\"\n");
     site.run(&["plan"]).ends_with(0);
     pin(&site, Reason::GroupAmbiguous, &[&["ada.king"], &["fay.moss"]]);
+}
+
+#[test]
+fn a_role_whose_group_in_the_target_is_not_ours_yet_or_cannot_be() {
+    let site = changed(|_| ());
+    let groups = site.configuration("").replace("kind = \"scim\"", "kind = \"scim\"\nroles = \"groups\"");
+    let role = "[[organization.lumen.role]]\ngroup = \"ops\"\nrole = \"operator\"\n";
+    site.write("config.toml", &format!("{groups}{role}"));
+    let unasked = explained(&site, &[&["dora.vey"]]);
+    site.write("config.toml", &format!("{groups}{}", role.replace("operator", "Editor")));
+    site.run(&["plan"]).ends_with(0);
+    site.golden("explain_role_by_group", &format!("{unasked}{}", explained(&site, &[&["dora.vey"]])));
 }
 
 #[test]

@@ -4,7 +4,7 @@ use rollcall_kit::DirectoryId;
 
 use crate::guard::Reviewed;
 use crate::plan::{Action, Change, LedgerAccount, Subject};
-use crate::roster::Standing;
+use crate::roster::{Role, Standing};
 
 /// What is to be expected of the look-up in the target that comes before anything is done for him.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,6 +29,8 @@ pub(super) enum Expected {
 pub(super) struct Outlook<'a> {
     pub(super) user: &'a DirectoryId,
     pub(super) expected: Expected,
+    /// Roles whose groups the next run looks for in the target first.
+    pub(super) unasked_roles: Vec<Role>,
     /// Whether anything is refused to him.
     pub(super) refused: bool,
     /// Whether the plan waits for a person.
@@ -70,7 +72,10 @@ impl Outlook<'_> {
             Expected::One(name) => Some(format!("adopt the account {name}")),
         };
         let planned = self.reviewed.plan().changes.iter().filter(mine).map(|change| step(&change.action));
-        first.into_iter().chain(planned).collect()
+        let roles = self.unasked_roles.iter().map(|role| {
+            format!("look in the target for a group {role}, create it if there is none, and grant the role by it")
+        });
+        first.into_iter().chain(planned).chain(roles).collect()
     }
 
     /// Why nothing is done.

@@ -5,8 +5,8 @@ use rollcall_kit::DirectoryId;
 use super::{ExplainedGate, Explanation, GateVerdict, Known, to_the_second};
 use crate::apply::Outcome;
 use crate::guard::Reviewed;
-use crate::plan::{Change, LedgerAccount, Origin};
-use crate::roster::{self, Reason, Refusal, Standing};
+use crate::plan::{Action, Change, LedgerAccount, Origin};
+use crate::roster::{self, Reason, Refusal, Role, Standing};
 use crate::run::event::RunRecord;
 
 /// How many changes of the past are told.
@@ -102,6 +102,37 @@ pub(super) fn groups(answer: &mut Explanation, standing: &Standing, known: &Know
     let told = if named.is_empty() { all } else { named };
     told.iter().for_each(|refusal| refused(answer, refusal));
     !told.is_empty()
+}
+
+/// Roles that he should have, that his account lacks and that the offline plan does not grant: their groups in the
+/// target are not ours yet, and only a look there shows whether they can be.
+pub(super) fn barred(standing: &Standing, account: Option<&LedgerAccount>, reviewed: &Reviewed) -> Vec<Role> {
+    let (Standing::Wanted(desired), Some(account)) = (standing, account) else { return Vec::new() };
+    let granted = |role: &Role| {
+        reviewed.plan().changes.iter().any(|change| {
+            change.subject.user() == Some(&account.user)
+                && matches!(&change.action, Action::GrantRole { role: given } if given == role)
+        })
+    };
+    desired.roles.keys().filter(|role| !account.roles.contains(role) && !granted(role)).cloned().collect()
+}
+
+/// What the target's groups refuse to roles, as this plan or the last one found. Yields the roles of which nothing is
+/// known to be refused.
+pub(super) fn role_groups(answer: &mut Explanation, barred: Vec<Role>, known: &Known) -> Vec<Role> {
+    let last = known.last_plan().map(|(_, plan)| plan.refusals.as_slice()).unwrap_or_default();
+    let now = known.reviewed.plan().refusals.iter().filter(|refusal| refusal.reason != Reason::MatchUnknown);
+    let by_target = |reason: Reason| matches!(reason, Reason::MatchUnknown | Reason::AccountContested);
+    let before = last.iter().filter(|refusal| by_target(refusal.reason));
+    let all: Vec<&Refusal> = now.chain(before).filter(|refusal| refusal.user.is_none()).collect();
+    let mut open = Vec::new();
+    for role in barred {
+        match all.iter().find(|refusal| refusal.label == role.0) {
+            Some(refusal) => refused(answer, refusal),
+            None => open.push(role),
+        }
+    }
+    open
 }
 
 /// Why the plan waits, if it does something for him.
