@@ -21,8 +21,8 @@ fn killed(world: &World, gate: &WriteGate, arguments: &[&str], (method, more, cu
     assert!(apply.try_wait().unwrap().is_none(), "it waits for the answer to a write");
     apply.kill().unwrap();
     assert!(!apply.wait().unwrap().success());
+    gate.shut();
     gate.wait_until_answered(Duration::from_secs(60));
-    gate.open();
 }
 
 fn killed_and_resumed(kind: ScimKind, delivery: Delivery, points: &[(u64, Cut)]) {
@@ -44,6 +44,7 @@ fn killed_and_resumed(kind: ScimKind, delivery: Delivery, points: &[(u64, Cut)])
         assert!(world.status()["unsettled"].as_u64().unwrap() > 0, "what was in flight is in the journal");
         arrived = accounts;
     }
+    gate.open();
     world.apply();
     assert_eq!(Dump::of(&target).accounts(), expected);
     world.expect_nothing_pending();
@@ -60,9 +61,11 @@ fn killed_and_resumed(kind: ScimKind, delivery: Delivery, points: &[(u64, Cut)])
     let inactive = || Dump::of(&target).accounts().values().filter(|seen| !seen.active).count();
     killed(&world, &gate, &["apply", "leavers.json", "--yes"], ("PATCH", 13, Cut::Request));
     assert_eq!(inactive(), 13);
+    gate.open();
     world.run(&["plan", "-o", "rest.json"]).expect(0);
     killed(&world, &gate, &["apply", "rest.json", "--yes"], ("PATCH", 7, Cut::Answer));
     assert!((21..40).contains(&inactive()), "{} are out", inactive());
+    gate.open();
     world.run(&["plan", "-o", "rest.json"]).expect(0);
     world.apply_and(&["apply", "rest.json", "--yes"]);
     let accounts = Dump::of(&target).accounts();

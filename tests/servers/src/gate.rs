@@ -31,9 +31,19 @@ struct Shared {
 }
 
 #[derive(Debug, Default)]
+enum Mode {
+    /// Everything passes.
+    #[default]
+    Open,
+    /// The method that is counted, how many more may pass, and what happens to the next.
+    Armed(&'static str, u64, Cut),
+    /// Nothing passes.
+    Shut,
+}
+
+#[derive(Debug, Default)]
 struct State {
-    /// The method that is counted, how many more may pass, and what happens to the next; nothing while it stands open.
-    armed: Option<(&'static str, u64, Cut)>,
+    mode: Mode,
     /// Counts how often the gate was set, so that what was held before is let go.
     setting: u64,
     /// Writes that are held.
@@ -49,7 +59,7 @@ enum Verdict {
     /// It does not concern the gate.
     Pass,
     /// It passes, and its answer is waited for.
-    Count,
+    Count(u64),
     /// It passes, and its answer is held until the gate is set anew.
     Mute(u64),
     /// It is held until the gate is set anew.
@@ -61,9 +71,9 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn set(&self, armed: Option<(&'static str, u64, Cut)>) {
+    fn set(&self, mode: Mode) {
         let mut state = self.lock();
-        state.armed = armed;
+        state.mode = mode;
         state.setting += 1;
         state.holding = 0;
         self.changed.notify_all();
@@ -73,7 +83,11 @@ impl Shared {
     fn verdict(&self, head: &str) -> Verdict {
         let mut state = self.lock();
         let setting = state.setting;
-        let Some((method, left, cut)) = &mut state.armed else { return Verdict::Pass };
+        let (method, left, cut) = match &mut state.mode {
+            Mode::Open => return Verdict::Pass,
+            Mode::Shut => return Verdict::Hold(setting),
+            Mode::Armed(method, left, cut) => (method, left, cut),
+        };
         let line = head.lines().next().unwrap_or_default();
         if !line.starts_with(&format!("{method} ")) || !line.contains("/Users") {
             return Verdict::Pass;
@@ -81,7 +95,7 @@ impl Shared {
         let verdict = match (left.checked_sub(1), *cut) {
             (Some(rest), _) => {
                 *left = rest;
-                Verdict::Count
+                Verdict::Count(setting)
             }
             (None, Cut::Request) => return Verdict::Hold(setting),
             (None, Cut::Answer) => Verdict::Mute(setting),
@@ -90,8 +104,17 @@ impl Shared {
         verdict
     }
 
-    fn answered(&self) {
-        self.lock().unanswered -= 1;
+    /// A request was answered, or its connection ended without an answer: the server closes idle connections, and what
+    /// came upon that moment was never heard. The client sends it again, so it did not pass.
+    fn answered(&self, verdict: Verdict, heard: bool) {
+        let mut state = self.lock();
+        state.unanswered -= 1;
+        if let (Verdict::Count(setting), false) = (verdict, heard)
+            && state.setting == setting
+            && let Mode::Armed(_, left, _) = &mut state.mode
+        {
+            *left += 1;
+        }
         self.changed.notify_all();
     }
 
@@ -143,12 +166,17 @@ impl WriteGate {
 
     /// Lets so many more requests to accounts with this method pass, and cuts off all that come after them.
     pub fn arm(&self, method: &'static str, more: u64, cut: Cut) {
-        self.shared.set(Some((method, more, cut)));
+        self.shared.set(Mode::Armed(method, more, cut));
     }
 
     /// Lets everything pass.
     pub fn open(&self) {
-        self.shared.set(None);
+        self.shared.set(Mode::Open);
+    }
+
+    /// Lets nothing pass any more, and drops what is held: a client that was killed may have left requests on the way.
+    pub fn shut(&self) {
+        self.shared.set(Mode::Shut);
     }
 
     /// Waits until a write is held.
@@ -212,9 +240,9 @@ fn pass_answers(mut answers: TcpStream, mut client: TcpStream, pending: &Mutex<V
         let length = answers.read(&mut buffer).unwrap_or_default();
         let verdict = std::mem::replace(&mut *pending.lock().unwrap_or_else(PoisonError::into_inner), Verdict::Pass);
         if verdict != Verdict::Pass {
-            shared.answered();
+            shared.answered(verdict, length > 0);
         }
-        if let Verdict::Mute(setting) = verdict {
+        if let (Verdict::Mute(setting), 1..) = (verdict, length) {
             shared.hold(setting);
             break;
         }
