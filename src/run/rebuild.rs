@@ -3,8 +3,9 @@
 //! A ledger that lost entries would forget who is ours, and a leaver among them would stay in for ever; one that is
 //! older than it should be would believe that roles are gone that were given since. So every account of the target is
 //! compared with the ledger: what carries the id of somebody in the directory is ours again, what is not there any
-//! more is not, and what the target shows of `active` and of mapped roles is believed. The plan of such a run removes
-//! nothing; once it was applied the snapshot is sealed, and the next plan removes again, in full sight.
+//! more, not even when it is asked for by its id, is not, and what the target shows of `active` and of mapped roles is
+//! believed. The plan of such a run removes nothing; once it was applied the snapshot is sealed, and the next plan
+//! removes again, in full sight.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,7 +13,7 @@ use rollcall_kit::{Address, DirectoryId};
 
 use super::error::RunError;
 use super::session::Session;
-use crate::apply::Settlement;
+use crate::apply::{Settlement, TargetError};
 use crate::plan::{LedgerAccount, Note, Origin, TargetAccount};
 use crate::roster::Role;
 
@@ -37,15 +38,17 @@ impl Session {
             by_id.insert(&account.target_id, account);
         }
         let mut settlement = Settlement::default();
-        let mut known = BTreeSet::new();
+        let (mut known, mut missing) = (BTreeSet::new(), Vec::new());
         for account in self.store.accounts() {
             let account = account?;
             known.insert(account.target_id.clone());
             match by_id.get(account.target_id.as_str()) {
                 Some(now) => settlement.accounts.extend(corrected(&account, now, &managed)),
-                None => settlement.forgotten_accounts.push(account.user),
+                None => missing.push(account),
             }
         }
+        self.confirm_gone(&missing).await?;
+        settlement.forgotten_accounts.extend(missing.into_iter().map(|account| account.user));
         let corrected = settlement.accounts.len();
         let mut strangers = Vec::new();
         for account in shown.iter().filter(|account| !known.contains(&account.target_id)) {
@@ -66,6 +69,23 @@ impl Session {
         ))];
         notes.extend(strangers_note(&strangers));
         Ok(notes)
+    }
+
+    /// Asks for accounts by their ids that a list does not show. If one is there after all, the list shows a part, and
+    /// the ledger would forget who is ours.
+    async fn confirm_gone(&self, missing: &[LedgerAccount]) -> Result<(), TargetError> {
+        for account in missing {
+            if self.reader().account(&account.target_id).await?.is_some() {
+                return Err(TargetError::Unreliable {
+                    what: "the list of Users".to_owned(),
+                    reason: format!(
+                        "it does not show the account {} of {}, which is there when it is asked for by its id",
+                        account.target_id, account.address
+                    ),
+                });
+            }
+        }
+        Ok(())
     }
 
     /// Whose account it is, by the id that it carries.

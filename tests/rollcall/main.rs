@@ -10,6 +10,7 @@ mod command_secrets;
 mod command_support;
 mod cut;
 mod house;
+mod promises_lists;
 mod promises_moved;
 mod promises_plans;
 mod promises_rules;
