@@ -9,7 +9,7 @@ use rollcall::demo::sandbox::Fault;
 use super::command_support::Site;
 
 /// Files below a folder that contain these bytes, except for the one that is the secret's own.
-fn holders(folder: &Path, secret: &str) -> Vec<String> {
+pub(crate) fn holders(folder: &Path, secret: &str) -> Vec<String> {
     let mut found = Vec::new();
     let mut folders = vec![folder.to_owned()];
     while let Some(folder) = folders.pop() {
