@@ -55,6 +55,8 @@ fn what_is_kept_of_people_is_closed_to_other_users_of_the_machine() {
     site.mode("state/lumen", 0o755);
     site.run(&["apply", "--yes"]).ends_with(0);
     site.directory(&super::command_support::staff_but(|company| company.people[0].name.0 = "Augusta".to_owned()));
+    site.write("plan.json.part", "left by a plan that was cut short");
+    site.mode("plan.json.part", 0o644);
     site.run(&["plan", "-o", "plan.json"]).ends_with(0);
     assert!(site.read("plan.json").contains("Augusta"), "a plan names people");
     assert!(site.path("state/lumen/db").is_dir(), "the snapshot is below the state directory");

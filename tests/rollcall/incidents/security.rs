@@ -44,6 +44,7 @@ pub(super) const ROWS: &[Incident] = &[
             "rollcall::rollcall whole_way::bad_input::the_directorys_password_is_in_nothing_that_is_printed_or_kept",
             "rollcall-kit::kit http_wire::the_debug_form_of_requests_and_answers_holds_no_body_and_no_header_value",
             "rollcall-kit::kit tokens::a_refusal_is_quoted_without_the_secret_that_the_endpoint_repeats",
+            "rollcall-kit::kit http_wire::an_error_that_repeats_our_token_is_handed_on_without_it",
         ]),
     },
     Incident {
