@@ -258,7 +258,7 @@ pub(super) fn record() -> RunRecord {
         query: "ou=people,dc=acme,dc=com (objectClass=inetOrgPerson)".into(),
         pages: 3,
         entries: 1_214,
-        announced: None,
+        announced: Some(1_214),
         end: "result code 0 and an empty paging cookie".into(),
     });
     draft.exception("the referral to ldap://old.acme.com was left aside, as configured");

@@ -165,13 +165,20 @@ fn read(document: &mut Document, certificate: &Certificate) {
         let (entries, pages) =
             (count(collection.entries, "entry", "entries"), count(collection.pages, "page", "pages"));
         let fact = |name: &str, text: &str| vec![Text::from(name), Text::new(clean(text), Tone::Faint)];
+        let counted = collection.announced.map(|number| fact("counted", &format!("{number} by the server itself")));
         Item {
             mark: Text::new("✓", Tone::Good),
             cells: vec![clean(&collection.name).into(), format!("{entries}, {pages}").into()],
-            below: vec![fact("end", &collection.end), fact("asked", &collection.query)],
+            below: [Some(fact("end", &collection.end)), counted, Some(fact("asked", &collection.query))]
+                .into_iter()
+                .flatten()
+                .collect(),
         }
     });
     document.items(None, items.collect(), None);
+    if !certificate.scopes().is_empty() {
+        document.paragraph(format!("Granted to us: {}.", clean(&certificate.scopes().join(", "))));
+    }
     for exception in certificate.exceptions() {
         document.paragraph(Text::new(format!("Exception: {}", sentence(&clean(exception))), Tone::Warning));
     }
