@@ -87,6 +87,7 @@ pub(super) fn plan(changes: Changes, refusals: Vec<Refusal>, notes: Vec<Note>) -
         notes,
         estimate,
         active_before: 120,
+        undoes: None,
     }
 }
 
