@@ -284,5 +284,7 @@ pub(super) fn record() -> RunRecord {
         approval: Some(Approval::Person { who: "root".into(), how: "at the prompt".into() }),
         outcomes: plan.changes.iter().map(|change| (change.id, outcome(change))).collect(),
         plan: Some(plan),
+        drift: None,
+        undoes: None,
     }
 }

@@ -10,9 +10,11 @@ mod moved;
 mod planning;
 mod reading;
 mod rebuild;
+mod reconcile;
 mod records;
 mod search;
 mod session;
+mod undo;
 mod verdicts;
 
 pub use build::{Findings, check_parts};

@@ -173,6 +173,8 @@ pub mod fact {
     pub const APPLIED_RULES: &str = "applied-rules";
     /// The confirmed absences of the last reading, by directory id.
     pub const ABSENCES: &str = "absences";
+    /// What comparisons with the target found, for the plans that follow them.
+    pub const FOUND: &str = "found";
     /// The URL of the target for which the ledger was made.
     pub const TARGET: &str = "target";
     /// What the target can do, as discovered.
