@@ -19,6 +19,9 @@ pub(super) async fn apply(config: &Path, arguments: &ApplyArguments) -> Result<E
     let mut machine = Vec::new();
     let exit = match arguments.what.as_deref() {
         Some(file) if !configuration.organizations.contains_key(file) && Path::new(file).is_file() => {
+            if arguments.reconcile {
+                return Err(Failure::usage("--reconcile makes a plan of its own; leave it out to apply a kept plan"));
+            }
             apply_file(&configuration, Path::new(file), arguments, &interrupt, &mut machine).await?
         }
         name => {
@@ -56,8 +59,22 @@ async fn apply_pending(
     machine: &mut Vec<serde_json::Value>,
 ) -> Result<Exit, Failure> {
     let progress = std::sync::Mutex::new(Progress::on_terminal());
-    let reviewed = session.plan(&listening(&progress)).await?;
+    let reviewed = match arguments.reconcile {
+        true => session.reconcile(None, &listening(&progress)).await?,
+        false => session.plan(&listening(&progress)).await?,
+    };
     drop(progress);
+    apply_reviewed(session, reviewed, arguments, interrupt, machine).await
+}
+
+/// Shows a plan, asks where a person is needed, and applies it.
+pub(super) async fn apply_reviewed(
+    session: &Session,
+    reviewed: Reviewed,
+    arguments: &ApplyArguments,
+    interrupt: &Interrupt,
+    machine: &mut Vec<serde_json::Value>,
+) -> Result<Exit, Failure> {
     show(&reviewed, arguments)?;
     let approved = match reviewed {
         Reviewed::Cleared(approved) if approved.plan().is_empty() => {

@@ -181,12 +181,16 @@ fn scim(target: &ScimSettings, problems: &mut Vec<Problem>) {
 /// Checks one of the names over which the directory is to be the authority.
 fn authority(name: &str, target: &ScimSettings) -> Result<(), String> {
     if name == drift::ROLES && target.roles == RoleDelivery::Groups {
-        return Err("roles reach this target as members of groups, and what targets show of members is not to be relied \
+        return Err(
+            "roles reach this target as members of groups, and what targets show of members is not to be relied \
                     on; remove \"roles\", or tell roles another way"
-            .to_owned());
+                .to_owned(),
+        );
     }
     if name == attribute::EMAIL && !target.mutable_email {
-        return Err("addresses are not changed in this target; remove \"email\", or set mutable_email = true".to_owned());
+        return Err(
+            "addresses are not changed in this target; remove \"email\", or set mutable_email = true".to_owned()
+        );
     }
     let words = [drift::EVERYTHING, drift::ACTIVE, drift::ROLES];
     if words.contains(&name) || attribute::MAPPED_BY_DEFAULT.contains(&name) || name.starts_with(CUSTOM_PREFIX) {

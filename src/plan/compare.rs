@@ -92,12 +92,8 @@ impl Comparer<'_> {
     fn meet(&mut self, standing: Option<Standing>, account: LedgerAccount) {
         self.result.drift.ours += 1;
         self.ours.insert(account.target_id.clone());
-        let mut case = Case {
-            account: &account,
-            standing: standing.as_ref(),
-            corrected: account.clone(),
-            edits: Vec::new(),
-        };
+        let mut case =
+            Case { account: &account, standing: standing.as_ref(), corrected: account.clone(), edits: Vec::new() };
         match self.sight.shown.get(&account.target_id) {
             Some(now) => {
                 self.activity(&mut case, now);

@@ -102,7 +102,8 @@ impl Found {
         for (change, kept) in done {
             let Some(user) = change.subject.user() else { continue };
             for found in self.edits.iter_mut().filter(|found| found.user == *user) {
-                if !kept && by_hand(&change.action, &[found]).is_some() && matches!(found.edit, Edit::Attribute { .. }) {
+                if !kept && by_hand(&change.action, &[found]).is_some() && matches!(found.edit, Edit::Attribute { .. })
+                {
                     found.becomes = Becomes::NotKept;
                 }
             }

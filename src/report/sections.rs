@@ -172,13 +172,17 @@ fn kept(changes: &[AttributeChange]) -> Option<Vec<Text>> {
 
 /// One attribute, from what to what.
 fn values(change: &AttributeChange) -> Vec<Text> {
-    let value = |value: &Option<Value>| value.as_ref().map_or_else(|| "(none)".to_owned(), shown);
     vec![
         clean(&change.attribute).into(),
         Text::new(value(&change.before), Tone::Faint),
         "→".into(),
         value(&change.after).into(),
     ]
+}
+
+/// A value, or that there is none.
+pub(super) fn value(value: &Option<Value>) -> String {
+    value.as_ref().map_or_else(|| "(none)".to_owned(), shown)
 }
 
 /// A value; a long one is cut, a blank one is made visible.

@@ -161,8 +161,12 @@ impl Session {
     }
 
     fn not_believed(&self, gone: &BTreeSet<String>, missing: &BTreeMap<String, LedgerAccount>, ours: u64) -> Note {
-        let names: Vec<String> =
-            gone.iter().take(NAMED).filter_map(|id| missing.get(id)).map(|account| account.address.to_string()).collect();
+        let names: Vec<String> = gone
+            .iter()
+            .take(NAMED)
+            .filter_map(|id| missing.get(id))
+            .map(|account| account.address.to_string())
+            .collect();
         let more = gone.len().saturating_sub(NAMED);
         let more = if more > 0 { format!(" and {more} more") } else { String::new() };
         Note {
@@ -266,9 +270,10 @@ impl Session {
         }
         for (user, label) in self.found()?.left_deleted() {
             if self.is_wanted(roster, &user)? && !withheld.contains_key(&user) {
-                let detail = "somebody deleted the account in the application, and the configuration leaves it deleted \
+                let detail =
+                    "somebody deleted the account in the application, and the configuration leaves it deleted \
                               until its owner has left and returned; set deleted = \"create-again\" to get another one"
-                    .to_owned();
+                        .to_owned();
                 let refusal = Refusal { reason: Reason::DeletedInTarget, user: Some(user.clone()), label, detail };
                 withheld.insert(user, refusal);
             }
