@@ -137,12 +137,6 @@ impl Comparer<'_> {
     }
 
     fn attributes(&mut self, case: &mut Case<'_>, now: &TargetAccount) {
-        let desired = match case.standing {
-            Some(Standing::Wanted(desired)) => Some(&**desired),
-            Some(Standing::Withheld) => None,
-            // What stands in the account of somebody who left is nobody's business any more.
-            Some(Standing::Unwanted(_)) | None => return,
-        };
         for (name, wrote) in &case.account.written {
             if !self.kept.contains(name.as_str()) {
                 *self.result.drift.not_shown.entry(name.clone()).or_default() += 1;
@@ -152,10 +146,14 @@ impl Comparer<'_> {
             if is_same(name, wrote, found) {
                 continue;
             }
-            let directory = desired.and_then(|desired| desired.attributes.get(name));
-            let becomes = match desired {
-                None => Becomes::Withheld,
-                Some(desired) => self.judge_attribute(case.account, desired, name, wrote, found),
+            let (becomes, directory) = match case.standing {
+                Some(Standing::Wanted(desired)) => {
+                    (self.judge_attribute(case.account, desired, name, wrote, found), desired.attributes.get(name))
+                }
+                Some(Standing::Withheld) => (Becomes::Withheld, None),
+                Some(Standing::Unwanted(_)) | None if self.is_undone_on_return(name) => (Becomes::OnReturn, None),
+                // What stands in the account of somebody who left is nobody's business any more.
+                Some(Standing::Unwanted(_)) | None => continue,
             };
             if becomes.is_told() {
                 match found {
@@ -171,6 +169,11 @@ impl Comparer<'_> {
             };
             case.edits.push((edit, becomes));
         }
+    }
+
+    fn is_undone_on_return(&self, name: &str) -> bool {
+        let is_address = name == attribute::EMAIL && !self.sight.policy.email_mutable;
+        self.sight.policy.authority.covers(name) && !is_address
     }
 
     fn judge_attribute(
@@ -200,7 +203,11 @@ impl Comparer<'_> {
     }
 
     fn roles(&self, case: &mut Case<'_>, now: &TargetAccount) {
-        let Some(Standing::Wanted(desired)) = case.standing else { return };
+        let desired = match case.standing {
+            Some(Standing::Wanted(desired)) => Some(desired),
+            Some(Standing::Unwanted(_)) | None if self.is_undone_on_return(ROLES) => None,
+            _ => return,
+        };
         if !self.roles_kept {
             return;
         }
@@ -208,21 +215,19 @@ impl Comparer<'_> {
         let has: BTreeSet<_> = now.roles.iter().filter(|role| mapped.contains(role)).collect();
         let had: BTreeSet<_> = case.account.roles.iter().filter(|role| mapped.contains(role)).collect();
         for &role in has.symmetric_difference(&had) {
-            let (granted, wanted) = (has.contains(role), desired.roles.contains_key(role));
-            let becomes = if desired.undecided_roles.contains(role) {
-                Becomes::Stays
-            } else if granted == wanted {
-                Becomes::Agrees
-            } else if self.sight.policy.authority.covers(ROLES) {
-                Becomes::Undone
-            } else {
-                Becomes::Stays
+            let granted = has.contains(role);
+            let becomes = match desired {
+                None => Becomes::OnReturn,
+                Some(desired) if desired.undecided_roles.contains(role) => Becomes::Stays,
+                Some(desired) if desired.roles.contains_key(role) == granted => Becomes::Agrees,
+                Some(_) if self.sight.policy.authority.covers(ROLES) => Becomes::Undone,
+                Some(_) => Becomes::Stays,
             };
             let edit = match granted {
                 true => Edit::RoleGranted { role: role.clone() },
                 false => Edit::RoleRevoked { role: role.clone() },
             };
-            if becomes == Becomes::Undone {
+            if becomes.is_told() {
                 match granted {
                     true => case.corrected.roles.insert(role.clone()),
                     false => case.corrected.roles.remove(role),

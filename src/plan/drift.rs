@@ -106,6 +106,8 @@ pub enum Becomes {
     Immutable,
     /// It was overwritten before, and the target did not keep what was written: it stays.
     NotKept,
+    /// Its owner has left, and the directory is the authority here: it is undone when he returns.
+    OnReturn,
     /// Its owner has left: he is put out again.
     PutOut,
     /// The account is created again, or another one that is there is adopted.
@@ -123,7 +125,10 @@ pub enum Becomes {
 impl Becomes {
     /// Whether the ledger is told what stands in the target, so that the diff sees it.
     pub(super) const fn is_told(self) -> bool {
-        matches!(self, Self::Overtaken | Self::Undone | Self::PutOut | Self::CreatedAgain | Self::LeftDeleted)
+        matches!(
+            self,
+            Self::Overtaken | Self::Undone | Self::OnReturn | Self::PutOut | Self::CreatedAgain | Self::LeftDeleted
+        )
     }
 }
 

@@ -89,7 +89,7 @@ impl Found {
         for change in changes {
             let Some(user) = change.subject.user().cloned() else { continue };
             let edits: Vec<&FoundEdit> = self.of(&user).filter(|found| found.becomes.is_told()).collect();
-            if let Some(hand) = by_hand(&change.action, &edits) {
+            for hand in by_hand(&change.action, &edits) {
                 name_cause(change, hand);
             }
         }
@@ -102,13 +102,15 @@ impl Found {
         for (change, kept) in done {
             let Some(user) = change.subject.user() else { continue };
             for found in self.edits.iter_mut().filter(|found| found.user == *user) {
-                if !kept && by_hand(&change.action, &[found]).is_some() && matches!(found.edit, Edit::Attribute { .. })
+                if !kept
+                    && !by_hand(&change.action, &[found]).is_empty()
+                    && matches!(found.edit, Edit::Attribute { .. })
                 {
                     found.becomes = Becomes::NotKept;
                 }
             }
             self.edits.retain(|found| {
-                found.user != *user || found.becomes == Becomes::NotKept || by_hand(&change.action, &[found]).is_none()
+                found.user != *user || found.becomes == Becomes::NotKept || by_hand(&change.action, &[found]).is_empty()
             });
         }
         self
@@ -129,7 +131,8 @@ impl Found {
                 Edit::Deactivated => super::drift::ACTIVE,
                 Edit::Activated | Edit::Deleted => return true,
             };
-            if found.becomes != Becomes::Undone || authority.covers(name) {
+            let by_authority = matches!(found.becomes, Becomes::Undone | Becomes::OnReturn);
+            if !by_authority || authority.covers(name) {
                 return true;
             }
             let account = restored.get(&found.user).cloned().or_else(|| ledger(&found.user));
@@ -160,7 +163,7 @@ fn as_we_left_it(mut account: LedgerAccount, edit: &Edit) -> LedgerAccount {
 }
 
 /// What of these edits a change deals with.
-fn by_hand(action: &Action, edits: &[&FoundEdit]) -> Option<ByHand> {
+fn by_hand(action: &Action, edits: &[&FoundEdit]) -> Vec<ByHand> {
     let any = |is: &dyn Fn(&Edit) -> bool| edits.iter().any(|found| is(&found.edit));
     let hand = match action {
         Action::Deactivate => any(&|edit| *edit == Edit::Activated).then_some(ByHand::Activated),
@@ -174,16 +177,15 @@ fn by_hand(action: &Action, edits: &[&FoundEdit]) -> Option<ByHand> {
         }
         _ => None,
     };
-    hand.or_else(|| {
-        let overwritten = attribute_changes(action).iter().filter(|change| {
-            any(&|edit| match edit {
-                Edit::Attribute { attribute, found, .. } => *attribute == change.attribute && *found == change.before,
-                _ => false,
-            })
-        });
-        let attributes: Vec<String> = overwritten.map(|change| change.attribute.clone()).collect();
-        (!attributes.is_empty()).then_some(ByHand::Edited { attributes })
-    })
+    let overwritten = attribute_changes(action).iter().filter(|change| {
+        any(&|edit| match edit {
+            Edit::Attribute { attribute, found, .. } => *attribute == change.attribute && *found == change.before,
+            _ => false,
+        })
+    });
+    let attributes: Vec<String> = overwritten.map(|change| change.attribute.clone()).collect();
+    let edited = (!attributes.is_empty()).then_some(ByHand::Edited { attributes });
+    edited.into_iter().chain(hand).collect()
 }
 
 /// Puts the cause where it belongs: in front where it is the whole reason, behind it where it is not.

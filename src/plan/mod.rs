@@ -36,9 +36,13 @@ pub mod undo;
 mod wording;
 
 #[cfg(test)]
+mod hand_properties;
+#[cfg(test)]
 pub(crate) mod properties;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod undo_properties;
 #[cfg(test)]
 pub(crate) mod world;
 

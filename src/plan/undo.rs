@@ -62,6 +62,7 @@ pub fn undo<L: IntoIterator<Item = LedgerAccount>>(input: UndoInput<'_, L>) -> P
     let mut undoing = Undoing {
         run: input.run,
         adopted: adopted.filter_map(|change| change.subject.user()).collect(),
+        let_in: input.done.iter().filter(|change| lets_in(&change.action)).filter_map(|c| c.subject.user()).collect(),
         reactivated: input
             .done
             .iter()
@@ -104,6 +105,8 @@ struct Undoing<'a> {
     run: &'a str,
     /// People whose accounts the run adopted.
     adopted: BTreeSet<&'a DirectoryId>,
+    /// People whom the run let in.
+    let_in: BTreeSet<&'a DirectoryId>,
     /// People whom this plan lets in again.
     reactivated: BTreeSet<&'a DirectoryId>,
     accounts: &'a BTreeMap<DirectoryId, LedgerAccount>,
@@ -270,6 +273,9 @@ impl<'a> Undoing<'a> {
     /// What has to come before something is given to the account.
     fn to_be_active(&self, account: &LedgerAccount) -> Result<Vec<Milestone>, String> {
         match (account.active, self.reactivated.contains(&account.user)) {
+            (true, _) if self.let_in.contains(&account.user) => {
+                Err("the account is put out again by this, and nothing is given to it".to_owned())
+            }
             (true, _) => Ok(Vec::new()),
             (false, true) => Ok(vec![Milestone::Account(account.user.clone())]),
             (false, false) => Err("the account is not active, and nothing is given to it".to_owned()),
@@ -346,6 +352,15 @@ impl<'a> Undoing<'a> {
             }
             _ => true,
         }
+    }
+}
+
+/// Whether a change made an account active.
+const fn lets_in(action: &Action) -> bool {
+    match action {
+        Action::Create { .. } | Action::Reactivate { .. } => true,
+        Action::Adopt { activate, .. } | Action::Relink { activate, .. } => *activate,
+        _ => false,
     }
 }
 

@@ -129,6 +129,7 @@ const fn words(becomes: Becomes, kind: Kind) -> &'static str {
         Becomes::Undone => "brought back, because the directory is the authority here",
         Becomes::Immutable => "left as it is: addresses are immutable in the target",
         Becomes::NotKept => "left as it is: it was written again before, and the target did not keep it",
+        Becomes::OnReturn => "brought back if the owner, who has left, returns: the directory is the authority here",
         Becomes::PutOut => "deactivated again, because the owner has left",
         Becomes::CreatedAgain => "created again, because the directory asks for it",
         Becomes::LeftDeleted => "left deleted, as configured",
