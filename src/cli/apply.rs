@@ -147,10 +147,17 @@ fn approve(
     }
     if arguments.yes || !terminal::can_ask() {
         terminal::say("the plan is held, and nobody was asked; nothing was changed");
-        let hint = if simple {
-            "look at it with `rollcall plan`, then `rollcall apply` on a terminal or with --yes"
-        } else {
-            "keep it with `rollcall plan -o FILE`, look at it, and approve exactly it with `rollcall apply FILE`"
+        let hint = match &held.plan().undoes {
+            Some(run) => {
+                format!("keep it with `rollcall undo {run} -o FILE`, and approve it with `rollcall apply FILE`")
+            }
+            None if simple => {
+                "look at it with `rollcall plan`, then `rollcall apply` on a terminal or with --yes".to_owned()
+            }
+            None => {
+                "keep it with `rollcall plan -o FILE`, look at it, and approve exactly it with `rollcall apply FILE`"
+                    .to_owned()
+            }
         };
         terminal::say(&format!("hint: {hint}"));
         return Ok(Err(Box::new(held)));

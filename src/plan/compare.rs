@@ -19,7 +19,7 @@ use rollcall_kit::{DirectoryId, Value, attribute};
 
 use super::diff::full_name;
 use super::drift::{ACTIVE, Becomes, Drift, DriftPolicy, Drifted, Edit, ROLES, Unmanaged};
-use super::found::{Found, FoundEdit};
+use super::found::{Found, as_we_left_it};
 use super::ledger::LedgerAccount;
 use super::matching::TargetAccount;
 use super::merge::{Judged, Met, merge};
@@ -62,7 +62,7 @@ where
     let mut comparer = Comparer { sight, kept, roles_kept, ours: BTreeSet::new(), result: Comparison::default() };
     for met in merge(judged, accounts) {
         match met {
-            Met::OnlyJudged(_) => {}
+            Met::OnlyJudged((user, _, judgement)) => comparer.still_deleted(&user, &judgement.standing),
             Met::OnlyLedger(account) => comparer.meet(None, account),
             Met::Both((_, _, judgement), account) => comparer.meet(Some(judgement.standing), account),
         }
@@ -92,8 +92,17 @@ impl Comparer<'_> {
     fn meet(&mut self, standing: Option<Standing>, account: LedgerAccount) {
         self.result.drift.ours += 1;
         self.ours.insert(account.target_id.clone());
-        let mut case =
-            Case { account: &account, standing: standing.as_ref(), corrected: account.clone(), edits: Vec::new() };
+        let withheld = standing == Some(Standing::Withheld);
+        let before = self.sight.before.of(&account.user).filter(|drifted| drifted.becomes.is_told());
+        // What was found before and not dealt with yet is found again.
+        let left = match withheld {
+            true => {
+                self.result.found.edits.extend(before.cloned());
+                account.clone()
+            }
+            false => before.fold(account.clone(), |account, drifted| as_we_left_it(account, &drifted.edit)),
+        };
+        let mut case = Case { account: &left, standing: standing.as_ref(), corrected: left.clone(), edits: Vec::new() };
         match self.sight.shown.get(&account.target_id) {
             Some(now) => {
                 self.activity(&mut case, now);
@@ -104,7 +113,7 @@ impl Comparer<'_> {
             // Neither shown nor confirmed to be gone: nothing is known of it, and nothing is concluded.
             None => {}
         }
-        self.keep(case);
+        self.keep(case, &account);
     }
 
     fn activity(&self, case: &mut Case<'_>, now: &TargetAccount) {
@@ -251,24 +260,34 @@ impl Comparer<'_> {
         case.edits.push((Edit::Deleted, becomes));
     }
 
-    fn keep(&mut self, case: Case<'_>) {
+    /// An account that was deleted, and whose owner has got no other one yet.
+    fn still_deleted(&mut self, user: &DirectoryId, standing: &Standing) {
+        let deleted = self.sight.before.of(user).find(|drifted| drifted.edit == Edit::Deleted);
+        let Some(deleted) = deleted.filter(|_| !matches!(standing, Standing::Unwanted(_))) else { return };
+        let becomes = if self.sight.policy.create_again { Becomes::CreatedAgain } else { Becomes::LeftDeleted };
+        let deleted = Drifted { becomes, ..deleted.clone() };
+        self.result.found.edits.push(deleted.clone());
+        self.result.drift.edits.push(deleted);
+    }
+
+    fn keep(&mut self, case: Case<'_>, entry: &LedgerAccount) {
         let Case { account, corrected, edits, .. } = case;
-        if corrected != *account {
+        if corrected != *entry {
             self.result.corrected.push(corrected);
         }
         for (edit, becomes) in edits {
-            if becomes.is_told() || becomes == Becomes::NotKept {
-                let (user, label) = (account.user.clone(), account.address.to_string());
-                self.result.found.edits.push(FoundEdit { user, label, edit: edit.clone(), becomes });
-            }
-            self.result.drift.edits.push(Drifted {
+            let drifted = Drifted {
                 user: account.user.clone(),
                 target_id: account.target_id.clone(),
                 label: account.address.to_string(),
                 name: full_name(&account.written),
                 edit,
                 becomes,
-            });
+            };
+            if becomes.is_told() || becomes == Becomes::NotKept {
+                self.result.found.edits.push(drifted.clone());
+            }
+            self.result.drift.edits.push(drifted);
         }
     }
 

@@ -12,28 +12,14 @@ use serde::{Deserialize, Serialize};
 use super::change::{Action, Cause, Change};
 use super::compare::is_same;
 use super::draft::attribute_changes;
-use super::drift::{Authority, Becomes, Edit};
+use super::drift::{Authority, Becomes, Drifted, Edit};
 use super::ledger::LedgerAccount;
 
 /// What was found and is to be dealt with.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Found {
     /// The edits, in the order of their owners' ids.
-    pub edits: Vec<FoundEdit>,
-}
-
-/// One edit that was found.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct FoundEdit {
-    /// Whose account it is.
-    pub user: DirectoryId,
-    /// What a report calls it: the address.
-    pub label: String,
-    /// What was done to it.
-    #[serde(flatten)]
-    pub edit: Edit,
-    /// What becomes of that.
-    pub becomes: Becomes,
+    pub edits: Vec<Drifted>,
 }
 
 /// What somebody did in the application, as the cause of a change.
@@ -75,7 +61,7 @@ impl Found {
         left.map(|found| (found.user.clone(), found.label.clone())).collect()
     }
 
-    fn of(&self, user: &DirectoryId) -> impl Iterator<Item = &FoundEdit> {
+    pub(super) fn of(&self, user: &DirectoryId) -> impl Iterator<Item = &Drifted> {
         let from = self.edits.partition_point(|found| found.user < *user);
         let user = user.clone();
         self.edits[from..].iter().take_while(move |found| found.user == user)
@@ -88,7 +74,7 @@ impl Found {
         }
         for change in changes {
             let Some(user) = change.subject.user().cloned() else { continue };
-            let edits: Vec<&FoundEdit> = self.of(&user).filter(|found| found.becomes.is_told()).collect();
+            let edits: Vec<&Drifted> = self.of(&user).filter(|found| found.becomes.is_told()).collect();
             for hand in by_hand(&change.action, &edits) {
                 name_cause(change, hand);
             }
@@ -146,7 +132,7 @@ impl Found {
 }
 
 /// The ledger's entry without what it was told of this edit.
-fn as_we_left_it(mut account: LedgerAccount, edit: &Edit) -> LedgerAccount {
+pub(super) fn as_we_left_it(mut account: LedgerAccount, edit: &Edit) -> LedgerAccount {
     match edit {
         Edit::Attribute { attribute, wrote, found, .. } if account.written.get(attribute) == found.as_ref() => {
             match wrote {
@@ -157,13 +143,14 @@ fn as_we_left_it(mut account: LedgerAccount, edit: &Edit) -> LedgerAccount {
         Edit::RoleGranted { role } => drop(account.roles.remove(role)),
         Edit::RoleRevoked { role } => drop(account.roles.insert(role.clone())),
         Edit::Deactivated => account.active = true,
+        Edit::Activated => account.active = false,
         _ => {}
     }
     account
 }
 
 /// What of these edits a change deals with.
-fn by_hand(action: &Action, edits: &[&FoundEdit]) -> Vec<ByHand> {
+fn by_hand(action: &Action, edits: &[&Drifted]) -> Vec<ByHand> {
     let any = |is: &dyn Fn(&Edit) -> bool| edits.iter().any(|found| is(&found.edit));
     let hand = match action {
         Action::Deactivate => any(&|edit| *edit == Edit::Activated).then_some(ByHand::Activated),

@@ -150,7 +150,7 @@ fn of_user<'a>(plan: &'a Plan, user: &'a DirectoryId) -> impl Iterator<Item = &'
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 768, max_global_rejects: 16_384, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 256, max_global_rejects: 16_384, ..ProptestConfig::default() })]
 
     #[test]
     fn reconciling_touches_only_what_is_ours_and_mapped(
@@ -349,6 +349,26 @@ proptest! {
         let unconfirmed = compare(directory.judged.clone(), accounts, sight);
         prop_assert!(unconfirmed.forgotten.is_empty());
         prop_assert!(!unconfirmed.drift.edits.iter().any(|drifted| drifted.edit == Edit::Deleted));
+    }
+
+    #[test]
+    fn what_was_found_and_not_dealt_with_is_found_again(
+        (directory, mut world) in scene(), hands in prop::collection::vec(hand(), 11), authority in authority(),
+    ) {
+        edit(&mut world, &hands);
+        let policy = policy(&directory, &authority);
+        let first = reconcile(&mut world, &directory, &policy, &Found::default());
+        let (ledger, planned) = (world.ledger.clone(), plan(&world, &directory, &first.found));
+        let again = reconcile(&mut world, &directory, &policy, &first.found);
+        prop_assert_eq!(&world.ledger, &ledger);
+        prop_assert_eq!(&again.found, &first.found);
+        // What agrees with the directory, or that nobody misses, is settled by being told.
+        let open = |comparison: &Comparison| -> Vec<_> {
+            let settled = [Becomes::Agrees, Becomes::Missed];
+            comparison.drift.edits.iter().filter(|drifted| !settled.contains(&drifted.becomes)).cloned().collect()
+        };
+        prop_assert_eq!(open(&again), open(&first));
+        prop_assert_eq!(plan(&world, &directory, &again.found), planned);
     }
 
     #[test]

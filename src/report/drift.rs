@@ -17,7 +17,8 @@ use crate::plan::drift::{Becomes, Drift, Drifted, Edit};
 pub fn document(drift: &Drift, plan: &Plan, holds: &[Hold], options: Options) -> Document {
     let mut document = Document::new(format!("Drift of {}", clean(&plan.organization)));
     add(&mut document, drift, options);
-    document.heading(format!("What follows from it: plan {}", plan.id()));
+    document.heading("What follows from it");
+    document.paragraph(Text::new(format!("Plan {}.", plan.id()), Tone::Faint));
     let following = plan::document(plan, holds, options);
     document.blocks.extend(following.blocks);
     document

@@ -69,6 +69,7 @@ pub fn summary(plan: &Plan, holds: &[Hold]) -> String {
     }
     let text = match (plan.changes.is_empty(), plan.refusals.is_empty()) {
         (true, true) if plan.undoes.is_some() => "nothing to take back".to_owned(),
+        (true, true) if plan.notes.iter().any(|note| note.holds) => "nothing to change".to_owned(),
         (true, true) => "nothing to do: the target agrees with the directory".to_owned(),
         (true, false) => format!("nothing to change, {}", parts.join(", ")),
         (false, _) => parts.join(", "),

@@ -98,7 +98,7 @@ impl Session {
             compare(judged, Checked { records: self.store.accounts(), fault }, sight)
         })?;
         let drift = comparison.drift.clone();
-        self.take_in(comparison, &before)?;
+        self.take_in(comparison)?;
         listener(Event::Compared { drift: Box::new(drift.clone().for_the_record()) });
         self.set_drift(Some(drift));
         let mut notes = Vec::new();
@@ -199,12 +199,9 @@ impl Session {
     }
 
     /// Tells the ledger, and keeps what the following plans have to know.
-    fn take_in(&self, comparison: Comparison, before: &Found) -> Result<(), RunError> {
-        let Comparison { corrected, forgotten, mut found, .. } = comparison;
+    fn take_in(&self, comparison: Comparison) -> Result<(), RunError> {
+        let Comparison { corrected, forgotten, found, .. } = comparison;
         // Why a plan does something is kept before the ledger lets it.
-        let left = before.edits.iter().filter(|found| found.becomes == Becomes::LeftDeleted);
-        found.edits.extend(left.cloned());
-        found.edits.sort_by(|a, b| a.user.cmp(&b.user));
         self.keep_found(&found)?;
         for accounts in corrected.chunks(STEP) {
             self.store.correct(Settlement { accounts: accounts.to_vec(), ..Settlement::default() })?;

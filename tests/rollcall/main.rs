@@ -5,8 +5,10 @@
 mod command_apply;
 mod command_bad_input;
 mod command_look;
+mod command_reconcile;
 mod command_secrets;
 mod command_support;
+mod command_undo;
 mod cut;
 mod house;
 mod promises_moved;
