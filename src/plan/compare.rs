@@ -63,8 +63,8 @@ where
     for met in merge(judged, accounts) {
         match met {
             Met::OnlyJudged((user, _, judgement)) => comparer.still_deleted(&user, &judgement.standing),
-            Met::OnlyLedger(account) => comparer.meet(None, account),
-            Met::Both((_, _, judgement), account) => comparer.meet(Some(judgement.standing), account),
+            Met::OnlyLedger(account) => comparer.meet(None, &account),
+            Met::Both((_, _, judgement), account) => comparer.meet(Some(&judgement.standing), &account),
         }
     }
     comparer.finish()
@@ -89,10 +89,10 @@ struct Case<'a> {
 }
 
 impl Comparer<'_> {
-    fn meet(&mut self, standing: Option<Standing>, account: LedgerAccount) {
+    fn meet(&mut self, standing: Option<&Standing>, account: &LedgerAccount) {
         self.result.drift.ours += 1;
         self.ours.insert(account.target_id.clone());
-        let withheld = standing == Some(Standing::Withheld);
+        let withheld = standing == Some(&Standing::Withheld);
         let before = self.sight.before.of(&account.user).filter(|drifted| drifted.becomes.is_told());
         // What was found before and not dealt with yet is found again.
         let left = match withheld {
@@ -102,7 +102,7 @@ impl Comparer<'_> {
             }
             false => before.fold(account.clone(), |account, drifted| as_we_left_it(account, &drifted.edit)),
         };
-        let mut case = Case { account: &left, standing: standing.as_ref(), corrected: left.clone(), edits: Vec::new() };
+        let mut case = Case { account: &left, standing, corrected: left.clone(), edits: Vec::new() };
         match self.sight.shown.get(&account.target_id) {
             Some(now) => {
                 self.activity(&mut case, now);
@@ -113,7 +113,7 @@ impl Comparer<'_> {
             // Neither shown nor confirmed to be gone: nothing is known of it, and nothing is concluded.
             None => {}
         }
-        self.keep(case, &account);
+        self.keep(case, account);
     }
 
     fn activity(&self, case: &mut Case<'_>, now: &TargetAccount) {

@@ -76,7 +76,7 @@ impl Found {
             let Some(user) = change.subject.user().cloned() else { continue };
             let edits: Vec<&Drifted> = self.of(&user).filter(|found| found.becomes.is_told()).collect();
             for hand in by_hand(&change.action, &edits) {
-                name_cause(change, hand);
+                name_cause(change, &hand);
             }
         }
     }
@@ -176,9 +176,9 @@ fn by_hand(action: &Action, edits: &[&Drifted]) -> Vec<ByHand> {
 }
 
 /// Puts the cause where it belongs: in front where it is the whole reason, behind it where it is not.
-fn name_cause(change: &mut Change, hand: ByHand) {
+fn name_cause(change: &mut Change, hand: &ByHand) {
     let cause = Cause::ByHand { what: hand.clone() };
-    match &hand {
+    match hand {
         // That he left is what decides.
         ByHand::Activated => change.causes.push(cause),
         // He was never away.

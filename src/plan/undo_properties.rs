@@ -162,10 +162,14 @@ proptest! {
         let plan = inverse(&world, &directory, &done);
         prop_assume!(world.apply(&plan, &directory.settings).is_empty());
         let next = world.plan(&directory).plan;
+        // A role may also go because somebody else takes the account over, which the directory says of nobody.
+        let passed_on = arrived(&next.changes);
         let again = |change: &Change| {
             done.iter().any(|done| done.subject.user() == change.subject.user() && done.action.kind() == change.action.kind())
         };
-        if next.changes.iter().any(|change| change.subject.user().is_some() && again(change)) {
+        if next.changes.iter().any(|change| {
+            change.subject.user().is_some_and(|user| !passed_on.contains(user)) && again(change)
+        }) {
             prop_assert!(!plan.notes.is_empty(), "{:#?}", next.changes);
         }
         if !plan.notes.is_empty() {

@@ -10,7 +10,7 @@ fn id(site: &Site, login: &str) -> String {
     account.unwrap().id
 }
 
-fn patch(site: &Site, login: &str, path: &str, value: Value) {
+fn patch(site: &Site, login: &str, path: &str, value: &Value) {
     let body = json!({
         "schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"],
         "Operations": [{ "op": "replace", "path": path, "value": value }],
@@ -29,10 +29,10 @@ fn edited() -> Site {
     let site = Site::settled();
     site.directory(&staff_but(|company| company.people[5].status = "disabled".into()));
     site.run(&["apply", "--yes"]).ends_with(0);
-    patch(&site, "ada.king", "displayName", json!("Ada, Countess of Lovelace"));
-    patch(&site, "bo.li", "active", json!(false));
-    patch(&site, "dora.vey", "roles", json!([{ "value": "editor" }]));
-    patch(&site, "fay.moss", "active", json!(true));
+    patch(&site, "ada.king", "displayName", &json!("Ada, Countess of Lovelace"));
+    patch(&site, "bo.li", "active", &json!(false));
+    patch(&site, "dora.vey", "roles", &json!([{ "value": "editor" }]));
+    patch(&site, "fay.moss", "active", &json!(true));
     delete(&site, "eli.stone");
     let stranger = json!({
         "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"],

@@ -18,7 +18,7 @@ fn shown(target: &ScimServer, local: &str) -> Option<Json> {
     Dump::of(target).users.into_values().find(|user| user["userName"].as_str().unwrap().eq_ignore_ascii_case(&name))
 }
 
-fn patch(target: &ScimServer, local: &str, path: &str, value: Json) {
+fn patch(target: &ScimServer, local: &str, path: &str, value: &Json) {
     let id = shown(target, local).unwrap()["id"].as_str().unwrap().to_owned();
     let body = json!({
         "schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"],
@@ -57,10 +57,10 @@ fn what_was_done_by_hand_is_found_and_ends_as_the_configuration_says() {
     assert_eq!(shown(&target, "u0000030").unwrap()["active"], false);
     let name = shown(&target, "u0000020").unwrap()["displayName"].clone();
 
-    patch(&target, "u0000020", "displayName", json!("Edited by hand"));
-    patch(&target, "u0000030", "active", json!(true));
-    patch(&target, "u0000021", "active", json!(false));
-    patch(&target, "u0000022", "roles", json!([{ "value": "deep" }, { "value": "nobody mapped this" }]));
+    patch(&target, "u0000020", "displayName", &json!("Edited by hand"));
+    patch(&target, "u0000030", "active", &json!(true));
+    patch(&target, "u0000021", "active", &json!(false));
+    patch(&target, "u0000022", "roles", &json!([{ "value": "deep" }, { "value": "nobody mapped this" }]));
     let deleted = shown(&target, "u0000005").unwrap()["id"].as_str().unwrap().to_owned();
     by_hand(&target, "DELETE", &format!("/Users/{deleted}"), None);
     let stranger = json!({
