@@ -14,6 +14,7 @@ mod reconcile;
 mod records;
 mod search;
 mod session;
+mod traces;
 mod undo;
 mod verdicts;
 

@@ -8,6 +8,7 @@ mod bad_input;
 mod by_hand;
 mod cut_reads;
 mod dump;
+mod hidden;
 mod killed;
 mod provision;
 mod seed;
