@@ -1,5 +1,6 @@
 //! `reconcile`, as an administrator runs it: what it prints, what it keeps, and that it only reads.
 
+use rollcall::demo::sandbox::Fault;
 use serde_json::{Value, json};
 
 use super::command_support::{Ran, Site, staff_but};
@@ -160,4 +161,38 @@ fn names_that_the_directory_cannot_be_the_authority_over_are_refused() {
     with(&site, "authority = [\"nmae\", \"email\"]");
     let ran = site.run(&["reconcile"]).ends_with(78);
     site.golden("reconcile_bad_authority", &ran.whole());
+}
+
+#[test]
+fn an_account_that_the_list_leaves_out_is_not_deleted() {
+    let site = Site::settled();
+    site.sandbox.inject(Fault::CapLists { at: 2 });
+    let ran = site.run(&["reconcile", "--format", "json"]).ends_with(0);
+    let json = ran.json();
+    assert_eq!((plan_of(&ran), &json["drift"]["edits_in_all"]), (Vec::new(), &0.into()));
+    assert!(json["plan"]["plan"]["notes"].to_string().contains("left out 4 accounts of ours"), "{}", json["plan"]);
+    site.sandbox.heal();
+    site.run(&["plan", "--detailed-exitcode"]).ends_with(0);
+}
+
+#[test]
+fn a_target_that_cannot_be_read_whole_makes_nobody_forget_anything() {
+    let site = edited();
+    site.sandbox.inject(Fault::FailNext { method: "GET", status: 400 });
+    site.run(&["reconcile"]).ends_with(1);
+    site.run(&["plan", "--detailed-exitcode"]).ends_with(0);
+    assert_eq!(site.sandbox.writes(), 0);
+}
+
+#[test]
+fn what_the_target_does_not_keep_is_no_edit() {
+    let site = Site::new();
+    site.sandbox.inject(Fault::Drop { attribute: "roles" });
+    site.sandbox.inject(Fault::Drop { attribute: "nickName" });
+    site.run(&["apply", "--yes"]).ends_with(0);
+    with(&site, "authority = [\"*\"]");
+    let ran = site.run(&["reconcile", "--format", "json"]).ends_with(0);
+    let drift = &ran.json()["drift"];
+    assert_eq!((plan_of(&ran), &drift["edits_in_all"], &drift["roles_compared"]), (vec![], &0.into(), &false.into()));
+    assert_eq!(drift["not_shown"], json!({ "preferred_username": 6 }));
 }
