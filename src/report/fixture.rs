@@ -87,6 +87,7 @@ pub(super) fn plan(changes: Changes, refusals: Vec<Refusal>, notes: Vec<Note>) -
         notes,
         estimate,
         active_before: 120,
+        undoes: None,
     }
 }
 
@@ -283,5 +284,7 @@ pub(super) fn record() -> RunRecord {
         approval: Some(Approval::Person { who: "root".into(), how: "at the prompt".into() }),
         outcomes: plan.changes.iter().map(|change| (change.id, outcome(change))).collect(),
         plan: Some(plan),
+        drift: None,
+        undoes: None,
     }
 }

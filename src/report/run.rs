@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use rollcall_kit::Certificate;
 
 use super::document::{Document, Item, Text, Tone};
-use super::plan;
 use super::sections::{self, Tense};
 use super::words::{capital, clean, count, duration, label, number, sentence, time};
 use super::{Options, words};
+use super::{drift, plan};
 use crate::apply::Outcome;
 use crate::guard::Approval;
 use crate::plan::{Change, ChangeId};
@@ -24,10 +24,15 @@ pub fn document(record: &RunRecord, options: Options) -> Document {
         Some(("took", duration(record.ended.duration_since(record.started)).into())),
         Some(("result", result(&record.result, Long::No))),
         record.plan_id.as_ref().map(|id| ("plan", id.to_string().into())),
+        record.undoes.as_ref().map(|run| ("takes back", format!("run {}", clean(run)).into())),
         record.approval.as_ref().map(|approval| ("approved by", self::approval(approval).into())),
     ]);
     if let Some(certificate) = &record.certificate {
         read(&mut document, certificate);
+    }
+    if let Some(drift) = &record.drift {
+        document.heading("What was found in the target");
+        drift::add(&mut document, drift, options);
     }
     if let RunResult::Held { holds } = &record.result {
         plan::held(&mut document, holds);
