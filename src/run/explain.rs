@@ -84,7 +84,9 @@ struct Known {
 impl Known {
     /// The last run that came as far as a plan.
     fn last_plan(&self) -> Option<(&RunRecord, &Plan)> {
-        self.history.iter().find_map(|record| record.plan.as_ref().map(|plan| (record, plan)))
+        // What takes a run back says nothing of what the directory asks for.
+        let mut plans = self.history.iter().filter_map(|record| record.plan.as_ref().map(|plan| (record, plan)));
+        plans.find(|(_, plan)| plan.undoes.is_none())
     }
 
     /// Whether the next run looks him up in the target.
@@ -116,6 +118,9 @@ impl Session {
         }
         if answers.is_empty() {
             answers.push(self.explain_nobody(who, &found.nearest, live, &known.history).await?);
+        }
+        if let Some(note) = telling::last_run_failed(&known.history) {
+            answers.iter_mut().for_each(|answer| answer.notes.push(note.clone()));
         }
         Ok(answers)
     }

@@ -174,6 +174,10 @@ pub mod fact {
     pub const APPLIED_RULES: &str = "applied-rules";
     /// The confirmed absences of the last reading, by directory id.
     pub const ABSENCES: &str = "absences";
+    /// How much of everything the last reading brought.
+    pub const CENSUS: &str = "census";
+    /// The same of the last reading from which a plan was applied.
+    pub const ACCEPTED_CENSUS: &str = "accepted-census";
     /// What people left behind who are missing from the last readings, by directory id.
     pub const TRACES: &str = "traces";
     /// The ids of the groups that rules name and that the last run's look-ups called deleted.
@@ -182,4 +186,6 @@ pub mod fact {
     pub const TARGET: &str = "target";
     /// What the target can do, as discovered.
     pub const TARGET_PROFILE: &str = "target-profile";
+    /// What comparisons with the target found, for the plans that follow them.
+    pub const FOUND: &str = "found";
 }
