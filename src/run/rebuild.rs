@@ -20,6 +20,9 @@ use crate::roster::Role;
 /// So many accounts are named that may have belonged to leavers.
 const STRANGERS_NAMED: usize = 20;
 
+/// So many accounts are looked up before the next are, if none of them is there.
+const LOOKED_UP_AT_ONCE: usize = 16;
+
 impl Session {
     /// Compares ledger and target, if the snapshot does not match its seal. Yields what the reader of the plan should
     /// know.
@@ -71,18 +74,17 @@ impl Session {
         Ok(notes)
     }
 
-    /// Asks for accounts by their ids that a list does not show. If one is there after all, the list shows a part, and
+    /// Looks accounts up by their ids that a list does not show. If one is there after all, the list shows a part, and
     /// the ledger would forget who is ours.
-    async fn confirm_gone(&self, missing: &[LedgerAccount]) -> Result<(), TargetError> {
-        for account in missing {
-            if self.reader().account(&account.target_id).await?.is_some() {
-                return Err(TargetError::Unreliable {
-                    what: "the list of Users".to_owned(),
-                    reason: format!(
-                        "it does not show the account {} of {}, which is there when it is asked for by its id",
-                        account.target_id, account.address
-                    ),
-                });
+    async fn confirm_gone(&self, missing: &[LedgerAccount]) -> Result<(), RunError> {
+        for some in missing.chunks(LOOKED_UP_AT_ONCE) {
+            let there = self.look_up(some.iter().map(|account| &account.target_id)).await?;
+            if let Some(account) = some.iter().find(|account| there.contains_key(&account.target_id)) {
+                let reason = format!(
+                    "it does not show the account {} of {}, which is there when it is asked for by its id",
+                    account.target_id, account.address
+                );
+                return Err(TargetError::Unreliable { what: "the list of Users".to_owned(), reason }.into());
             }
         }
         Ok(())

@@ -95,7 +95,7 @@ impl<T> Seen<T> {
             // Some targets cap their lists and call the cap the total: only what we know ourselves betrays them.
             _ if seen < at_least => format!(
                 "it shows {seen} accounts, and {at_least} active ones of ours must be there; either it leaves some \
-                 out, or some of ours were deleted there by hand"
+                 out, or some of ours were deleted there by hand; `rollcall reconcile` tells"
             ),
             _ => return Ok(self.kept),
         };

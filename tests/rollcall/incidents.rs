@@ -159,6 +159,24 @@ fn the_search_finds_tests_and_nothing_else() {
     }
 }
 
+/// What stands between backticks in a page.
+fn code_spans(page: &str) -> Vec<String> {
+    page.split('`').skip(1).step_by(2).map(|span| span.split_whitespace().collect()).collect()
+}
+
+/// The threat model says which test or file stops what. It names tests without their binary.
+#[test]
+fn the_threat_model_names_only_what_is_there() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let spans = code_spans(&read(&root.join("docs/threat-model.md")).unwrap());
+    let tests: Vec<&String> = spans.iter().filter(|span| span.contains("::")).collect();
+    let files: Vec<&String> = spans.iter().filter(|span| span.ends_with(".rs")).collect();
+    assert!(tests.len() > 20 && files.len() > 5, "{} tests and {} files", tests.len(), files.len());
+    let there = |test: &str| BINARIES.iter().any(|(binary, _)| find(&format!("{binary} {test}")).is_ok());
+    assert_eq!(tests.iter().filter(|test| !there(test)).collect::<Vec<_>>(), [&&String::new(); 0]);
+    assert_eq!(files.iter().filter(|file| !root.join(file).is_file()).collect::<Vec<_>>(), [&&String::new(); 0]);
+}
+
 const PREFACE: &str = "\
 # What went wrong elsewhere, and what stops it here
 

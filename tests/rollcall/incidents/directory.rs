@@ -14,6 +14,7 @@ pub(super) const ROWS: &[Incident] = &[
         played: Played::By(&[
             "rollcall::rollcall whole_way::hidden::people_whom_a_proxy_hides_from_lists_and_look_ups_wait_for_a_person",
             "rollcall read::tests::whoever_is_found_after_all_fails_the_run_and_is_named",
+            "rollcall read::census::tests::a_collection_that_shrank_beyond_its_limit_is_a_finding_and_one_within_it_is_none",
         ]),
     },
     Incident {
@@ -97,6 +98,7 @@ pub(super) const ROWS: &[Incident] = &[
             "rollcall-ldap active::tests::a_flag_that_must_be_there_and_is_not_makes_the_status_unknown",
             "rollcall::rollcall whole_way::bad_input::a_blind_reader_of_an_active_directory_puts_nobody_out",
             "rollcall::rollcall whole_way::hidden::people_whom_an_openldap_hides_wait_for_a_person_and_are_no_leavers",
+            "rollcall read::census::tests::an_attribute_that_almost_nobody_has_any_more_is_a_finding",
         ]),
     },
     Incident {

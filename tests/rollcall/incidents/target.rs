@@ -34,11 +34,12 @@ pub(super) const ROWS: &[Incident] = &[
         sources: &["slashdevops/idp-scim-sync #104"],
         happened: "The tool's own record named an account that somebody had deleted in the application. Every later \
                    run failed at it.",
-        rule: "Whoever is gone is out: a deactivation that finds nobody is done. Any other change of such an account \
-               fails alone and is named, and everybody else goes on.",
+        rule: "Whoever is gone is out: a deactivation that finds nobody is done. Any other change of such an account fails \
+               alone and is named, and everybody else goes on; `reconcile` finds it and says what becomes of it.",
         played: Played::By(&[
             "rollcall::rollcall promises_people::an_account_that_was_deleted_by_hand_stops_only_its_own_change_and_its_owner_can_leave",
             "rollcall apply::tests::rules::whoever_is_gone_already_is_out",
+            "rollcall::rollcall command_reconcile::a_deleted_account_is_left_deleted_until_its_owner_has_left_and_returned",
         ]),
     },
     Incident {
@@ -78,6 +79,7 @@ pub(super) const ROWS: &[Incident] = &[
             "rollcall::rollcall scim_lists::a_list_that_shows_fewer_accounts_than_ours_leaves_it_unknown",
             "rollcall::rollcall promises_lists::a_list_that_shows_fewer_accounts_than_we_keep_there_lets_nobody_be_taken_for_absent",
             "rollcall::rollcall promises_lists::a_ledger_forgets_no_account_that_a_list_leaves_out_and_the_target_still_has",
+            "rollcall::rollcall command_reconcile::an_account_that_the_list_leaves_out_is_not_deleted",
         ]),
     },
     Incident {
