@@ -91,8 +91,8 @@ proptest! {
         prop_assert!(gone <= limit.count && gone * 100 <= u64::from(limit.percent) * before.len() as u64);
     }
 
-    /// Rule 4. Fails if `holds` in `review.rs` leaves out either hold, lets the waiver cover changed rules, or counts only
-    /// deactivations as destructive.
+    /// Rule 4. Mutations of `holds` in `review.rs` that it catches: the first plan does not hold, it holds although that
+    /// is waived, and of what takes something away only deactivations count.
     #[test]
     fn a_first_plan_and_one_that_takes_away_after_the_rules_changed_wait_for_a_person(
         (directory, world) in scene(),

@@ -278,8 +278,8 @@ fn holds<S: Strategy>(strategy: S, property: impl AsyncFn(&House, S::Value) -> R
     runner.run(&strategy, |value| runtime.block_on(property(&house, value))).unwrap();
 }
 
-/// Rule 1. Fails if `read::drive` does not compare the certificate's count with what arrived, or lets a panic or an
-/// error of the connector count as an end; with `require_not_emptied` taken out it fails at `Empty`.
+/// Rule 1. Mutations that it catches: `read::drive` without `require_fit` (at `Miscounts`), and without
+/// `require_not_emptied` (at `Empty`).
 #[test]
 fn a_read_that_does_not_end_whole_changes_nothing() {
     holds((people(), people(), end()), async |house, (before, after, end)| {
@@ -294,8 +294,8 @@ fn a_read_that_does_not_end_whole_changes_nothing() {
     });
 }
 
-/// Rules 2 and 12, and the first promise. Fails if `read::confirm` takes somebody who was found for gone, if a look-up
-/// that fails confirms anything, if a confirmed absence is forgotten on the way to the plan, or if planning writes.
+/// Rules 2, 9 and 12, and the first promise. Mutations that it catches: `read::confirm` takes somebody who was found for
+/// gone, or a look-up that failed for an answer; `Session::make_plan` writes to the target.
 #[test]
 fn whoever_is_missing_is_out_only_if_the_directory_says_that_he_is_gone() {
     let answer = prop_oneof![6 => Just(Answer::Gone), 1 => Just(Answer::Found), 1 => Just(Answer::Fails)];
