@@ -37,7 +37,9 @@ pub async fn confirm(
     mut progress: impl FnMut(u64, u64),
 ) -> Result<BTreeMap<DirectoryId, Absence>, ReadFailure> {
     let of = missing.len() as u64;
-    let batches = missing.chunks(connector.look_up_batch().max(1));
+    // Owned, because a future over borrowed ones is not seen to be `Send`.
+    let batches: Vec<Vec<DirectoryId>> =
+        missing.chunks(connector.look_up_batch().max(1)).map(<[DirectoryId]>::to_vec).collect();
     let mut answers = stream::iter(batches).map(|ids| look_up(connector, ids)).buffer_unordered(AT_ONCE);
     let (mut absent, mut found) = (BTreeMap::new(), Vec::new());
     let mut done = 0;
@@ -64,11 +66,11 @@ pub async fn confirm(
     Err(ReadFailure::Contradiction { number: found.len(), named: found })
 }
 
-async fn look_up<'a>(
+async fn look_up(
     connector: &dyn Connector,
-    ids: &'a [DirectoryId],
-) -> Result<(&'a [DirectoryId], Vec<LookUp>), ReadFailure> {
-    let answer = match ids {
+    ids: Vec<DirectoryId>,
+) -> Result<(Vec<DirectoryId>, Vec<LookUp>), ReadFailure> {
+    let answer = match ids.as_slice() {
         [id] => AssertUnwindSafe(connector.look_up(id)).catch_unwind().await.map(|answer| answer.map(|one| vec![one])),
         several => AssertUnwindSafe(connector.look_up_many(several)).catch_unwind().await,
     };
