@@ -5,6 +5,7 @@ use std::path::Path;
 use super::arguments::ApplyArguments;
 use super::exit::Exit;
 use super::failure::Failure;
+use super::decide::person;
 use super::interrupt::Interrupt;
 use super::{select, terminal};
 use crate::config::Configuration;
@@ -70,6 +71,13 @@ async fn apply_pending(
                 return declined();
             }
         },
+        Reviewed::Parted(parted) => match consent(arguments, "Apply what goes now, and let the rest wait?")? {
+            true => parted.into_part(),
+            false => {
+                session.held(parted.into_held())?;
+                return declined();
+            }
+        },
         Reviewed::Held(held) => match approve(held, arguments, Kept::No)? {
             Ok(approved) => approved,
             Err(held) => return finish(&session.held(*held)?, arguments, machine),
@@ -122,6 +130,12 @@ fn approve(
     arguments: &ApplyArguments,
     kept: Kept,
 ) -> Result<Result<ApprovedPlan, Box<HeldPlan>>, Failure> {
+    if held.is_rejected() {
+        terminal::say("the plan was rejected, so nobody was asked; nothing was changed");
+        let id = held.plan().id().0;
+        terminal::say(&format!("hint: if that has changed, `rollcall approve {} --although-rejected`", &id[..8]));
+        return Ok(Err(Box::new(held)));
+    }
     let simple = held.holds().iter().all(Hold::needs_only_a_look);
     let who = person();
     if arguments.yes && (simple || kept == Kept::Yes) {
@@ -131,9 +145,10 @@ fn approve(
     if arguments.yes || !terminal::can_ask() {
         terminal::say("the plan is held, and nobody was asked; nothing was changed");
         let hint = if simple {
-            "look at it with `rollcall plan`, then `rollcall apply` on a terminal or with --yes"
+            "look at it with `rollcall plan`, then `rollcall apply` on a terminal or with --yes".to_owned()
         } else {
-            "keep it with `rollcall plan -o FILE`, look at it, and approve exactly it with `rollcall apply FILE`"
+            let id = held.plan().id().0;
+            format!("look at it, and approve exactly it with `rollcall approve {}`; the next apply uses that up", &id[..8])
         };
         terminal::say(&format!("hint: {hint}"));
         return Ok(Err(Box::new(held)));
@@ -172,12 +187,6 @@ fn declined() -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-/// Who sits there, for the record.
-fn person() -> String {
-    let name = |variable| std::env::var(variable).ok().filter(|name: &String| !name.is_empty());
-    name("SUDO_USER").or_else(|| name("USER")).or_else(|| name("LOGNAME")).unwrap_or_else(|| "unknown".to_owned())
-}
-
 async fn execute(
     session: &Session,
     approved: ApprovedPlan,
@@ -197,7 +206,7 @@ async fn execute(
 fn show(reviewed: &Reviewed, arguments: &ApplyArguments) -> Result<(), Failure> {
     if arguments.format == Format::Text {
         let options = Options::of(arguments.format, arguments.all);
-        let document = report::plan::document(reviewed.plan(), reviewed.holds(), options);
+        let document = report::plan::reviewed(reviewed, options);
         report::print(&format!("{}\n", report::text_for_terminal(&document)))?;
     }
     Ok(())

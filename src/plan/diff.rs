@@ -16,6 +16,7 @@ use rollcall_kit::{DirectoryId, attribute};
 use super::attributes::{Compared, against_written};
 use super::change::{Action, Cause, GroupKey, Subject};
 use super::document::{Basis, Note, PLAN_VERSION, Plan};
+use super::edited::{Edited, attribute};
 use super::draft::{Draft, Drafts, Milestone, unique_values};
 use super::groups::Groups;
 use super::holdings::Holdings;
@@ -51,6 +52,8 @@ pub struct PlanInput<'a, J, L> {
     pub absences: &'a BTreeMap<DirectoryId, Leaving>,
     /// The settings.
     pub settings: &'a PlanSettings,
+    /// What was edited in the configuration since the last plan that was applied; nothing if nothing was.
+    pub edited: Option<&'a Edited>,
     /// Refusals of the rooms before this one that belong to no judgement.
     pub refusals: Vec<Refusal>,
     /// Notes of the rooms before this one.
@@ -95,6 +98,9 @@ where
         notes: sorted(drafts.notes),
         active_before: holdings.active,
     };
+    if let Some(edited) = input.edited {
+        attribute(&mut plan, edited);
+    }
     if !input.settings.sealed {
         plan = without_removals(plan, &holdings);
     }

@@ -5,8 +5,9 @@
 //!
 //! | `document` | further fields |
 //! |---|---|
-//! | `plan` | `id`, `digest`, `held`, `holds`, `counts` (by kind of change), `plan`: the plan file, which `apply` takes |
-//! | `run` | `run`: `id`, `organization`, `started`, `ended`, `result`, `certificate`, `plan_id`, `plan`, `approval`, `outcomes` (each with its `change` and `outcome`); `counts`: `done`, `failed`, `skipped`, `left`; `summary` |
+//! | `plan` | `id`, `digest`, `held`, `holds`, `counts` (by kind of change), `counts_of_configuration` (those of them that are there because the configuration was edited; their last cause is `rules-edited`), `plan`: the plan file, which `apply` takes |
+//! | `run` | `run`: `id`, `organization`, `started`, `ended`, `result`, `certificate`, `plan_id`, `plan`, `approval`, `decision` (what somebody decided about it since), `outcomes` (each with its `change` and `outcome`), `waiting` (`plan_id` and `plan` of the part that waits while the rest was applied); `counts`: `done`, `failed`, `skipped`, `left`, `waiting`; `summary` |
+//! | `decision` | `organization`, `decision` (`verdict`, `plan`, `who`, `how`, `at`, `until`), `changes` |
 //! | `history` | `runs`: as in `run`, without `plan`, `certificate` and `outcomes`, with `counts` |
 //! | `status` | `organizations`: the fields of [`super::status::Status`] |
 //! | `check` | `checks`: `organization`, `part`, `findings` (`level`, `sentence`); `problems`, `warnings` |
@@ -21,7 +22,7 @@ use super::run::Tally;
 use super::status::Status;
 use crate::guard::{Hold, PlanFile};
 use crate::plan::Plan;
-use crate::run::RunRecord;
+use crate::run::{Decided, RunRecord};
 
 const VERSION: u32 = 1;
 
@@ -40,6 +41,7 @@ pub fn run(record: &RunRecord) -> Value {
     run["certificate"] = json!(record.certificate);
     run["plan"] = json!(record.plan);
     run["outcomes"] = json!(outcomes);
+    run["waiting"] = json!(record.waiting);
     json!({
         "document": "run",
         "version": VERSION,
@@ -64,11 +66,13 @@ fn brief(record: &RunRecord) -> Value {
         "result": record.result,
         "plan_id": record.plan_id,
         "approval": record.approval,
+        "decision": record.decision,
         "counts": {
             "done": tally.done,
             "failed": tally.failed,
             "skipped": tally.skipped,
             "left": tally.left,
+            "waiting": record.waiting.as_ref().map_or(0, |part| part.plan.changes.len()),
             "refused": record.plan.as_ref().map_or(0, |plan| plan.refusals.len()),
         },
     })
@@ -78,6 +82,18 @@ fn brief(record: &RunRecord) -> Value {
 #[must_use]
 pub fn status(statuses: &[Status]) -> Value {
     json!({ "document": "status", "version": VERSION, "organizations": statuses })
+}
+
+/// What somebody decided about a held plan.
+#[must_use]
+pub fn decision(organization: &str, decided: &Decided) -> Value {
+    json!({
+        "document": "decision",
+        "version": VERSION,
+        "organization": organization,
+        "decision": decided.decision,
+        "changes": decided.changes,
+    })
 }
 
 /// Findings of a check.

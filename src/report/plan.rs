@@ -1,31 +1,71 @@
 //! A plan, for whoever has to decide on it: why it waits, what it takes away, what it gives, whom it refuses, what it
 //! costs, and in the last line how much of each.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::SignedDuration;
 
 use super::Options;
-use super::document::{Document, Item, Text, Tone};
-use super::holds;
+use super::document::{Block, Document, Item, Text, Tone};
+use super::{edited, holds};
 use super::sections::{self, Tense};
 use super::words::{capital, clean, count, duration, label, number, sentence};
-use crate::guard::Hold;
+use crate::guard::{Hold, Reviewed};
 use crate::plan::change::ActionKind;
-use crate::plan::{Note, Plan};
+use crate::plan::{ChangeId, Note, Plan};
 use crate::roster::{Reason, Refusal};
 
-/// Puts the report of a plan together.
+/// Puts the report of a plan together, which goes whole or is held whole.
 #[must_use]
 pub fn document(plan: &Plan, holds: &[Hold], options: Options) -> Document {
+    parted(plan, holds, None, options)
+}
+
+/// Puts the report of a reviewed plan together.
+#[must_use]
+pub fn reviewed(reviewed: &Reviewed, options: Options) -> Document {
+    let (goes, approval) = match reviewed {
+        Reviewed::Parted(parted) => (Some(parted.goes()), None),
+        Reviewed::Cleared(approved) => (None, approved.approval().decision()),
+        Reviewed::Held(_) => (None, None),
+    };
+    let mut document = parted(reviewed.plan(), reviewed.holds(), goes, options);
+    if let Some(decision) = approval {
+        let sentence = format!("All of it was approved: {}.", super::run::decided(decision));
+        document.blocks.insert(0, Block::Paragraph(Text::new(sentence, Tone::Good)));
+    }
+    document
+}
+
+fn parted(plan: &Plan, holds: &[Hold], goes: Option<&BTreeSet<ChangeId>>, options: Options) -> Document {
     let id = plan.id();
     let mut document = Document::new(format!("Plan {id} for {}", clean(&plan.organization)));
+    let waiting = goes.map_or(0, |goes| (plan.changes.len() - goes.len()) as u64);
     if !holds.is_empty() {
-        held(&mut document, holds);
-        document.facts([Some(holds::what_to_do(holds, &plan.organization))]);
+        match goes {
+            None => held(&mut document, "Held: nothing is applied until a person approves".to_owned(), holds),
+            Some(goes) => {
+                let title = format!(
+                    "Held in part: {} and {} for a person",
+                    count(goes.len() as u64, "change goes now", "changes go now"),
+                    count(waiting, "change waits", "changes wait")
+                );
+                held(&mut document, title, holds);
+            }
+        }
+        document.facts(holds::what_to_do(holds, &plan.organization, &id));
     }
-    let changes: Vec<_> = plan.changes.iter().collect();
-    sections::add(&mut document, &changes, Tense::Planned, options.most());
+    edited::add(&mut document, &plan.changes, options);
+    let (now, later): (Vec<_>, Vec<_>) =
+        plan.changes.iter().partition(|change| goes.is_none_or(|goes| goes.contains(&change.id)));
+    if goes.is_some() {
+        document.heading(Text::new("Goes now", Tone::Good));
+        sections::add(&mut document, &now, Tense::Planned, options.most());
+        document.heading(Text::new("Waits", Tone::Bad));
+        sections::add(&mut document, &later, Tense::Planned, options.most());
+    } else {
+        sections::add(&mut document, &now, Tense::Planned, options.most());
+    }
     refusals(&mut document, &plan.refusals, options);
     notes(&mut document, &plan.notes, holds, &plan.refusals);
     if !document.blocks.is_empty() {
@@ -46,7 +86,11 @@ pub fn document(plan: &Plan, holds: &[Hold], options: Options) -> Document {
         ),
         Tone::Faint,
     ));
-    document.paragraph(Text::new(summary(plan, holds), Tone::Strong));
+    let mut summary = summary(plan, holds);
+    if waiting > 0 {
+        summary = format!("{} {} of that.", summary.replace(". Held: it waits for a person.", "."), waits(waiting));
+    }
+    document.paragraph(Text::new(summary, Tone::Strong));
     document
 }
 
@@ -64,6 +108,10 @@ pub fn summary(plan: &Plan, holds: &[Hold]) -> String {
     };
     let end = if holds.is_empty() { "." } else { ". Held: it waits for a person." };
     format!("{}{end}", capital(&text))
+}
+
+fn waits(waiting: u64) -> String {
+    count(waiting, "change waits", "changes wait")
 }
 
 fn counts(counts: &BTreeMap<ActionKind, usize>) -> Vec<String> {
@@ -96,9 +144,9 @@ fn counts(counts: &BTreeMap<ActionKind, usize>) -> Vec<String> {
         .collect()
 }
 
-/// Why the plan waits.
-pub(super) fn held(document: &mut Document, holds: &[Hold]) {
-    document.heading(Text::new("Held: nothing is applied until a person approves", Tone::Bad));
+/// Why the plan waits, or a part of it.
+pub(super) fn held(document: &mut Document, title: String, holds: &[Hold]) {
+    document.heading(Text::new(title, Tone::Bad));
     let items = holds.iter().map(|hold| {
         let (sentence, because) = holds::hold(hold);
         let below = because.into_iter().map(|line| vec![line.into()]).collect();

@@ -3,6 +3,8 @@
 
 mod applying;
 mod build;
+mod deciding;
+mod edited;
 mod error;
 pub mod event;
 mod explain;
@@ -16,8 +18,10 @@ mod session;
 mod verdicts;
 
 pub use build::{Findings, check_parts};
+pub use deciding::{Decided, approve, decisions, reject};
 pub use error::RunError;
-pub use event::{Event, RunRecord, RunResult};
+pub use event::{Event, RunRecord, RunResult, WaitingPart};
 pub use explain::{ExplainedGate, Explanation, GateVerdict};
 pub use records::{State, find_run, runs, state};
+pub use crate::snapshot::Store;
 pub use session::{Listener, Session, memory_store, open_store};
