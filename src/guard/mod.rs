@@ -14,6 +14,8 @@ pub mod protection;
 pub mod review;
 
 #[cfg(test)]
+mod decision_properties;
+#[cfg(test)]
 mod properties;
 #[cfg(test)]
 mod tests;

@@ -2,7 +2,7 @@
 
 use super::{Approval, Hold, KeptPlanError, Limits, Occasion, PlanFile, PlanFileError, Protection, Reviewed, review};
 use crate::plan::world::{Directory, World, id, judged, role, wanted};
-use crate::plan::{Action, Note, PlanSettings, Planned};
+use crate::plan::{Action, Edited, Note, PlanSettings, Planned};
 use crate::roster::{Leaving, Reason, Standing};
 use rollcall_kit::InactiveReason;
 
@@ -97,12 +97,13 @@ fn a_role_that_loses_a_fifth_of_its_people_is_held() {
 #[test]
 fn a_first_plan_and_changed_rules_wait_and_say_so() {
     let (mut people, world) = settled(10);
-    leaves(&mut people[5], disabled());
-    let planned = world.plan(&directory(people));
-    let occasion = Occasion { first_plan: true, first_plan_waived: false, rules_changed: true };
+    leaves(&mut people[5], Leaving::NotInGroups);
+    let planned = world.plan_edited(&directory(people.clone()), Some(&Edited::Unknown));
+    let occasion = Occasion { first_plan: true, ..Occasion::default() };
     insta::assert_snapshot!(sentences(&judge(&planned, &occasion)));
 
-    let waived = Occasion { first_plan_waived: true, rules_changed: false, ..occasion };
+    let planned = world.plan(&directory(people));
+    let waived = Occasion { first_plan_waived: true, ..occasion };
     assert!(matches!(judge(&planned, &waived), Reviewed::Cleared(_)));
 }
 
@@ -110,8 +111,8 @@ fn a_first_plan_and_changed_rules_wait_and_say_so() {
 fn changed_rules_hold_only_what_takes_something_away() {
     let (mut people, world) = settled(10);
     people.push(wanted("u999", "new@acme.com", &[], &[]));
-    let occasion = Occasion { rules_changed: true, ..Occasion::default() };
-    assert!(matches!(judge(&world.plan(&directory(people)), &occasion), Reviewed::Cleared(_)));
+    let planned = world.plan_edited(&directory(people), Some(&Edited::Unknown));
+    assert!(matches!(judge(&planned, &Occasion::default()), Reviewed::Cleared(_)));
 }
 
 #[test]
@@ -180,7 +181,7 @@ fn an_approval_is_for_exactly_the_plan_that_was_held() {
     assert_eq!(held.holds(), [Hold::FirstPlan]);
     let approved = held.approve("ada", "at the prompt");
     assert_eq!(approved.plan().id(), planned.plan.id());
-    assert_eq!(approved.approval(), &Approval::Person { who: "ada".to_owned(), how: "at the prompt".to_owned() });
+    assert_eq!(approved.approval(), &Approval::Person { who: "ada".to_owned(), how: "at the prompt".to_owned(), decision: None });
 }
 
 #[test]

@@ -182,7 +182,8 @@ fn status_tells_how_every_organization_stands() {
             ended: record.ended,
             result: RunResult::Held { holds: holds.clone() },
         }),
-        held: Some(Held { plan: plan.id(), holds, changes: plan.changes.len() as u64 }),
+        held: Some(Held { plan: plan.id(), holds, changes: plan.changes.len() as u64, decision: None }),
+        approval: None,
         next_run: Some(fixture::time("2026-11-23T09:15:00Z")),
     };
     let new = Status {
@@ -196,6 +197,7 @@ fn status_tells_how_every_organization_stands() {
         last_read: None,
         last_run: None,
         held: None,
+        approval: None,
         next_run: None,
     };
     insta::assert_snapshot!(text(&super::status::document(&[acme.clone(), new])));

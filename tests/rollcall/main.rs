@@ -4,11 +4,13 @@
 
 mod command_apply;
 mod command_bad_input;
+mod command_held;
 mod command_look;
 mod command_secrets;
 mod command_support;
 mod cut;
 mod house;
+mod promises_held;
 mod promises_moved;
 mod promises_plans;
 mod promises_rules;
