@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use super::arguments::ApplyArguments;
+use super::decide::person;
 use super::exit::Exit;
 use super::failure::Failure;
-use super::decide::person;
 use super::interrupt::Interrupt;
 use super::{select, terminal};
 use crate::config::Configuration;
@@ -148,7 +148,10 @@ fn approve(
             "look at it with `rollcall plan`, then `rollcall apply` on a terminal or with --yes".to_owned()
         } else {
             let id = held.plan().id().0;
-            format!("look at it, and approve exactly it with `rollcall approve {}`; the next apply uses that up", &id[..8])
+            format!(
+                "look at it, and approve exactly it with `rollcall approve {}`; the next apply uses that up",
+                &id[..8]
+            )
         };
         terminal::say(&format!("hint: {hint}"));
         return Ok(Err(Box::new(held)));

@@ -13,8 +13,8 @@ use super::select;
 use crate::config::Organization;
 use crate::guard::{Decider, DecisionError};
 use crate::report::{self, Format, json};
-use crate::run::{Decided, RunError, open_store};
 use crate::run::Store;
+use crate::run::{Decided, RunError, open_store};
 
 /// Approves a held plan.
 pub(super) fn approve(config: &Path, arguments: &ApproveArguments) -> Result<Exit, Failure> {
@@ -27,9 +27,8 @@ pub(super) fn approve(config: &Path, arguments: &ApproveArguments) -> Result<Exi
 
 /// Rejects a held plan.
 pub(super) fn reject(config: &Path, arguments: &RejectArguments) -> Result<Exit, Failure> {
-    let (organization, decided) = decide(config, &arguments.plan, "rollcall reject", |store, by| {
-        crate::run::reject(store, &arguments.plan, by)
-    })?;
+    let (organization, decided) =
+        decide(config, &arguments.plan, "rollcall reject", |store, by| crate::run::reject(store, &arguments.plan, by))?;
     tell(arguments.format, &organization, &decided)
 }
 

@@ -143,7 +143,9 @@ impl Stage {
                 self.remember(what, planned, &record);
                 Ok(())
             }
-            Reviewed::Cleared(_) | Reviewed::Parted(_) => Err(Failure::error("the guard let a wiped directory pass; please report this")),
+            Reviewed::Cleared(_) | Reviewed::Parted(_) => {
+                Err(Failure::error("the guard let a wiped directory pass; please report this"))
+            }
         }
     }
 

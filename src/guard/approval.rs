@@ -173,6 +173,12 @@ impl PartedPlan {
         self.now.rest().map(HeldPlan::holds).unwrap_or_default()
     }
 
+    /// The part that may go now.
+    #[must_use]
+    pub fn part(&self) -> &ApprovedPlan {
+        &self.now
+    }
+
     /// The part that may go now. It knows what it was parted from.
     #[must_use]
     pub fn into_part(self) -> ApprovedPlan {

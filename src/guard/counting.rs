@@ -104,7 +104,10 @@ pub(super) fn exceeded(
             let (because, people) = causes(counted.groups);
             let (limit, within) = (rule.name.to_owned(), within.name());
             let (count, percent) = (rule.limit.count, rule.limit.percent);
-            holds.push((Hold::OverLimit { limit, within, number, of, count, percent, because, people }, counted.changes));
+            holds.push((
+                Hold::OverLimit { limit, within, number, of, count, percent, because, people },
+                counted.changes,
+            ));
         }
     }
     holds
@@ -279,7 +282,11 @@ fn update(change: &Change, _: &Holdings) -> Vec<Count> {
         return Count::one("their accounts pass to other directory ids with the same addresses");
     }
     let names = changed(change);
-    if names.is_empty() { Vec::new() } else { Count::one(format!("{} changed", names.join(", "))) }
+    match (names.is_empty(), change.is_of_rules()) {
+        (true, _) => Vec::new(),
+        (false, true) => Count::one(format!("the mapping of {} was edited", names.join(", "))),
+        (false, false) => Count::one(format!("{} changed in the directory", names.join(", "))),
+    }
 }
 
 fn attribute_changes(change: &Change, _: &Holdings) -> Vec<Count> {

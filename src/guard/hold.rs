@@ -176,7 +176,7 @@ fn causes(f: &mut fmt::Formatter<'_>, because: &[(u64, String)], people: &[Vec<S
         write!(f, "{} {all}{number} because {words}", if index == 0 { "" } else { ";" })?;
         let named = people.get(index).map(Vec::as_slice).unwrap_or_default();
         if !named.is_empty() {
-            write!(f, " ({})", some_of(named, *number))?;
+            write!(f, ": {}", some_of(named, *number))?;
         }
     }
     let rest: u64 = because.iter().skip(CAUSES_NAMED).map(|(number, _)| number).sum();

@@ -76,6 +76,16 @@ impl Reviewed {
             Self::Held(held) => held.holds(),
         }
     }
+
+    /// Whether this change of the plan waits for a person.
+    #[must_use]
+    pub fn waits(&self, change: ChangeId) -> bool {
+        match self {
+            Self::Cleared(_) => false,
+            Self::Parted(parted) => !parted.goes().contains(&change),
+            Self::Held(_) => true,
+        }
+    }
 }
 
 /// Reviews a plan. `holdings` come from the planning of the same plan.
@@ -100,11 +110,18 @@ pub fn review(
         }
         if !goes.is_empty() {
             let beyond = Hold::BeyondApproval { decision: ruling.decision.clone() };
-            return part(plan, verdict.holds, goes, Approval::by(&ruling.decision), |rest| {
-                let mut holds = judge(rest, limits, occasion, holdings).holds;
-                holds.insert(0, beyond);
-                holds
-            }, holdings);
+            return part(
+                plan,
+                verdict.holds,
+                goes,
+                Approval::by(&ruling.decision),
+                |rest| {
+                    let mut holds = judge(rest, limits, occasion, holdings).holds;
+                    holds.insert(0, beyond);
+                    holds
+                },
+                holdings,
+            );
         }
     }
     if occasion.keeps_back == KeepsBack::Removals {

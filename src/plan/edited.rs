@@ -73,8 +73,7 @@ fn asks_for_more(now: &Change, before: &Change) -> bool {
 
 /// Whether the directory itself says, in a record, what the change follows from.
 fn is_the_directorys_word(change: &Change) -> bool {
-    let says = |cause: &Cause| {
-        matches!(cause, Cause::Left { leaving: Leaving::Inactive { .. } } | Cause::DeletionDue { .. })
-    };
+    let says =
+        |cause: &Cause| matches!(cause, Cause::Left { leaving: Leaving::Inactive { .. } } | Cause::DeletionDue { .. });
     change.causes.iter().any(says)
 }

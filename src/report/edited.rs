@@ -20,7 +20,8 @@ pub(super) fn add(document: &mut Document, changes: &[Change], options: Options)
     if !changes.iter().any(Change::is_of_rules) {
         return;
     }
-    for (title, of_rules) in [("Because the configuration was edited", true), ("Because the directory changed", false)] {
+    for (title, of_rules) in [("Because the configuration was edited", true), ("Because the directory changed", false)]
+    {
         let items = items(changes.iter().filter(|change| change.is_of_rules() == of_rules), options);
         document.heading(Text::new(title, Tone::Strong));
         if items.is_empty() {

@@ -232,7 +232,10 @@ pub(super) fn held() -> (Plan, Vec<Hold>) {
             of: 120,
             count: 50,
             percent: Some(5),
-            because: vec![(14, "the group eng-all vanished, and they are in no other group that the scope names".into())],
+            because: vec![(
+                14,
+                "the group eng-all vanished, and they are in no other group that the scope names".into(),
+            )],
             people: vec![vec!["eng00@acme.com".into(), "eng01@acme.com".into(), "eng02@acme.com".into()]],
         },
         Hold::Finding { sentence: missing.sentence.clone() },

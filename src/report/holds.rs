@@ -65,7 +65,7 @@ pub(super) fn what_to_do(holds: &[Hold], organization: &str, plan: &PlanId) -> [
         return [Some(("if that has changed", command.into())), None];
     }
     let right = if holds.iter().all(Hold::needs_only_a_look) {
-        format!("rollcall apply {organization}, and answer yes or pass --yes")
+        format!("rollcall apply {organization} (answer yes, or pass --yes), or rollcall approve {id} for the next run")
     } else {
         format!("rollcall approve {id}, and the next run (or rollcall apply {organization}) does exactly this, once")
     };
@@ -85,7 +85,6 @@ fn over((limit, within): (&str, Option<&str>), changes: u64, of: u64, (most, per
             count(changes, &format!("member removal from {within}"), &format!("member removals from {within}"))
         }
         "protected_grants" => count(changes, "grant of a protected role", "grants of protected roles"),
-        "absences" => count(changes, "account whose owner is merely not found", "accounts whose owners are merely not found"),
         _ => count(changes, &singular(&what), &what),
     };
     let share = match (of, percent) {

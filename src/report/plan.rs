@@ -7,9 +7,9 @@ use jiff::SignedDuration;
 
 use super::Options;
 use super::document::{Block, Document, Item, Text, Tone};
-use super::{edited, holds};
 use super::sections::{self, Tense};
 use super::words::{capital, clean, count, duration, label, number, sentence};
+use super::{edited, holds};
 use crate::guard::{Hold, Reviewed};
 use crate::plan::change::ActionKind;
 use crate::plan::{ChangeId, Note, Plan};
@@ -24,14 +24,14 @@ pub fn document(plan: &Plan, holds: &[Hold], options: Options) -> Document {
 /// Puts the report of a reviewed plan together.
 #[must_use]
 pub fn reviewed(reviewed: &Reviewed, options: Options) -> Document {
-    let (goes, approval) = match reviewed {
-        Reviewed::Parted(parted) => (Some(parted.goes()), None),
-        Reviewed::Cleared(approved) => (None, approved.approval().decision()),
-        Reviewed::Held(_) => (None, None),
+    let (goes, holds, part, what) = match reviewed {
+        Reviewed::Held(held) => (None, held.holds(), None, ""),
+        Reviewed::Cleared(approved) => (None, [].as_slice(), Some(approved), "All of it"),
+        Reviewed::Parted(parted) => (Some(parted.goes()), parted.holds_of_rest(), Some(parted.part()), "What goes now"),
     };
-    let mut document = parted(reviewed.plan(), reviewed.holds(), goes, options);
-    if let Some(decision) = approval {
-        let sentence = format!("All of it was approved: {}.", super::run::decided(decision));
+    let mut document = parted(reviewed.plan(), holds, goes, options);
+    if let Some(decision) = part.and_then(|part| part.approval().decision()) {
+        let sentence = format!("{what} was {}.", super::run::decided(decision));
         document.blocks.insert(0, Block::Paragraph(Text::new(sentence, Tone::Good)));
     }
     document
@@ -86,10 +86,13 @@ fn parted(plan: &Plan, holds: &[Hold], goes: Option<&BTreeSet<ChangeId>>, option
         ),
         Tone::Faint,
     ));
-    let mut summary = summary(plan, holds);
-    if waiting > 0 {
-        summary = format!("{} {} of that.", summary.replace(". Held: it waits for a person.", "."), waits(waiting));
-    }
+    let summary = match goes {
+        None => summary(plan, holds),
+        Some(_) => {
+            let waiting = count(waiting, "change waits", "changes wait");
+            format!("{} Held in part: {waiting} for a person.", self::summary(plan, &[]))
+        }
+    };
     document.paragraph(Text::new(summary, Tone::Strong));
     document
 }
@@ -108,10 +111,6 @@ pub fn summary(plan: &Plan, holds: &[Hold]) -> String {
     };
     let end = if holds.is_empty() { "." } else { ". Held: it waits for a person." };
     format!("{}{end}", capital(&text))
-}
-
-fn waits(waiting: u64) -> String {
-    count(waiting, "change waits", "changes wait")
 }
 
 fn counts(counts: &BTreeMap<ActionKind, usize>) -> Vec<String> {

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use rollcall_kit::Certificate;
 
 use super::document::{Document, Item, Text, Tone};
-use super::{holds, plan};
 use super::sections::{self, Tense};
 use super::words::{capital, clean, count, duration, label, number, sentence, time};
 use super::{Options, words};
+use super::{holds, plan};
 use crate::apply::Outcome;
 use crate::guard::{Approval, Decision, Verdict};
 use crate::plan::{Change, ChangeId};
@@ -74,10 +74,11 @@ pub fn ending(record: &RunRecord) -> Document {
 pub(super) fn result_and_decision(record: &RunRecord) -> Text {
     let mut text = result(&record.result, Long::Yes);
     if let Some(decision) = &record.decision {
-        text.text = format!("{}; {} since, by {}", text.text.split(':').next().unwrap_or_default(), match decision.verdict {
-            Verdict::Approved => "approved",
-            Verdict::Rejected => "rejected",
-        }, clean(&decision.who));
+        let who = clean(&decision.who);
+        text.text = match decision.verdict {
+            Verdict::Approved => format!("held; approved since, by {who}"),
+            Verdict::Rejected => format!("held; rejected since, by {who}"),
+        };
     }
     text
 }

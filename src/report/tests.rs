@@ -158,6 +158,16 @@ fn a_run_in_json_has_its_documented_shape() {
 }
 
 #[test]
+fn records_as_earlier_versions_kept_them_are_still_read() {
+    let mut json = serde_json::to_value(fixture::record()).unwrap();
+    let fields = json.as_object_mut().unwrap();
+    assert!(fields.get("waiting").is_none() && fields.get("decision").is_none(), "what is not there is not written");
+    fields.insert("result".to_owned(), serde_json::json!({ "result": "held", "holds": [{ "hold": "rules-changed" }] }));
+    let record: RunRecord = serde_json::from_value(json).unwrap();
+    assert_eq!(record.held().unwrap().0, record.plan_id.as_ref().unwrap());
+}
+
+#[test]
 fn history_has_one_line_a_run() {
     insta::assert_snapshot!(text(&super::history::document(&[fixture::record(), failed()])));
     insta::assert_snapshot!(text(&super::history::document(&[])));

@@ -103,7 +103,14 @@ impl Session {
             Since::Nothing => Ok(None),
             Since::Unknown => Ok(Some(Edited::Unknown)),
             Since::Rules(rules, reading) => {
-                let groups = self.group_index(&rules).await?;
+                // Whoever took a rule out because its group cannot be asked about is not to be asked about it for ever.
+                let groups = match self.group_index(&rules).await {
+                    Ok(groups) => groups,
+                    Err(error) => {
+                        tracing::warn!(%error, "groups of the rules before cannot be looked up; they count as not found");
+                        self.group_index_offline(&rules)?
+                    }
+                };
                 self.under_rules_before((*rules, reading), groups, doubtful, roll, answers).map(Some)
             }
         }

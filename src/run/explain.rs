@@ -4,7 +4,7 @@
 //! the next run will do comes from the planner itself, so what is explained is what is done.
 
 use jiff::Timestamp;
-use rollcall_kit::{Address, DirectoryUser, LookUp};
+use rollcall_kit::{Address, DirectoryId, DirectoryUser, LookUp};
 
 use super::error::RunError;
 use super::event::RunRecord;
@@ -127,7 +127,7 @@ impl Session {
         answer.conclusion = if odd.is_some() {
             "the next run leaves the account as it is, until the record can be understood".to_owned()
         } else {
-            let unapproved = self.awaits_approval(candidate, reviewed)?;
+            let unapproved = self.awaits_approval(&user.id, candidate, reviewed)?;
             conclusion(&user.id, (candidate, unapproved), reviewed, &judgement.standing, account.as_ref())
         };
         Ok(answer)
@@ -135,9 +135,17 @@ impl Session {
 
     /// Whether what the next run does for him waits for a person. An offline plan lacks the newcomers, and may be empty
     /// and unheld for that reason alone; the first plan is held because of them all the same.
-    fn awaits_approval(&self, candidate: bool, reviewed: &Reviewed) -> Result<bool, RunError> {
+    fn awaits_approval(&self, user: &DirectoryId, candidate: bool, reviewed: &Reviewed) -> Result<bool, RunError> {
         let occasion = self.occasion()?;
-        Ok(!reviewed.holds().is_empty() || (candidate && occasion.first_plan && !occasion.first_plan_waived))
+        let mine = |change: &&Change| change.subject.user() == Some(user);
+        let waits = match reviewed {
+            // What a look-up in the target leads to is not in the plan yet; it waits if anything does.
+            Reviewed::Parted(_) if !candidate => {
+                reviewed.plan().changes.iter().filter(mine).any(|change| reviewed.waits(change.id))
+            }
+            _ => !reviewed.holds().is_empty(),
+        };
+        Ok(waits || (candidate && occasion.first_plan && !occasion.first_plan_waived))
     }
 
     /// Somebody who has an account of ours and is not in the directory any more.
@@ -156,8 +164,13 @@ impl Session {
         tell_account(&mut answer, Some(account));
         tell_plan(&mut answer, &account.user, reviewed, history);
         let gone = Standing::Unwanted(roster::Leaving::Vanished);
-        answer.conclusion =
-            conclusion(&account.user, (false, self.awaits_approval(false, reviewed)?), reviewed, &gone, Some(account));
+        answer.conclusion = conclusion(
+            &account.user,
+            (false, self.awaits_approval(&account.user, false, reviewed)?),
+            reviewed,
+            &gone,
+            Some(account),
+        );
         Ok(answer)
     }
 
@@ -309,7 +322,7 @@ fn tell_plan(answer: &mut Explanation, user: &rollcall_kit::DirectoryId, reviewe
         }
     }
     let touches = |change: &Change| change.subject.user() == Some(user);
-    if reviewed.plan().changes.iter().any(touches) {
+    if reviewed.plan().changes.iter().any(|change| touches(change) && reviewed.waits(change.id)) {
         for hold in reviewed.holds() {
             answer.tell(GateVerdict::Stopped, "held", hold.to_string());
         }

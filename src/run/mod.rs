@@ -17,11 +17,11 @@ mod search;
 mod session;
 mod verdicts;
 
+pub use crate::snapshot::Store;
 pub use build::{Findings, check_parts};
 pub use deciding::{Decided, approve, decisions, reject};
 pub use error::RunError;
 pub use event::{Event, RunRecord, RunResult, WaitingPart};
 pub use explain::{ExplainedGate, Explanation, GateVerdict};
 pub use records::{State, find_run, runs, state};
-pub use crate::snapshot::Store;
 pub use session::{Listener, Session, memory_store, open_store};

@@ -18,7 +18,8 @@ use super::session::{Listener, Session};
 use super::verdicts::{Checked, Verdicts, Withheld, with_store};
 use crate::guard::{self, Occasion, Reviewed};
 use crate::plan::{
-    self, Basis, Edited, GoneGroups, GroupKey, GroupMatches, Judged, LedgerGroup, Matches, Note, PlanInput, PlanSettings, Planned, Survey,
+    self, Basis, Edited, GoneGroups, GroupKey, GroupMatches, Judged, LedgerGroup, Matches, Note, PlanInput,
+    PlanSettings, Planned, Survey,
 };
 use crate::roster::{Bindings, GroupIndex, GroupOutline, Reason, Refusal, Roster, Rules};
 use crate::scim::RoleDelivery;

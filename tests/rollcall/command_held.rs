@@ -26,8 +26,11 @@ fn held_id(site: &Site) -> String {
     status["organizations"][0]["held"]["plan"].as_str().unwrap().to_owned()
 }
 
-/// Scope and mapping as they are edited: contractors are out, and everybody has a department.
-const EDITED: &str = "[organization.lumen.scope]\nwhen = 'user.login != \"dora.vey\" && user.login != \"hal.orr\"'\n\n\
+/// The scope as it was: without fay.
+const BEFORE: &str = "[organization.lumen.scope]\nwhen = 'user.login != \"fay.moss\"'\n";
+
+/// Scope and mapping as they are edited: fay is in, dora is out, and everybody has a department.
+const EDITED: &str = "[organization.lumen.scope]\nwhen = 'user.login != \"dora.vey\"'\n\n\
                       [organization.lumen.attributes]\ncustom_attributes.department = 'user.department'\n";
 
 #[test]
@@ -131,23 +134,13 @@ fn where_only_removals_are_kept_back_the_joiner_gets_in_and_the_exit_code_says_h
 
 #[test]
 fn a_plan_tells_the_edit_of_the_configuration_apart_from_the_directory() {
-    let site = Site::settled();
+    let site = Site::new();
+    site.configure(BEFORE);
+    site.run(&["apply", "--yes"]).ends_with(0);
     site.configure(EDITED);
     site.directory(&staff_but(|company| {
         company.people[1].status = "disabled".into();
         company.people.push(person("p-7", "gus.hall", ("Gus", "Hall")));
-        company.people.push(person("p-8", "hal.orr", ("Hal", "Orr")));
-    }));
-    let ran = site.run(&["apply", "--yes", "--format", "markdown"]);
-    assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
-    // What held it was answered with --yes; the removals were shown once, and are no news any more.
-    site.directory(&staff_but(|_| {}));
-    let site = Site::settled();
-    site.configure(EDITED);
-    site.directory(&staff_but(|company| {
-        company.people[1].status = "disabled".into();
-        company.people.push(person("p-7", "gus.hall", ("Gus", "Hall")));
-        company.people.push(person("p-8", "hal.orr", ("Hal", "Orr")));
     }));
     site.golden("edited_text", &site.run(&["plan"]).ends_with(0).out);
     site.golden("edited_markdown", &site.run(&["plan", "--format", "markdown"]).ends_with(0).out);
@@ -164,6 +157,30 @@ fn a_plan_tells_the_edit_of_the_configuration_apart_from_the_directory() {
     assert_eq!(why("dora.vey"), "rules-edited");
     assert_ne!(why("bo.li"), "rules-edited");
     assert_ne!(why("gus.hall"), "rules-edited");
+    assert_eq!(why("fay.moss"), "rules-edited");
+
+    // Held once: what was approved and applied is no edit any more.
+    site.run(&["approve", json["id"].as_str().unwrap()]).ends_with(0);
+    site.run(&["apply", "--yes"]).ends_with(0);
+    site.directory(&staff_but(|company| {
+        company.people[1].status = "disabled".into();
+        company.people[2].status = "disabled".into();
+        company.people.push(person("p-7", "gus.hall", ("Gus", "Hall")));
+    }));
+    let json = site.run(&["plan", "--format", "json"]).ends_with(0).json();
+    assert_eq!((&json["held"], &json["counts"]["deactivate"]), (&false.into(), &1.into()));
+    assert!(json.get("counts_of_configuration").is_none());
+}
+
+#[test]
+fn a_group_that_vanished_is_named_as_what_many_removals_have_in_common() {
+    let site = Site::settled();
+    site.directory(&staff_but(|company| {
+        company.groups.remove(0);
+        company.people.iter_mut().for_each(|one| one.department = "Optics".into());
+    }));
+    site.configure("[organization.lumen.limits]\nrole_revocations = { count = 0 }\n");
+    site.golden("group_vanished", &site.run(&["plan"]).ends_with(0).out);
 }
 
 #[test]
