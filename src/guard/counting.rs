@@ -191,7 +191,10 @@ fn deactivation(change: &Change, holdings: &Holdings) -> Vec<Count> {
 
 /// Somebody who left without a positive record: only not being found says so.
 fn absence(change: &Change, holdings: &Holdings) -> Vec<Count> {
-    let merely_gone = change.causes.iter().any(|cause| matches!(cause, Cause::Left { leaving: Leaving::Vanished }));
+    let merely_gone = change
+        .causes
+        .iter()
+        .any(|cause| matches!(cause, Cause::Left { leaving: Leaving::Vanished | Leaving::Unproved { .. } }));
     if merely_gone { deactivation(change, holdings) } else { Vec::new() }
 }
 
@@ -323,6 +326,7 @@ fn left(change: &Change, holdings: &Holdings) -> String {
         Some(Leaving::OutsidePlaces { .. }) => "they stand outside of the places that the scope names".to_owned(),
         Some(Leaving::WhenFalse { expression }) => format!("the scope's expression is false for them: {expression}"),
         Some(Leaving::Vanished) => "they are gone from the directory, confirmed by a look-up of each".to_owned(),
+        Some(Leaving::Unproved { doubt }) => format!("they are not found in the directory any more, but {doubt}"),
         Some(Leaving::OutOfReach { detail }) => format!("the directory holds them out of reach: {detail}"),
     }
 }

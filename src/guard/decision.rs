@@ -60,10 +60,11 @@ pub struct Ruling {
 }
 
 impl Ruling {
-    /// Whether it is about this change.
+    /// Whether it is about this change. Whoever decided although it was in doubt whether somebody is gone has decided
+    /// about him when it is certain, too; not the other way round.
     #[must_use]
     pub fn covers(&self, change: &Change) -> bool {
-        self.changes.contains(&change.mark())
+        self.changes.contains(&change.mark()) || self.changes.contains(&change.marked(true))
     }
 
     /// How many changes it is about.

@@ -7,6 +7,7 @@
 pub mod approval;
 mod counting;
 pub mod decision;
+mod doubt;
 pub mod file;
 pub mod hold;
 pub mod limits;

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::approval::{Approval, ApprovedPlan, HeldPlan, PartedPlan};
 use super::counting;
 use super::decision::{Decision, Decisions};
+use super::doubt;
 use super::hold::Hold;
 use super::limits::Limits;
 use super::protection::{self, Protection};
@@ -171,6 +172,9 @@ fn judge(plan: &Plan, limits: &Limits, occasion: &Occasion<'_>, holdings: &Holdi
         hold(found, concerns);
     }
     for (found, concerns) in counting::exceeded(plan, limits, holdings, waits_as_first) {
+        hold(found, concerns);
+    }
+    for (found, concerns) in doubt::holds(plan) {
         hold(found, concerns);
     }
     for note in plan.notes.iter().filter(|note| note.holds) {

@@ -87,8 +87,11 @@ pub fn stale(kept: &Plan, fresh: &Plan) -> Vec<StaleChange> {
 
 /// How the same step differs now; nothing if it does not.
 fn difference(kept: &Change, now: &Change) -> Option<String> {
-    if kept.mark() == now.mark() {
+    if kept.mark() == now.mark() || kept.mark() == now.marked(true) {
         return None;
+    }
+    if kept.marked(true) == now.mark() {
+        return Some("it is in doubt now whether its owner is gone".to_owned());
     }
     if kept.subject.target_id() != now.subject.target_id() {
         return Some("it would be another account or group in the target now".to_owned());

@@ -105,7 +105,7 @@ impl Session {
             Since::Rules(rules, reading) => {
                 // Whoever took a rule out because its group cannot be asked about is not to be asked about it for ever.
                 let groups = match self.group_index(&rules).await {
-                    Ok(groups) => groups,
+                    Ok((groups, _)) => groups,
                     Err(error) => {
                         tracing::warn!(%error, "groups of the rules before cannot be looked up; they count as not found");
                         self.group_index_offline(&rules)?

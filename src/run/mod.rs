@@ -15,6 +15,7 @@ mod rebuild;
 mod records;
 mod search;
 mod session;
+mod traces;
 mod verdicts;
 
 pub use crate::snapshot::Store;

@@ -175,6 +175,10 @@ pub mod fact {
     pub const ABSENCES: &str = "absences";
     /// What people decided about held plans, and the marks of the changes of those that can be decided about.
     pub const DECISIONS: &str = "decisions";
+    /// What people left behind who are missing from the last readings, by directory id.
+    pub const TRACES: &str = "traces";
+    /// The ids of the groups that rules name and that the last run's look-ups called deleted.
+    pub const DELETED_GROUPS: &str = "deleted-groups";
     /// The URL of the target for which the ledger was made.
     pub const TARGET: &str = "target";
     /// What the target can do, as discovered.
