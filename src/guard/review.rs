@@ -52,7 +52,7 @@ pub enum Reviewed {
     /// Nothing holds it, or a person approved all of it before.
     Cleared(ApprovedPlan),
     /// A part of it goes, and the rest waits for a person.
-    Parted(PartedPlan),
+    Parted(Box<PartedPlan>),
     /// It waits for a person.
     Held(HeldPlan),
 }
@@ -145,7 +145,8 @@ fn part(
 ) -> Reviewed {
     let (now, rest) = plan.parted(&goes, holdings.costs);
     let holds_of_rest = holds_of(&rest);
-    Reviewed::Parted(PartedPlan::new((plan, holds), goes, (now, approval), HeldPlan::new(rest, holds_of_rest)))
+    let rest = HeldPlan::new(rest, holds_of_rest);
+    Reviewed::Parted(Box::new(PartedPlan::new((plan, holds), goes, (now, approval), rest)))
 }
 
 /// Why a plan is held, and which of its changes that is about.

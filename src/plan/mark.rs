@@ -6,6 +6,7 @@
 
 use std::fmt;
 
+use rollcall_kit::DirectoryId;
 use serde::{Deserialize, Serialize};
 
 use super::change::{Action, Cause, Change, Subject};
@@ -55,7 +56,7 @@ impl Change {
             Subject::Group { key, name, .. } => Some((key, name.as_str())),
             Subject::Account { .. } => None,
         };
-        let user = self.subject.user().map(|user| user.as_str());
+        let user = self.subject.user().map(DirectoryId::as_str);
         let marked = Marked { user, group, target_id: self.subject.target_id(), action: &self.action, doubted };
         let canonical = serde_json::to_vec(&marked).unwrap_or_default();
         Mark(blake3::hash(&canonical).to_hex()[..16].to_owned())
