@@ -175,7 +175,7 @@ async fn an_edit_is_told_apart_from_the_directory_and_a_settled_one_is_no_news()
     house.directory(&[("ann", "disabled"), ("bob", "active"), ("cal", "disabled"), ("dan", "active")]);
     let reviewed = house.plan().await.unwrap();
     assert!(reviewed.holds().is_empty());
-    assert!(!reviewed.plan().changes.iter().any(|change| change.is_of_rules()));
+    assert!(!reviewed.plan().changes.iter().any(rollcall::plan::Change::is_of_rules));
 }
 
 #[tokio::test]
