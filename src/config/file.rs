@@ -11,6 +11,7 @@ use serde::Deserialize;
 use super::approvals::ApprovalsFile;
 use super::directory::{DirectorySettings, TargetSettings};
 use crate::guard::{KeepsBack, Limits, Protection};
+use crate::read::ReadingLimits;
 use crate::roster::{AttributeSettings, Role, RoleMode, RoleRule, ScopeSettings};
 
 /// The configuration of Rollcall.
@@ -76,6 +77,9 @@ pub(super) struct OrganizationFile {
     /// Which group gives which role, one rule each.
     #[serde(default)]
     pub role: Vec<RoleRule>,
+    /// How much of what the directory held may go missing between two readings.
+    #[serde(default)]
+    pub reading: ReadingLimits,
     /// How much a plan may change without a person.
     #[serde(default)]
     pub limits: Limits,

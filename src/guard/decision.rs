@@ -57,6 +57,8 @@ pub struct Ruling {
     /// The decision.
     pub decision: Decision,
     changes: BTreeSet<Mark>,
+    /// What was found that held the plan, in the sentences that were read.
+    findings: BTreeSet<String>,
 }
 
 impl Ruling {
@@ -65,6 +67,12 @@ impl Ruling {
     #[must_use]
     pub fn covers(&self, change: &Change) -> bool {
         self.changes.contains(&change.mark()) || self.changes.contains(&change.marked(true))
+    }
+
+    /// Whether this finding was read by whoever decided.
+    #[must_use]
+    pub fn has_seen(&self, finding: &str) -> bool {
+        self.findings.contains(finding)
     }
 
     /// How many changes it is about.
@@ -86,6 +94,8 @@ pub struct Waiting {
     /// Whether it was held because somebody had said no to it.
     rejected: Option<Decision>,
     changes: BTreeSet<Mark>,
+    /// What was found that held it.
+    findings: BTreeSet<String>,
 }
 
 impl Waiting {
@@ -201,7 +211,14 @@ impl Decisions {
         let known = self.held.iter().position(|waiting| waiting.changes == changes);
         let mut waiting = match known {
             Some(at) => self.held.remove(at),
-            None => Waiting { ids: Vec::new(), run: String::new(), seen: now, rejected: None, changes },
+            None => Waiting {
+                ids: Vec::new(),
+                run: String::new(),
+                seen: now,
+                rejected: None,
+                changes,
+                findings: BTreeSet::new(),
+            },
         };
         let id = plan.id();
         waiting.ids.retain(|known| *known != id);
@@ -209,6 +226,7 @@ impl Decisions {
         let beyond = waiting.ids.len().saturating_sub(IDS_KEPT);
         waiting.ids.drain(..beyond);
         (waiting.run, waiting.seen) = (run.to_owned(), now);
+        waiting.findings = plan.notes.iter().filter(|note| note.holds).map(|note| note.sentence.clone()).collect();
         waiting.rejected = holds.iter().find_map(|hold| match hold {
             Hold::Rejected { decision } => Some(decision.clone()),
             _ => None,
@@ -253,7 +271,7 @@ impl Decisions {
         }
         let until = by.at.checked_add(by.expire_after).ok();
         let decision = Decision { verdict: Verdict::Approved, plan, who: by.who, how: by.how, at: by.at, until };
-        Ok(self.approval.insert(Ruling { decision, changes: waiting.changes }))
+        Ok(self.approval.insert(Ruling { decision, changes: waiting.changes, findings: waiting.findings }))
     }
 
     /// Rejects a held plan. An approval of any of its changes is withdrawn.
@@ -266,7 +284,7 @@ impl Decisions {
         let plan = waiting.id().cloned().ok_or_else(|| DecisionError::Unknown(beginning.to_owned()))?;
         self.approval = self.approval.take().filter(|ruling| ruling.changes.is_disjoint(&waiting.changes));
         let decision = Decision { verdict: Verdict::Rejected, plan, who: by.who, how: by.how, at: by.at, until: None };
-        let ruling = Ruling { decision, changes: waiting.changes };
+        let ruling = Ruling { decision, changes: waiting.changes, findings: waiting.findings };
         self.rejections.retain(|known| !ruling.changes.is_superset(&known.changes));
         let beyond = (self.rejections.len() + 1).saturating_sub(REJECTIONS_KEPT);
         self.rejections.drain(..beyond);

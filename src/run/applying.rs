@@ -88,9 +88,13 @@ impl Session {
         let (plan, approval) = (approved.plan().clone(), approved.approval().clone());
         let interrupted = RunResult::Failed { error: "the run was interrupted".to_owned() };
         records::keep(&*self.store, &self.record(&run, started, interrupted, Some(&plan), Some(&approval)))?;
+        let settles_findings = self.settles_findings(&approved)?;
         self.use_up_approval()?;
         // From here on something may have been applied, so these rules are no longer new to anybody.
         self.remember_rules(&plan, approved.rest())?;
+        if settles_findings {
+            self.accept_census(&plan)?;
+        }
         listener(Event::Applying { changes: plan.changes.len() as u64 });
         let outcomes = self.execute(&run, &approved, listener).await?;
         let failed = outcomes.iter().filter(|(_, outcome)| !matches!(outcome, Outcome::Done { .. })).count() as u64;
@@ -122,6 +126,10 @@ impl Session {
         // Changed rules that change nothing are as good as applied. The first plan still waits: nothing was seen yet.
         if !self.occasion()?.first_plan {
             self.remember_rules(&plan, None)?;
+        }
+        // What is strange about a reading stays strange until somebody approved a plan that was made from it.
+        if !plan.notes.iter().any(|note| note.holds) {
+            self.accept_census(&plan)?;
         }
         let record = self.record(&run, started, RunResult::NothingToDo, Some(&plan), Some(&approval));
         self.end(record, &|_| {})

@@ -10,7 +10,7 @@ use super::error::RunError;
 use super::event::RunRecord;
 use super::records;
 use super::session::Session;
-use crate::guard::{ApprovedPlan, Decider, Decision, Decisions, Hold};
+use crate::guard::{Approval, ApprovedPlan, Decider, Decision, Decisions, Hold};
 use crate::plan::Plan;
 use crate::snapshot::{Store, fact};
 
@@ -117,6 +117,21 @@ impl Session {
             ))),
             _ => Ok(()),
         }
+    }
+
+    /// Whether whoever let this plan pass has seen what was found strange about its reading, so that it is settled. A
+    /// guard that lets a part pass has not, and neither has one who approved an earlier plan before it was found.
+    pub(super) fn settles_findings(&self, approved: &ApprovedPlan) -> Result<bool, RunError> {
+        let mut findings = approved.plan().notes.iter().filter(|note| note.holds);
+        Ok(match approved.approval() {
+            Approval::Guard => findings.next().is_none(),
+            Approval::Person { decision: None, .. } => true,
+            Approval::Person { decision: Some(_), .. } => {
+                let decisions = decisions(&*self.store)?;
+                let ruling = decisions.approval((self.clock)());
+                findings.all(|note| ruling.is_some_and(|ruling| ruling.has_seen(&note.sentence)))
+            }
+        })
     }
 
     /// Uses up the approval that waits for an apply, whether this apply needs it or not: what was approved was one

@@ -3,6 +3,7 @@
 
 mod applying;
 mod build;
+mod census;
 mod deciding;
 mod edited;
 mod error;

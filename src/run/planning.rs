@@ -115,6 +115,7 @@ impl Session {
         notes.extend(edited.map(edited::note));
         let basis = self.basis(roll)?;
         notes.extend(group_notes(stage.roster.groups()));
+        notes.extend(self.census_notes(stage.roster.groups())?);
         notes.extend(self.notes_of_held_groups(&stage.unreadable)?);
         with_store(|fault| {
             plan::plan(PlanInput {

@@ -175,6 +175,10 @@ pub mod fact {
     pub const ABSENCES: &str = "absences";
     /// What people decided about held plans, and the marks of the changes of those that can be decided about.
     pub const DECISIONS: &str = "decisions";
+    /// How much of everything the last reading brought.
+    pub const CENSUS: &str = "census";
+    /// The same of the last reading from which a plan was applied.
+    pub const ACCEPTED_CENSUS: &str = "accepted-census";
     /// What people left behind who are missing from the last readings, by directory id.
     pub const TRACES: &str = "traces";
     /// The ids of the groups that rules name and that the last run's look-ups called deleted.

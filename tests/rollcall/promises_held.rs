@@ -192,3 +192,39 @@ async fn rules_that_an_earlier_version_kept_as_a_hash_hold_whatever_takes_someth
     assert_eq!(going.filter(|change| change.is_of_rules()).count(), 2, "nobody can tell which is whose");
     assert!(matches!(reviewed.holds(), [Hold::RulesChanged { .. }]));
 }
+
+#[tokio::test]
+async fn a_strange_reading_stays_strange_while_only_the_harmless_part_of_its_plan_was_applied() {
+    let mut house = House::new();
+    house.extra = "hold = \"removals\"".to_owned();
+    let ids: Vec<String> = (0..40).map(|index| format!("p{index:02}")).collect();
+    let people = |most: usize| ids.iter().take(most).map(|id| (id.as_str(), "active")).collect::<Vec<_>>();
+    house.directory(&people(40));
+    house.settle().await;
+    let mut shrunk = people(20);
+    shrunk.push(("zoe", "active"));
+    house.directory(&shrunk);
+    let findings = |reviewed: &Reviewed| {
+        let notes = reviewed.plan().notes.iter().filter(|note| note.holds);
+        notes.map(|note| note.sentence.clone()).collect::<Vec<_>>()
+    };
+    let session = house.session();
+    let reviewed = session.plan(&|_| {}).await.unwrap();
+    let found = findings(&reviewed);
+    assert!(!found.is_empty(), "{:?}", reviewed.holds());
+    let Reviewed::Parted(parted) = reviewed else { panic!("zoe may be let in") };
+    session.apply(parted.into_part(), &|_| {}).await.unwrap();
+    assert!(house.is_in("zoe") && house.is_in("p39"));
+
+    let session = house.session();
+    let again = session.plan(&|_| {}).await.unwrap();
+    assert!(!findings(&again).is_empty(), "nobody has looked at it yet");
+    session.planned(&again).unwrap();
+    // Whoever approves it has.
+    run::approve(&*house.store, &again.plan().id().0, ada(), false).unwrap();
+    let session = house.session();
+    let Reviewed::Cleared(approved) = session.plan(&|_| {}).await.unwrap() else { panic!("it was approved") };
+    session.apply(approved, &|_| {}).await.unwrap();
+    assert!(!house.is_in("p39"));
+    assert!(findings(&house.plan().await.unwrap()).is_empty(), "it is settled");
+}
