@@ -15,11 +15,13 @@ mod init;
 mod interrupt;
 mod log;
 mod plan;
+mod reconcile;
 mod schema;
 mod select;
 mod show;
 mod status;
 mod terminal;
+mod undo;
 
 use std::process::ExitCode;
 
@@ -68,6 +70,8 @@ async fn dispatch(arguments: Arguments) -> Result<Exit, Failure> {
         Command::Apply(arguments) => apply::apply(&config, &arguments).await,
         Command::Approve(arguments) => decide::approve(&config, &arguments),
         Command::Reject(arguments) => decide::reject(&config, &arguments),
+        Command::Reconcile(arguments) => reconcile::reconcile(&config, &arguments).await,
+        Command::Undo(arguments) => undo::undo(&config, &arguments).await,
         Command::Status(arguments) => status::status(&config, &arguments),
         Command::History(arguments) => history::history(&config, &arguments),
         Command::Show(arguments) => show::show(&config, &arguments),

@@ -60,6 +60,7 @@ impl Plan {
             notes: self.notes.clone(),
             estimate: self.estimate,
             active_before: self.active_before,
+            undoes: self.undoes.clone(),
         }
     }
 

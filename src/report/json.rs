@@ -6,7 +6,8 @@
 //! | `document` | further fields |
 //! |---|---|
 //! | `plan` | `id`, `digest`, `held`, `holds`, `counts` (by kind of change), `counts_of_configuration` (those of them that are there because the configuration was edited; their last cause is `rules-edited`), `plan`: the plan file, which `apply` takes |
-//! | `run` | `run`: `id`, `organization`, `started`, `ended`, `result`, `certificate`, `plan_id`, `plan`, `approval`, `decision` (what somebody decided about it since), `outcomes` (each with its `change` and `outcome`), `waiting` (`plan_id` and `plan` of the part that waits while the rest was applied); `counts`: `done`, `failed`, `skipped`, `left`, `waiting`; `summary` |
+//! | `reconcile` | `drift`: what was done to accounts in the target, what becomes of it, and which accounts are not ours; `plan`: the `plan` document that follows |
+//! | `run` | `run`: `id`, `organization`, `started`, `ended`, `result`, `certificate`, `plan_id`, `plan`, `approval`, `decision` (what somebody decided about it since), `drift`, `undoes`, `outcomes` (each with its `change` and `outcome`), `waiting` (`plan_id` and `plan` of the part that waits while the rest was applied); `counts`: `done`, `failed`, `skipped`, `left`, `waiting`; `summary` |
 //! | `decision` | `organization`, `decision` (`verdict`, `plan`, `who`, `how`, `at`, `until`), `changes` |
 //! | `history` | `runs`: as in `run`, without `plan`, `certificate` and `outcomes`, with `counts` |
 //! | `status` | `organizations`: the fields of [`super::status::Status`] |
@@ -21,7 +22,7 @@ use super::explain::Answer;
 use super::run::Tally;
 use super::status::Status;
 use crate::guard::{Hold, PlanFile};
-use crate::plan::Plan;
+use crate::plan::{Drift, Plan};
 use crate::run::{Decided, RunRecord};
 
 const VERSION: u32 = 1;
@@ -30,6 +31,12 @@ const VERSION: u32 = 1;
 #[must_use]
 pub fn plan(plan: &Plan, holds: &[Hold]) -> Value {
     json!(PlanFile::new(plan.clone(), holds.to_vec()))
+}
+
+/// A comparison with the target, and the plan that follows.
+#[must_use]
+pub fn reconcile(drift: &Drift, plan: &Plan, holds: &[Hold]) -> Value {
+    json!({ "document": "reconcile", "version": VERSION, "drift": drift, "plan": self::plan(plan, holds) })
 }
 
 /// A run.
@@ -42,6 +49,7 @@ pub fn run(record: &RunRecord) -> Value {
     run["plan"] = json!(record.plan);
     run["outcomes"] = json!(outcomes);
     run["waiting"] = json!(record.waiting);
+    run["drift"] = json!(record.drift);
     json!({
         "document": "run",
         "version": VERSION,
@@ -67,6 +75,7 @@ fn brief(record: &RunRecord) -> Value {
         "plan_id": record.plan_id,
         "approval": record.approval,
         "decision": record.decision,
+        "undoes": record.undoes,
         "counts": {
             "done": tally.done,
             "failed": tally.failed,

@@ -39,7 +39,11 @@ pub fn reviewed(reviewed: &Reviewed, options: Options) -> Document {
 
 fn parted(plan: &Plan, holds: &[Hold], goes: Option<&BTreeSet<ChangeId>>, options: Options) -> Document {
     let id = plan.id();
-    let mut document = Document::new(format!("Plan {id} for {}", clean(&plan.organization)));
+    let organization = clean(&plan.organization);
+    let mut document = Document::new(match &plan.undoes {
+        Some(run) => format!("Plan {id} for {organization}, which takes back run {}", clean(run)),
+        None => format!("Plan {id} for {organization}"),
+    });
     let waiting = goes.map_or(0, |goes| (plan.changes.len() - goes.len()) as u64);
     if !holds.is_empty() {
         match goes {
@@ -53,7 +57,14 @@ fn parted(plan: &Plan, holds: &[Hold], goes: Option<&BTreeSet<ChangeId>>, option
                 held(&mut document, title, holds);
             }
         }
-        document.facts(holds::what_to_do(holds, &plan.organization, &id));
+        document.facts(match &plan.undoes {
+            Some(run) => {
+                let run = clean(run);
+                let what = format!("rollcall undo {run} -o FILE, look at FILE, rollcall apply FILE");
+                [Some(("if it is right", what.into())), None]
+            }
+            None => holds::what_to_do(holds, &plan.organization, &id),
+        });
     }
     edited::add(&mut document, &plan.changes, options);
     let (now, later): (Vec<_>, Vec<_>) =
@@ -105,6 +116,8 @@ pub fn summary(plan: &Plan, holds: &[Hold]) -> String {
         parts.push(format!("{} refused", number(plan.refusals.len() as u64)));
     }
     let text = match (plan.changes.is_empty(), plan.refusals.is_empty()) {
+        (true, true) if plan.undoes.is_some() => "nothing to take back".to_owned(),
+        (true, true) if plan.notes.iter().any(|note| note.holds) => "nothing to change".to_owned(),
         (true, true) => "nothing to do: the target agrees with the directory".to_owned(),
         (true, false) => format!("nothing to change, {}", parts.join(", ")),
         (false, _) => parts.join(", "),

@@ -50,6 +50,9 @@ pub enum RunError {
     /// A held plan cannot be approved or rejected.
     #[error("{0}")]
     Decision(#[from] DecisionError),
+    /// A run cannot be undone.
+    #[error("{0}")]
+    Undo(String),
     /// A task of ours ended in a way that it never should.
     #[error("an internal step failed: {0}; nothing after it was done")]
     Internal(String),

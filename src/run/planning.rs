@@ -32,10 +32,10 @@ pub(super) type Doubtful = BTreeMap<DirectoryId, String>;
 pub(super) struct Stage {
     pub(super) settings: PlanSettings,
     pub(super) unreadable: BTreeMap<DirectoryId, Unreadable>,
-    withheld: Withheld,
+    pub(super) withheld: Withheld,
     pub(super) roster: Roster,
     pub(super) survey: Survey,
-    ledger_groups: BTreeMap<GroupKey, LedgerGroup>,
+    pub(super) ledger_groups: BTreeMap<GroupKey, LedgerGroup>,
 }
 
 impl Session {
@@ -46,11 +46,27 @@ impl Session {
     /// If snapshot, directory or target cannot be asked. There is no plan then: half an answer is none.
     pub(super) async fn make_plan(
         &self,
-        mut roll: Roll,
+        roll: Roll,
         doubtful: Doubtful,
         listener: Listener<'_>,
     ) -> Result<Reviewed, RunError> {
         let notes = self.rebuild_if_unsealed().await?;
+        self.give_back_edits()?;
+        self.plan_from(roll, doubtful, notes, listener).await
+    }
+
+    /// Makes a plan from the snapshot as it is, whose ledger is as good as can be had.
+    ///
+    /// # Errors
+    ///
+    /// As [`Session::make_plan`].
+    pub(super) async fn plan_from(
+        &self,
+        mut roll: Roll,
+        doubtful: Doubtful,
+        notes: Vec<Note>,
+        listener: Listener<'_>,
+    ) -> Result<Reviewed, RunError> {
         let (groups, deleted) = self.group_index(&self.rules).await?;
         self.keep_if_new(fact::DELETED_GROUPS, &deleted)?;
         let stage = self.stage_under(self.rules.clone(), groups, doubtful.clone())?;
@@ -65,6 +81,7 @@ impl Session {
         let edited = self.edited(doubtful, &roll, (&matches, &group_matches)).await?;
         let planned = self.diff(&stage, &roll, (&matches, &group_matches), notes, edited.as_ref())?;
         self.remember_bindings(stage.roster.groups())?;
+        self.forget_deleted_leavers(&stage.roster)?;
         self.remember_profile()?;
         let reviewed = self.review(planned)?;
         listener(Event::Planned { plan: Box::new(reviewed.plan().clone()), holds: reviewed.holds().to_vec() });
@@ -88,10 +105,11 @@ impl Session {
     pub(super) fn stage_under(&self, rules: Rules, groups: GroupIndex, doubtful: Doubtful) -> Result<Stage, RunError> {
         let mut settings = self.plan_settings();
         let unreadable = self.unreadable()?;
-        let withheld = self.withheld(&unreadable, doubtful)?;
+        let mut withheld = self.withheld(&unreadable, doubtful)?;
         settings.protected_roles = rules.protected_roles();
         let roles = rules.mapped_roles();
         let roster = self.roster(rules, groups, &unreadable)?;
+        self.withhold_deleted(&roster, &mut withheld)?;
         let managed = roles.into_iter().map(|role| (role.clone(), roster.groups_of_role(&role)));
         settings.managed_roles = managed.collect();
         let (scope, roles) = roster.gone_groups();
@@ -117,7 +135,7 @@ impl Session {
         notes.extend(group_notes(stage.roster.groups()));
         notes.extend(self.census_notes(stage.roster.groups())?);
         notes.extend(self.notes_of_held_groups(&stage.unreadable)?);
-        with_store(|fault| {
+        let mut planned = with_store(|fault| {
             plan::plan(PlanInput {
                 organization: self.name(),
                 basis,
@@ -133,7 +151,9 @@ impl Session {
                 refusals: stage.roster.groups().refusals().to_vec(),
                 notes,
             })
-        })
+        })?;
+        self.found()?.name_causes(&mut planned.plan.changes);
+        Ok(planned)
     }
 
     /// A group that cannot be read keeps the members that the mirror has of it, and with them their roles. The reader
@@ -181,7 +201,7 @@ impl Session {
     }
 
     /// The roster's verdict on everybody, in the order of their ids.
-    fn judged<'a>(
+    pub(super) fn judged<'a>(
         &'a self,
         roster: &'a Roster,
         withheld: &'a Withheld,
@@ -315,7 +335,7 @@ impl Session {
         Ok(matches)
     }
 
-    fn basis(&self, roll: &Roll) -> Result<Basis, StoreError> {
+    pub(super) fn basis(&self, roll: &Roll) -> Result<Basis, StoreError> {
         Ok(Basis {
             generation: self.store.generation()?,
             certificate: roll.certificate.id(),
