@@ -5,6 +5,7 @@
 mod command_apply;
 mod command_bad_input;
 mod command_explain;
+mod command_held;
 mod command_look;
 mod command_reconcile;
 mod command_secrets;
@@ -12,6 +13,7 @@ mod command_support;
 mod command_undo;
 mod cut;
 mod house;
+mod promises_held;
 mod promises_moved;
 mod promises_plans;
 mod promises_rules;
