@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use proptest::prelude::*;
 use rollcall_kit::DirectoryId;
 
-use super::{Limit, Limits, Occasion, PlanFile, Protection, Reviewed, review};
+use super::{Hold, Limit, Limits, Occasion, PlanFile, Protection, Reviewed, review};
 use crate::plan::properties::scene;
 use crate::plan::world::{Directory, World, role};
 use crate::plan::{Action, ActionKind, Cause, Change, Plan, Planned};
@@ -142,6 +142,35 @@ proptest! {
         let gone = before.difference(&members(&world)).count() as u64;
         prop_assert!(gone <= limit.count);
         prop_assert!(limit.percent.is_none_or(|percent| gone * 100 <= u64::from(percent) * before.len() as u64));
+    }
+
+    /// Rule 4. Mutations of `holds` in `review.rs` that it catches: the first plan does not hold, it holds although that
+    /// is waived, and of what takes something away only deactivations count.
+    #[test]
+    fn a_first_plan_and_one_that_takes_away_after_the_rules_changed_wait_for_a_person(
+        (directory, world) in scene(),
+        (first_plan, first_plan_waived, rules_changed) in any::<(bool, bool, bool)>(),
+    ) {
+        let planned = world.plan(&directory);
+        let occasion = Occasion { first_plan, first_plan_waived, rules_changed };
+        let reviewed = review(planned.plan, &Limits::default(), &protection(), &occasion, &planned.holdings);
+        let changes = &reviewed.plan().changes;
+        let waits = |hold: &Hold| reviewed.holds().contains(hold);
+        prop_assert_eq!(waits(&Hold::FirstPlan), first_plan && !first_plan_waived && !changes.is_empty());
+        let takes_away = |change: &crate::plan::Change| {
+            matches!(
+                change.action,
+                Action::Deactivate | Action::Delete | Action::RevokeRole { .. } | Action::RemoveMember { .. }
+                    | Action::DeleteGroup { .. } | Action::Relink { .. }
+            )
+        };
+        if rules_changed && changes.iter().any(takes_away) {
+            prop_assert!(waits(&Hold::RulesChanged));
+        }
+        if !rules_changed {
+            prop_assert!(!waits(&Hold::RulesChanged));
+        }
+        prop_assert_eq!(matches!(reviewed, Reviewed::Held(_)), !reviewed.holds().is_empty());
     }
 
     #[test]
