@@ -61,7 +61,7 @@ async fn a_list_is_walked_to_the_page_that_names_no_next_one() {
     for (after, answer) in [
         ("", page("one ", &[own.clone(), next("1")])),
         ("1", page("two ", &[format!("{own}, {}", next("2"))])),
-        ("2", page("three", &[own.clone()])),
+        ("2", page("three", std::slice::from_ref(&own))),
     ] {
         let mock = Mock::given(path("/api/v1/users"));
         let mock = if after.is_empty() {
@@ -109,7 +109,7 @@ async fn a_next_page_that_was_there_before_is_no_end() {
     let second = r#"</api/v1/users?after=1>; rel="next""#.to_owned();
     let first = r#"</api/v1/users?limit=2>; rel="next""#.to_owned();
     let repeats = "names a next page that was read before";
-    let server = serving(&[("", page("one", &[second.clone()])), ("1", page("two", &[second]))]).await;
+    let server = serving(&[("", page("one", std::slice::from_ref(&second))), ("1", page("two", &[second]))]).await;
     assert!(failure(&server).await.contains(&format!("page 2 {repeats}")));
     let server = serving(&[("", page("one", &[first]))]).await;
     assert!(failure(&server).await.contains(&format!("page 1 {repeats}")));
@@ -128,7 +128,8 @@ async fn a_bound_on_pages_is_an_error_and_no_end() {
 async fn a_page_that_fails_after_its_retries_is_no_end() {
     let second = r#"</api/v1/users?after=1>; rel="next""#.to_owned();
     for (status, attempts) in [(500, 2), (404, 1), (204, 1), (206, 1), (302, 1)] {
-        let server = serving(&[("", page("one", &[second.clone()])), ("1", ResponseTemplate::new(status))]).await;
+        let server =
+            serving(&[("", page("one", std::slice::from_ref(&second))), ("1", ResponseTemplate::new(status))]).await;
         assert_eq!(failure(&server).await, format!("page 2 was answered with status {status}"));
         assert_eq!(server.received_requests().await.unwrap().len(), 1 + attempts, "{status}");
     }

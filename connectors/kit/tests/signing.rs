@@ -1,4 +1,5 @@
-//! Keys in every form in which they are handed out, and signatures that others can verify.
+//! Keys in every form in which they are handed out, and signatures that others can verify. The keys are nobody's: they were
+//! made by openssl for these tests.
 
 use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine};
 use ring::signature::{self, RsaPublicKeyComponents, UnparsedPublicKey};

@@ -67,6 +67,15 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_token_is_sent_under_its_providers_own_scheme() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("token");
+        write(&path, "00abc");
+        let token = BearerToken::with_scheme("SSWS", SecretRef::File(path));
+        assert_eq!(token.authorization(false).await.unwrap().expose(), "SSWS 00abc");
+    }
+
+    #[tokio::test]
     async fn a_file_that_is_missing_is_named_and_read_again_once_it_is_there() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("token");
