@@ -7,8 +7,10 @@ use std::time::Duration;
 
 use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine};
 use ring::signature::{ECDSA_P256_SHA256_FIXED, UnparsedPublicKey};
-use rollcall_kit::http::token::{Algorithm, Assertion, ClientProof, Possession, TokenEndpoint, TokenRequest};
-use rollcall_kit::http::{HttpSettings, Method, Repeat, Request as Outgoing, TokenSource};
+use rollcall_kit::http::token::{
+    Algorithm, Assertion, ClientProof, Possession, TokenEndpoint, TokenError, TokenRequest,
+};
+use rollcall_kit::http::{HttpError, HttpSettings, Method, Repeat, Request as Outgoing, TokenSource};
 use rollcall_kit::secret::SecretRef;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -188,6 +190,19 @@ async fn a_narrowed_scope_is_told() {
     let server = answering(ResponseTemplate::new(200).set_body_json(silent)).await;
     let setup = Setup::of(&server);
     assert!(source(setup.client(setup.assertion())).missing_scopes().await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn an_endpoint_that_cannot_be_reached_is_told_from_one_that_refuses() {
+    let server = answering(ResponseTemplate::new(400).set_body_json(json!({"error": "invalid_scope"}))).await;
+    let setup = Setup::of(&server);
+    let refused = source(setup.client(setup.assertion())).granted_scopes().await;
+    assert!(matches!(refused, Err(TokenError::Refused(_))), "{refused:?}");
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let token_url = format!("http://{}/token", listener.local_addr().unwrap()).parse().unwrap();
+    drop(listener);
+    let away = source(TokenRequest { token_url, ..setup.client(setup.assertion()) }).granted_scopes().await;
+    assert!(matches!(away, Err(TokenError::Http(HttpError::Unreachable { .. }))), "{away:?}");
 }
 
 #[tokio::test]

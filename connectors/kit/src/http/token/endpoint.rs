@@ -24,13 +24,24 @@ const MARGIN: Duration = Duration::from_secs(60);
 /// By how much two clocks may differ before it is worth a word.
 const CLOCK_TOLERANCE: u64 = 30;
 
+/// Why there is no token. Never contains a secret.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum TokenError {
+    /// The endpoint gave no answer, or our side of the request cannot be made: a key that is missing.
+    #[error("{0}")]
+    Http(#[from] HttpError),
+    /// The endpoint answered, but with no token.
+    #[error("{0}")]
+    Refused(String),
+}
+
 /// Tokens from one endpoint: kept until shortly before they end, and asked for by one caller at a time, whose answer
 /// (or failure) serves everybody who waited for it.
 pub struct TokenEndpoint {
     client: Client,
     request: TokenRequest,
     prover: Prover,
-    last: Mutex<Option<Result<Token, String>>>,
+    last: Mutex<Option<Result<Token, TokenError>>>,
     /// How many token requests were answered or failed.
     requests: AtomicU64,
 }
@@ -69,9 +80,9 @@ impl TokenEndpoint {
     ///
     /// # Errors
     ///
-    /// A sentence, as for [`TokenSource::authorization`].
-    pub async fn granted_scopes(&self) -> Result<Vec<String>, String> {
-        self.authorization(false).await?;
+    /// [`TokenError`], which tells an endpoint that cannot be reached from one that refuses.
+    pub async fn granted_scopes(&self) -> Result<Vec<String>, TokenError> {
+        self.token(false).await?;
         let last = self.last.lock().await;
         let said = last.as_ref().and_then(|last| last.as_ref().ok()).and_then(|token| token.scopes.clone());
         Ok(said.unwrap_or_else(|| self.request.scopes.clone()))
@@ -83,23 +94,41 @@ impl TokenEndpoint {
     /// # Errors
     ///
     /// As [`TokenEndpoint::granted_scopes`].
-    pub async fn missing_scopes(&self) -> Result<Vec<String>, String> {
+    pub async fn missing_scopes(&self) -> Result<Vec<String>, TokenError> {
         let granted = self.granted_scopes().await?;
         Ok(self.request.scopes.iter().filter(|wanted| !granted.contains(wanted)).cloned().collect())
     }
 
+    /// The value of the `Authorization` header, asked for unless the token in hand will do.
+    async fn token(&self, renew: bool) -> Result<Secret, TokenError> {
+        let before = self.requests.load(Ordering::Acquire);
+        let mut last = self.last.lock().await;
+        // A request that ended while we waited for the lock is as new as one that we would send now.
+        let just_asked = self.requests.load(Ordering::Acquire) > before;
+        match &*last {
+            Some(Ok(token)) if token.is_fresh() && (just_asked || !renew) => return Ok(token.header()),
+            Some(Err(reason)) if just_asked => return Err(reason.clone()),
+            _ => {}
+        }
+        let outcome = self.ask().await;
+        self.requests.fetch_add(1, Ordering::Release);
+        let header = outcome.as_ref().map(Token::header).map_err(Clone::clone);
+        *last = Some(outcome);
+        header
+    }
+
     /// Asks the endpoint for a token.
-    async fn ask(&self) -> Result<Token, String> {
+    async fn ask(&self) -> Result<Token, TokenError> {
         let sent = StdMutex::new(Vec::new());
         let mut challenges = 0;
         loop {
-            let answer = self.client.send_fresh(&|| self.attempt(&sent)).await.map_err(|error| error.to_string())?;
+            let answer = self.client.send_fresh(&|| self.attempt(&sent)).await?;
             if self.prover.heed(Server::Issuer, &answer) && challenges < CHALLENGES {
                 challenges += 1;
                 continue;
             }
             let sent = sent.lock().unwrap_or_else(PoisonError::into_inner);
-            return self.take(&answer, &sent);
+            return self.take(&answer, &sent).map_err(TokenError::Refused);
         }
     }
 
@@ -156,20 +185,7 @@ impl TokenEndpoint {
 #[async_trait::async_trait]
 impl TokenSource for TokenEndpoint {
     async fn authorization(&self, renew: bool) -> Result<Secret, String> {
-        let before = self.requests.load(Ordering::Acquire);
-        let mut last = self.last.lock().await;
-        // A request that ended while we waited for the lock is as new as one that we would send now.
-        let just_asked = self.requests.load(Ordering::Acquire) > before;
-        match &*last {
-            Some(Ok(token)) if token.is_fresh() && (just_asked || !renew) => return Ok(token.header()),
-            Some(Err(reason)) if just_asked => return Err(reason.clone()),
-            _ => {}
-        }
-        let outcome = self.ask().await;
-        self.requests.fetch_add(1, Ordering::Release);
-        let header = outcome.as_ref().map(Token::header).map_err(Clone::clone);
-        *last = Some(outcome);
-        header
+        self.token(renew).await.map_err(|error| error.to_string())
     }
 
     fn proof(&self, method: &Method, url: &Url, authorization: &Secret) -> Result<Option<HeaderValue>, String> {

@@ -22,7 +22,7 @@ mod possession;
 
 pub use bearer::BearerToken;
 pub use client_credentials::{ClientCredentialsSettings, SecretPlace};
-pub use endpoint::TokenEndpoint;
+pub use endpoint::{TokenEndpoint, TokenError};
 pub use grant::{ClientProof, Grant, TokenRequest};
 pub use jwt::Assertion;
 pub use key::{Algorithm, KeyError, SigningKey};
