@@ -200,7 +200,7 @@ impl ReadError {
 /// One kind of directory. Implementations live in crates of their own and know nothing of the engine or each other.
 #[async_trait]
 pub trait Connector: Send + Sync {
-    /// The word for it in the configuration: `ldap`, `file`.
+    /// The word for it in the configuration: `ldap`, `file`, `okta`.
     fn kind(&self) -> &'static str;
 
     /// What it can do; declared, not discovered by failing.

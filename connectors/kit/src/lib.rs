@@ -12,9 +12,11 @@ pub mod contract;
 pub mod http;
 pub mod model;
 pub mod secret;
+pub mod trial;
 pub mod value;
 
 pub use certificate::{Certificate, CertificateDraft, Collection, Source};
 pub use connector::{Capabilities, CheckFinding, CheckLevel, Connector, Entries, Entry, LookUp, ReadError, Unreadable};
 pub use model::{Address, DirectoryGroup, DirectoryId, DirectoryUser, InactiveReason, Member, Status, attribute};
+pub use trial::Trial;
 pub use value::Value;

@@ -11,6 +11,8 @@ use jiff::Timestamp;
 use reqwest::Method;
 use reqwest::header::{HeaderName, HeaderValue, WWW_AUTHENTICATE};
 use ring::digest::{SHA256, digest};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use url::Url;
 
@@ -26,7 +28,8 @@ pub(in crate::http) const DPOP: HeaderName = HeaderName::from_static("dpop");
 pub(in crate::http) const CHALLENGES: u32 = 3;
 
 /// Whether tokens are bound to a key of ours.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
 pub enum Possession {
     /// Never, whatever the server says.
     Never,
