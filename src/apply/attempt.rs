@@ -142,6 +142,7 @@ async fn look(target: &dyn Target, write: &Write, error: WriteError) -> Verdict 
 }
 
 fn doubt(mut error: WriteError, reason: &str) -> WriteError {
+    let reason = reason.trim_end_matches('.');
     error.detail.push_str(&format!("; whether it was done is unknown: {reason}. The next run looks again"));
     error
 }

@@ -1,5 +1,7 @@
 //! What the executor needs of a store: an intent before each write, a settlement after it.
 
+use std::collections::BTreeSet;
+
 use async_trait::async_trait;
 use rollcall_kit::DirectoryId;
 use serde::{Deserialize, Serialize};
@@ -19,6 +21,22 @@ pub struct Intent {
     pub write: Write,
     /// The ledger as it will be if the write is carried out. For creations the target's id is filled in then.
     pub then: Settlement,
+}
+
+impl Intent {
+    /// The people whose accounts or memberships the write changes. A group that may have been created is found again
+    /// by its name, so it concerns nobody.
+    #[must_use]
+    pub fn concerned(&self) -> BTreeSet<DirectoryId> {
+        let created = match &self.write {
+            Write::CreateAccount { user, .. } => Some(user.clone()),
+            _ => None,
+        };
+        let accounts = self.then.accounts.iter().map(|account| account.user.clone());
+        let forgotten = self.then.forgotten_accounts.iter().cloned();
+        let members = self.then.members.iter().flat_map(|changed| changed.joined.iter().chain(&changed.left)).cloned();
+        created.into_iter().chain(accounts).chain(forgotten).chain(members).collect()
+    }
 }
 
 /// What becomes true in the ledger once a write is known to have been carried out.

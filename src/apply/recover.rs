@@ -1,12 +1,10 @@
 //! What a crash left behind is finished before anything is planned.
 
-use std::collections::BTreeSet;
-
 use rollcall_kit::DirectoryId;
 
 use super::attempt::{filled, is_creation};
 use super::executor::Executor;
-use super::journal::{Intent, JournalError, Settlement};
+use super::journal::{JournalError, Settlement};
 use super::target::{Probe, TargetError, Write};
 
 /// What was found and done.
@@ -62,7 +60,7 @@ impl Executor<'_> {
                     recovered.abandoned += 1;
                 }
                 (None, Probe::Unclear(reason)) => {
-                    let people = concerned(&intent);
+                    let people = intent.concerned();
                     // Whatever else it is (a group's name), the same write can be planned again without harm.
                     if people.is_empty() && !is_creation(&intent.write) {
                         self.journal.abandon(sequence).await?;
@@ -72,7 +70,7 @@ impl Executor<'_> {
                 }
                 (None, Probe::Done(_)) => {
                     let reason = "the target does not say which id it gave";
-                    recovered.unclear.extend(concerned(&intent).into_iter().map(|user| (user, reason.to_owned())));
+                    recovered.unclear.extend(intent.concerned().into_iter().map(|user| (user, reason.to_owned())));
                 }
             }
         }
@@ -107,17 +105,4 @@ impl Executor<'_> {
         }
         Ok(false)
     }
-}
-
-/// The people whose accounts or memberships a write changes. A group that may have been created is found again by its
-/// name, so it concerns nobody.
-fn concerned(intent: &Intent) -> BTreeSet<DirectoryId> {
-    let created = match &intent.write {
-        Write::CreateAccount { user, .. } => Some(user.clone()),
-        _ => None,
-    };
-    let accounts = intent.then.accounts.iter().map(|account| account.user.clone());
-    let forgotten = intent.then.forgotten_accounts.iter().cloned();
-    let members = intent.then.members.iter().flat_map(|changed| changed.joined.iter().chain(&changed.left)).cloned();
-    created.into_iter().chain(accounts).chain(forgotten).chain(members).collect()
 }

@@ -123,11 +123,19 @@ bases = [{users}]
 
 [organization.{organization}.directory.groups]
 bases = [{groups}]
-",
+{names}",
         flavour = preset.flavour,
+        names = if preset.may_leave_names { LEAVES_NAMES } else { "" },
         comment = preset.comment,
     )
 }
+
+/// For servers that clean up behind the deleted only if somebody made them.
+const LEAVES_NAMES: &str = "\
+# If this server leaves the names of deleted people in its groups (no referential integrity), say so: otherwise somebody
+# who is not found, but whom a group still names, may be hidden from the reader, and waits for a person.
+#leaves_names = true
+";
 
 /// What differs between LDAP servers in a first configuration.
 struct Preset {
@@ -138,6 +146,7 @@ struct Preset {
     users: String,
     groups: String,
     comment: &'static str,
+    may_leave_names: bool,
 }
 
 impl Preset {
@@ -150,6 +159,7 @@ impl Preset {
             users: format!("ou=people,{base}"),
             groups: format!("ou=groups,{base}"),
             comment: "Where users are. Everything below counts.",
+            may_leave_names: true,
         };
         Some(match directory {
             Directory::OpenLdap => common,
@@ -161,6 +171,7 @@ impl Preset {
                 users: base.to_owned(),
                 groups: base.to_owned(),
                 comment: "Where users are. Name an organisational unit here if not everybody of the domain is meant.",
+                may_leave_names: false,
                 ..common
             },
             Directory::FreeIpa => Self {
@@ -170,6 +181,7 @@ impl Preset {
                 users: format!("cn=users,cn=accounts,{base}"),
                 groups: format!("cn=groups,cn=accounts,{base}"),
                 comment: "Where users are. Keep to cn=accounts: cn=compat shows everybody a second time.",
+                may_leave_names: false,
                 ..common
             },
             Directory::Lldap => Self {
@@ -177,6 +189,7 @@ impl Preset {
                 port: ":6360",
                 bind_dn: format!("uid=rollcall,ou=people,{base}"),
                 comment: "Where users are. lldap knows no disabled users: who should leave is deleted there.",
+                may_leave_names: false,
                 ..common
             },
             Directory::File | Directory::Okta => return None,

@@ -5,6 +5,7 @@
 //! person, at once or later from its [`mod@file`].
 
 pub mod approval;
+mod doubt;
 pub mod file;
 pub mod hold;
 pub mod limits;

@@ -8,6 +8,7 @@
 use std::collections::BTreeMap;
 
 use super::approval::{ApprovedPlan, HeldPlan};
+use super::doubt;
 use super::hold::Hold;
 use super::limits::{Limit, Limits};
 use super::protection::{self, Protection};
@@ -100,6 +101,7 @@ fn holds(plan: &Plan, limits: &Limits, occasion: &Occasion, holdings: &Holdings)
             holds.push(Hold::OverLimit { limit: name.to_owned(), number, of, count, percent, because });
         }
     }
+    holds.extend(doubt::holds(plan));
     let findings = plan.notes.iter().filter(|note| note.holds);
     holds.extend(findings.map(|note| Hold::Finding { sentence: note.sentence.clone() }));
     holds
@@ -180,6 +182,7 @@ fn left(change: &Change) -> String {
         Some(Leaving::OutsidePlaces { .. }) => "they stand outside of the places that the scope names".to_owned(),
         Some(Leaving::WhenFalse { expression }) => format!("the scope's expression is false for them: {expression}"),
         Some(Leaving::Vanished) => "they are gone from the directory, confirmed by a look-up of each".to_owned(),
+        Some(Leaving::Unproved { doubt }) => format!("they are not found in the directory any more, but {doubt}"),
         Some(Leaving::OutOfReach { detail }) => format!("the directory holds them out of reach: {detail}"),
     }
 }

@@ -63,8 +63,9 @@ impl Planner<'_> {
         let vacated = self.vacated_by_claim(newcomer);
         if let Some(owner) = claims.iter().find(|owner| !vacated.contains(owner)) {
             let detail = format!(
-                "{} has the address {label}, which the account of {owner} carries, and {owner} is not known to be out; \
-                 nothing is done for {0} until that is settled in the directory",
+                "{} has the address {label}, which the account of {owner} still carries, and {owner} is not known to \
+                 have left; nothing is done for {0} until it has another address in the directory, or the account of \
+                 {owner} another one in the target",
                 newcomer.user
             );
             return refuse(self, Reason::AddressConflict, detail);
@@ -143,16 +144,16 @@ impl Planner<'_> {
                 return self.create(newcomer);
             }
             let detail = format!(
-                "the account {} ({}) matches by {by}, and it is the account of {} already; nothing is done for {} \
-                 until the directory says whose it is",
-                account.user_name, account.target_id, owner.label, newcomer.desired.address
+                "the account {} ({}) in the target matches {} by {by}, and it is that of {} already; nothing is done \
+                 for this user until the value by which it matches is corrected in the target or in the directory",
+                account.user_name, account.target_id, newcomer.desired.address, owner.label
             );
             return self.refuse(newcomer, Reason::AccountContested, detail);
         }
         if let Some(rivals) = contested.get(&account.target_id) {
             let detail = format!(
-                "{} all match the account {} ({}); nothing is applied to any of them until the directory says whose \
-                 it is",
+                "{} match the same account in the target, {} ({}); nothing is applied to any of them until it carries \
+                 the user name and the address of only one of them",
                 names(rivals.iter().map(String::as_str)),
                 account.user_name,
                 account.target_id
@@ -224,7 +225,10 @@ fn subject(user: &DirectoryId, target_id: Option<&str>, desired: &DesiredAccount
 }
 
 fn unknown(why: &str) -> String {
-    format!("nobody can say whether the target has an account for this user already ({why}); nothing is created")
+    format!(
+        "nobody can say whether the target has an account for this user already ({why}); nothing is created until it \
+             can tell. What it can be asked, `rollcall check` says"
+    )
 }
 
 /// "a", "a and b", "a, b and c".

@@ -111,10 +111,10 @@ fn without_removals(plan: Plan, holdings: &Holdings) -> Plan {
     let removals = plan.changes.iter().filter(|change| change.destructive);
     let refused = removals.map(|change| {
         let detail = format!(
-            "{} asks to {}, and the snapshot does not match its seal; nothing is removed until the snapshot has been \
-             rebuilt from the directory and the target",
-            change.subject.label(),
-            change.action.kind()
+            "the directory asks to {} {}, and the snapshot does not match its seal; nothing is removed until a \
+             `rollcall apply` has gone through whole, which rebuilds the snapshot from the directory and the target",
+            change.action.kind(),
+            change.subject.label()
         );
         (change.id, (Reason::SnapshotUnsealed, detail))
     });

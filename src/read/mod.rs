@@ -9,12 +9,14 @@ mod drive;
 mod failure;
 #[cfg(test)]
 mod tests;
+mod trace;
 
 use rollcall_kit::{Certificate, DirectoryId, Entry};
 
 pub use self::confirm::{Absence, confirm};
 pub use self::drive::drive;
 pub use self::failure::ReadFailure;
+pub use self::trace::{Doubt, Surroundings, Trace, TracedGroup, Traces, doubts};
 
 /// Where entries wait until the read is certified. Implemented by the snapshot.
 pub trait Staging: Send {

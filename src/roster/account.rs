@@ -8,6 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::refusal::Refusal;
+use crate::read::Doubt;
 
 /// An application role, by the name that the target knows.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
@@ -110,6 +111,12 @@ pub enum Leaving {
     },
     /// He vanished from the directory, and a look-up by his id confirmed that nobody is there.
     Vanished,
+    /// He is not found in the directory any more, by search or by his id, but something about that is strange: he may be
+    /// hidden rather than gone. Waits for a person.
+    Unproved {
+        /// What is strange.
+        doubt: Doubt,
+    },
     /// The directory still holds him, but outside of what the connector reads.
     OutOfReach {
         /// Where, and by which setting.
@@ -127,6 +134,7 @@ impl fmt::Display for Leaving {
             Self::OutsidePlaces { place } => write!(f, "{place} is outside of the places that the scope names"),
             Self::WhenFalse { expression } => write!(f, "the scope's expression is false: {expression}"),
             Self::Vanished => f.write_str("gone from the directory, confirmed by a look-up of the id"),
+            Self::Unproved { doubt } => write!(f, "not found in the directory any more, but {doubt}"),
             Self::OutOfReach { detail } => write!(f, "still in the directory, but out of reach: {detail}"),
         }
     }

@@ -106,7 +106,7 @@ fn single(said: Vec<(&Role, Said)>, default: Option<&Role>) -> Roles {
 }
 
 impl fmt::Display for Roles {
-    /// `editor (through eng-core and eng-leads), viewer (everybody has it); undecided: admin`
+    /// `editor (through eng-core and eng-leads), viewer (everybody in scope has it); undecided until its group is known: admin`
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let cause = |cause: &GrantCause| match cause {
             GrantCause::Group { name, .. } => format!("through {name}"),
@@ -121,7 +121,7 @@ impl fmt::Display for Roles {
         f.write_str(&granted.join(", "))?;
         if !self.undecided.is_empty() {
             let names: Vec<&str> = self.undecided.iter().map(|role| role.0.as_str()).collect();
-            write!(f, "; undecided, because a group cannot be found: {}", names.join(", "))?;
+            write!(f, "; undecided until its group is known: {}", names.join(", "))?;
         }
         Ok(())
     }

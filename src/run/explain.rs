@@ -1,27 +1,33 @@
 //! Why somebody is there or is not: every gate in order, with the value that decided.
 //!
 //! Works from the snapshot alone and writes nothing. The gates are the roster's own, heard while it judges, and what
-//! the next run will do comes from the planner itself, so what is explained is what is done.
+//! the next run will do comes from the planner itself, so what is explained is what is done. What only the target can
+//! tell is taken from the last plan, with the run that found it; `live` asks again.
+//!
+//! `telling` turns what the snapshot knows into gates, `live` what directory and target answer, and `outlook` says
+//! what the next run will do.
+
+mod live;
+mod outlook;
+mod telling;
 
 use jiff::Timestamp;
-use rollcall_kit::{Address, DirectoryUser, LookUp};
+use rollcall_kit::{DirectoryId, DirectoryUser, Unreadable};
 
+use self::outlook::{Expected, Outlook};
 use super::error::RunError;
 use super::event::RunRecord;
 use super::planning::Stage;
 use super::records::runs;
 use super::search::{self, described};
 use super::session::Session;
-use crate::apply::{Outcome, TargetReader};
 use crate::guard::Reviewed;
-use crate::plan::{Action, Candidate, Change, LedgerAccount, Match, Origin, Subject};
-use crate::roster::{self, Standing};
+use crate::plan::{Change, LedgerAccount, Plan};
+use crate::roster::trace::GATES;
+use crate::roster::{self, Reason, Standing};
 
 /// How many runs back is looked for changes to somebody.
 const RUNS_BACK: usize = 200;
-
-/// How many of those changes are told.
-const CHANGES_TOLD: usize = 10;
 
 /// How a gate decided.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,8 +65,31 @@ pub struct Explanation {
 }
 
 impl Explanation {
+    fn about(who: String) -> Self {
+        Self { who, gates: Vec::new(), conclusion: String::new(), notes: Vec::new() }
+    }
+
     fn tell(&mut self, verdict: GateVerdict, title: &str, detail: impl Into<String>) {
         self.gates.push(ExplainedGate { verdict, title: title.to_owned(), detail: detail.into() });
+    }
+}
+
+/// Everything that answers are made from.
+struct Known {
+    stage: Stage,
+    reviewed: Reviewed,
+    history: Vec<RunRecord>,
+}
+
+impl Known {
+    /// The last run that came as far as a plan.
+    fn last_plan(&self) -> Option<(&RunRecord, &Plan)> {
+        self.history.iter().find_map(|record| record.plan.as_ref().map(|plan| (record, plan)))
+    }
+
+    /// Whether the next run looks him up in the target.
+    fn is_candidate(&self, user: &DirectoryId) -> bool {
+        self.stage.survey.candidates.iter().any(|candidate| candidate.user == *user)
     }
 }
 
@@ -72,64 +101,82 @@ impl Session {
     ///
     /// If the snapshot cannot be read, or holds no reading yet.
     pub async fn explain(&self, who: &str, live: bool) -> Result<Vec<Explanation>, RunError> {
-        let found = search::search(&*self.store, who)?;
         let (stage, reviewed) = self.plan_offline()?;
-        let history = runs(&*self.store, RUNS_BACK)?;
+        let found = search::search(&*self.store, &stage.unreadable, who)?;
+        let known = Known { stage, reviewed, history: runs(&*self.store, RUNS_BACK)? };
         let mut answers = Vec::new();
         for user in &found.users {
-            let mut answer = self.explain_user(user, &stage, &reviewed, &history)?;
-            if live {
-                self.ask_both_sides(user, &stage, &mut answer).await;
-            }
-            answers.push(answer);
+            answers.push(self.explain_user(user, &known, live).await?);
+        }
+        for odd in &found.unreadable {
+            answers.push(self.explain_unreadable(odd, &known)?);
         }
         for account in &found.accounts {
-            answers.push(self.explain_absent(account, &reviewed, &history)?);
+            answers.push(self.explain_absent(account, &known, live).await?);
         }
         if answers.is_empty() {
-            answers.push(self.explain_nobody(who, &found.nearest, live, &history).await?);
+            answers.push(self.explain_nobody(who, &found.nearest, live, &known.history).await?);
         }
         Ok(answers)
     }
 
-    fn explain_user(
-        &self,
-        user: &DirectoryUser,
-        stage: &Stage,
-        reviewed: &Reviewed,
-        history: &[RunRecord],
-    ) -> Result<Explanation, RunError> {
-        let mut answer = blank(described(user));
-        let odd = stage.unreadable.get(&user.id);
-        if let Some(odd) = odd {
-            answer.tell(GateVerdict::Stopped, "record", format!("it could not be understood: {}", odd.problem));
-        }
-        let (judgement, gates) = stage.roster.explain(user);
-        let mut not_asked = Vec::new();
-        for gate in gates {
-            let verdict = match gate.verdict {
-                roster::Verdict::Passed => GateVerdict::Passed,
-                roster::Verdict::Stopped => GateVerdict::Stopped,
-                roster::Verdict::NotReached => {
-                    not_asked.push(gate.name);
-                    continue;
-                }
-            };
-            answer.gates.push(ExplainedGate { verdict, title: gate.name, detail: gate.detail });
-        }
-        if !not_asked.is_empty() {
-            answer.tell(GateVerdict::Told, "not asked", format!("{}: the gate before decided", not_asked.join(", ")));
-        }
+    async fn explain_user(&self, user: &DirectoryUser, known: &Known, live: bool) -> Result<Explanation, RunError> {
+        let mut answer = Explanation::about(described(user));
         let account = self.store.account(&user.id)?;
-        tell_account(&mut answer, account.as_ref());
-        tell_plan(&mut answer, &user.id, reviewed, history);
-        let candidate = stage.survey.candidates.iter().any(|candidate| candidate.user == user.id);
-        answer.conclusion = if odd.is_some() {
-            "the next run leaves the account as it is, until the record can be understood".to_owned()
-        } else {
-            let unapproved = self.awaits_approval(candidate, reviewed)?;
-            conclusion(&user.id, (candidate, unapproved), reviewed, &judgement.standing, account.as_ref())
+        let (judgement, gates) = known.stage.roster.explain(user);
+        telling::gates(&mut answer, gates);
+        telling::account(&mut answer, account.as_ref());
+        let mut refused = telling::refusals(&mut answer, &user.id, &known.reviewed);
+        refused |= telling::groups(&mut answer, &judgement.standing, known);
+        let barred = telling::barred(&judgement.standing, account.as_ref(), &known.reviewed);
+        let lacking = barred.len();
+        let unasked_roles = telling::role_groups(&mut answer, barred, known);
+        refused |= unasked_roles.len() < lacking;
+        let before = self.tell_what_the_target_said(&mut answer, &user.id, known)?;
+        telling::holds(&mut answer, &user.id, &known.reviewed);
+        telling::history(&mut answer, &known.history, |change| change.subject.user() == Some(&user.id));
+        let mut expected = match before {
+            Some(Reason::WriteUnknown) => Expected::Unsettled,
+            Some(_) => Expected::RefusedBefore,
+            None if known.is_candidate(&user.id) => Expected::Unasked,
+            None => Expected::NoLookUp,
         };
+        if live {
+            self.ask_directory(user, &mut answer).await;
+            expected = self.ask_target(&user.id, known, expected, &mut answer).await;
+        }
+        answer.conclusion = Outlook {
+            user: &user.id,
+            expected,
+            unasked_roles,
+            refused,
+            unapproved: self.awaits_approval(known.is_candidate(&user.id), &known.reviewed)?,
+            reviewed: &known.reviewed,
+            standing: &judgement.standing,
+            account: account.as_ref(),
+        }
+        .sentence();
+        Ok(answer)
+    }
+
+    /// Somebody whose record could not be understood: what an older reading says of him decides nothing.
+    fn explain_unreadable(&self, odd: &Unreadable, known: &Known) -> Result<Explanation, RunError> {
+        let who = self.store.user(&odd.id)?.map_or_else(|| odd.label.clone(), |user| described(&user));
+        let mut answer = Explanation::about(who);
+        answer.tell(GateVerdict::Passed, "found", format!("in the directory as {} with the id {}", odd.label, odd.id));
+        let problem = format!("the record could not be understood: {}", odd.problem);
+        answer.tell(GateVerdict::Stopped, "record", problem);
+        let not_asked = GATES[1..].join(", ");
+        answer.tell(GateVerdict::Told, "not asked", format!("{not_asked}: the record has to be understood first"));
+        let account = self.store.account(&odd.id)?;
+        telling::account(&mut answer, account.as_ref());
+        telling::refusals(&mut answer, &odd.id, &known.reviewed);
+        telling::history(&mut answer, &known.history, |change| change.subject.user() == Some(&odd.id));
+        answer.conclusion = match account {
+            Some(_) => "the next run leaves the account as it is, until the record is corrected in the directory",
+            None => "the next run gives no account to this user, until the record is corrected in the directory",
+        }
+        .to_owned();
         Ok(answer)
     }
 
@@ -141,23 +188,38 @@ impl Session {
     }
 
     /// Somebody who has an account of ours and is not in the directory any more.
-    fn explain_absent(
+    async fn explain_absent(
         &self,
         account: &LedgerAccount,
-        reviewed: &Reviewed,
-        history: &[RunRecord],
+        known: &Known,
+        live: bool,
     ) -> Result<Explanation, RunError> {
-        let mut answer = blank(account.address.to_string());
-        let why = match self.last_roll()?.absences.get(&account.user) {
+        let mut answer = Explanation::about(account.address.to_string());
+        let confirmed = self.last_roll()?.absences.get(&account.user).cloned();
+        let why = match &confirmed {
             Some(leaving) => leaving.to_string(),
             None => "not in the directory as last read, and not yet confirmed to be gone".to_owned(),
         };
         answer.tell(GateVerdict::Stopped, "found", format!("id {}: {why}", account.user));
-        tell_account(&mut answer, Some(account));
-        tell_plan(&mut answer, &account.user, reviewed, history);
-        let gone = Standing::Unwanted(roster::Leaving::Vanished);
-        answer.conclusion =
-            conclusion(&account.user, (false, self.awaits_approval(false, reviewed)?), reviewed, &gone, Some(account));
+        telling::account(&mut answer, Some(account));
+        let refused = telling::refusals(&mut answer, &account.user, &known.reviewed);
+        let before = self.tell_what_the_target_said(&mut answer, &account.user, known)?;
+        telling::holds(&mut answer, &account.user, &known.reviewed);
+        telling::history(&mut answer, &known.history, |change| change.subject.user() == Some(&account.user));
+        if live {
+            self.ask_target(&account.user, known, Expected::NoLookUp, &mut answer).await;
+        }
+        answer.conclusion = Outlook {
+            user: &account.user,
+            expected: if before.is_some() { Expected::Unsettled } else { Expected::NoLookUp },
+            unasked_roles: Vec::new(),
+            refused,
+            unapproved: self.awaits_approval(false, &known.reviewed)?,
+            reviewed: &known.reviewed,
+            standing: &Standing::Unwanted(confirmed.unwrap_or(roster::Leaving::Vanished)),
+            account: Some(account),
+        }
+        .sentence();
         Ok(answer)
     }
 
@@ -169,218 +231,68 @@ impl Session {
         live: bool,
         history: &[RunRecord],
     ) -> Result<Explanation, RunError> {
-        let mut answer = blank(who.to_owned());
+        let mut answer = Explanation::about(who.to_owned());
         let read = self.store.certificate()?.map(|certificate| to_the_second(certificate.ended())).unwrap_or_default();
         answer.tell(
             GateVerdict::Stopped,
             "found",
             format!("nobody has this address, login, name or id in the directory as it was read at {read}"),
         );
-        let mentioned = |change: &Change| change.subject.label().eq_ignore_ascii_case(who);
-        tell_history(&mut answer, history, mentioned);
-        if live {
-            self.ask_directory_for(who, &mut answer).await;
-        }
+        let wanted = who.trim().to_lowercase();
+        telling::history(&mut answer, history, |change: &Change| {
+            let subject = &change.subject;
+            let names = [Some(subject.label()), subject.user().map(DirectoryId::as_str), subject.target_id()];
+            names.into_iter().flatten().any(|name| name.to_lowercase() == wanted)
+        });
+        let known_now = live && self.ask_directory_for(who, &mut answer).await;
         if !nearest.is_empty() {
             answer.notes.push(format!("The nearest are: {}.", nearest.join(", ")));
         }
-        answer.conclusion = "the next run does nothing for somebody whom the directory does not know".to_owned();
+        answer.conclusion = if known_now {
+            "the next run reads this user from the directory, and decides then"
+        } else {
+            "the next run does nothing for somebody whom the directory does not know"
+        }
+        .to_owned();
         Ok(answer)
     }
 
-    async fn ask_directory_for(&self, who: &str, answer: &mut Explanation) {
-        let Some(address) = Address::parse(who) else { return };
-        match self.connector.look_up_address(&address).await {
-            Ok(users) if users.is_empty() => answer.tell(GateVerdict::Stopped, "directory now", "nobody either"),
-            Ok(users) => {
-                let who: Vec<String> = users.iter().map(described).collect();
-                answer.tell(GateVerdict::Told, "directory now", format!("{}; the next run reads it", who.join(", ")));
-            }
-            Err(error) => answer.tell(GateVerdict::Stopped, "directory now", error.to_string()),
-        }
-    }
-
-    /// Asks directory and target how they stand now.
-    async fn ask_both_sides(&self, user: &DirectoryUser, stage: &Stage, answer: &mut Explanation) {
-        match self.connector.look_up(&user.id).await {
-            Ok(LookUp::Found(now)) if *now == *user => {
-                answer.tell(GateVerdict::Passed, "directory now", "the same as last read; the sign-in is valid");
-            }
-            Ok(LookUp::Found(now)) => answer.tell(
-                GateVerdict::Told,
-                "directory now",
-                format!("changed since it was last read: {}, {}", described(&now), now.raw_status),
-            ),
-            Ok(LookUp::OutOfReach(_, why)) => answer.tell(GateVerdict::Stopped, "directory now", why),
-            Ok(LookUp::Gone) => answer.tell(GateVerdict::Stopped, "directory now", "nobody has this id any more"),
-            Err(error) => answer.tell(GateVerdict::Stopped, "directory now", error.to_string()),
-        }
-        let (verdict, detail) = match self.store.account(&user.id) {
-            Ok(Some(account)) => account_now(self.reader(), &account).await,
-            Ok(None) => match stage.survey.candidates.iter().find(|candidate| candidate.user == user.id) {
-                Some(candidate) => candidate_now(self.reader(), candidate).await,
-                None => return,
-            },
-            Err(error) => (GateVerdict::Stopped, error.to_string()),
+    /// Tells what only the target could say of him, as the last plan had it, and what an earlier run left open.
+    fn tell_what_the_target_said(
+        &self,
+        answer: &mut Explanation,
+        user: &DirectoryId,
+        known: &Known,
+    ) -> Result<Option<Reason>, RunError> {
+        let open = self.store.unsettled().map_err(|error| RunError::Internal(error.to_string()))?;
+        let open = open.iter().find(|(_, intent)| intent.concerned().contains(user));
+        let still_true = |reason: Reason| match reason {
+            Reason::WriteUnknown => open.is_some(),
+            Reason::MatchAmbiguous | Reason::AccountContested | Reason::MatchUnknown => known.is_candidate(user),
+            _ => false,
         };
-        answer.tell(verdict, "target now", detail);
-    }
-}
-
-async fn account_now(target: &dyn TargetReader, account: &LedgerAccount) -> (GateVerdict, String) {
-    match target.account(&account.target_id).await {
-        Ok(Some(now)) if now.active == account.active => {
-            (GateVerdict::Passed, format!("{} is there, {}; the sign-in is valid", now.user_name, active(now.active)))
+        if let Some((run, plan)) = known.last_plan() {
+            let mine = |refusal: &&roster::Refusal| refusal.user.as_ref() == Some(user) && still_true(refusal.reason);
+            if let Some(refusal) = plan.refusals.iter().find(mine) {
+                let detail = format!(
+                    "{} ({}); found by the run {} at {}",
+                    refusal.detail,
+                    refusal.reason,
+                    run.id,
+                    to_the_second(run.ended)
+                );
+                answer.tell(GateVerdict::Stopped, "refused", detail);
+                return Ok(Some(refusal.reason));
+            }
         }
-        Ok(Some(now)) => (
-            GateVerdict::Told,
-            format!("{} is {} there, and we left it {}", now.user_name, active(now.active), active(account.active)),
-        ),
-        Ok(None) => (GateVerdict::Stopped, format!("the account {} is not there any more", account.target_id)),
-        Err(error) => (GateVerdict::Stopped, error.to_string()),
+        let Some((_, intent)) = open else { return Ok(None) };
+        let detail = format!("the run {} ended while it wrote to this account", intent.run);
+        answer.tell(GateVerdict::Stopped, "unsettled", detail);
+        Ok(Some(Reason::WriteUnknown))
     }
-}
-
-async fn candidate_now(target: &dyn TargetReader, candidate: &Candidate) -> (GateVerdict, String) {
-    match target.find(std::slice::from_ref(candidate)).await.map(|mut found| found.remove(&candidate.user)) {
-        Ok(Some(Match::None)) => (GateVerdict::Told, "no account matches; one would be created".to_owned()),
-        Ok(Some(Match::One(account, by))) => {
-            (GateVerdict::Told, format!("{} matches by {by}; it would be adopted", account.user_name))
-        }
-        Ok(Some(Match::Many(several))) => {
-            let names: Vec<&str> = several.iter().map(|(_, name)| name.as_str()).collect();
-            (GateVerdict::Stopped, format!("several accounts match: {}", names.join(", ")))
-        }
-        Ok(Some(Match::Unknown(why))) => (GateVerdict::Stopped, why),
-        Ok(None) => (GateVerdict::Stopped, "the target gave no answer about this user".to_owned()),
-        Err(error) => (GateVerdict::Stopped, error.to_string()),
-    }
-}
-
-fn blank(who: String) -> Explanation {
-    Explanation { who, gates: Vec::new(), conclusion: String::new(), notes: Vec::new() }
 }
 
 /// A point in time as reports show it; nobody asks for nanoseconds.
 fn to_the_second(time: Timestamp) -> String {
     time.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()
-}
-
-fn active(active: bool) -> &'static str {
-    if active { "active" } else { "not active" }
-}
-
-fn tell_account(answer: &mut Explanation, account: Option<&LedgerAccount>) {
-    let Some(account) = account else {
-        answer.tell(GateVerdict::Told, "our account", "none yet");
-        return;
-    };
-    let origin = match account.origin {
-        Origin::Created => "created",
-        Origin::Adopted => "adopted",
-    };
-    let roles: Vec<&str> = account.roles.iter().map(|role| role.0.as_str()).collect();
-    let roles = if roles.is_empty() { "no mapped role".to_owned() } else { roles.join(", ") };
-    let mut detail =
-        format!("{} in the target, {origin} by us, {}, {roles}", account.target_id, active(account.active));
-    if let Some(run) = &account.last_run {
-        detail.push_str(&format!("; last written by the run {run}"));
-    }
-    if let Some(at) = account.deactivated_at {
-        detail.push_str(&format!("; deactivated at {}", to_the_second(at)));
-    }
-    let verdict = if account.active { GateVerdict::Passed } else { GateVerdict::Stopped };
-    answer.tell(verdict, "our account", detail);
-}
-
-/// Refusals, holds, and the runs that changed something for him.
-fn tell_plan(answer: &mut Explanation, user: &rollcall_kit::DirectoryId, reviewed: &Reviewed, history: &[RunRecord]) {
-    use crate::roster::Reason;
-    // Planned without the target, whether he has an account there already is unknown by nature, not by fault.
-    let refusals = reviewed.plan().refusals.iter().filter(|refusal| refusal.user.as_ref() == Some(user));
-    for refusal in refusals.filter(|refusal| refusal.reason != Reason::MatchUnknown) {
-        // The gate that refused has said it already; the code is what reports and scripts know it by.
-        match answer.gates.iter_mut().rfind(|gate| gate.detail == refusal.detail) {
-            Some(gate) => gate.detail.push_str(&format!(" ({})", refusal.reason.code())),
-            None => {
-                let detail = format!("{} ({})", refusal.detail, refusal.reason.code());
-                answer.tell(GateVerdict::Stopped, "refused", detail);
-            }
-        }
-    }
-    let touches = |change: &Change| change.subject.user() == Some(user);
-    if reviewed.plan().changes.iter().any(touches) {
-        for hold in reviewed.holds() {
-            answer.tell(GateVerdict::Stopped, "held", hold.to_string());
-        }
-    }
-    tell_history(answer, history, touches);
-}
-
-fn tell_history(answer: &mut Explanation, history: &[RunRecord], touches: impl Fn(&Change) -> bool) {
-    let mut told = 0;
-    for record in history {
-        let Some(plan) = &record.plan else { continue };
-        for change in plan.changes.iter().filter(|change| touches(change)) {
-            let outcome = record.outcomes.iter().find(|(id, _)| *id == change.id).map(|(_, outcome)| outcome);
-            let Some(outcome) = outcome else { continue };
-            let ended = match outcome {
-                Outcome::Done { .. } => "done".to_owned(),
-                Outcome::Failed { detail, .. } => format!("failed: {detail}"),
-                Outcome::Skipped { detail } => format!("skipped: {detail}"),
-            };
-            let why: Vec<String> = change.causes.iter().map(ToString::to_string).collect();
-            let detail =
-                format!("{}: {}, because {}; {ended}", to_the_second(record.ended), change.action, why.join("; "));
-            answer.tell(GateVerdict::Told, &format!("run {}", record.id), detail);
-            told += 1;
-            if told == CHANGES_TOLD {
-                return;
-            }
-        }
-    }
-}
-
-/// A step of the next run, with its object.
-fn step(action: &Action) -> String {
-    match action {
-        Action::Create { .. } => "create an account".to_owned(),
-        Action::Deactivate | Action::Delete => format!("{action} the account"),
-        Action::Reactivate { .. } => "reactivate the account".to_owned(),
-        other => other.to_string(),
-    }
-}
-
-/// What the next run will do for this user; it depends on whether a look-up in the target comes first, and on whether
-/// the plan waits for a person.
-fn conclusion(
-    user: &rollcall_kit::DirectoryId,
-    (candidate, unapproved): (bool, bool),
-    reviewed: &Reviewed,
-    standing: &Standing,
-    account: Option<&LedgerAccount>,
-) -> String {
-    let mine = |change: &&Change| matches!(&change.subject, Subject::Account { user: of, .. } if of == user);
-    let mut steps: Vec<String> =
-        reviewed.plan().changes.iter().filter(mine).map(|change| step(&change.action)).collect();
-    if candidate {
-        steps.insert(
-            0,
-            "look in the target for an account of this user, then create one or adopt the one that is there".to_owned(),
-        );
-    }
-    if steps.is_empty() {
-        return match (standing, account) {
-            (Standing::Withheld, _) => "the next run leaves the account as it is, until what stops it is settled",
-            (Standing::Wanted(_), Some(_)) => "the next run has nothing to do: the account is as it should be",
-            (Standing::Wanted(_), None) => "the next run does nothing for this user, for the reasons above",
-            (Standing::Unwanted(_), Some(account)) if !account.active => {
-                "the next run has nothing to do: the account is not active, as it should be"
-            }
-            (Standing::Unwanted(_), _) => "the next run gives no account to this user",
-        }
-        .to_owned();
-    }
-    let held = if unapproved { ", once somebody has approved the plan" } else { "" };
-    format!("the next run will {}{held}", steps.join(", then "))
 }

@@ -13,6 +13,7 @@ mod rebuild;
 mod records;
 mod search;
 mod session;
+mod traces;
 mod verdicts;
 
 pub use build::{Findings, check_parts};

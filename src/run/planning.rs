@@ -52,7 +52,8 @@ impl Session {
         let stage = self.stage(self.group_index().await?, doubtful)?;
         let unconfirmed: Vec<DirectoryId> =
             stage.survey.unconfirmed.iter().filter(|id| !roll.absences.contains_key(*id)).cloned().collect();
-        roll.absences.extend(self.confirm(&unconfirmed, listener).await?);
+        let absences = self.confirm(&unconfirmed, listener).await?;
+        roll.absences.extend(self.doubted(absences).await?);
         self.remember(&roll.absences)?;
         listener(Event::Matching { candidates: stage.survey.candidates.len() as u64 });
         let matches = self.reader().find(&stage.survey.candidates).await?;
@@ -186,16 +187,22 @@ impl Session {
                 deleted.insert(id);
             }
         }
+        self.keep_if_new(fact::DELETED_GROUPS, &deleted)?;
         self.index_groups(outline, &bindings, &deleted)
     }
 
-    /// The same from the snapshot alone: a group that was not read is then neither there nor gone.
+    /// The same from the snapshot alone: gone is what the last run's look-ups called gone.
     pub(super) fn group_index_offline(&self) -> Result<GroupIndex, RunError> {
         let mut outline = GroupOutline::default();
         for group in self.store.groups() {
             outline.add(&group?);
         }
-        self.index_groups(outline, &self.bindings()?, &BTreeSet::new())
+        let deleted = match self.store.fact(fact::DELETED_GROUPS)? {
+            Some(json) => serde_json::from_value(json)
+                .map_err(|error| RunError::Internal(format!("the kept deletions cannot be read: {error}")))?,
+            None => BTreeSet::new(),
+        };
+        self.index_groups(outline, &self.bindings()?, &deleted)
     }
 
     fn index_groups(
@@ -220,9 +227,14 @@ impl Session {
     }
 
     fn remember_bindings(&self, groups: &GroupIndex) -> Result<(), RunError> {
-        let json = serde_json::to_value(groups.bindings()).map_err(|error| RunError::Internal(error.to_string()))?;
-        if self.store.fact(fact::BINDINGS)?.as_ref() != Some(&json) {
-            self.store.set_fact(fact::BINDINGS, &json)?;
+        self.keep_if_new(fact::BINDINGS, groups.bindings())
+    }
+
+    /// Keeps a fact, unless it is kept already.
+    fn keep_if_new(&self, name: &str, fact: &impl serde::Serialize) -> Result<(), RunError> {
+        let json = serde_json::to_value(fact).map_err(|error| RunError::Internal(error.to_string()))?;
+        if self.store.fact(name)?.as_ref() != Some(&json) {
+            self.store.set_fact(name, &json)?;
         }
         Ok(())
     }

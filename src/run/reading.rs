@@ -38,7 +38,9 @@ impl Session {
         .await?;
         let ours = self.ours_among(reading.vanished())?;
         let absences = self.confirm(&ours, listener).await?;
+        self.take_traces(&absences)?;
         self.store.commit(staging, &reading)?;
+        let absences = self.doubted(absences).await?;
         self.remember(&absences)?;
         listener(Event::Read { certificate: reading.certificate().clone() });
         Ok(Roll { certificate: reading.certificate().clone(), absences })

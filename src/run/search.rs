@@ -1,6 +1,8 @@
 //! Finds the person that somebody means: by address, login, id or name, and the nearest ones if nobody is meant.
 
-use rollcall_kit::{DirectoryUser, attribute};
+use std::collections::BTreeMap;
+
+use rollcall_kit::{DirectoryId, DirectoryUser, Unreadable, attribute};
 
 use super::error::RunError;
 use crate::plan::LedgerAccount;
@@ -14,18 +16,24 @@ const NEAREST: usize = 5;
 pub(super) struct Found {
     /// Users of the mirror who are meant.
     pub(super) users: Vec<DirectoryUser>,
+    /// Records that could not be understood and are meant. What the mirror has of their owners is from before.
+    pub(super) unreadable: Vec<Unreadable>,
     /// Accounts of ours that are meant and whose owners are not in the mirror.
     pub(super) accounts: Vec<LedgerAccount>,
     /// If nobody is meant: who comes nearest.
     pub(super) nearest: Vec<String>,
 }
 
-/// Searches mirror and ledger.
+/// Searches mirror and ledger, and the records that could not be understood.
 ///
 /// # Errors
 ///
 /// If the snapshot cannot be read.
-pub(super) fn search(store: &dyn Store, who: &str) -> Result<Found, RunError> {
+pub(super) fn search(
+    store: &dyn Store,
+    unreadable: &BTreeMap<DirectoryId, Unreadable>,
+    who: &str,
+) -> Result<Found, RunError> {
     let wanted = who.trim().to_lowercase();
     let mut found = Found::default();
     let mut near: Vec<(usize, String)> = Vec::new();
@@ -51,7 +59,17 @@ pub(super) fn search(store: &dyn Store, who: &str) -> Result<Found, RunError> {
             }
         }
     }
-    if found.users.is_empty() && found.accounts.is_empty() {
+    for odd in unreadable.values() {
+        let meant = [odd.id.as_str(), &odd.label].iter().any(|name| name.to_lowercase() == wanted);
+        let by_record = found.users.iter().any(|user| user.id == odd.id);
+        let by_account = found.accounts.iter().any(|account| account.user == odd.id);
+        if meant || by_record || by_account {
+            found.unreadable.push(odd.clone());
+        }
+    }
+    found.users.retain(|user| !unreadable.contains_key(&user.id));
+    found.accounts.retain(|account| !unreadable.contains_key(&account.user));
+    if found.users.is_empty() && found.unreadable.is_empty() && found.accounts.is_empty() {
         near.sort();
         near.truncate(NEAREST);
         found.nearest = near.into_iter().map(|(_, name)| name).collect();

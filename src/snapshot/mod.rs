@@ -173,6 +173,10 @@ pub mod fact {
     pub const APPLIED_RULES: &str = "applied-rules";
     /// The confirmed absences of the last reading, by directory id.
     pub const ABSENCES: &str = "absences";
+    /// What people left behind who are missing from the last readings, by directory id.
+    pub const TRACES: &str = "traces";
+    /// The ids of the groups that rules name and that the last run's look-ups called deleted.
+    pub const DELETED_GROUPS: &str = "deleted-groups";
     /// The URL of the target for which the ledger was made.
     pub const TARGET: &str = "target";
     /// What the target can do, as discovered.

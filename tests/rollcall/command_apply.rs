@@ -185,6 +185,9 @@ fn on_a_terminal_a_plan_beyond_a_limit_wants_its_id() {
 #[test]
 fn what_fails_is_named_and_the_next_run_repairs_it() {
     let site = Site::new();
+    // One after another, so that it is always the first whom it hits.
+    let serial = site.configuration("").replace("kind = \"scim\"", "kind = \"scim\"\nconcurrency = 1");
+    site.write("config.toml", &serial);
     site.sandbox.inject(Fault::FailNext { method: "POST", status: 400 });
     let ran = site.run(&["apply", "--yes"]).ends_with(4);
     site.golden("apply_in_part", &ran.out);

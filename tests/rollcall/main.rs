@@ -4,6 +4,7 @@
 
 mod command_apply;
 mod command_bad_input;
+mod command_explain;
 mod command_look;
 mod command_secrets;
 mod command_support;

@@ -8,8 +8,8 @@
 # Samba listens on the well-known ports only, so each server lives in a network namespace of its own, and socat carries
 # 127.0.0.1:PORT through a unix socket into it. Nothing takes a privileged port of the machine.
 #
-# Facts: LDAP_URL LDAPS_URL CA_FILE OTHER_CA_FILE BASE BIND_DN BIND_PW BLIND_DN BLIND_PW ADMIN_DN ADMIN_PW PEOPLE
-# BIG_MEMBERS. BIND_DN (svc-reader) does not see OU=Hidden; BLIND_DN (svc-blind) sees nobody below OU=People, and gets
+# Facts: LDAP_URL LDAPS_URL CA_FILE OTHER_CA_FILE BASE BIND_DN BIND_PW BLIND_DN BLIND_PW ADMIN_DN ADMIN_PW DATABASE
+# READER_SID PEOPLE BIG_MEMBERS. BIND_DN (svc-reader) does not see OU=Hidden; BLIND_DN (svc-blind) sees nobody below OU=People, and gets
 # no error.
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 PATH="$PATH:/usr/sbin:/sbin"
@@ -114,6 +114,8 @@ BLIND_DN=svc-blind@corp.example
 BLIND_PW=$service_password
 ADMIN_DN=Administrator@corp.example
 ADMIN_PW=$admin_password
+DATABASE=$folder/private/sam.ldb
+READER_SID=$(sid_of svc-reader)
 FACTS
 cat facts
 serve

@@ -113,6 +113,7 @@ impl Connector for FileConnector {
             incremental: false,
             shows_inactive: true,
             assignment: self.format == Format::Json,
+            leaves_names: self.settings.leaves_names,
         }
     }
 
@@ -184,5 +185,13 @@ impl Connector for FileConnector {
             })
             .await?;
         Ok(found.pop())
+    }
+
+    fn container(&self, place: &str) -> Option<String> {
+        match self.format {
+            // The place of an LDIF record is its DN; that of the others is the unit that it belongs to.
+            Format::Ldif => ldif::parent_of(place),
+            Format::Json | Format::Csv => Some(place.to_owned()),
+        }
     }
 }

@@ -40,6 +40,10 @@ pub struct FileSettings {
     /// Whether the end of an LDIF or CSV file must be vouched for.
     #[serde(default)]
     pub end_proof: EndProof,
+    /// These files leave the names of deleted people in their groups. Without this, somebody who is in the files no
+    /// more but whom a group still names counts as lost rather than deleted, and the plan waits for a person.
+    #[serde(default)]
+    pub leaves_names: bool,
 }
 
 /// The format of the files.
@@ -108,6 +112,7 @@ impl FileSettings {
             delimiter: None,
             max_size_mib: one_gib(),
             end_proof: EndProof::default(),
+            leaves_names: false,
         }
     }
 

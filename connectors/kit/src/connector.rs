@@ -80,6 +80,8 @@ pub struct Capabilities {
     pub shows_inactive: bool,
     /// It knows assignment to the application.
     pub assignment: bool,
+    /// Its groups may go on naming people who were deleted, so that such a name proves nothing.
+    pub leaves_names: bool,
 }
 
 /// The answer to a look-up of one user by id.
@@ -223,6 +225,19 @@ pub trait Connector: Send + Sync {
 
     /// Looks a group up by its immutable id: its name if it exists, nothing if the directory says that it does not.
     async fn look_up_group(&self, id: &DirectoryId) -> Result<Option<String>, ReadError>;
+
+    /// The container of a record that stands at this place ([`DirectoryUser::place`]): what is hidden or emptied as a
+    /// whole. Spelled so that equal containers are equal texts.
+    fn container(&self, place: &str) -> Option<String> {
+        Some(place.to_owned())
+    }
+
+    /// Whether the directory shows this container to us. Whoever may not see a container sees nobody in it either, by
+    /// search or by look-up, and gets the same answer as if they were deleted. A directory that cannot hide one from
+    /// its readers shows them all.
+    async fn shows_container(&self, _container: &str) -> Result<bool, ReadError> {
+        Ok(true)
+    }
 }
 
 #[cfg(test)]

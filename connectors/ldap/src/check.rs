@@ -153,6 +153,13 @@ impl Counts {
                 findings.push(CheckFinding::warning(format!("{without} users ({share} %) have no {name}")));
             }
         }
+        if self.unresolved > 0 && settings.groups.as_ref().is_some_and(|groups| !groups.leaves_names) {
+            findings.push(CheckFinding::warning(format!(
+                "groups name {} members whom the read does not find; if this directory leaves the names of deleted people \
+                 in its groups, set groups.leaves_names = true, or everybody who is deleted waits for a person",
+                self.unresolved
+            )));
+        }
         if self.unknown > 0 {
             let example = self.first_unknown.as_deref().unwrap_or_default();
             findings.push(CheckFinding::warning(format!(

@@ -70,6 +70,19 @@ pub(crate) fn without_unique_identifier(value: &str) -> &str {
     }
 }
 
+/// The name of the entry above, spelled as it stands, so that it can be sent to the server it came from; nothing for
+/// the root and for what is no name.
+pub(crate) fn parent_of(dn: &str) -> Option<&str> {
+    let mut rest = dn.trim();
+    loop {
+        let (_, separator, tail) = attribute_and_value(rest)?;
+        rest = tail;
+        if separator != Some('+') {
+            return separator.map(|_| rest.trim_start());
+        }
+    }
+}
+
 /// Reads one `type=value`, and says which separator followed it and what is left.
 fn attribute_and_value(text: &str) -> Option<(String, Option<char>, &str)> {
     let (kind, rest) = text.split_once('=')?;
@@ -255,6 +268,14 @@ mod tests {
 
     fn same(one: &str, other: &str) -> bool {
         Dn::parse(one).unwrap().key() == Dn::parse(other).unwrap().key()
+    }
+
+    #[test]
+    fn the_parent_of_a_name_is_spelled_as_it_stands() {
+        assert_eq!(parent_of("uid=a,ou=People,dc=corp"), Some("ou=People,dc=corp"));
+        assert_eq!(parent_of("CN=Doe\\, J+UID=a, OU=Sales\\2C EMEA, DC=corp"), Some("OU=Sales\\2C EMEA, DC=corp"));
+        assert_eq!(parent_of("dc=corp"), None);
+        assert_eq!(parent_of("no name"), None);
     }
 
     #[test]

@@ -70,6 +70,8 @@ impl std::fmt::Display for Flavour {
 pub(crate) struct Dialect {
     pub(crate) flavour: Flavour,
     pub(crate) user_filter: String,
+    /// The attributes by which that filter tells users from other entries. Every user has one of them at least.
+    pub(crate) user_class_attributes: Vec<String>,
     pub(crate) group_filter: String,
     pub(crate) id_attribute: String,
     pub(crate) id_syntax: IdSyntax,
@@ -223,6 +225,7 @@ impl Dialect {
         let users = &settings.users;
         Self {
             flavour,
+            user_class_attributes: attributes_of(users.class_filter.as_deref().unwrap_or(preset.user)),
             user_filter: filter(preset.user, users.class_filter.as_deref(), users.filter.as_deref()),
             group_filter: filter(preset.group, groups.class_filter.as_deref(), groups.filter.as_deref()),
             id_syntax: IdSyntax::of(&id_attribute),
@@ -287,6 +290,20 @@ fn filter(preset: &str, class: Option<&str>, further: Option<&str>) -> String {
         None => class,
         Some(further) => format!("(&{class}{})", wrapped(further)),
     }
+}
+
+/// The attributes that a filter names. A value cannot be taken for one, because brackets in values are escaped.
+fn attributes_of(filter: &str) -> Vec<String> {
+    let conditions = filter.split('(').skip(1);
+    let name = |condition: &str| {
+        condition
+            .split(['=', '~', '<', '>', ':', ';'])
+            .next()
+            .unwrap_or_default()
+            .trim_matches(['&', '|', '!', ' '])
+            .to_owned()
+    };
+    without_repeats(conditions.map(name).filter(|name| !name.is_empty()).collect())
 }
 
 fn names(settings: &LdapSettings, preset: &[(&'static str, &[&str])]) -> Vec<(&'static str, Vec<String>)> {
@@ -371,6 +388,18 @@ pub(crate) mod tests {
         assert_eq!(filter("(a=b)", None, None), "(a=b)");
         assert_eq!(filter("(a=b)", None, Some("(|(c=d)(e=f))")), "(&(a=b)(|(c=d)(e=f)))");
         assert_eq!(filter("(a=b)", Some("x=y"), Some("c=d")), "(&(x=y)(c=d))");
+    }
+
+    #[test]
+    fn the_attributes_of_a_filter_are_those_that_it_compares() {
+        assert_eq!(
+            attributes_of("(&(sAMAccountType=805306368)(!(isCriticalSystemObject=TRUE))(cn=a\\28b=c\\29))"),
+            ["sAMAccountType", "isCriticalSystemObject", "cn"]
+        );
+        assert_eq!(
+            attributes_of("(| (objectClass=person) (uid:caseExactMatch:=x) (objectclass=a))"),
+            ["objectClass", "uid"]
+        );
     }
 
     #[test]

@@ -87,6 +87,7 @@ impl Connector for LdapConnector {
             incremental: false,
             shows_inactive: true,
             assignment: false,
+            leaves_names: self.settings.groups.as_ref().is_some_and(|groups| groups.leaves_names),
         }
     }
 
@@ -121,6 +122,17 @@ impl Connector for LdapConnector {
     async fn look_up_group(&self, id: &DirectoryId) -> Result<Option<String>, ReadError> {
         let mut desk = self.desk().await?;
         let answer = desk.group(&self.settings, id).await;
+        self.keep(desk, &answer).await;
+        answer
+    }
+
+    fn container(&self, place: &str) -> Option<String> {
+        dn::parent_of(place).map(str::to_owned)
+    }
+
+    async fn shows_container(&self, container: &str) -> Result<bool, ReadError> {
+        let mut desk = self.desk().await?;
+        let answer = desk.shows(container).await;
         self.keep(desk, &answer).await;
         answer
     }

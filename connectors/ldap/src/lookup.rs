@@ -104,6 +104,12 @@ impl Desk {
         }
     }
 
+    /// Whether a container is there for us to see.
+    pub(crate) async fn shows(&mut self, container: &str) -> Result<bool, ReadError> {
+        self.last_used = Instant::now();
+        self.session.exists(container).await
+    }
+
     /// Looks users up by address, within reach.
     pub(crate) async fn address(
         &mut self,
@@ -218,8 +224,28 @@ impl Desk {
             return Ok(Some(format!("\"{dn}\" is in none of users.bases")));
         }
         let search = Search { scope: Scope::Base, ..search(dn, filter, &["1.1".to_owned()]) };
-        let matches = !self.session.search_once(&search).await?.is_empty();
-        Ok((!matches).then(|| format!("\"{dn}\" does not match the filter {filter}")))
+        if !self.session.search_once(&search).await?.is_empty() {
+            return Ok(None);
+        }
+        self.prove_that_class_shows(dn).await?;
+        Ok(Some(format!("\"{dn}\" does not match the filter {filter}")))
+    }
+
+    /// Before "no match" is believed: an entry whose attributes we may not read matches nothing either. What makes it a
+    /// user or something else must be there to see.
+    async fn prove_that_class_shows(&mut self, dn: &str) -> Result<(), ReadError> {
+        let names = self.dialect.user_class_attributes.clone();
+        let search = Search { scope: Scope::Base, ..search(dn, "(objectClass=*)", &names) };
+        let shown = self.session.search_once(&search).await?;
+        if shown.iter().any(|entry| names.iter().any(|name| entry.mentions(name))) {
+            return Ok(());
+        }
+        Err(unproved(format!(
+            "\"{dn}\" is there, and shows no {} to {}, by which users are told from other entries; grant the right to \
+             read it",
+            names.join(" or "),
+            self.session.identity
+        )))
     }
 
     /// All entries of a search that is known to find few.

@@ -117,6 +117,11 @@ pub struct GroupSettings {
     /// come empty fail the read: the reader may not see members.
     #[serde(default)]
     pub may_all_be_empty: bool,
+    /// This directory leaves the names of deleted people in its groups (OpenLDAP without the `refint` overlay, 389-ds
+    /// without its referential integrity plugin). Without this, somebody who is not found any more but whom a group
+    /// still names counts as hidden rather than deleted, and the plan waits for a person.
+    #[serde(default)]
+    pub leaves_names: bool,
 }
 
 /// Names of the directory's attributes, in order of preference: the first that is there counts.

@@ -1,15 +1,16 @@
 //! What people get wrong, and what breaks: each is a clear sentence and the right exit code, and costs nobody anything.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rollcall_test_servers::free_port;
+use rollcall_test_servers::gate::{Cut, WriteGate};
 use rollcall_test_servers::ldap::{DirectoryServer, OpenLdap, Samba};
 use rollcall_test_servers::scim::{ScimKind, ScimServer};
 use serde_json::{Value as Json, json};
 
-use super::dump::{Dump, number_of_accounts};
+use super::dump::Dump;
 use super::seed;
-use super::world::{Delivery, Ran, World, wait_a_moment};
+use super::world::{Delivery, Ran, World};
 
 const PEOPLE: u32 = 300;
 
@@ -162,15 +163,14 @@ fn a_target_that_goes_away_in_the_middle_is_told_and_nothing_is_forgotten() {
     let target = ScimServer::start(ScimKind::Scim2);
     let mut world = World::between(&server, &target);
     world.target()["http"]["attempts"] = 1.into();
+    let gate = WriteGate::start(target.url());
+    world.target()["url"] = gate.url().into();
     let arguments = ["apply", "--yes"];
-    let mut apply = world.start(&arguments);
-    let patience = Instant::now() + Duration::from_secs(60);
-    while number_of_accounts(&target) < 40 {
-        assert!(apply.try_wait().unwrap().is_none() && Instant::now() < patience);
-        wait_a_moment();
-    }
-    let url = target.url().to_owned();
-    drop(target);
+    gate.arm("POST", 40, Cut::Request);
+    let apply = world.start(&arguments);
+    gate.wait_until_holding(Duration::from_secs(60));
+    let url = gate.url().to_owned();
+    drop((target, gate));
     let address = url.trim_start_matches("http://").split('/').next().unwrap();
     World::end(&arguments, apply).expect_one_of(&[1, 4]).says(&[address]);
     // What is not known is not guessed: the next run cannot ask, says so, and changes nothing.

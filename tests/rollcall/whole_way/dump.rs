@@ -100,11 +100,6 @@ fn list(server: &ScimServer, kind: &str) -> BTreeMap<String, Json> {
     }
 }
 
-/// How many accounts there are just now; none if the server does not answer.
-pub(crate) fn number_of_accounts(server: &ScimServer) -> u64 {
-    get(server, "/Users?startIndex=1&count=1")["totalResults"].as_u64().unwrap()
-}
-
 /// One GET, in HTTP/1.0, so that the answer ends with the connection.
 fn get(server: &ScimServer, path: &str) -> Json {
     let url: url::Url = format!("{}{path}", server.url()).parse().unwrap();

@@ -7,6 +7,7 @@
 mod bad_input;
 mod cut_reads;
 mod dump;
+mod hidden;
 mod killed;
 mod provision;
 mod seed;

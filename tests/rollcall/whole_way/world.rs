@@ -56,7 +56,7 @@ impl World {
                     "bind_password": { "file": "reader.password" },
                     "ignorable_referrals": [format!("ou=elsewhere,ou=people,{base}")],
                     "users": { "bases": [format!("ou=people,{base}")] },
-                    "groups": { "bases": [format!("ou=groups,{base}")] },
+                    "groups": { "bases": [format!("ou=groups,{base}")], "leaves_names": directory.leaves_names() },
                     "timeouts": { "connect": 5, "answer": 30 },
                 },
                 "target": {
@@ -280,12 +280,6 @@ pub(crate) fn refusals(document: &Json) -> Vec<String> {
         .collect();
     lines.sort();
     lines
-}
-
-/// Waits for a few milliseconds, in a test that is a thread of its own.
-#[allow(clippy::disallowed_methods, reason = "there is no worker that this could block")]
-pub(crate) fn wait_a_moment() {
-    std::thread::sleep(std::time::Duration::from_millis(3));
 }
 
 /// Whether a file can be read by its owner only.

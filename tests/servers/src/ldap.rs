@@ -51,6 +51,11 @@ pub trait DirectoryServer {
         self.running().fact("BASE")
     }
 
+    /// Whether the groups go on naming people who were deleted.
+    fn leaves_names(&self) -> bool {
+        false
+    }
+
     /// An account that may read, and its password.
     fn reader(&self) -> (&str, &str) {
         (self.running().fact("BIND_DN"), self.running().fact("BIND_PW"))
@@ -104,6 +109,48 @@ impl OpenLdap {
         ldap_modify(self.ldaps_url(), self.0.fact("CONFIG_DN"), self.0.fact("CONFIG_PW"), ldif);
     }
 
+    /// Takes somebody's name out of every group, as the `refint` overlay does when he is deleted.
+    ///
+    /// # Panics
+    ///
+    /// If the server refuses it.
+    #[allow(clippy::expect_used, reason = "only tests call this")]
+    pub fn unname(&self, dn: &str) {
+        let (admin, password) = self.admin();
+        let output = Command::new("ldapsearch")
+            .args(["-x", "-LLL", "-o", "ldif-wrap=no", "-H", self.ldaps_url(), "-D", admin, "-w", password])
+            .args(["-b", self.base(), &format!("(member={dn})"), "1.1"])
+            .env("LDAPTLS_REQCERT", "never")
+            .output()
+            .expect("ldapsearch; run tests/servers/install-ldap.sh first");
+        let found = String::from_utf8_lossy(&output.stdout);
+        let groups = found.lines().filter(|line| line.starts_with("dn:"));
+        let changes: Vec<String> =
+            groups.map(|group| format!("{group}\nchangetype: modify\ndelete: member\nmember: {dn}\n")).collect();
+        assert!(!changes.is_empty(), "no group names {dn}: {}", String::from_utf8_lossy(&output.stderr));
+        self.modify(&changes.join("\n"));
+    }
+
+    /// Hides this part of the tree from everybody, such as `dn.subtree="ou=x,dc=corp"`, until [`OpenLdap::show`].
+    ///
+    /// # Panics
+    ///
+    /// If the server refuses it.
+    pub fn hide(&self, what: &str) {
+        self.configure(&format!(
+            "dn: olcDatabase={{1}}mdb,cn=config\nchangetype: modify\nadd: olcAccess\nolcAccess: {{0}}to {what} by * none\n"
+        ));
+    }
+
+    /// Takes the last [`OpenLdap::hide`] back.
+    ///
+    /// # Panics
+    ///
+    /// If the server refuses it.
+    pub fn show(&self) {
+        self.configure("dn: olcDatabase={1}mdb,cn=config\nchangetype: modify\ndelete: olcAccess\nolcAccess: {0}\n");
+    }
+
     /// The self-signed certificate, for a server that was started with it.
     #[must_use]
     pub fn self_signed_file(&self) -> PathBuf {
@@ -127,6 +174,11 @@ impl DirectoryServer for OpenLdap {
     fn running(&self) -> &Running {
         &self.0
     }
+
+    /// It runs without the `refint` overlay, as OpenLDAP does unless somebody asks for it.
+    fn leaves_names(&self) -> bool {
+        true
+    }
 }
 
 impl Samba {
@@ -134,6 +186,22 @@ impl Samba {
     #[must_use]
     pub fn start(users: u32, groups: u32) -> Self {
         Self(Running::start("samba.sh", &[&users.to_string(), &groups.to_string()], &[]))
+    }
+
+    /// Denies the reader this entry and, if it is a container, what is in it.
+    ///
+    /// # Panics
+    ///
+    /// If the server's own tool refuses it.
+    #[allow(clippy::expect_used, reason = "only tests call this")]
+    pub fn hide(&self, dn: &str) {
+        let entry = format!("(D;CI;RPLCLORC;;;{})", self.0.fact("READER_SID"));
+        let output = Command::new("samba-tool")
+            .args(["dsacl", "set", "-H", self.0.fact("DATABASE")])
+            .args([format!("--objectdn={dn}"), format!("--sddl={entry}")])
+            .output()
+            .expect("samba-tool; run tests/servers/install-ldap.sh first");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     }
 
     /// The account that sees nobody below `OU=People`, and its password.

@@ -1,17 +1,17 @@
 //! Real servers for the tests: OpenLDAP, Samba AD and SCIM servers that nobody here wrote, on loopback.
 //!
-//! `tests/servers/install.sh` puts everything that is needed on the machine, once; each test then starts what it
+//! `tests/servers/install-ldap.sh` and `install-scim.sh` put everything that is needed on the machine, once; each test then starts what it
 //! needs. A server is a script that starts it in the foreground, prints `NAME=value` facts and `READY`, and ends its
 //! own processes, by their pids, when its standard input closes: so nothing outlives a test, however it dies.
 
+pub mod gate;
 pub mod ldap;
+pub mod scim;
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-
-pub mod scim;
 
 /// A server that runs until this is dropped.
 #[derive(Debug)]
@@ -35,7 +35,9 @@ impl Running {
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
-            .unwrap_or_else(|error| panic!("{script} cannot be started: {error}; run tests/servers/install.sh first"));
+            .unwrap_or_else(|error| {
+                panic!("{script} cannot be started: {error}; run tests/servers/install-*.sh first")
+            });
         let output = BufReader::new(child.stdout.take().expect("stdout is piped"));
         let mut facts = BTreeMap::new();
         for line in output.lines().map_while(Result::ok) {

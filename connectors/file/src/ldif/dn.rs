@@ -27,6 +27,14 @@ pub(super) fn fold(dn: &str) -> String {
         .join(",")
 }
 
+/// The name of the entry above, folded; nothing for the root.
+pub(crate) fn parent_of(dn: &str) -> Option<String> {
+    match split(dn, &[',', ';']).as_slice() {
+        [first, _, ..] => Some(fold(&dn[first.len() + 1..])),
+        _ => None,
+    }
+}
+
 /// `uniqueMember` may carry an optional identifier behind the DN: `cn=ana,dc=acme#'0101'B` (RFC 4517).
 fn without_bit_string(dn: &str) -> &str {
     match dn.rsplit_once("#'") {

@@ -22,6 +22,7 @@ use jiff::Timestamp;
 use rollcall_kit::{Collection, DirectoryId, Entry, ReadError, Unreadable};
 
 use self::dn::DnKey;
+pub(crate) use self::dn::parent_of;
 use self::group::Directory;
 use self::record::Class;
 use self::records::Records;

@@ -1,0 +1,53 @@
+//! Absences that nobody can prove: who is not found any more but may only be hidden leaves when a person says so.
+//!
+//! How many there are plays no part. A few people hidden by a changed access right lie below every limit, and are put out
+//! by mistake all the same.
+
+use std::collections::BTreeMap;
+
+use super::hold::Hold;
+use crate::plan::{Action, Cause, Change, Plan};
+use crate::read::Doubt;
+use crate::roster::Leaving;
+
+/// So many people are named; the rest is counted.
+const NAMED: usize = 10;
+
+/// One finding for each doubt, with the people whom it concerns.
+pub(super) fn holds(plan: &Plan) -> Vec<Hold> {
+    let mut people: BTreeMap<&Doubt, Vec<&str>> = BTreeMap::new();
+    for change in &plan.changes {
+        if let Some(doubt) = doubt_of(change) {
+            people.entry(doubt).or_default().push(change.subject.label());
+        }
+    }
+    people.into_iter().map(|(doubt, names)| Hold::Finding { sentence: sentence(doubt, &names) }).collect()
+}
+
+fn doubt_of(change: &Change) -> Option<&Doubt> {
+    if !matches!(change.action, Action::Deactivate) {
+        return None;
+    }
+    change.causes.iter().find_map(|cause| match cause {
+        Cause::Left { leaving: Leaving::Unproved { doubt } } => Some(doubt),
+        _ => None,
+    })
+}
+
+fn sentence(doubt: &Doubt, names: &[&str]) -> String {
+    let mut who = names.iter().take(NAMED).copied().collect::<Vec<_>>().join(", ");
+    if names.len() > NAMED {
+        who.push_str(&format!(" and {} more", names.len() - NAMED));
+    }
+    let people = if names.len() == 1 { "1 person is".to_owned() } else { format!("{} people are", names.len()) };
+    let otherwise = match doubt {
+        Doubt::StillNamed { .. } => {
+            "; if this directory leaves the names of deleted people in its groups, set leaves_names"
+        }
+        Doubt::PlaceHidden { .. } | Doubt::PlaceEmptied { .. } => "",
+    };
+    format!(
+        "{people} not found in the directory any more, but {doubt}. Perhaps hidden from us and not gone: {who}. Look at \
+         what our account there may see{otherwise}"
+    )
+}

@@ -1,0 +1,204 @@
+//! Traces: what people leave behind when they vanish, and the doubts that follow from them.
+//!
+//! A directory that hides somebody answers exactly as one that deleted him: the list leaves him out, and the look-up
+//! finds nobody. What tells the two apart lies around him. Who hides people rarely hides their names in the groups; who
+//! hides a whole container hides the container too, or leaves it standing without anybody in it. An absence with such a
+//! trace is not proved, and waits for a person.
+//!
+//! Traces are taken from the mirror before the reading that misses somebody replaces it, and kept until he is back or
+//! out: a doubt must not end because a second reading misses him as well. Pure: what has to be asked comes in as
+//! [`Surroundings`].
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use rollcall_kit::DirectoryId;
+use serde::{Deserialize, Serialize};
+
+/// So many people must leave a container empty at once for that to be strange: the only person in one may well leave.
+const STRANGE: usize = 2;
+
+/// What somebody left behind who is missing from a reading.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Trace {
+    /// The container in which he stood.
+    pub container: Option<String>,
+    /// The groups that he was in.
+    pub groups: BTreeMap<DirectoryId, TracedGroup>,
+}
+
+/// A group that somebody was in when he was last read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TracedGroup {
+    /// Its name.
+    pub name: String,
+    /// How many of its members led nowhere at that time.
+    pub unresolved: u64,
+}
+
+/// Traces by the directory id of whom they are of.
+pub type Traces = BTreeMap<DirectoryId, Trace>;
+
+/// How things stand now around the people who are missing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Surroundings {
+    /// Whether the directory leaves the names of deleted people in its groups; such a name proves nothing then.
+    pub leaves_names: bool,
+    /// How many members of each traced group lead nowhere now. A group that is gone is not here.
+    pub unresolved: BTreeMap<DirectoryId, u64>,
+    /// Who of the traced was found outside of what is read. A group that names him names nobody who can be seen either,
+    /// and nothing is strange about that.
+    pub elsewhere: BTreeSet<DirectoryId>,
+    /// Traced containers that the directory does not show.
+    pub hidden: BTreeSet<String>,
+    /// Traced containers in which somebody stands.
+    pub inhabited: BTreeSet<String>,
+}
+
+/// Why somebody who is not found may be hidden rather than gone.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "sign")]
+pub enum Doubt {
+    /// The container in which he stood is not shown any more.
+    PlaceHidden {
+        /// Which.
+        place: String,
+    },
+    /// A group that he was in names more people than before who cannot be seen.
+    StillNamed {
+        /// The group's name.
+        group: String,
+    },
+    /// Everybody who stood in his container is missing at once.
+    PlaceEmptied {
+        /// Which.
+        place: String,
+    },
+}
+
+impl fmt::Display for Doubt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::PlaceHidden { place } => write!(f, "the place where they stood is not shown any more: {place}"),
+            Self::StillNamed { group } => write!(f, "the group {group} still names somebody who cannot be seen"),
+            Self::PlaceEmptied { place } => write!(f, "all who stood in the same place are missing at once: {place}"),
+        }
+    }
+}
+
+/// Who of the missing may be hidden rather than gone, and why.
+#[must_use]
+pub fn doubts(traces: &Traces, now: &Surroundings) -> BTreeMap<DirectoryId, Doubt> {
+    let mut from: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut explained: BTreeMap<&DirectoryId, u64> = BTreeMap::new();
+    for (user, trace) in traces {
+        if now.elsewhere.contains(user) {
+            trace.groups.keys().for_each(|group| *explained.entry(group).or_default() += 1);
+        } else if let Some(container) = trace.container.as_deref() {
+            *from.entry(container).or_default() += 1;
+        }
+    }
+    let still_names = |(id, group): (&DirectoryId, &TracedGroup)| {
+        let expected = group.unresolved + explained.get(id).copied().unwrap_or_default();
+        let more = now.unresolved.get(id).is_some_and(|unresolved| *unresolved > expected);
+        (more && !now.leaves_names).then(|| Doubt::StillNamed { group: group.name.clone() })
+    };
+    let doubt = |trace: &Trace| {
+        let container = trace.container.as_deref();
+        if let Some(place) = container.filter(|container| now.hidden.contains(*container)) {
+            return Some(Doubt::PlaceHidden { place: place.to_owned() });
+        }
+        if let Some(doubt) = trace.groups.iter().find_map(still_names) {
+            return Some(doubt);
+        }
+        let emptied = |container: &&str| {
+            from.get(*container).is_some_and(|left| *left >= STRANGE) && !now.inhabited.contains(*container)
+        };
+        container.filter(emptied).map(|place| Doubt::PlaceEmptied { place: place.to_owned() })
+    };
+    let missing = traces.iter().filter(|(user, _)| !now.elsewhere.contains(*user));
+    missing.filter_map(|(user, trace)| Some((user.clone(), doubt(trace)?))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id(text: &str) -> DirectoryId {
+        DirectoryId::new(text).unwrap()
+    }
+
+    fn trace(container: &str, groups: &[(&str, u64)]) -> Trace {
+        let group = |(name, unresolved): &(&str, u64)| {
+            (id(name), TracedGroup { name: (*name).to_owned(), unresolved: *unresolved })
+        };
+        Trace { container: Some(container.to_owned()), groups: groups.iter().map(group).collect() }
+    }
+
+    fn inhabited(containers: &[&str]) -> Surroundings {
+        let inhabited = containers.iter().map(|&container| container.to_owned()).collect();
+        Surroundings { inhabited, ..Surroundings::default() }
+    }
+
+    #[test]
+    fn whom_a_group_still_names_is_doubted() {
+        let traces = Traces::from([(id("ann"), trace("people", &[("eng", 1)])), (id("bob"), trace("people", &[]))]);
+        let mut now = inhabited(&["people"]);
+        now.unresolved = [(id("eng"), 1)].into();
+        assert!(doubts(&traces, &now).is_empty(), "the name that led nowhere before leads nowhere still");
+        now.unresolved = [(id("eng"), 2)].into();
+        let doubts = doubts(&traces, &now);
+        assert_eq!(doubts.keys().collect::<Vec<_>>(), [&id("ann")]);
+        assert_eq!(doubts[&id("ann")].to_string(), "the group eng still names somebody who cannot be seen");
+    }
+
+    #[test]
+    fn a_name_proves_nothing_where_the_directory_leaves_names_or_the_group_is_gone() {
+        let traces = Traces::from([(id("ann"), trace("people", &[("eng", 0)]))]);
+        let mut now = inhabited(&["people"]);
+        assert!(doubts(&traces, &now).is_empty());
+        now.unresolved = [(id("eng"), 1)].into();
+        now.leaves_names = true;
+        assert!(doubts(&traces, &now).is_empty());
+    }
+
+    #[test]
+    fn whom_a_group_names_and_who_stands_elsewhere_makes_nobody_doubtful() {
+        let traces =
+            Traces::from([(id("ann"), trace("people", &[("eng", 0)])), (id("moved"), trace("people", &[("eng", 0)]))]);
+        let mut now = inhabited(&["people"]);
+        now.elsewhere = [id("moved")].into();
+        now.unresolved = [(id("eng"), 1)].into();
+        assert!(doubts(&traces, &now).is_empty());
+        now.unresolved = [(id("eng"), 2)].into();
+        assert_eq!(doubts(&traces, &now).keys().collect::<Vec<_>>(), [&id("ann")]);
+        now.inhabited.clear();
+        now.unresolved.clear();
+        assert!(doubts(&traces, &now).is_empty(), "one left the place and one moved");
+    }
+
+    #[test]
+    fn whoever_stood_in_a_container_that_is_not_shown_is_doubted_even_alone_and_even_where_names_stay() {
+        let traces = Traces::from([(id("ann"), trace("sales", &[])), (id("bob"), trace("people", &[]))]);
+        let mut now = inhabited(&["people"]);
+        now.leaves_names = true;
+        now.hidden = ["sales".to_owned()].into();
+        let doubts = doubts(&traces, &now);
+        assert_eq!(doubts.len(), 1);
+        assert_eq!(doubts[&id("ann")].to_string(), "the place where they stood is not shown any more: sales");
+    }
+
+    #[test]
+    fn a_container_that_several_left_empty_at_once_is_doubted_and_one_that_its_only_person_left_is_not() {
+        let alone = Traces::from([(id("ann"), trace("sales", &[]))]);
+        assert!(doubts(&alone, &Surroundings::default()).is_empty());
+        let both = Traces::from([(id("ann"), trace("sales", &[])), (id("bob"), trace("sales", &[]))]);
+        assert_eq!(doubts(&both, &Surroundings::default()).len(), 2);
+        assert!(doubts(&both, &inhabited(&["sales"])).is_empty(), "somebody is still there");
+    }
+
+    #[test]
+    fn who_left_no_trace_is_not_doubted() {
+        assert!(doubts(&Traces::from([(id("ann"), Trace::default())]), &Surroundings::default()).is_empty());
+    }
+}

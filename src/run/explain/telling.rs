@@ -1,0 +1,170 @@
+//! What the snapshot knows of somebody, as gates: the roster's verdicts, the account, refusals, holds and runs.
+
+use rollcall_kit::DirectoryId;
+
+use super::{ExplainedGate, Explanation, GateVerdict, Known, to_the_second};
+use crate::apply::Outcome;
+use crate::guard::Reviewed;
+use crate::plan::{Action, Change, LedgerAccount, Origin};
+use crate::roster::{self, Reason, Refusal, Role, Standing};
+use crate::run::event::RunRecord;
+
+/// How many changes of the past are told.
+const CHANGES_TOLD: usize = 10;
+
+/// What the roster heard at each gate; those that it did not come to are named in one line.
+pub(super) fn gates(answer: &mut Explanation, gates: Vec<roster::Gate>) {
+    let mut not_asked = Vec::new();
+    for gate in gates {
+        let verdict = match gate.verdict {
+            roster::Verdict::Passed => GateVerdict::Passed,
+            roster::Verdict::Stopped => GateVerdict::Stopped,
+            roster::Verdict::NotReached => {
+                not_asked.push(gate.name);
+                continue;
+            }
+        };
+        answer.gates.push(ExplainedGate { verdict, title: gate.name, detail: gate.detail });
+    }
+    if !not_asked.is_empty() {
+        answer.tell(GateVerdict::Told, "not asked", format!("{}: the gate before decided", not_asked.join(", ")));
+    }
+}
+
+/// "active" or "not active".
+pub(super) fn active(active: bool) -> &'static str {
+    if active { "active" } else { "not active" }
+}
+
+/// The account of ours.
+pub(super) fn account(answer: &mut Explanation, account: Option<&LedgerAccount>) {
+    let Some(account) = account else {
+        answer.tell(GateVerdict::Told, "our account", "none yet");
+        return;
+    };
+    let origin = match account.origin {
+        Origin::Created => "created",
+        Origin::Adopted => "adopted",
+    };
+    let roles: Vec<&str> = account.roles.iter().map(|role| role.0.as_str()).collect();
+    let roles = if roles.is_empty() { "no mapped role".to_owned() } else { roles.join(", ") };
+    let mut detail =
+        format!("{} in the target, {origin} by us, {}, {roles}", account.target_id, active(account.active));
+    if let Some(run) = &account.last_run {
+        detail.push_str(&format!("; last written by the run {run}"));
+    }
+    if let Some(at) = account.deactivated_at {
+        detail.push_str(&format!("; deactivated at {}", to_the_second(at)));
+    }
+    let verdict = if account.active { GateVerdict::Passed } else { GateVerdict::Stopped };
+    answer.tell(verdict, "our account", detail);
+}
+
+/// What the plan refuses him. True if there is anything.
+pub(super) fn refusals(answer: &mut Explanation, user: &DirectoryId, reviewed: &Reviewed) -> bool {
+    // Planned without the target, whether he has an account there already is unknown by nature, not by fault.
+    let his = |refusal: &&Refusal| refusal.user.as_ref() == Some(user) && refusal.reason != Reason::MatchUnknown;
+    let mut any = false;
+    for refusal in reviewed.plan().refusals.iter().filter(his) {
+        refused(answer, refusal);
+        any = true;
+    }
+    any
+}
+
+fn refused(answer: &mut Explanation, refusal: &Refusal) {
+    // The gate that refused has said it already; the code is what reports and scripts know it by.
+    match answer.gates.iter_mut().rfind(|gate| gate.detail.ends_with(&refusal.detail)) {
+        Some(gate) => gate.detail.push_str(&format!(" ({})", refusal.reason)),
+        None => {
+            let detail = format!("{} ({})", refusal.detail, refusal.reason);
+            answer.tell(GateVerdict::Stopped, "refused", detail);
+        }
+    }
+}
+
+/// What is refused to a group and so to him: a role whose group nobody finds. True if there is anything.
+pub(super) fn groups(answer: &mut Explanation, standing: &Standing, known: &Known) -> bool {
+    let Standing::Wanted(desired) = standing else { return false };
+    if desired.undecided_roles.is_empty() {
+        return false;
+    }
+    let rules = &known.stage.roster.rules().settings().role_rules;
+    let concerned = |label: &str| {
+        rules.iter().any(|rule| desired.undecided_roles.contains(&rule.role) && rule.group.label() == label)
+    };
+    let of_groups = |refusal: &&Refusal| {
+        refusal.user.is_none() && matches!(refusal.reason, Reason::GroupMissing | Reason::GroupAmbiguous)
+    };
+    let all: Vec<&Refusal> = known.reviewed.plan().refusals.iter().filter(of_groups).collect();
+    let named: Vec<&Refusal> = all.iter().copied().filter(|refusal| concerned(&refusal.label)).collect();
+    // A group that is missing inside of another has another name than the rule.
+    let told = if named.is_empty() { all } else { named };
+    told.iter().for_each(|refusal| refused(answer, refusal));
+    !told.is_empty()
+}
+
+/// Roles that he should have, that his account lacks and that the offline plan does not grant: their groups in the
+/// target are not ours yet, and only a look there shows whether they can be.
+pub(super) fn barred(standing: &Standing, account: Option<&LedgerAccount>, reviewed: &Reviewed) -> Vec<Role> {
+    let (Standing::Wanted(desired), Some(account)) = (standing, account) else { return Vec::new() };
+    let granted = |role: &Role| {
+        reviewed.plan().changes.iter().any(|change| {
+            change.subject.user() == Some(&account.user)
+                && matches!(&change.action, Action::GrantRole { role: given } if given == role)
+        })
+    };
+    desired.roles.keys().filter(|role| !account.roles.contains(role) && !granted(role)).cloned().collect()
+}
+
+/// What the target's groups refuse to roles, as this plan or the last one found. Yields the roles of which nothing is
+/// known to be refused.
+pub(super) fn role_groups(answer: &mut Explanation, barred: Vec<Role>, known: &Known) -> Vec<Role> {
+    let last = known.last_plan().map(|(_, plan)| plan.refusals.as_slice()).unwrap_or_default();
+    let now = known.reviewed.plan().refusals.iter().filter(|refusal| refusal.reason != Reason::MatchUnknown);
+    let by_target = |reason: Reason| matches!(reason, Reason::MatchUnknown | Reason::AccountContested);
+    let before = last.iter().filter(|refusal| by_target(refusal.reason));
+    let all: Vec<&Refusal> = now.chain(before).filter(|refusal| refusal.user.is_none()).collect();
+    let mut open = Vec::new();
+    for role in barred {
+        match all.iter().find(|refusal| refusal.label == role.0) {
+            Some(refusal) => refused(answer, refusal),
+            None => open.push(role),
+        }
+    }
+    open
+}
+
+/// Why the plan waits, if it does something for him.
+pub(super) fn holds(answer: &mut Explanation, user: &DirectoryId, reviewed: &Reviewed) {
+    if reviewed.plan().changes.iter().any(|change| change.subject.user() == Some(user)) {
+        for hold in reviewed.holds() {
+            answer.tell(GateVerdict::Stopped, "held", hold.to_string());
+        }
+    }
+}
+
+/// The last changes of him, with the runs that made or tried them, the time and the causes.
+pub(super) fn history(answer: &mut Explanation, history: &[RunRecord], touches: impl Fn(&Change) -> bool) {
+    let mut told = 0;
+    for record in history {
+        let Some(plan) = &record.plan else { continue };
+        for change in plan.changes.iter().filter(|change| touches(change)) {
+            let outcome = record.outcomes.iter().find(|(id, _)| *id == change.id).map(|(_, outcome)| outcome);
+            let Some(outcome) = outcome else { continue };
+            let ended = match outcome {
+                Outcome::Done { .. } => "done".to_owned(),
+                Outcome::Failed { detail, .. } => format!("failed: {detail}"),
+                Outcome::Skipped { detail } => format!("skipped: {detail}"),
+            };
+            let why: Vec<String> = change.causes.iter().map(ToString::to_string).collect();
+            let detail =
+                format!("{}: {}, because {}; {ended}", to_the_second(record.ended), change.action, why.join("; "));
+            answer.tell(GateVerdict::Told, &format!("run {}", record.id), detail);
+            told += 1;
+            if told == CHANGES_TOLD {
+                return;
+            }
+        }
+    }
+}
