@@ -127,6 +127,8 @@ impl Connector for OktaConnector {
             incremental: false,
             shows_inactive: true,
             assignment: self.settings.assigned_to.is_some(),
+            // A deletion takes all memberships along.
+            leaves_names: false,
         }
     }
 
