@@ -238,7 +238,7 @@ pub(crate) fn endpoint(
     request.scopes = scopes.to_vec();
     request.possession = settings.dpop;
     let endpoint = TokenEndpoint::new(request, settings.http.clone());
-    let endpoint = endpoint.map_err(|error| ReadError::Settings(error.to_string()))?;
+    let endpoint = endpoint.map_err(|error| ReadError::Settings(error.to_string()))?.with_pause(limits::told_pause);
     Ok(Some(match back_off {
         Some(first) => endpoint.with_back_off(first),
         None => endpoint,
