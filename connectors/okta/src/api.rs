@@ -154,9 +154,10 @@ impl Api {
     fn request(&self, query: &Query<'_>) -> Request {
         let url = self.client.url(query.path).with_query(query.parameters);
         let request = Request::get(url).class(query.class);
-        // Spares Okta the parts of users that we do not read; some of them are slow to come by.
-        match query.path.first() {
-            Some(&"users") => request.header(
+        // Spares Okta the parts of users that we do not read; some of them are slow to come by. No media type as RFC 9110
+        // has them, but spelled as Okta documents it.
+        match query.path {
+            ["users"] | ["users", _] => request.header(
                 HeaderName::from_static("content-type"),
                 HeaderValue::from_static(
                     "application/json; okta-response=omitCredentials,omitCredentialsLinks,omitTransitioningToStatus",
