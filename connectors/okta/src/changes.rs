@@ -12,6 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::{SignedDuration, Timestamp};
 use rollcall_kit::{
     Changes, Collection, Cursor, DirectoryId, DirectoryUser, Entries, Entry, InactiveReason, LookUp, ReadError, Status,
+    Unreadable,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
@@ -20,7 +21,6 @@ use crate::api::{Api, Item, List, Query};
 use crate::groups::{begins_with, entry, kind_of, members};
 use crate::limits::class;
 use crate::lookup::Desk;
-use crate::person::{Assignment, People};
 use crate::reach::{Reach, name_of};
 use crate::read::END;
 use crate::settings::{GroupSettings, OktaSettings};
@@ -132,20 +132,26 @@ impl Reader<'_> {
         if self.sent.contains(&item.id) {
             return Ok(0);
         }
-        let people = People { statuses: &self.settings.statuses };
-        if let Some(entry @ Entry::Unreadable(_)) = people.read(&item.id, &item.json, &Assignment::Unknown) {
-            self.sent.insert(item.id.clone());
-            self.entries.send(entry).await?;
-            return Ok(1);
-        }
-        let user = match self.desk.judge(self.api, self.settings, &item.id, &item.json).await? {
-            LookUp::Found(user) => user,
+        let judged = self.desk.judge(self.api, self.settings, &item.id, &item.json).await?;
+        let user = match judged {
+            Ok(LookUp::Found(user)) => user,
             // That he is not assigned is a fact about him; that he is in none of some groups a full read will tell.
-            LookUp::OutOfReach(user, _) if user.assigned == Some(false) => user,
-            LookUp::OutOfReach(..) | LookUp::Gone => return Ok(0),
+            Ok(LookUp::OutOfReach(user, _)) if user.assigned == Some(false) => user,
+            Ok(LookUp::OutOfReach(..) | LookUp::Gone) => return Ok(0),
+            Err(problem) => return self.unclear(item, problem).await,
         };
         self.sent.insert(item.id.clone());
         self.entries.user(*user).await?;
+        Ok(1)
+    }
+
+    /// Sends somebody of whom it cannot be told how he stands, so that he is held as he is.
+    async fn unclear(&mut self, item: &Item, problem: String) -> Result<u64, ReadError> {
+        let Some(id) = DirectoryId::new(&item.id) else { return Ok(0) };
+        let login = item.json.pointer("/profile/login").and_then(Json::as_str);
+        let label = login.unwrap_or(&item.id).to_owned();
+        self.sent.insert(item.id.clone());
+        self.entries.send(Entry::Unreadable(Unreadable { id, label, problem })).await?;
         Ok(1)
     }
 

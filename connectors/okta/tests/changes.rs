@@ -136,14 +136,17 @@ async fn somebody_who_changed_is_judged_by_his_assignment() {
     let settings = OktaSettings { assigned_to: Some(APP.to_owned()), groups: None, ..okta.settings() };
     let entries = read(&okta, settings, |okta| {
         okta.change(|state| {
-            state.users[1]["lastUpdated"] = LATER.into();
-            state.users[2]["lastUpdated"] = LATER.into();
+            for number in [1, 2, 3] {
+                state.users[number]["lastUpdated"] = LATER.into();
+            }
         });
     })
     .await;
+    // A group should assign the second, and does not: he is held as he is.
+    assert!(ids(&entries).contains(&format!("unreadable {}", user_id(2))));
     let assigned: Vec<(String, Option<bool>)> =
         users(&entries).values().map(|user| (user.id.to_string(), user.assigned)).collect();
-    assert_eq!(assigned, [(user_id(1), Some(true)), (user_id(2), Some(false))]);
+    assert_eq!(assigned, [(user_id(1), Some(true)), (user_id(3), Some(false))]);
 }
 
 #[tokio::test]
@@ -169,11 +172,11 @@ async fn the_log_tells_who_was_deleted_assigned_or_taken_off() {
         okta.change(|state| {
             state.users.retain(|user| user["id"] != user_id(8));
             state.app_users.push(app_user(3, "GROUP"));
-            state.app_users.retain(|assigned| assigned["id"] != user_id(0));
+            state.app_users.retain(|assigned| assigned["id"] != user_id(1));
             state.log = vec![
                 event("user.lifecycle.delete.completed", 8, "0oaother"),
                 event("application.user_membership.add", 3, APP),
-                event("application.user_membership.remove", 0, APP),
+                event("application.user_membership.remove", 1, APP),
                 event("application.user_membership.add", 4, "0oaother"),
                 // Deleted, the log says; but he is there.
                 event("user.lifecycle.delete.completed", 6, APP),
@@ -184,7 +187,7 @@ async fn the_log_tells_who_was_deleted_assigned_or_taken_off() {
     .await;
     let told: Vec<(String, Option<bool>)> =
         users(&entries).values().map(|user| (user.id.to_string(), user.assigned)).collect();
-    let expected = [(0, Some(false)), (3, Some(true)), (6, Some(true)), (8, None)];
+    let expected = [(1, Some(false)), (3, Some(true)), (6, Some(true)), (8, None)];
     assert_eq!(told, expected.map(|(number, assigned)| (user_id(number), assigned)));
     let gone = users(&entries)[&*user_id(8)];
     assert_eq!((&gone.status, &*gone.login), (&Status::Inactive(InactiveReason::Deleted), "user8"));

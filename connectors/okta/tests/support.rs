@@ -53,6 +53,8 @@ pub(crate) struct State {
     pub(crate) scopes: Vec<&'static str>,
     /// What the System Log holds.
     pub(crate) log: Vec<Value>,
+    /// Scopes that the last token was issued for.
+    granted: Vec<String>,
     /// Headers on each good answer.
     pub(crate) headers: Vec<(&'static str, String)>,
     /// Whether the token may come under the scheme `DPoP`.
@@ -251,13 +253,16 @@ impl Respond for Front {
         if !dpop && !matches!(token, "Bearer at-1" | "SSWS 00secret") {
             return refusal(401, "E0000011", "Invalid token provided");
         }
+        if token == "Bearer at-1" && !state.allows(request.url.path()) {
+            return refusal(403, "E0000006", "The access token provided does not contain the required scopes");
+        }
         let answer = state.answer(request);
         state.headers.iter().fold(answer, |answer, (name, value)| answer.insert_header(*name, value.as_str()))
     }
 }
 
 impl State {
-    fn token(&self, request: &Request) -> ResponseTemplate {
+    fn token(&mut self, request: &Request) -> ResponseTemplate {
         let form: BTreeMap<String, String> = url::form_urlencoded::parse(&request.body).into_owned().collect();
         let asked: Vec<&str> = form.get("scope").map(|scope| scope.split(' ').collect()).unwrap_or_default();
         if !form.contains_key("client_assertion") || asked.iter().any(|scope| !self.scopes.contains(scope)) {
@@ -265,9 +270,16 @@ impl State {
             return ResponseTemplate::new(400)
                 .set_body_json(json!({"error": "invalid_scope", "error_description": description}));
         }
+        self.granted = asked.iter().map(|scope| (*scope).to_owned()).collect();
         ResponseTemplate::new(200).set_body_json(json!({
             "token_type": "Bearer", "expires_in": 3600, "access_token": "at-1", "scope": asked.join(" "),
         }))
+    }
+
+    /// Whether the token has the scope that Okta's own description of its interface asks for.
+    fn allows(&self, path: &str) -> bool {
+        let needed = format!("okta.{}.read", path.split('/').nth(3).unwrap_or_default());
+        self.granted.contains(&needed)
     }
 
     fn answer(&self, request: &Request) -> ResponseTemplate {
