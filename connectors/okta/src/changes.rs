@@ -114,9 +114,12 @@ impl Reader<'_> {
         let filter = format!("lastUpdated gt \"{}\"", self.moment());
         let size = self.settings.page_size.to_string();
         let parameters = [("filter", &*filter), ("limit", &*size)];
-        let api = self.api;
-        let mut list =
-            api.list(&Query { collection: "users", class: class::USERS, path: &["users"], parameters: &parameters });
+        self.list(&Query { collection: "users", class: class::USERS, path: &["users"], parameters: &parameters }).await
+    }
+
+    /// Sends the users of a list.
+    async fn list(&mut self, query: &Query<'_>) -> Result<(), ReadError> {
+        let mut list = self.api.list(query);
         let mut sent = 0;
         while let Some(page) = list.next().await? {
             for item in page {
@@ -227,16 +230,8 @@ impl Reader<'_> {
         for group in changed.iter().filter(|group| named.contains(&group.id)) {
             let path = ["groups", &*group.id, "users"];
             let parameters = [("limit", &*size)];
-            let api = self.api;
-            let mut list =
-                api.list(&Query { collection: "users", class: class::GROUP, path: &path, parameters: &parameters });
-            let mut sent = 0;
-            while let Some(page) = list.next().await? {
-                for item in page {
-                    sent += self.user(&item).await?;
-                }
-            }
-            self.completed("users", &list, sent);
+            self.list(&Query { collection: "users", class: class::GROUP, path: &path, parameters: &parameters })
+                .await?;
         }
         Ok(())
     }

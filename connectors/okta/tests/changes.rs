@@ -1,25 +1,16 @@
 //! What is read between full reads, and what is not concluded from it.
 
-use rollcall_kit::{Changes, Connector, Cursor, Entries, Entry, InactiveReason, ReadError, Status};
+use rollcall_kit::{Changes, Connector, Cursor, Entry, InactiveReason, ReadError, Status};
 use rollcall_okta::{GroupSettings, OktaConnector, OktaSettings};
 use serde_json::{Value, json};
 
-use crate::support::{APP, Okta, app_user, group_id, groups, quick, refusal, user, user_id, users};
+use crate::support::{APP, Okta, app_user, gather, group_id, groups, quick, refusal, user, user_id, users};
 
 /// Later than any moment at which a test runs.
 const LATER: &str = "2999-01-01T00:00:00.000Z";
 
 async fn changes(connector: &OktaConnector, since: &Cursor) -> (Vec<Entry>, Result<Option<Changes>, ReadError>) {
-    let (sender, mut receiver) = Entries::channel(8);
-    let consume = async {
-        let mut entries = Vec::new();
-        while let Some(entry) = receiver.recv().await {
-            entries.push(entry);
-        }
-        entries
-    };
-    let (outcome, entries) = tokio::join!(connector.read_changes(since, sender), consume);
-    (entries, outcome)
+    gather(|entries| connector.read_changes(since, entries)).await
 }
 
 /// What changed since now, of which it was just said what that is.

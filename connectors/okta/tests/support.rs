@@ -108,6 +108,15 @@ impl Okta {
         settings
     }
 
+    /// The settings of an organisation where nobody answers.
+    pub(crate) fn nobody(&self) -> OktaSettings {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
+        let mut settings = OktaSettings { url, ..self.settings() };
+        settings.http.attempts = 1;
+        settings
+    }
+
     pub(crate) async fn requests(&self) -> Vec<Request> {
         self.server.received_requests().await.unwrap()
     }
@@ -129,6 +138,11 @@ pub(crate) fn quick(settings: OktaSettings) -> OktaConnector {
 
 /// Reads to the end, whatever that is.
 pub(crate) async fn read(connector: &OktaConnector) -> (Vec<Entry>, Result<Certificate, ReadError>) {
+    gather(|entries| connector.read(entries)).await
+}
+
+/// What a read sends, and how it ends.
+pub(crate) async fn gather<T, F: Future<Output = T>>(read: impl FnOnce(Entries) -> F) -> (Vec<Entry>, T) {
     let (sender, mut receiver) = Entries::channel(8);
     let consume = async {
         let mut entries = Vec::new();
@@ -137,7 +151,7 @@ pub(crate) async fn read(connector: &OktaConnector) -> (Vec<Entry>, Result<Certi
         }
         entries
     };
-    let (outcome, entries) = tokio::join!(connector.read(sender), consume);
+    let (outcome, entries) = tokio::join!(read(sender), consume);
     (entries, outcome)
 }
 
