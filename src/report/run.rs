@@ -170,7 +170,7 @@ fn read(document: &mut Document, certificate: &Certificate) {
         let (entries, pages) =
             (count(collection.entries, "entry", "entries"), count(collection.pages, "page", "pages"));
         let fact = |name: &str, text: &str| vec![Text::from(name), Text::new(clean(text), Tone::Faint)];
-        let counted = collection.announced.map(|number| fact("counted", &format!("{number} by the server itself")));
+        let counted = collection.announced.map(|number| fact("counted", &format!("{number} by the directory itself")));
         Item {
             mark: Text::new("✓", Tone::Good),
             cells: vec![clean(&collection.name).into(), format!("{entries}, {pages}").into()],
