@@ -54,7 +54,7 @@ async fn plan_one(
     if arguments.format == Format::Json {
         machine.push(json::plan(plan, holds));
     } else {
-        let document = report::plan::document(plan, holds, Options::of(arguments.format, arguments.all));
+        let document = report::plan::reviewed(&reviewed, Options::of(arguments.format, arguments.all));
         report::print(&report::render(arguments.format, &document, || json::plan(plan, holds)))?;
     }
     Ok(if plan.is_empty() || !arguments.detailed_exitcode { Exit::Done } else { Exit::Pending })

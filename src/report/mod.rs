@@ -10,6 +10,7 @@
 use std::io::{self, Write};
 
 pub mod checks;
+pub mod decided;
 pub mod document;
 pub mod drift;
 pub mod explain;
@@ -24,6 +25,7 @@ pub mod status;
 pub mod text;
 
 mod causes;
+mod edited;
 mod holds;
 mod sections;
 mod words;

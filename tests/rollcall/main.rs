@@ -5,6 +5,7 @@
 mod command_apply;
 mod command_bad_input;
 mod command_explain;
+mod command_held;
 mod command_look;
 mod command_reconcile;
 mod command_secrets;
@@ -13,6 +14,7 @@ mod command_undo;
 mod cut;
 mod house;
 mod incidents;
+mod promises_held;
 mod promises_lists;
 mod promises_moved;
 mod promises_people;

@@ -155,6 +155,7 @@ impl Story {
         let run = async {
             let approved = match session.plan(&|_| {}).await.unwrap() {
                 Reviewed::Cleared(approved) => approved,
+                Reviewed::Parted(parted) => parted.into_held().approve("ada", "in a test"),
                 Reviewed::Held(held) => held.approve("ada", "in a story"),
             };
             let record = session.apply(approved, &|_| {}).await.unwrap();
