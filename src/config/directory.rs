@@ -8,6 +8,7 @@ use std::path::Path;
 
 use rollcall_file::FileSettings;
 use rollcall_ldap::LdapSettings;
+use rollcall_okta::OktaSettings;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -24,6 +25,8 @@ pub enum DirectorySettings {
     Ldap(Box<LdapSettings>),
     /// LDIF, JSON and CSV files.
     File(Box<FileSettings>),
+    /// Okta.
+    Okta(Box<OktaSettings>),
 }
 
 impl DirectorySettings {
@@ -35,6 +38,7 @@ impl DirectorySettings {
         Ok(match untag(table, Self::TAG) {
             Some((kind, rest)) if kind == "ldap" => Some(Self::Ldap(Box::new(deserialize(rest)?))),
             Some((kind, rest)) if kind == "file" => Some(Self::File(Box::new(deserialize(rest)?))),
+            Some((kind, rest)) if kind == "okta" => Some(Self::Okta(Box::new(deserialize(rest)?))),
             _ => None,
         })
     }
@@ -44,6 +48,7 @@ impl DirectorySettings {
         match self {
             Self::Ldap(settings) => settings.start_at(folder),
             Self::File(settings) => settings.start_at(folder),
+            Self::Okta(settings) => settings.start_at(folder),
         }
     }
 
@@ -56,6 +61,7 @@ impl DirectorySettings {
         let sound = match self {
             Self::Ldap(settings) => settings.validate(),
             Self::File(settings) => settings.validate(),
+            Self::Okta(settings) => settings.validate(),
         };
         sound.map_err(|error| {
             let text = error.to_string();
@@ -70,12 +76,13 @@ impl DirectorySettings {
         })
     }
 
-    /// The word for it in the configuration: `ldap`, `file`.
+    /// The word for it in the configuration: `ldap`, `file`, `okta`.
     #[must_use]
     pub const fn kind(&self) -> &'static str {
         match self {
             Self::Ldap(_) => "ldap",
             Self::File(_) => "file",
+            Self::Okta(_) => "okta",
         }
     }
 }
@@ -89,6 +96,7 @@ impl JsonSchema for DirectorySettings {
         one_of([
             tagged(LdapSettings::json_schema(generator), Self::TAG, "ldap"),
             tagged(FileSettings::json_schema(generator), Self::TAG, "file"),
+            tagged(OktaSettings::json_schema(generator), Self::TAG, "okta"),
         ])
     }
 }

@@ -21,6 +21,8 @@ pub enum Directory {
     Lldap,
     /// An LDIF, JSON or CSV file.
     File,
+    /// Okta.
+    Okta,
 }
 
 /// What is known of the organization. What is not is filled with an example that is easy to spot.
@@ -30,7 +32,7 @@ pub struct Answers {
     pub organization: String,
     /// Its e-mail domains; the first also names the examples.
     pub domains: Vec<String>,
-    /// The URL of the directory server, or the path of the file.
+    /// The URL of the directory server or organisation, or the path of the file.
     pub source: Option<String>,
     /// The SCIM base URL of the application.
     pub target: Option<String>,
@@ -95,7 +97,9 @@ token = {{ file = {token} }}
 }
 
 fn source(directory: Directory, answers: &Answers, organization: &str) -> String {
-    let Some(preset) = Preset::of(directory, &base(answers)) else { return file(answers) };
+    let Some(preset) = Preset::of(directory, &base(answers)) else {
+        return if directory == Directory::Okta { okta(answers, organization) } else { file(answers) };
+    };
     let domain = answers.domains.first().map_or("example.com", String::as_str);
     let server = answers.source.clone().unwrap_or_else(|| format!("ldaps://{}.{domain}{}", preset.host, preset.port));
     let [server, bind_dn, users, groups] = [&server, &preset.bind_dn, &preset.users, &preset.groups].map(|s| quoted(s));
@@ -188,7 +192,7 @@ impl Preset {
                 may_leave_names: false,
                 ..common
             },
-            Directory::File => return None,
+            Directory::File | Directory::Okta => return None,
         })
     }
 }
@@ -203,6 +207,30 @@ users = {users}
 # For CSV: the groups, and who is in which.
 #groups = \"/srv/rollcall/groups.csv\"
 #memberships = \"/srv/rollcall/memberships.csv\"
+"
+    )
+}
+
+fn okta(answers: &Answers, organization: &str) -> String {
+    let first = answers.domains.first().and_then(|domain| domain.split('.').next()).unwrap_or("example");
+    let url = quoted(&answers.source.clone().unwrap_or_else(|| format!("https://{first}.okta.com")));
+    let key = quoted(&format!("/etc/rollcall/{}.pem", answers.organization));
+    format!(
+        "\
+connector = \"okta\"
+# The organisation's URL or custom domain; not that of the admin console.
+url = {url}
+# An API Services app with the scopes okta.users.read, okta.groups.read and okta.apps.read, an admin role that covers
+# what is read (Read-Only Administrator), and its private key: PEM or JWK.
+client_id = \"0oa…\"
+private_key = {{ file = {key} }}
+# Only users who are assigned to this application, directly or through a group. Without it everybody is read.
+#assigned_to = \"0oa1a2b3c4d5e6f7g8h9\"
+
+# Which groups to read: all, or those that are assigned, named, or begin with a prefix.
+[organization.{organization}.directory.groups]
+all = true
+#prefix = \"app-\"
 "
     )
 }
@@ -240,6 +268,11 @@ mod tests {
                 parse_or_show(&all_options(&text));
             }
         }
+    }
+
+    #[test]
+    fn the_template_for_okta() {
+        insta::assert_snapshot!(template(Directory::Okta, &Answers::default()));
     }
 
     #[test]

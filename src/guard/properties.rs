@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use proptest::prelude::*;
 use rollcall_kit::DirectoryId;
 
-use super::{Limit, Limits, Occasion, PlanFile, Protection, Reviewed, review};
+use super::{Hold, Limit, Limits, Occasion, PlanFile, Protection, Reviewed, review};
 use crate::plan::properties::scene;
 use crate::plan::world::{Directory, World, role};
 use crate::plan::{Action, ActionKind, Cause, Change, Plan, Planned};
@@ -142,6 +142,21 @@ proptest! {
         let gone = before.difference(&members(&world)).count() as u64;
         prop_assert!(gone <= limit.count);
         prop_assert!(limit.percent.is_none_or(|percent| gone * 100 <= u64::from(percent) * before.len() as u64));
+    }
+
+    /// Rule 4, the first plan; what an edit of the rules takes away is in `decision_properties`. Mutations of the review
+    /// that it catches: the first plan does not hold, and it holds although that is waived.
+    #[test]
+    fn a_first_plan_waits_for_a_person_unless_that_is_waived(
+        (directory, world) in scene(),
+        (first_plan, first_plan_waived) in any::<(bool, bool)>(),
+    ) {
+        let planned = world.plan(&directory);
+        let occasion = Occasion { first_plan, first_plan_waived, ..Occasion::default() };
+        let reviewed = review(planned.plan, &Limits::default(), &protection(), &occasion, &planned.holdings);
+        let waits = reviewed.holds().contains(&Hold::FirstPlan);
+        prop_assert_eq!(waits, first_plan && !first_plan_waived && !reviewed.plan().changes.is_empty());
+        prop_assert_eq!(matches!(reviewed, Reviewed::Held(_)), !reviewed.holds().is_empty());
     }
 
     #[test]

@@ -129,6 +129,21 @@ fn holds_as_earlier_versions_kept_them_are_still_read() {
 }
 
 #[test]
+fn those_who_are_out_already_are_neither_leavers_nor_among_those_who_could_leave() {
+    let (mut people, mut world) = settled(100);
+    people[10..40].iter_mut().for_each(|person| leaves(person, disabled()));
+    let reviewed = judge(&world.plan(&directory(people.clone())), &Occasion::default());
+    world.apply(reviewed.plan(), &directory(people.clone()).settings);
+    // Three more: the thirty of before are no part of this plan, however often the directory shows them.
+    people[50..53].iter_mut().for_each(|person| leaves(person, disabled()));
+    assert!(matches!(judge(&world.plan(&directory(people.clone())), &Occasion::default()), Reviewed::Cleared(_)));
+    // Four of seventy are too many, although four of a hundred would not be.
+    leaves(&mut people[53], disabled());
+    let held = sentences(&judge(&world.plan(&directory(people)), &Occasion::default()));
+    assert!(held.contains("deactivates 4 of 70 active accounts"), "{held}");
+}
+
+#[test]
 fn a_mapping_gone_wrong_is_held_as_a_mass_of_updates() {
     let (mut people, world) = settled(100);
     for (index, person) in people.iter_mut().enumerate().skip(10).take(40) {

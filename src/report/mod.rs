@@ -32,6 +32,7 @@ mod words;
 
 pub use document::Document;
 pub use progress::{Progress, listening};
+pub use words::clean_lines;
 
 /// In which form a report is printed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]

@@ -17,6 +17,7 @@ pub(super) fn connector(settings: &DirectorySettings) -> Result<Arc<dyn Connecto
     Ok(match settings {
         DirectorySettings::Ldap(settings) => Arc::new(rollcall_ldap::connector((**settings).clone())?),
         DirectorySettings::File(settings) => Arc::new(rollcall_file::connector((**settings).clone())?),
+        DirectorySettings::Okta(settings) => Arc::new(rollcall_okta::connector((**settings).clone())?),
     })
 }
 

@@ -76,7 +76,7 @@ impl Session {
         roll.absences.extend(self.doubted(absences).await?);
         self.remember(&roll.absences)?;
         listener(Event::Matching { candidates: stage.survey.candidates.len() as u64 });
-        let matches = self.reader().find(&stage.survey.candidates).await?;
+        let matches = self.reader().find(&stage.survey.candidates, stage.survey.ours).await?;
         let group_matches = self.find_groups(&stage).await?;
         let edited = self.edited(doubtful, &roll, (&matches, &group_matches)).await?;
         let planned = self.diff(&stage, &roll, (&matches, &group_matches), notes, edited.as_ref())?;

@@ -3,7 +3,7 @@
 use std::sync::{Arc, PoisonError, RwLock};
 
 use async_trait::async_trait;
-use rollcall_kit::http::token::{BearerToken, ClientCredentials};
+use rollcall_kit::http::token::{BearerToken, TokenEndpoint};
 use rollcall_kit::http::{Client, TokenSource};
 use rollcall_kit::{CheckFinding, attribute};
 use tokio::sync::OnceCell;
@@ -136,7 +136,7 @@ fn check_settings(settings: &ScimSettings) -> Result<(), TargetError> {
 /// The target's token source, by its settings; none for a target that wants none.
 fn tokens(settings: &ScimSettings) -> Result<Option<Arc<dyn TokenSource>>, TargetError> {
     if let Some(oauth) = &settings.oauth {
-        let source = ClientCredentials::new(oauth.clone(), settings.http.clone())
+        let source = TokenEndpoint::new(oauth.clone(), settings.http.clone())
             .map_err(|error| TargetError::Settings(error.to_string()))?;
         return Ok(Some(Arc::new(source)));
     }
@@ -153,8 +153,8 @@ impl TargetReader for ScimTarget {
         self.discovered.initialized().then(|| serde_json::to_value(self.known()).ok()).flatten()
     }
 
-    async fn find(&self, candidates: &[Candidate]) -> Result<Matches, TargetError> {
-        self.look_up(candidates).await
+    async fn find(&self, candidates: &[Candidate], ours: usize) -> Result<Matches, TargetError> {
+        self.look_up(candidates, ours).await
     }
 
     async fn account(&self, target_id: &str) -> Result<Option<TargetAccount>, TargetError> {

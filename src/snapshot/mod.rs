@@ -7,6 +7,7 @@
 mod codec;
 mod compaction;
 mod disk;
+mod folder;
 mod journal;
 mod keys;
 mod members;

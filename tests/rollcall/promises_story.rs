@@ -32,8 +32,8 @@ impl TargetReader for Deadly {
         self.target.check().await
     }
 
-    async fn find(&self, candidates: &[Candidate]) -> Result<Matches, TargetError> {
-        self.target.find(candidates).await
+    async fn find(&self, candidates: &[Candidate], ours: usize) -> Result<Matches, TargetError> {
+        self.target.find(candidates, ours).await
     }
 
     async fn account(&self, target_id: &str) -> Result<Option<TargetAccount>, TargetError> {

@@ -6,15 +6,19 @@
 //! provider's pages look like. Nothing here knows what a plan, a role or a target is.
 
 pub mod certificate;
+pub mod changes;
 pub mod connector;
 #[cfg(any(test, feature = "contract-tests"))]
 pub mod contract;
 pub mod http;
 pub mod model;
 pub mod secret;
+pub mod trial;
 pub mod value;
 
 pub use certificate::{Certificate, CertificateDraft, Collection, Source};
+pub use changes::{Changes, Cursor};
 pub use connector::{Capabilities, CheckFinding, CheckLevel, Connector, Entries, Entry, LookUp, ReadError, Unreadable};
 pub use model::{Address, DirectoryGroup, DirectoryId, DirectoryUser, InactiveReason, Member, Status, attribute};
+pub use trial::Trial;
 pub use value::Value;

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rollcall_kit::http::token::{ClientCredentials, ClientCredentialsSettings, SecretPlace};
+use rollcall_kit::http::token::{ClientCredentialsSettings, SecretPlace, TokenEndpoint};
 use rollcall_kit::http::{HttpSettings, TokenSource};
 use rollcall_kit::secret::SecretRef;
 use serde_json::json;
@@ -40,8 +40,8 @@ fn settings(server: &MockServer, folder: &TempDir) -> ClientCredentialsSettings 
     }
 }
 
-fn source(settings: ClientCredentialsSettings) -> ClientCredentials {
-    ClientCredentials::new(settings, HttpSettings::default()).unwrap().with_back_off(Duration::from_millis(2))
+fn source(settings: ClientCredentialsSettings) -> TokenEndpoint {
+    TokenEndpoint::new(settings, HttpSettings::default()).unwrap().with_back_off(Duration::from_millis(2))
 }
 
 /// A good answer.
@@ -68,12 +68,12 @@ async fn requests(server: &MockServer) -> usize {
     server.received_requests().await.unwrap().len()
 }
 
-async fn ask(source: &ClientCredentials, renew: bool) -> String {
+async fn ask(source: &TokenEndpoint, renew: bool) -> String {
     source.authorization(renew).await.map(|header| header.expose().to_owned()).unwrap()
 }
 
 /// The error of a source, which never holds the secret in any form.
-async fn failure(source: &ClientCredentials) -> String {
+async fn failure(source: &TokenEndpoint) -> String {
     let error = source.authorization(false).await.err().unwrap();
     for form in [SECRET, "hunter2", "cm9sbCtjYWxs"] {
         assert!(!error.contains(form), "the error holds {form}: {error}");
@@ -224,7 +224,7 @@ async fn a_client_whose_token_endpoint_is_gone_says_which() {
     drop(listener);
     let settings = ClientCredentialsSettings { token_url, ..settings(&server, &folder) };
     let http = HttpSettings { attempts: 1, ..HttpSettings::default() };
-    let client = client_with(&server.uri(), Arc::new(ClientCredentials::new(settings, http).unwrap()));
+    let client = client_with(&server.uri(), Arc::new(TokenEndpoint::new(settings, http).unwrap()));
     let error = client.send(read(&client)).await.unwrap_err().to_string();
     assert!(error.starts_with("no token for") && error.contains("/oauth/token"), "{error}");
     assert!(!error.contains("tenant=1"), "{error}");

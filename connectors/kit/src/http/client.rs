@@ -6,17 +6,22 @@ use std::time::Duration;
 use reqwest::header::{AUTHORIZATION, HeaderValue};
 use tokio::time::timeout;
 use url::Url;
+use zeroize::Zeroizing;
 
 use super::failure::Failure;
-use super::gate::Gate;
+use super::gate::{Gate, Gates};
 use super::origin::{Origin, shown};
 use super::retry::{BackOff, Next, PauseHook, next};
 use super::stats::Counters;
+use super::token::{CHALLENGES, DPOP};
 use super::{HttpError, HttpSettings, OriginUrl, Request, Response, Stats, TokenSource, tls};
 use crate::secret::Secret;
 
 /// How we introduce ourselves, so that the administrator of the other side knows whose calls these are.
 const USER_AGENT: &str = concat!("rollcall/", env!("CARGO_PKG_VERSION"), " (directory provisioning)");
+
+/// Looks at every good answer for what is left of a limit, and says how long the next requests of its class wait.
+type BudgetHook = dyn Fn(&Response) -> Option<Duration> + Send + Sync;
 
 /// Sends requests to one origin. Clones share connections, pauses and counts.
 #[derive(Clone)]
@@ -25,9 +30,10 @@ pub struct Client {
     origin: Origin,
     settings: HttpSettings,
     tokens: Option<Arc<dyn TokenSource>>,
-    gate: Arc<Gate>,
+    gates: Arc<Gates>,
     counters: Arc<Counters>,
     pause_hook: Option<PauseHook>,
+    budget_hook: Option<Arc<BudgetHook>>,
     back_off: BackOff,
 }
 
@@ -65,20 +71,29 @@ impl Client {
             origin,
             settings,
             tokens,
-            gate: Arc::default(),
+            gates: Arc::default(),
             counters: Arc::default(),
             pause_hook: None,
+            budget_hook: None,
             back_off: BackOff::default(),
         })
     }
 
     /// The same client, which asks `hook` for the pause that a provider states in its own way: by a header like
     /// `x-rate-limit-reset` or by a quota error in the body. The hook is asked for every answer from status 400 up
-    /// and goes before `Retry-After`; a pause that it states is waited for by all clones. It counts only where a
+    /// and goes before `Retry-After`; a pause that it states is waited for by all clones, for requests of that class. It counts only where a
     /// pause makes sense (403, 429, 503, and 500, 502, 504 for requests that are safe to repeat).
     #[must_use]
     pub fn with_pause(mut self, hook: fn(&Response) -> Option<Duration>) -> Self {
         self.pause_hook = Some(hook);
+        self
+    }
+
+    /// The same client, which asks `hook` after every good answer how long to stay away from that class of requests, so
+    /// that others who share the provider's limit keep their part and no request has to be refused first.
+    #[must_use]
+    pub fn with_budget(mut self, hook: impl Fn(&Response) -> Option<Duration> + Send + Sync + 'static) -> Self {
+        self.budget_hook = Some(Arc::new(hook));
         self
     }
 
@@ -135,12 +150,27 @@ impl Client {
     ///
     /// If there is no answer, or none that the settings accept.
     pub async fn send(&self, request: Request) -> Result<Response, HttpError> {
-        let url = shown(request.url.as_url());
-        self.origin.own(request.url.clone()).map_err(|foreign| self.origin.foreign(&foreign))?;
-        let (mut sent, mut failures, mut renewed) = (0, 0, false);
+        self.send_fresh(&|| Ok(request.clone())).await
+    }
+
+    /// As [`Client::send`], for requests that hold something that counts only once: each attempt sends what `make`
+    /// makes for it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Client::send`], and what `make` fails with.
+    pub async fn send_fresh(
+        &self,
+        make: &(dyn Fn() -> Result<Request, HttpError> + Sync),
+    ) -> Result<Response, HttpError> {
+        let (mut sent, mut failures, mut challenges, mut renewed) = (0, 0, 0, false);
         let mut refused: Option<Secret> = None;
         loop {
-            self.pass_gate(&url).await?;
+            let request = make()?;
+            let url = shown(request.url.as_url());
+            self.origin.own(request.url.clone()).map_err(|foreign| self.origin.foreign(&foreign))?;
+            let gate = self.gates.of(request.class);
+            self.pass(&gate, &url).await?;
             let token = self.authorization(&url, refused.take()).await?;
             sent += 1;
             self.counters.sent(sent);
@@ -148,6 +178,16 @@ impl Client {
                 answer.attempts = sent;
                 answer
             });
+            if let Ok(answer) = &outcome {
+                if self.asks_for_another_proof(answer) && challenges < CHALLENGES {
+                    (challenges, refused) = (challenges + 1, None);
+                    continue;
+                }
+                if let Some(pause) = self.spent(answer) {
+                    tracing::debug!(url, seconds = pause.as_secs_f64(), "our share of the limit is used up");
+                    gate.close_for(pause);
+                }
+            }
             if let (Ok(Response { status: 401, .. }), Some(token), false) = (&outcome, token, renewed) {
                 (renewed, refused) = (true, Some(token));
                 continue;
@@ -155,7 +195,7 @@ impl Client {
             failures += 1;
             let todo = next(&outcome, request.repeat, self.pause_hook);
             if let Next::AfterToldPause(pause) = todo {
-                self.told_to_wait(&url, pause)?;
+                self.told_to_wait(&gate, &url, pause)?;
             }
             if todo == Next::Done || failures >= self.settings.attempts {
                 return outcome.map_err(Failure::into_error);
@@ -166,16 +206,26 @@ impl Client {
         }
     }
 
+    /// Whether an answer only asks for the same request with another proof of possession.
+    fn asks_for_another_proof(&self, answer: &Response) -> bool {
+        self.tokens.as_ref().is_some_and(|tokens| tokens.heed(answer))
+    }
+
+    /// How long to stay away, if our share of a limit is used up.
+    fn spent(&self, answer: &Response) -> Option<Duration> {
+        self.budget_hook.as_ref().filter(|_| answer.status < 400).and_then(|hook| hook(answer))
+    }
+
     /// Waits with everybody else until the pause that the server stated is over.
-    async fn pass_gate(&self, url: &str) -> Result<(), HttpError> {
+    async fn pass(&self, gate: &Gate, url: &str) -> Result<(), HttpError> {
         let longest = Duration::from_secs(self.settings.max_wait);
-        self.gate.pass(longest).await.map_err(|remaining| wait_too_long(url, remaining))
+        gate.pass(longest).await.map_err(|remaining| wait_too_long(url, remaining))
     }
 
     /// Notes a pause for all clones.
-    fn told_to_wait(&self, url: &str, pause: Duration) -> Result<(), HttpError> {
+    fn told_to_wait(&self, gate: &Gate, url: &str, pause: Duration) -> Result<(), HttpError> {
         self.counters.told_to_wait();
-        self.gate.close_for(pause);
+        gate.close_for(pause);
         tracing::debug!(url, seconds = pause.as_secs_f64(), "the server asks to wait");
         if pause > Duration::from_secs(self.settings.max_wait) { Err(wait_too_long(url, pause)) } else { Ok(()) }
     }
@@ -208,12 +258,21 @@ impl Client {
         outcome
     }
 
+    /// The proof that goes with the token, if it needs one.
+    fn proof(&self, request: &Request, token: &Secret) -> Result<Option<HeaderValue>, String> {
+        let Some(tokens) = &self.tokens else { return Ok(None) };
+        tokens.proof(&request.method, request.url.as_url(), token)
+    }
+
     /// Sends once and reads the answer.
     async fn exchange(&self, url: &str, request: &Request, token: Option<&Secret>) -> Result<Response, Failure> {
         let mut builder =
             self.http.request(request.method.clone(), request.url.as_url().clone()).headers(request.headers.clone());
         if let Some(token) = token {
             builder = builder.header(AUTHORIZATION, token_header(url, token)?);
+            if let Some(proof) = self.proof(request, token).map_err(|reason| Failure::unusable_token(url, &reason))? {
+                builder = builder.header(DPOP, proof);
+            }
         }
         if let Some(body) = &request.body {
             builder = builder.body(body.clone());
@@ -225,8 +284,11 @@ impl Client {
             Err(_) => return Err(self.silence(url)),
         };
         let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
-        let body = self.read_body(url, answer).await?.into();
-        Ok(Response { status, headers, body, attempts: 1 })
+        let mut body = self.read_body(url, answer).await?;
+        if let Some(token) = token.filter(|_| !(200..300).contains(&status)) {
+            body = without_token(body, token);
+        }
+        Ok(Response { status, headers, body: body.into(), attempts: 1 })
     }
 
     /// Reads the body piece by piece, so that one that is too large is dropped at the bound and not after it. Pieces
@@ -261,6 +323,19 @@ impl Client {
 /// The error for a pause that is longer than we may wait.
 fn wait_too_long(url: &str, pause: Duration) -> HttpError {
     HttpError::WaitTooLong { url: url.to_owned(), seconds: pause.as_secs() }
+}
+
+/// An answer that is no success without our token: some servers, and proxies before them, print the request that they
+/// refuse, and what they say is quoted in errors and kept in the history.
+fn without_token(body: Vec<u8>, token: &Secret) -> Vec<u8> {
+    let bare = token.expose().rsplit(' ').next().unwrap_or_default();
+    // JSON may write a slash with a backslash before it.
+    let forms = [bare.to_owned(), bare.replace('/', "\\/")].map(Zeroizing::new);
+    let text = String::from_utf8_lossy(&body);
+    if bare.is_empty() || !forms.iter().any(|form| text.contains(form.as_str())) {
+        return body;
+    }
+    forms.iter().fold(text.into_owned(), |text, form| text.replace(form.as_str(), "[secret]")).into_bytes()
 }
 
 /// The token as a header that no debug print shows.

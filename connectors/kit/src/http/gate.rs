@@ -1,12 +1,25 @@
 //! One pause for all clones of a client.
 //!
 //! A server that tells one request to wait means the whole caller: the others would only be refused too, and some
-//! providers lengthen the pause of whoever goes on knocking.
+//! providers lengthen the pause of whoever goes on knocking. A provider that counts its endpoints apart is given one
+//! gate for each.
 
-use std::sync::{Mutex, PoisonError};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
+
+/// The gates of a client, one for each class of requests.
+#[derive(Debug, Default)]
+pub(super) struct Gates(Mutex<BTreeMap<&'static str, Arc<Gate>>>);
+
+impl Gates {
+    /// The gate of a class.
+    pub(super) fn of(&self, class: &'static str) -> Arc<Gate> {
+        Arc::clone(self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(class).or_default())
+    }
+}
 
 /// Closed until the moment to which the server asked us to wait.
 #[derive(Debug, Default)]

@@ -32,6 +32,8 @@ pub struct Request {
     pub body: Option<Bytes>,
     /// Whether it may be repeated.
     pub repeat: Repeat,
+    /// Which of the server's limits it counts against, for servers that have several. A pause holds for one class.
+    pub class: &'static str,
 }
 
 impl fmt::Debug for Request {
@@ -48,7 +50,7 @@ impl Request {
     /// A GET, safe to repeat.
     #[must_use]
     pub fn get(url: OriginUrl) -> Self {
-        Self { method: Method::GET, url, headers: HeaderMap::new(), body: None, repeat: Repeat::Safe }
+        Self { method: Method::GET, url, headers: HeaderMap::new(), body: None, repeat: Repeat::Safe, class: "" }
     }
 
     /// A request with a JSON body of the given media type.
@@ -62,7 +64,14 @@ impl Request {
     ) -> Self {
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
-        Self { method, url, headers, body: Some(json.to_string().into()), repeat }
+        Self { method, url, headers, body: Some(json.to_string().into()), repeat, class: "" }
+    }
+
+    /// The same request, counted against one of the server's limits.
+    #[must_use]
+    pub fn class(mut self, class: &'static str) -> Self {
+        self.class = class;
+        self
     }
 
     /// The same request with one more header.
@@ -110,7 +119,29 @@ impl Response {
         let headers = self.headers.get_all(LINK).iter().filter_map(|value| value.to_str().ok());
         headers.flat_map(links).find(|(_, parameters)| has_relation(parameters, relation)).map(|(target, _)| target)
     }
+
+    /// The next page's link, for a walk that ends where there is none.
+    ///
+    /// # Errors
+    ///
+    /// [`DamagedLink`] if any of the `Link` headers cannot be read to its end: a next page lost in it would look like
+    /// the end of the list.
+    pub fn next_link(&self) -> Result<Option<&str>, DamagedLink> {
+        for header in self.headers.get_all(LINK) {
+            let text = header.to_str().map_err(|_| DamagedLink)?;
+            let read = links(text).count();
+            if !text.trim().is_empty() && (read == 0 || text.matches('<').count() != read) {
+                return Err(DamagedLink);
+            }
+        }
+        Ok(self.link("next"))
+    }
 }
+
+/// A `Link` header that cannot be read. For a walk over pages it is no end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a Link header cannot be understood, so that it is unknown whether there is a next page")]
+pub struct DamagedLink;
 
 /// The links of one `Link` header: each target with its parameters. Commas inside a target do not separate.
 fn links(header: &str) -> impl Iterator<Item = (&str, &str)> {
@@ -158,6 +189,23 @@ mod tests {
     fn the_next_link_is_found_within_one_header_and_with_commas_in_its_target() {
         let answer = answer(&[r#"</a?x=1,2>; rel=self, </a?fields=id,name>; title="n"; rel="last next""#]);
         assert_eq!(answer.link("next"), Some("/a?fields=id,name"));
+    }
+
+    #[test]
+    fn the_end_of_a_list_is_never_concluded_from_a_damaged_header() {
+        for damaged in [
+            r#"<https://x.example/users; rel="next""#,
+            "rel=next",
+            r#"<https://x.example/a>; rel="self", <https://x.example/b; rel="next""#,
+        ] {
+            assert_eq!(answer(&[damaged]).next_link(), Err(DamagedLink), "{damaged}");
+        }
+        let mut foreign = answer(&[]);
+        foreign.headers.append(LINK, HeaderValue::from_bytes(b"<https://x.example/\xfc>; rel=\"next\"").unwrap());
+        assert_eq!(foreign.next_link(), Err(DamagedLink));
+        assert_eq!(answer(&[]).next_link(), Ok(None));
+        assert_eq!(answer(&[r#"<https://x.example/a>; rel="self""#]).next_link(), Ok(None));
+        assert_eq!(answer(&["<https://x.example/a>; REL=Next"]).next_link(), Ok(Some("https://x.example/a")));
     }
 
     #[test]

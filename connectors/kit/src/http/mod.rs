@@ -13,6 +13,8 @@
 //! | `failure` | what a failed exchange means: surely not carried out, or unknown |
 //! | `retry` | when to send again, and after which pause |
 //! | `gate` | one pause for all clones of a client |
+//! | `limit` | what is left of a rate limit, and how much of it is ours |
+//! | `pages` | a walk over pages that ends as a list ends, or in an error |
 //! | `client` | the exchange itself |
 //! | `token` | where `Authorization` comes from |
 
@@ -20,8 +22,10 @@ mod client;
 mod error;
 mod failure;
 mod gate;
+mod limit;
 mod message;
 mod origin;
+mod pages;
 mod retry;
 mod settings;
 mod stats;
@@ -30,8 +34,10 @@ pub mod token;
 
 pub use client::Client;
 pub use error::HttpError;
-pub use message::{Repeat, Request, Response};
+pub use limit::RateLimit;
+pub use message::{DamagedLink, Repeat, Request, Response};
 pub use origin::OriginUrl;
+pub use pages::{NextPage, PageError, Pages};
 pub use reqwest::Method;
 pub use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 pub use settings::HttpSettings;

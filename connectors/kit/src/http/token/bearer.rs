@@ -5,9 +5,10 @@ use std::sync::{Mutex, PoisonError};
 use super::TokenSource;
 use crate::secret::{Secret, SecretRef};
 
-/// A fixed bearer token (RFC 6750). Kept after its first use, and read anew from its reference when it is refused, so
+/// A fixed token, sent as `Bearer` (RFC 6750) unless told otherwise. Kept after its first use, and read anew from its reference when it is refused, so
 /// that a rotated file or credential is picked up without a restart.
 pub struct BearerToken {
+    scheme: &'static str,
     reference: SecretRef,
     held: Mutex<Option<Secret>>,
 }
@@ -16,7 +17,13 @@ impl BearerToken {
     /// A token that is read when it is first needed.
     #[must_use]
     pub fn new(reference: SecretRef) -> Self {
-        Self { reference, held: Mutex::new(None) }
+        Self::with_scheme("Bearer", reference)
+    }
+
+    /// The same under a provider's own scheme, such as Okta's `SSWS`.
+    #[must_use]
+    pub fn with_scheme(scheme: &'static str, reference: SecretRef) -> Self {
+        Self { scheme, reference, held: Mutex::new(None) }
     }
 }
 
@@ -28,7 +35,7 @@ impl TokenSource for BearerToken {
             Some(token) if !renew => token,
             _ => self.reference.resolve().map_err(|error| error.to_string())?,
         };
-        let header = Secret::new(format!("Bearer {}", token.expose()));
+        let header = Secret::new(format!("{} {}", self.scheme, token.expose()));
         *held = Some(token);
         Ok(header)
     }
@@ -57,6 +64,15 @@ mod tests {
         assert_eq!(token.authorization(false).await.unwrap().expose(), "Bearer first");
         assert_eq!(token.authorization(true).await.unwrap().expose(), "Bearer second");
         assert_eq!(token.authorization(false).await.unwrap().expose(), "Bearer second");
+    }
+
+    #[tokio::test]
+    async fn a_token_is_sent_under_its_providers_own_scheme() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("token");
+        write(&path, "00abc");
+        let token = BearerToken::with_scheme("SSWS", SecretRef::File(path));
+        assert_eq!(token.authorization(false).await.unwrap().expose(), "SSWS 00abc");
     }
 
     #[tokio::test]

@@ -1,0 +1,278 @@
+//! How Okta is spoken to: signed in, within its limits, and with its errors in our words.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use jiff::fmt::rfc2822;
+use rollcall_kit::ReadError;
+use rollcall_kit::http::token::{Assertion, BearerToken, ClientProof, TokenEndpoint, TokenError, TokenRequest};
+use rollcall_kit::http::{
+    Client, HeaderName, HeaderValue, HttpError, NextPage, PageError, Pages, Request, Response, TokenSource,
+};
+use serde_json::Value;
+
+use crate::limits::{self, class};
+use crate::refusal::Refusal;
+use crate::settings::OktaSettings;
+
+/// Where Okta's interface lies below the organisation's URL.
+const ROOT: [&str; 2] = ["api", "v1"];
+
+/// An organisation, as one identity sees it.
+pub(crate) struct Api {
+    client: Client,
+    /// The app's token endpoint; none with an API token.
+    tokens: Option<Arc<TokenEndpoint>>,
+    /// The organisation's URL, for sentences.
+    pub(crate) server: String,
+    /// As whom we ask, for sentences.
+    pub(crate) identity: String,
+}
+
+/// One thing to ask for.
+pub(crate) struct Query<'a> {
+    /// The name of the collection, for sentences.
+    pub(crate) collection: &'static str,
+    /// Against which of the limits it counts.
+    pub(crate) class: &'static str,
+    /// The path below `/api/v1`.
+    pub(crate) path: &'a [&'a str],
+    /// The query parameters.
+    pub(crate) parameters: &'a [(&'a str, &'a str)],
+}
+
+impl Query<'_> {
+    /// What is asked for, in words that a certificate can keep.
+    pub(crate) fn words(&self) -> String {
+        let parameters: Vec<String> = self.parameters.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let mark = if parameters.is_empty() { "" } else { "?" };
+        format!("/{}/{}{mark}{}", ROOT.join("/"), self.path.join("/"), parameters.join("&"))
+    }
+}
+
+/// A list under way.
+pub(crate) struct List<'a> {
+    api: &'a Api,
+    pages: Pages,
+    collection: &'static str,
+    words: String,
+}
+
+impl Api {
+    /// Makes the clients. Nothing is sent.
+    pub(crate) fn new(settings: &OktaSettings, back_off: Option<Duration>) -> Result<Self, ReadError> {
+        let http = |error: HttpError| ReadError::Settings(error.to_string());
+        let tokens = endpoint(settings, &settings.wanted_scopes(), back_off)?.map(Arc::new);
+        let source: Option<Arc<dyn TokenSource>> = match (&tokens, &settings.token) {
+            (Some(tokens), _) => Some(Arc::clone(tokens) as Arc<dyn TokenSource>),
+            (None, Some(token)) => Some(Arc::new(BearerToken::with_scheme("SSWS", token.clone()))),
+            (None, None) => None,
+        };
+        let mut base = settings.url.clone();
+        base.set_path(&ROOT.join("/"));
+        let share = f64::from(settings.rate_limit_share) / 100.0;
+        let mut client = Client::new(base, settings.http.clone(), source)
+            .map_err(http)?
+            .with_pause(limits::told_pause)
+            .with_budget(move |answer| limits::spent(answer, share));
+        if let Some(first) = back_off {
+            client = client.with_back_off(first);
+        }
+        let identity = match &settings.client_id {
+            Some(client_id) => format!("client {client_id}"),
+            None => "the owner of the API token".to_owned(),
+        };
+        Ok(Self { client, tokens, server: settings.url.as_str().trim_end_matches('/').to_owned(), identity })
+    }
+
+    /// Gets a token, and refuses to go on with one that is good for less than what was asked for: Okta would answer
+    /// later questions with less.
+    pub(crate) async fn sign_in(&self) -> Result<(), ReadError> {
+        let Some(tokens) = &self.tokens else { return Ok(()) };
+        let missing = tokens.missing_scopes().await.map_err(|error| self.token_error(error))?;
+        if missing.is_empty() {
+            return Ok(());
+        }
+        Err(ReadError::Denied {
+            identity: self.identity.clone(),
+            what: missing.join(", "),
+            reason: "the token was issued without it; grant it to the app (Okta API Scopes)".to_owned(),
+        })
+    }
+
+    /// Why there is no token.
+    pub(crate) fn token_error(&self, error: TokenError) -> ReadError {
+        let sign_in =
+            |reason| ReadError::SignIn { server: self.server.clone(), identity: self.identity.clone(), reason };
+        match error {
+            TokenError::Http(error @ (HttpError::Unreachable { .. } | HttpError::Untrusted { .. })) => {
+                self.http_error(error, "token")
+            }
+            TokenError::Http(error) => sign_in(error.to_string()),
+            TokenError::Refused(reason) => sign_in(reason),
+        }
+    }
+
+    /// One thing by its id; nothing if Okta itself says that there is none.
+    pub(crate) async fn one(&self, query: &Query<'_>) -> Result<Option<Value>, ReadError> {
+        let answer = self.client.send(self.request(query)).await;
+        let answer = answer.map_err(|error| self.http_error(error, query.collection))?;
+        if answer.status == 200 {
+            let json = serde_json::from_slice(&answer.body).map_err(|_| {
+                ReadError::incomplete(query.collection, format!("the answer to {} is no JSON", query.words()))
+            })?;
+            return Ok(Some(json));
+        }
+        let refusal = Refusal::of(&answer);
+        if refusal.is_not_found() {
+            return Ok(None);
+        }
+        Err(refusal.into_error(&self.server, &self.identity, &query.words(), query.collection))
+    }
+
+    /// What time it is at Okta, whose clock its time stamps are by.
+    pub(crate) async fn now(&self) -> Result<Timestamp, ReadError> {
+        let query = Query { collection: "users", class: class::USERS, path: &["users"], parameters: &[("limit", "1")] };
+        let answer = self.client.send(self.request(&query)).await;
+        let answer = answer.map_err(|error| self.http_error(error, query.collection))?;
+        if answer.status != 200 {
+            let refusal = Refusal::of(&answer);
+            return Err(refusal.into_error(&self.server, &self.identity, &query.words(), query.collection));
+        }
+        let date = answer.header("date").and_then(|date| rfc2822::parse(date).ok());
+        let missing = || ReadError::incomplete("users", "the answer does not say what time it is at Okta");
+        date.map(|date| date.timestamp()).ok_or_else(missing)
+    }
+
+    /// A walk over a list.
+    pub(crate) fn list(&self, query: &Query<'_>) -> List<'_> {
+        let pages = Pages::new(self.client.clone(), self.request(query));
+        List { api: self, pages, collection: query.collection, words: query.words() }
+    }
+
+    fn request(&self, query: &Query<'_>) -> Request {
+        let url = self.client.url(query.path).with_query(query.parameters);
+        let request = Request::get(url).class(query.class);
+        // Spares Okta the parts of users that we do not read; some of them are slow to come by. No media type as RFC 9110
+        // has them, but spelled as Okta documents it.
+        match query.path {
+            ["users"] | ["users", _] => request.header(
+                HeaderName::from_static("content-type"),
+                HeaderValue::from_static(
+                    "application/json; okta-response=omitCredentials,omitCredentialsLinks,omitTransitioningToStatus",
+                ),
+            ),
+            _ => request,
+        }
+    }
+
+    fn http_error(&self, error: HttpError, collection: &'static str) -> ReadError {
+        match error {
+            HttpError::Unreachable { reason, .. } => ReadError::Unreachable { server: self.server.clone(), reason },
+            HttpError::Untrusted { reason, .. } => ReadError::Untrusted { server: self.server.clone(), reason },
+            HttpError::Token { reason, .. } => {
+                ReadError::SignIn { server: self.server.clone(), identity: self.identity.clone(), reason }
+            }
+            HttpError::Settings(sentence) => ReadError::Settings(sentence),
+            other => ReadError::incomplete(collection, other.to_string()),
+        }
+    }
+}
+
+impl List<'_> {
+    /// The objects of the next page, each with its id; nothing when the list has ended.
+    pub(crate) async fn next(&mut self) -> Result<Option<Vec<Item>>, ReadError> {
+        self.pages.next(page).await.map_err(|error| self.error(error))
+    }
+
+    /// The events of the next page of the System Log; nothing when it has ended. A log that is polled always names a
+    /// next page, for what is still to come, and ends with a page that holds nothing.
+    pub(crate) async fn next_events(&mut self) -> Result<Option<Vec<Value>>, ReadError> {
+        self.pages.next(events).await.map_err(|error| self.error(error))
+    }
+
+    /// All objects of a list that is known to be short.
+    pub(crate) async fn all(mut self) -> Result<Vec<Item>, ReadError> {
+        let mut all = Vec::new();
+        while let Some(page) = self.next().await? {
+            all.extend(page);
+        }
+        Ok(all)
+    }
+
+    /// How many pages were read.
+    pub(crate) fn pages(&self) -> u64 {
+        self.pages.read()
+    }
+
+    /// What was asked for.
+    pub(crate) fn words(&self) -> &str {
+        &self.words
+    }
+
+    fn error(&self, error: PageError) -> ReadError {
+        let Self { api, collection, words, .. } = self;
+        match error {
+            PageError::Refused { answer, page } => {
+                let what = if page == 1 { words.clone() } else { format!("page {page} of {words}") };
+                Refusal::of(&answer).into_error(&api.server, &api.identity, &what, collection)
+            }
+            PageError::Http { page: 1, error } => api.http_error(error, collection),
+            other => ReadError::incomplete(*collection, format!("{words}: {other}")),
+        }
+    }
+}
+
+/// An object of a list.
+pub(crate) struct Item {
+    /// Its id, which every object has.
+    pub(crate) id: String,
+    /// All of it.
+    pub(crate) json: Value,
+}
+
+/// Reads a page. Something without an id belongs to nobody whom we could hold as he is, so the page counts as damaged.
+fn page(answer: &Response) -> Result<(Vec<Item>, NextPage), String> {
+    let next = answer.next_link().map_err(|error| error.to_string())?;
+    let next = next.map_or(NextPage::End, |link| NextPage::Link(link.to_owned()));
+    let objects: Vec<Value> =
+        serde_json::from_slice(&answer.body).map_err(|_| "the answer is no JSON list of objects".to_owned())?;
+    let items = objects.into_iter().map(|json| {
+        let id = json.get("id").and_then(Value::as_str).map(str::trim).filter(|id| !id.is_empty());
+        let id = id.ok_or("an object has no id")?.to_owned();
+        Ok(Item { id, json })
+    });
+    Ok((items.collect::<Result<_, &str>>()?, next))
+}
+
+/// Reads a page of the System Log.
+fn events(answer: &Response) -> Result<(Vec<Value>, NextPage), String> {
+    let next = answer.next_link().map_err(|error| error.to_string())?;
+    let events: Vec<Value> =
+        serde_json::from_slice(&answer.body).map_err(|_| "the answer is no JSON list of events".to_owned())?;
+    let next = next.filter(|_| !events.is_empty());
+    Ok((events, next.map_or(NextPage::End, |link| NextPage::Link(link.to_owned()))))
+}
+
+/// The token endpoint of the organisation's own authorization server, which alone issues tokens for Okta's interface.
+pub(crate) fn endpoint(
+    settings: &OktaSettings,
+    scopes: &[String],
+    back_off: Option<Duration>,
+) -> Result<Option<TokenEndpoint>, ReadError> {
+    let (Some(client_id), Some(key)) = (&settings.client_id, &settings.private_key) else { return Ok(None) };
+    let mut url = settings.url.clone();
+    url.set_path("/oauth2/v1/token");
+    let assertion =
+        Assertion { key_id: settings.key_id.clone(), algorithm: settings.algorithm, ..Assertion::new(key.clone()) };
+    let mut request = TokenRequest::client_credentials(url, client_id.clone(), ClientProof::Assertion(assertion));
+    request.scopes = scopes.to_vec();
+    request.possession = settings.dpop;
+    let endpoint = TokenEndpoint::new(request, settings.http.clone());
+    let endpoint = endpoint.map_err(|error| ReadError::Settings(error.to_string()))?.with_pause(limits::told_pause);
+    Ok(Some(match back_off {
+        Some(first) => endpoint.with_back_off(first),
+        None => endpoint,
+    }))
+}

@@ -1,0 +1,199 @@
+//! Looking up by id and by address: the second look before somebody is put out.
+//!
+//! A look-up asks the plain interface, not the search index, and "gone" is said only by an identity that has shown that
+//! it can find somebody: a token with too narrow a role answers as if nobody were there.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use rollcall_kit::{Address, DirectoryId, DirectoryUser, Entry, LookUp, ReadError};
+use serde_json::Value as Json;
+use tokio::time::Instant;
+
+use crate::api::{Api, Query};
+use crate::limits::class;
+use crate::person::{Assignment, People};
+use crate::reach::{Reach, application, name_of, quoted};
+use crate::settings::OktaSettings;
+
+/// How long what was found out about the reach and the identity is believed.
+const FRESH: Duration = Duration::from_secs(300);
+
+/// What look-ups share, because a run may confirm many people in a row.
+pub(crate) struct Desk {
+    reach: Reach,
+    opened: Instant,
+    finds_users: bool,
+    finds_groups: bool,
+}
+
+impl Desk {
+    pub(crate) async fn open(api: &Api, settings: &OktaSettings) -> Result<Self, ReadError> {
+        api.sign_in().await?;
+        let reach = Reach::resolve(api, settings).await?;
+        Ok(Self { reach, opened: Instant::now(), finds_users: false, finds_groups: false })
+    }
+
+    /// Whether it may still be used.
+    pub(crate) fn is_fresh(&self) -> bool {
+        self.opened.elapsed() < FRESH
+    }
+
+    /// Who is within reach.
+    pub(crate) fn reach(&self) -> &Reach {
+        &self.reach
+    }
+
+    /// A user by his id.
+    pub(crate) async fn user(
+        &mut self,
+        api: &Api,
+        settings: &OktaSettings,
+        id: &DirectoryId,
+    ) -> Result<LookUp, ReadError> {
+        let path = ["users", id.as_str()];
+        let query = Query { collection: "users", class: class::USER, path: &path, parameters: &[] };
+        let Some(json) = api.one(&query).await? else {
+            if !self.finds_users {
+                prove(api, "users", class::USERS, class::USER).await?;
+                self.finds_users = true;
+            }
+            return Ok(LookUp::Gone);
+        };
+        // Okta takes a login for an id as well, and "me".
+        if json.get("id").and_then(Json::as_str) != Some(id.as_str()) {
+            return Err(unproved(format!("{id} is no user's id, but leads to one")));
+        }
+        self.finds_users = true;
+        self.judge(api, settings, id.as_str(), &json).await?.map_err(unproved)
+    }
+
+    /// Users by address, within reach. Okta searches in an index that lags behind by seconds, so what it finds is
+    /// compared here.
+    pub(crate) async fn address(
+        &self,
+        api: &Api,
+        settings: &OktaSettings,
+        address: &Address,
+    ) -> Result<Vec<DirectoryUser>, ReadError> {
+        let search = format!("profile.email eq {}", quoted(address.as_str()));
+        let parameters = [("search", &*search), ("limit", "200")];
+        let query = Query { collection: "users", class: class::USERS, path: &["users"], parameters: &parameters };
+        let mut found = Vec::new();
+        for item in api.list(&query).all().await? {
+            let email = item.json.pointer("/profile/email").and_then(Json::as_str).and_then(Address::parse);
+            if email.as_ref() != Some(address) {
+                continue;
+            }
+            let judged = self.judge(api, settings, &item.id, &item.json).await?;
+            if let LookUp::Found(user) = judged.map_err(unproved)? {
+                found.push(*user);
+            }
+        }
+        Ok(found)
+    }
+
+    /// A group by its id.
+    pub(crate) async fn group(&mut self, api: &Api, id: &DirectoryId) -> Result<Option<String>, ReadError> {
+        let path = ["groups", id.as_str()];
+        let query = Query { collection: "groups", class: class::GROUP, path: &path, parameters: &[] };
+        let group = api.one(&query).await?;
+        if group.is_none() && !self.finds_groups {
+            prove(api, "groups", class::GROUPS, class::GROUP).await?;
+        }
+        self.finds_groups = true;
+        Ok(group.map(|group| name_of(&group).unwrap_or_else(|| id.to_string())))
+    }
+
+    /// Whether a user who is there is within reach; a sentence if that cannot be told of him.
+    pub(crate) async fn judge(
+        &self,
+        api: &Api,
+        settings: &OktaSettings,
+        id: &str,
+        json: &Json,
+    ) -> Result<Result<LookUp, String>, ReadError> {
+        let people = People { statuses: &settings.statuses };
+        let read = |assignment: &Assignment<'_>| match people.read(id, json, assignment) {
+            Some(Entry::User(user)) => Ok(user),
+            Some(Entry::Unreadable(record)) => Err(format!("{id}: {}", record.problem)),
+            _ => Err(format!("{id} is no id")),
+        };
+        // The list of deactivated users is read whatever the reach.
+        let deactivated = json.get("status").and_then(Json::as_str) == Some("DEPROVISIONED");
+        match &self.reach {
+            Reach::Assigned(app) => {
+                let path = ["apps", &**app, "users", id];
+                let query = Query { collection: "users", class: class::APP, path: &path, parameters: &[] };
+                if let Some(assignment) = api.one(&query).await? {
+                    return Ok(read(&Assignment::As(&assignment)).map(LookUp::Found));
+                }
+                // Not there may mean that the application is not; then nothing is known about him.
+                application(api, app).await?;
+                if deactivated {
+                    return Ok(read(&Assignment::None).map(LookUp::Found));
+                }
+                if let Some(group) = assigned_through(api, app, id).await? {
+                    return Ok(Err(format!(
+                        "{id} is not among the users of the application {app}, and is in the group {group}, which is \
+                         assigned to it: Okta is still at work, or the assignment failed and waits among its tasks"
+                    )));
+                }
+                let why = format!("not assigned to the application {app} (assigned_to)");
+                Ok(read(&Assignment::None).map(|user| LookUp::OutOfReach(user, why)))
+            }
+            Reach::MembersOf(groups) if !deactivated => {
+                let of = groups_of(api, id).await?;
+                let names: Vec<&str> = groups.iter().map(|group| &*group.name).collect();
+                let why = format!("a member of none of these groups: {} (members_of)", names.join(", "));
+                let is_member = groups.iter().any(|group| of.contains(&group.id));
+                Ok(read(&Assignment::Unknown).map(|user| match is_member {
+                    true => LookUp::Found(user),
+                    false => LookUp::OutOfReach(user, why),
+                }))
+            }
+            Reach::Everybody | Reach::MembersOf(_) => Ok(read(&Assignment::Unknown).map(LookUp::Found)),
+        }
+    }
+}
+
+/// The groups that a user is in, by their ids.
+async fn groups_of(api: &Api, id: &str) -> Result<BTreeSet<String>, ReadError> {
+    let path = ["users", id, "groups"];
+    let query = Query { collection: "members", class: class::USER, path: &path, parameters: &[] };
+    Ok(api.list(&query).all().await?.into_iter().map(|group| group.id).collect())
+}
+
+/// A group that should assign a user to an application, if he is in one.
+async fn assigned_through(api: &Api, app: &str, id: &str) -> Result<Option<String>, ReadError> {
+    let of = groups_of(api, id).await?;
+    let path = ["apps", app, "groups"];
+    let query = Query { collection: "groups", class: class::APP, path: &path, parameters: &[("limit", "200")] };
+    let assigned = api.list(&query).all().await?;
+    Ok(assigned.into_iter().map(|group| group.id).find(|group| of.contains(group)))
+}
+
+/// Before "gone" is said: finds somebody who is there by his id.
+async fn prove(api: &Api, what: &'static str, list: &'static str, one: &'static str) -> Result<(), ReadError> {
+    let first = Query { collection: what, class: list, path: &[what], parameters: &[("limit", "1")] };
+    let example = api.list(&first).next().await?.unwrap_or_default().into_iter().next();
+    let Some(example) = example else {
+        return Err(unproved(format!(
+            "{} is shown no {what} at all, so that none can be said to be gone; widen its admin role",
+            api.identity
+        )));
+    };
+    let by_id = Query { collection: what, class: one, path: &[what, &example.id], parameters: &[] };
+    match api.one(&by_id).await? {
+        Some(_) => Ok(()),
+        None => Err(unproved(format!(
+            "{}, just listed among the {what}, is not found by its id, so that none can be said to be gone",
+            example.id
+        ))),
+    }
+}
+
+/// A look-up that settles nothing.
+fn unproved(reason: String) -> ReadError {
+    ReadError::incomplete("look-up", reason)
+}

@@ -1,0 +1,216 @@
+//! The full read: users, then groups with their members, as a stream that ends in a certificate or an error.
+//!
+//! The plain list of users leaves out the deactivated ones, and an application's list loses them; so they are read in a
+//! list of their own, whoever else is within reach. Who left is then seen to have left, and nobody has to be missed.
+
+use std::collections::BTreeSet;
+
+use futures::{StreamExt as _, TryStreamExt as _, stream};
+use jiff::Timestamp;
+use rollcall_kit::{Certificate, CertificateDraft, Collection, Entries, ReadError, Source};
+use serde_json::Value as Json;
+
+use crate::api::{Api, Item, Query};
+use crate::groups;
+use crate::limits::class;
+use crate::person::{Assignment, People};
+use crate::reach::Reach;
+use crate::settings::OktaSettings;
+
+/// What proves the end of a list.
+pub(crate) const END: &str = "an answer with status 200 and no next link";
+
+/// The list of users who were deactivated.
+pub(crate) const DEACTIVATED: &str = "status eq \"DEPROVISIONED\"";
+
+/// The largest page of an application's users.
+const APP_USERS: &str = "500";
+
+/// A read under way.
+pub(crate) struct Reader<'a> {
+    pub(crate) settings: &'a OktaSettings,
+    pub(crate) api: &'a Api,
+    pub(crate) entries: Entries,
+    pub(crate) draft: CertificateDraft,
+    /// A hash of the id of every user who was sent: few bytes each, because there may be a million.
+    sent: BTreeSet<u128>,
+    /// Members of groups that were read to find users, so that they are not read again.
+    pub(crate) known_members: groups::Known,
+    pub(crate) page_size: String,
+}
+
+/// Reads everything.
+///
+/// # Errors
+///
+/// Whatever keeps the read from being complete. What was sent before is worth nothing.
+pub(crate) async fn read(settings: &OktaSettings, api: &Api, entries: Entries) -> Result<Certificate, ReadError> {
+    let started = Timestamp::now();
+    api.sign_in().await?;
+    let reach = Reach::resolve(api, settings).await?;
+    let source = Source { connector: "okta".to_owned(), server: api.server.clone(), identity: api.identity.clone() };
+    let announced: &[&'static str] =
+        if settings.groups.is_some() { &["users", "groups", "members"] } else { &["users"] };
+    let mut reader = Reader {
+        settings,
+        api,
+        entries,
+        draft: CertificateDraft::new(source, announced, started),
+        sent: BTreeSet::new(),
+        known_members: groups::Known::default(),
+        page_size: settings.page_size.to_string(),
+    };
+    reader.users(&reach).await?;
+    if let Some(groups) = &settings.groups {
+        groups::read(&mut reader, groups).await?;
+    }
+    reader.draft.certify(Timestamp::now())
+}
+
+/// Whether an id was sent, by the hash that stands for it.
+fn key(id: &str) -> u128 {
+    let hash = blake3::hash(id.as_bytes());
+    u128::from_le_bytes(std::array::from_fn(|place| hash.as_bytes()[place]))
+}
+
+impl Reader<'_> {
+    /// Whether a user was sent.
+    pub(crate) fn knows(&self, id: &str) -> bool {
+        self.sent.contains(&key(id))
+    }
+
+    async fn users(&mut self, reach: &Reach) -> Result<(), ReadError> {
+        let found = match reach {
+            Reach::Everybody => {
+                let size = self.page_size.clone();
+                self.list(&["users"], class::USERS, &[("limit", &size)], &Assignment::Unknown).await?
+            }
+            Reach::Assigned(app) => self.assigned(app).await?,
+            Reach::MembersOf(named) => {
+                let mut found = 0;
+                for group in named {
+                    found += self.members(&group.id).await?;
+                }
+                found
+            }
+        };
+        if found == 0 {
+            return Err(ReadError::incomplete("users", self.nobody(reach)));
+        }
+        let size = self.page_size.clone();
+        let parameters = [("filter", DEACTIVATED), ("limit", &*size)];
+        let assignment = if matches!(reach, Reach::Assigned(_)) { Assignment::None } else { Assignment::Unknown };
+        self.list(&["users"], class::USERS, &parameters, &assignment).await?;
+        Ok(())
+    }
+
+    /// Why a read that found nobody is no read of an empty organisation.
+    fn nobody(&self, reach: &Reach) -> String {
+        let whom = match reach {
+            Reach::Everybody => "not one user is shown".to_owned(),
+            Reach::Assigned(app) => format!("nobody is assigned to the application {app}"),
+            Reach::MembersOf(groups) => {
+                let names: Vec<&str> = groups.iter().map(|group| &*group.name).collect();
+                format!("the groups of members_of ({}) have no member", names.join(", "))
+            }
+        };
+        format!(
+            "{whom}; if somebody should be, the admin role of {} is too narrow: Okta then shows fewer, without an error",
+            self.api.identity
+        )
+    }
+
+    /// Reads a list of user objects. Returns how many it held.
+    async fn list(
+        &mut self,
+        path: &[&str],
+        class: &'static str,
+        parameters: &[(&str, &str)],
+        assignment: &Assignment<'_>,
+    ) -> Result<u64, ReadError> {
+        let api = self.api;
+        let mut list = api.list(&Query { collection: "users", class, path, parameters });
+        let (mut held, mut sent) = (0, 0);
+        while let Some(page) = list.next().await? {
+            for item in page {
+                held += 1;
+                sent += self.user(&item.id, &item.json, assignment).await?;
+            }
+        }
+        self.completed("users", list.words(), list.pages(), sent);
+        Ok(held)
+    }
+
+    /// Sends a user, unless he was sent already: a list that changes while it is read can show somebody twice.
+    async fn user(&mut self, id: &str, user: &Json, assignment: &Assignment<'_>) -> Result<u64, ReadError> {
+        if !self.sent.insert(key(id)) {
+            return Ok(0);
+        }
+        let people = People { statuses: &self.settings.statuses };
+        let entry = people.read(id, user, assignment);
+        let entry = entry.ok_or_else(|| ReadError::incomplete("users", "a user has an id that is none"))?;
+        self.entries.send(entry).await?;
+        Ok(1)
+    }
+
+    /// Reads who is assigned to an application, directly or through a group: Okta has expanded that already.
+    async fn assigned(&mut self, app: &str) -> Result<u64, ReadError> {
+        let (api, parallel) = (self.api, self.settings.parallel);
+        let path = ["apps", app, "users"];
+        let parameters = [("limit", APP_USERS), ("expand", "user")];
+        let mut list =
+            api.list(&Query { collection: "users", class: class::APP, path: &path, parameters: &parameters });
+        let (mut held, mut sent) = (0, 0);
+        while let Some(page) = list.next().await? {
+            let mut users = stream::iter(page).map(|item| whole(api, item)).buffered(parallel);
+            while let Some((assignment, user)) = users.try_next().await? {
+                held += 1;
+                sent += self.user(&assignment.id, &user, &Assignment::As(&assignment.json)).await?;
+            }
+        }
+        self.completed("users", list.words(), list.pages(), sent);
+        Ok(held)
+    }
+
+    /// Reads the members of a group as users, and keeps who they are for when the group itself is read.
+    async fn members(&mut self, group: &str) -> Result<u64, ReadError> {
+        let api = self.api;
+        let size = self.page_size.clone();
+        let path = ["groups", group, "users"];
+        let mut list =
+            api.list(&Query { collection: "users", class: class::GROUP, path: &path, parameters: &[("limit", &size)] });
+        let (mut members, mut sent) = (Vec::new(), 0);
+        while let Some(page) = list.next().await? {
+            for item in page {
+                sent += self.user(&item.id, &item.json, &Assignment::Unknown).await?;
+                members.push(item.id);
+            }
+        }
+        self.completed("users", list.words(), list.pages(), sent);
+        let held = members.len() as u64;
+        self.known_members.insert(group.to_owned(), members);
+        Ok(held)
+    }
+
+    /// Records a list that was read to its end.
+    pub(crate) fn completed(&mut self, name: &str, query: &str, pages: u64, entries: u64) {
+        let (name, query, end) = (name.to_owned(), query.to_owned(), END.to_owned());
+        self.draft.completed(Collection { name, query, pages, entries, announced: None, end });
+    }
+}
+
+/// The user behind an assignment: embedded as asked for, or else fetched by his id.
+async fn whole(api: &Api, mut assignment: Item) -> Result<(Item, Json), ReadError> {
+    let embedded = assignment.json.pointer_mut("/_embedded/user").map(Json::take);
+    if let Some(user) = embedded.filter(|user| user.get("id").and_then(Json::as_str) == Some(&*assignment.id)) {
+        return Ok((assignment, user));
+    }
+    let path = ["users", &*assignment.id];
+    let query = Query { collection: "users", class: class::USER, path: &path, parameters: &[] };
+    // Deleted while the list was read, or hidden from us: which of the two is for another read to tell.
+    let user = api.one(&query).await?.ok_or_else(|| {
+        let reason = format!("{} is assigned to the application and is not found by his id", assignment.id);
+        ReadError::incomplete("users", reason)
+    })?;
+    Ok((assignment, user))
+}
