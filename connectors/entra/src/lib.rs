@@ -113,6 +113,12 @@ impl EntraConnector {
         Ok(Self { api, ..self })
     }
 
+    /// Where the directory is read, as sentences and certificates name it.
+    #[must_use]
+    pub fn server(&self) -> &str {
+        &self.api.server
+    }
+
     /// A desk for one look-up: the kept one, or a new one. Two look-ups at once have two.
     async fn desk(&self) -> Result<Desk, ReadError> {
         match self.desk.lock().await.take().filter(Desk::is_fresh) {

@@ -5,5 +5,15 @@
 //! about what is read, `check` about what people are told, `settings` about what they can write.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a helper of a test fails as its test does")]
 
+mod batches;
+mod check;
 mod contract;
+mod groups;
+mod limits;
+mod look_ups;
+mod paging;
+mod people;
+mod reach;
+mod settings;
+mod sign_in;
 mod support;
