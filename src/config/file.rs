@@ -10,6 +10,7 @@ use serde::Deserialize;
 
 use super::directory::{DirectorySettings, TargetSettings};
 use crate::guard::{Limits, Protection};
+use crate::read::ReadingLimits;
 use crate::roster::{AttributeSettings, Role, RoleMode, RoleRule, ScopeSettings};
 
 /// The configuration of Rollcall.
@@ -68,6 +69,9 @@ pub(super) struct OrganizationFile {
     /// Which group gives which role, one rule each.
     #[serde(default)]
     pub role: Vec<RoleRule>,
+    /// How much of what the directory held may go missing between two readings.
+    #[serde(default)]
+    pub reading: ReadingLimits,
     /// How much a plan may change without a person.
     #[serde(default)]
     pub limits: Limits,

@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use crate::guard::{Limits, Protection};
+use crate::read::ReadingLimits;
 use crate::roster::RosterSettings;
 use crate::scim::ScimSettings;
 
@@ -77,6 +78,8 @@ pub struct Organization {
     pub enabled: bool,
     /// Who should be in the target, and as what.
     pub roster: RosterSettings,
+    /// How much of what the directory held may go missing between two readings.
+    pub reading: ReadingLimits,
     /// How much a plan may change without a person.
     pub limits: Limits,
     /// Who is never put out. Its roles are those of the rules that say `protected = true`.
@@ -108,6 +111,7 @@ impl Organization {
                 role_mode: file.roles.mode,
                 default_role: file.roles.default,
             },
+            reading: file.reading,
             limits: file.limits,
             protection,
             first_plan_waived: file.first_plan == file::FirstPlan::Waived,
@@ -141,7 +145,7 @@ impl Organization {
     #[must_use]
     pub fn configuration_hash(&self) -> String {
         let protection = (&self.protection.addresses, &self.protection.ids, &self.protection.roles);
-        hash(&(&self.roster, &self.directory, &self.limits, protection, &self.target))
+        hash(&(&self.roster, &self.directory, &self.reading, &self.limits, protection, &self.target))
     }
 }
 

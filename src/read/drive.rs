@@ -6,7 +6,7 @@ use futures::FutureExt as _;
 use rollcall_kit::{Certificate, Connector, Entries, Entry};
 use tokio::sync::mpsc;
 
-use super::{ReadFailure, Reading, Staging};
+use super::{Census, ReadFailure, Reading, Staging};
 
 /// Entries that may wait between the connector and the staging area. Bounds the memory of a read.
 const WAITING: usize = 1_024;
@@ -15,11 +15,12 @@ const WAITING: usize = 1_024;
 const BATCH: usize = 512;
 
 /// How many entries of each kind arrived, duplicates counted as often as they came, as certificates count them.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Debug, Default)]
 struct Arrived {
     users: u64,
     groups: u64,
     unreadable: u64,
+    census: Census,
 }
 
 /// Reads everybody and every group into the staging area, and yields the reading if the read was complete.
@@ -40,10 +41,10 @@ pub async fn drive(
     // Whichever fails first ends the other, so that neither waits for a partner that is gone.
     let (certificate, arrived) =
         tokio::try_join!(certified(connector, entries), receive(arriving, &mut *staging, progress))?;
-    require_fit(&certificate, arrived)?;
+    require_fit(&certificate, &arrived)?;
     require_not_emptied(&certificate, previous)?;
     let vanished = blocking(|| staging.vanished())?;
-    Ok(Reading { certificate, vanished })
+    Ok(Reading { certificate, vanished, census: arrived.census })
 }
 
 /// Lets the connector read. If it panics, that is an error of this read and not the end of the daemon.
@@ -64,6 +65,7 @@ async fn receive(
             return Ok(arrived);
         }
         for entry in &batch {
+            arrived.census.count(entry);
             match entry {
                 Entry::User(_) => arrived.users += 1,
                 Entry::Group(_) => arrived.groups += 1,
@@ -77,7 +79,7 @@ async fn receive(
 
 /// A certificate counts what the connector received; each of that must have reached us, as a user, as a group, or as a
 /// record of either that could not be understood.
-fn require_fit(certificate: &Certificate, arrived: Arrived) -> Result<(), ReadFailure> {
+fn require_fit(certificate: &Certificate, arrived: &Arrived) -> Result<(), ReadFailure> {
     let (users, groups) = (certificate.entries_of("users"), certificate.entries_of("groups"));
     for (collection, certified, arrived_alone) in [("users", users, arrived.users), ("groups", groups, arrived.groups)]
     {

@@ -4,18 +4,22 @@
 //! and nothing that was there before is suddenly empty, does it become a [`Reading`]. Whoever is missing from it is
 //! looked up by id ([`confirm()`]) before anything is concluded. Nothing is interpreted here.
 
+mod census;
 mod confirm;
 mod drive;
 mod failure;
+mod percent;
 #[cfg(test)]
 mod tests;
 mod trace;
 
 use rollcall_kit::{Certificate, DirectoryId, Entry};
 
+pub use self::census::{Census, ReadingLimits};
 pub use self::confirm::{Absence, confirm};
 pub use self::drive::drive;
 pub use self::failure::ReadFailure;
+pub use self::percent::Percent;
 pub use self::trace::{Doubt, Surroundings, Trace, TracedGroup, Traces, doubts};
 
 /// Where entries wait until the read is certified. Implemented by the snapshot.
@@ -53,19 +57,26 @@ pub struct StagingError(pub String);
 pub struct Reading {
     certificate: Certificate,
     vanished: Vec<DirectoryId>,
+    census: Census,
 }
 
 impl Reading {
     /// A reading without a connector, for tests of rooms that are handed one.
     #[cfg(test)]
     pub(crate) fn for_tests(certificate: Certificate, vanished: Vec<DirectoryId>) -> Self {
-        Self { certificate, vanished }
+        Self { certificate, vanished, census: Census::default() }
     }
 
     /// The proof.
     #[must_use]
     pub fn certificate(&self) -> &Certificate {
         &self.certificate
+    }
+
+    /// How much of everything it brought.
+    #[must_use]
+    pub fn census(&self) -> &Census {
+        &self.census
     }
 
     /// Users that the mirror has and the directory did not send. Not yet confirmed.

@@ -89,6 +89,7 @@ impl Session {
         records::keep(&*self.store, &self.record(&run, started, interrupted, Some(&plan), Some(&approval)))?;
         // From here on something may have been applied, so these rules are no longer new to anybody.
         self.remember_rules(&plan)?;
+        self.accept_census(&plan)?;
         listener(Event::Applying { changes: plan.changes.len() as u64 });
         let outcomes = self.execute(&run, &approved, listener).await?;
         let failed = outcomes.iter().filter(|(_, outcome)| !matches!(outcome, Outcome::Done { .. })).count() as u64;
@@ -114,6 +115,10 @@ impl Session {
         // Changed rules that change nothing are as good as applied. The first plan still waits: nothing was seen yet.
         if !self.occasion()?.first_plan {
             self.remember_rules(&plan)?;
+        }
+        // What is strange about a reading stays strange until somebody approved a plan that was made from it.
+        if !plan.notes.iter().any(|note| note.holds) {
+            self.accept_census(&plan)?;
         }
         let record = self.record(&run, started, RunResult::NothingToDo, Some(&plan), Some(&approval));
         self.end(record, &|_| {})

@@ -117,6 +117,9 @@ impl Session {
         if answers.is_empty() {
             answers.push(self.explain_nobody(who, &found.nearest, live, &known.history).await?);
         }
+        if let Some(note) = telling::last_run_failed(&known.history) {
+            answers.iter_mut().for_each(|answer| answer.notes.push(note.clone()));
+        }
         Ok(answers)
     }
 

@@ -3,6 +3,7 @@
 
 mod applying;
 mod build;
+mod census;
 mod error;
 pub mod event;
 mod explain;

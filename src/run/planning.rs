@@ -101,6 +101,7 @@ impl Session {
     ) -> Result<Planned, RunError> {
         let basis = self.basis(roll)?;
         notes.extend(group_notes(stage.roster.groups()));
+        notes.extend(self.census_notes(stage.roster.groups())?);
         notes.extend(self.notes_of_held_groups(&stage.unreadable)?);
         with_store(|fault| {
             plan::plan(PlanInput {

@@ -40,6 +40,7 @@ impl Session {
         let absences = self.confirm(&ours, listener).await?;
         self.take_traces(&absences)?;
         self.store.commit(staging, &reading)?;
+        self.keep_census(reading.census())?;
         let absences = self.doubted(absences).await?;
         self.remember(&absences)?;
         listener(Event::Read { certificate: reading.certificate().clone() });

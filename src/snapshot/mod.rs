@@ -173,6 +173,10 @@ pub mod fact {
     pub const APPLIED_RULES: &str = "applied-rules";
     /// The confirmed absences of the last reading, by directory id.
     pub const ABSENCES: &str = "absences";
+    /// How much of everything the last reading brought.
+    pub const CENSUS: &str = "census";
+    /// The same of the last reading from which a plan was applied.
+    pub const ACCEPTED_CENSUS: &str = "accepted-census";
     /// What people left behind who are missing from the last readings, by directory id.
     pub const TRACES: &str = "traces";
     /// The ids of the groups that rules name and that the last run's look-ups called deleted.

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use serde::Serialize;
 use tokio::sync::mpsc;
 
-use crate::{Address, Certificate, DirectoryGroup, DirectoryId, DirectoryUser};
+use crate::{Address, Certificate, Changes, Cursor, DirectoryGroup, DirectoryId, DirectoryUser};
 
 /// Where a connector sends what it reads. The channel is bounded, so a slow consumer slows the read and memory stays
 /// bounded whatever the directory's size.
@@ -225,6 +225,19 @@ pub trait Connector: Send + Sync {
 
     /// Looks a group up by its immutable id: its name if it exists, nothing if the directory says that it does not.
     async fn look_up_group(&self, id: &DirectoryId) -> Result<Option<String>, ReadError>;
+
+    /// A place in the directory's stream of changes, before everything that a read which begins now can miss. None for
+    /// a directory that cannot tell what changed, which is what [`Capabilities::incremental`] denies.
+    async fn cursor(&self) -> Result<Option<Cursor>, ReadError> {
+        Ok(None)
+    }
+
+    /// Reads what changed since a place in the stream: users as they are now, groups with all of their direct members as
+    /// they are now, users before groups, each once. Whoever is not sent is as he was; members are named whether they
+    /// are within reach or not. None if the place is no good any more, so that only a full read helps.
+    async fn read_changes(&self, _since: &Cursor, _entries: Entries) -> Result<Option<Changes>, ReadError> {
+        Ok(None)
+    }
 
     /// The container of a record that stands at this place ([`DirectoryUser::place`]): what is hidden or emptied as a
     /// whole. Spelled so that equal containers are equal texts.

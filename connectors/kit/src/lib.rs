@@ -6,6 +6,7 @@
 //! provider's pages look like. Nothing here knows what a plan, a role or a target is.
 
 pub mod certificate;
+pub mod changes;
 pub mod connector;
 #[cfg(any(test, feature = "contract-tests"))]
 pub mod contract;
@@ -16,6 +17,7 @@ pub mod trial;
 pub mod value;
 
 pub use certificate::{Certificate, CertificateDraft, Collection, Source};
+pub use changes::{Changes, Cursor};
 pub use connector::{Capabilities, CheckFinding, CheckLevel, Connector, Entries, Entry, LookUp, ReadError, Unreadable};
 pub use model::{Address, DirectoryGroup, DirectoryId, DirectoryUser, InactiveReason, Member, Status, attribute};
 pub use trial::Trial;

@@ -79,9 +79,9 @@ impl Trial {
         }
     }
 
-    /// What was counted, in sentences.
+    /// What was counted, in sentences. `remedy` says what to do about an attribute that nobody has.
     #[must_use]
-    pub fn findings(&self) -> Vec<CheckFinding> {
+    pub fn findings(&self, remedy: &str) -> Vec<CheckFinding> {
         let mut findings = vec![CheckFinding::good(format!(
             "{} users ({} inactive), {} groups with {} members, read to the end in {} ms",
             self.users,
@@ -93,7 +93,7 @@ impl Trial {
         for (count, name) in self.with.iter().zip(WATCHED).filter(|_| self.users > 0) {
             let (without, share) = (self.users - count, (self.users - count) * 100 / self.users);
             if *count == 0 {
-                findings.push(CheckFinding::problem(format!("not one user has {name}; grant the right to read it")));
+                findings.push(CheckFinding::problem(format!("not one user has {name}; {remedy}")));
             } else if share >= WORTH_A_LOOK {
                 findings.push(CheckFinding::warning(format!("{without} users ({share} %) have no {name}")));
             }

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
+use jiff::fmt::rfc2822;
 use rollcall_kit::ReadError;
 use rollcall_kit::http::token::{Assertion, BearerToken, ClientProof, TokenEndpoint, TokenError, TokenRequest};
 use rollcall_kit::http::{
@@ -10,7 +12,7 @@ use rollcall_kit::http::{
 };
 use serde_json::Value;
 
-use crate::limits;
+use crate::limits::{self, class};
 use crate::refusal::Refusal;
 use crate::settings::OktaSettings;
 
@@ -129,6 +131,20 @@ impl Api {
         Err(refusal.into_error(&self.server, &self.identity, &query.words(), query.collection))
     }
 
+    /// What time it is at Okta, whose clock its time stamps are by.
+    pub(crate) async fn now(&self) -> Result<Timestamp, ReadError> {
+        let query = Query { collection: "users", class: class::USERS, path: &["users"], parameters: &[("limit", "1")] };
+        let answer = self.client.send(self.request(&query)).await;
+        let answer = answer.map_err(|error| self.http_error(error, query.collection))?;
+        if answer.status != 200 {
+            let refusal = Refusal::of(&answer);
+            return Err(refusal.into_error(&self.server, &self.identity, &query.words(), query.collection));
+        }
+        let date = answer.header("date").and_then(|date| rfc2822::parse(date).ok());
+        let missing = || ReadError::incomplete("users", "the answer does not say what time it is at Okta");
+        date.map(|date| date.timestamp()).ok_or_else(missing)
+    }
+
     /// A walk over a list.
     pub(crate) fn list(&self, query: &Query<'_>) -> List<'_> {
         let pages = Pages::new(self.client.clone(), self.request(query));
@@ -138,9 +154,10 @@ impl Api {
     fn request(&self, query: &Query<'_>) -> Request {
         let url = self.client.url(query.path).with_query(query.parameters);
         let request = Request::get(url).class(query.class);
-        // Spares Okta the parts of users that we do not read; some of them are slow to come by.
-        match query.path.first() {
-            Some(&"users") => request.header(
+        // Spares Okta the parts of users that we do not read; some of them are slow to come by. No media type as RFC 9110
+        // has them, but spelled as Okta documents it.
+        match query.path {
+            ["users"] | ["users", _] => request.header(
                 HeaderName::from_static("content-type"),
                 HeaderValue::from_static(
                     "application/json; okta-response=omitCredentials,omitCredentialsLinks,omitTransitioningToStatus",
@@ -167,6 +184,12 @@ impl List<'_> {
     /// The objects of the next page, each with its id; nothing when the list has ended.
     pub(crate) async fn next(&mut self) -> Result<Option<Vec<Item>>, ReadError> {
         self.pages.next(page).await.map_err(|error| self.error(error))
+    }
+
+    /// The events of the next page of the System Log; nothing when it has ended. A log that is polled always names a
+    /// next page, for what is still to come, and ends with a page that holds nothing.
+    pub(crate) async fn next_events(&mut self) -> Result<Option<Vec<Value>>, ReadError> {
+        self.pages.next(events).await.map_err(|error| self.error(error))
     }
 
     /// All objects of a list that is known to be short.
@@ -223,6 +246,15 @@ fn page(answer: &Response) -> Result<(Vec<Item>, NextPage), String> {
     Ok((items.collect::<Result<_, &str>>()?, next))
 }
 
+/// Reads a page of the System Log.
+fn events(answer: &Response) -> Result<(Vec<Value>, NextPage), String> {
+    let next = answer.next_link().map_err(|error| error.to_string())?;
+    let events: Vec<Value> =
+        serde_json::from_slice(&answer.body).map_err(|_| "the answer is no JSON list of events".to_owned())?;
+    let next = next.filter(|_| !events.is_empty());
+    Ok((events, next.map_or(NextPage::End, |link| NextPage::Link(link.to_owned()))))
+}
+
 /// The token endpoint of the organisation's own authorization server, which alone issues tokens for Okta's interface.
 pub(crate) fn endpoint(
     settings: &OktaSettings,
@@ -238,7 +270,7 @@ pub(crate) fn endpoint(
     request.scopes = scopes.to_vec();
     request.possession = settings.dpop;
     let endpoint = TokenEndpoint::new(request, settings.http.clone());
-    let endpoint = endpoint.map_err(|error| ReadError::Settings(error.to_string()))?;
+    let endpoint = endpoint.map_err(|error| ReadError::Settings(error.to_string()))?.with_pause(limits::told_pause);
     Ok(Some(match back_off {
         Some(first) => endpoint.with_back_off(first),
         None => endpoint,

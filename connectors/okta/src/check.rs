@@ -41,7 +41,7 @@ pub(crate) async fn check(settings: &OktaSettings, api: &Api) -> Result<Vec<Chec
     }
     match Trial::of(|entries: Entries| read::read(settings, api, entries)).await {
         Ok((trial, certificate)) => {
-            findings.extend(trial.findings());
+            findings.extend(trial.findings("map it from another attribute, or switch it off"));
             findings.extend(certificate.exceptions().iter().map(CheckFinding::warning));
             if settings.groups.is_some() && trial.groups == 0 {
                 findings.push(CheckFinding::warning("not one group is read; correct groups"));

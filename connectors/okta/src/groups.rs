@@ -27,23 +27,23 @@ struct Tally {
 }
 
 /// The members of one group.
-struct Members {
-    ids: Vec<String>,
-    pages: u64,
+pub(crate) struct Members {
+    pub(crate) ids: Vec<String>,
+    pub(crate) pages: u64,
 }
 
 /// Reads the groups that the settings name, each once.
 pub(crate) async fn read(reader: &mut Reader<'_>, settings: &GroupSettings) -> Result<(), ReadError> {
     let mut tally = Tally::default();
     if settings.all {
-        search(reader, settings, &mut tally, None).await?;
+        search(reader, settings, &mut tally, None, |_| true).await?;
     }
     if let Some(prefix) = &settings.prefix {
         let expression = format!("profile.name sw {}", quoted(prefix));
-        search(reader, settings, &mut tally, Some(&expression)).await?;
+        search(reader, settings, &mut tally, Some(&expression), |group| begins_with(group, prefix)).await?;
     }
     if let Some(expression) = &settings.search {
-        search(reader, settings, &mut tally, Some(expression)).await?;
+        search(reader, settings, &mut tally, Some(expression), |_| true).await?;
     }
     if let (true, Some(app)) = (settings.assigned, &reader.settings.assigned_to) {
         assigned(reader, app, &mut tally).await?;
@@ -62,6 +62,7 @@ async fn search(
     settings: &GroupSettings,
     tally: &mut Tally,
     expression: Option<&str>,
+    matches: impl Fn(&Json) -> bool,
 ) -> Result<(), ReadError> {
     let (api, size) = (reader.api, reader.page_size.clone());
     let mut parameters = vec![("limit", &*size)];
@@ -71,10 +72,7 @@ async fn search(
     let (mut held, mut sent) = (0, 0);
     while let Some(page) = list.next().await? {
         held += page.len();
-        let wanted = page.into_iter().filter(|group| {
-            let kind = group.json.get("type").and_then(Json::as_str).unwrap_or_default();
-            settings.takes(kind) && begins_with(&group.json, settings, expression)
-        });
+        let wanted = page.into_iter().filter(|group| settings.takes(kind_of(&group.json)) && matches(&group.json));
         sent += send(reader, tally, wanted.collect()).await?;
     }
     if held == 0 {
@@ -92,13 +90,13 @@ async fn search(
 
 /// Whether a group that a prefix found begins with it: what matched is checked here, because a search that is not
 /// understood finds everything.
-fn begins_with(group: &Json, settings: &GroupSettings, expression: Option<&str>) -> bool {
-    let Some(prefix) = settings.prefix.as_ref().filter(|prefix| {
-        expression.is_some_and(|expression| expression == format!("profile.name sw {}", quoted(prefix)))
-    }) else {
-        return true;
-    };
+pub(crate) fn begins_with(group: &Json, prefix: &str) -> bool {
     name_of(group).is_some_and(|name| name.to_lowercase().starts_with(&prefix.trim().to_lowercase()))
+}
+
+/// Okta's word for the type of a group.
+pub(crate) fn kind_of(group: &Json) -> &str {
+    group.get("type").and_then(Json::as_str).unwrap_or_default()
 }
 
 /// Reads the groups that are assigned to the application.
@@ -186,7 +184,7 @@ async fn send(reader: &mut Reader<'_>, tally: &mut Tally, groups: Vec<Item>) -> 
         };
         tally.members += members.ids.len() as u64;
         tally.pages += members.pages;
-        let entry = entry(reader, &group, members);
+        let entry = entry(&group, members, |id| reader.knows(id));
         reader.entries.send(entry?).await?;
         sent += 1;
     }
@@ -194,7 +192,7 @@ async fn send(reader: &mut Reader<'_>, tally: &mut Tally, groups: Vec<Item>) -> 
 }
 
 /// The members of a group; nothing if Okta says, asked for its id, that it is gone by now.
-async fn members(api: &Api, group: &str, size: &str) -> Result<Option<Members>, ReadError> {
+pub(crate) async fn members(api: &Api, group: &str, size: &str) -> Result<Option<Members>, ReadError> {
     let path = ["groups", group, "users"];
     let query = Query { collection: "members", class: class::GROUP, path: &path, parameters: &[("limit", size)] };
     let mut list = api.list(&query);
@@ -211,8 +209,8 @@ async fn members(api: &Api, group: &str, size: &str) -> Result<Option<Members>, 
     }
 }
 
-/// A group as the directory model has it.
-fn entry(reader: &Reader<'_>, group: &Item, members: Members) -> Result<Entry, ReadError> {
+/// A group as the directory model has it, with those of its members whom the read knows.
+pub(crate) fn entry(group: &Item, members: Members, knows: impl Fn(&str) -> bool) -> Result<Entry, ReadError> {
     let no_id = || ReadError::incomplete("groups", "a group has an id that is none");
     let id = DirectoryId::new(&group.id).ok_or_else(no_id)?;
     let Some(name) = name_of(&group.json) else {
@@ -223,7 +221,7 @@ fn entry(reader: &Reader<'_>, group: &Item, members: Members) -> Result<Entry, R
     ids.sort_unstable();
     ids.dedup();
     let all = ids.len();
-    let resolved = ids.iter().filter(|id| reader.knows(id)).filter_map(|id| DirectoryId::new(id));
+    let resolved = ids.iter().filter(|id| knows(id)).filter_map(|id| DirectoryId::new(id));
     let mut members: Vec<Member> = resolved.map(Member::User).collect();
     members.sort_unstable();
     let unresolved_members = (all - members.len()) as u64;

@@ -14,6 +14,7 @@
 //! | the full read, groups and their members | `read`, `groups` |
 //! | from Okta's words to ours | `person`, `lifecycle` |
 //! | looking up by id and by address | `lookup` |
+//! | what changed since | `changes` |
 //! | what `check` says | `check` |
 //!
 //! # Which of Okta's fields each attribute comes from
@@ -44,6 +45,7 @@
 //! `DEPROVISIONED` are not. Any other word holds the user as he is. `statuses` overrides each of them.
 
 mod api;
+mod changes;
 mod check;
 mod groups;
 mod lifecycle;
@@ -59,7 +61,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use rollcall_kit::{
-    Address, Capabilities, Certificate, CheckFinding, Connector, DirectoryId, DirectoryUser, Entries, LookUp, ReadError,
+    Address, Capabilities, Certificate, Changes, CheckFinding, Connector, Cursor, DirectoryId, DirectoryUser, Entries,
+    LookUp, ReadError,
 };
 use tokio::sync::Mutex;
 
@@ -124,9 +127,11 @@ impl Connector for OktaConnector {
     fn capabilities(&self) -> Capabilities {
         Capabilities {
             groups: self.settings.groups.is_some(),
-            incremental: false,
+            incremental: true,
             shows_inactive: true,
             assignment: self.settings.assigned_to.is_some(),
+            // A deletion takes all memberships along.
+            leaves_names: false,
         }
     }
 
@@ -142,6 +147,14 @@ impl Connector for OktaConnector {
                 format!("it took longer than {} seconds (read_timeout)", patience.as_secs()),
             ))
         })
+    }
+
+    async fn cursor(&self) -> Result<Option<Cursor>, ReadError> {
+        changes::cursor(&self.settings, &self.api).await.map(Some)
+    }
+
+    async fn read_changes(&self, since: &Cursor, entries: Entries) -> Result<Option<Changes>, ReadError> {
+        changes::read(&self.settings, &self.api, since, entries).await
     }
 
     async fn look_up(&self, id: &DirectoryId) -> Result<LookUp, ReadError> {

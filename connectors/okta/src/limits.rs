@@ -17,6 +17,8 @@ pub(crate) mod class {
     pub(crate) const GROUPS: &str = "groups";
     /// One group and its members.
     pub(crate) const GROUP: &str = "group";
+    /// The System Log.
+    pub(crate) const LOGS: &str = "logs";
     /// One application and who is assigned to it.
     pub(crate) const APP: &str = "app";
 }

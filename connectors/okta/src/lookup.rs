@@ -38,6 +38,11 @@ impl Desk {
         self.opened.elapsed() < FRESH
     }
 
+    /// Who is within reach.
+    pub(crate) fn reach(&self) -> &Reach {
+        &self.reach
+    }
+
     /// A user by his id.
     pub(crate) async fn user(
         &mut self,
@@ -99,7 +104,13 @@ impl Desk {
     }
 
     /// Whether a user who is there is within reach.
-    async fn judge(&self, api: &Api, settings: &OktaSettings, id: &str, json: &Json) -> Result<LookUp, ReadError> {
+    pub(crate) async fn judge(
+        &self,
+        api: &Api,
+        settings: &OktaSettings,
+        id: &str,
+        json: &Json,
+    ) -> Result<LookUp, ReadError> {
         let people = People { statuses: &settings.statuses };
         let read = |assignment: &Assignment<'_>| match people.read(id, json, assignment) {
             Some(Entry::User(user)) => Ok(user),

@@ -59,6 +59,10 @@ pub struct OktaSettings {
     /// Requests in flight. The whole organisation may have between 15 and 75.
     #[serde(default = "four")]
     pub parallel: usize,
+    /// Look into the System Log for changes as well, between full reads: who was deleted, and who was assigned to the
+    /// application or taken off it. Needs the scope `okta.logs.read`.
+    #[serde(default)]
+    pub system_log: bool,
     /// Seconds for one whole read.
     #[serde(default = "six_hours")]
     pub read_timeout: u64,
@@ -136,6 +140,7 @@ impl OktaSettings {
             (true, "okta.users.read"),
             (needs_groups, "okta.groups.read"),
             (self.assigned_to.is_some(), "okta.apps.read"),
+            (self.system_log, "okta.logs.read"),
         ];
         needed.into_iter().filter(|(needed, _)| *needed).map(|(_, scope)| scope.to_owned()).collect()
     }

@@ -34,6 +34,17 @@ async fn a_refused_page_is_asked_for_again_when_the_window_has_ended_by_okta_s_c
 }
 
 #[tokio::test]
+async fn the_token_endpoint_has_a_limit_too() {
+    let okta = Okta::start().await;
+    okta.break_by(|request, number| {
+        (request.url.path() == "/oauth2/v1/token" && number == 1).then(|| limits(too_many(), 10, 0, 1))
+    });
+    let began = Instant::now();
+    certified(okta.settings()).await;
+    assert!(began.elapsed() >= Duration::from_secs(2), "{:?}", began.elapsed());
+}
+
+#[tokio::test]
 async fn a_window_that_ended_in_the_past_costs_about_a_second() {
     let okta = Okta::start().await;
     okta.break_by(|request, number| {

@@ -81,6 +81,18 @@ async fn a_login_need_not_be_an_address_and_an_address_may_be_two_peoples() {
 }
 
 #[tokio::test]
+async fn a_search_that_finds_everybody_finds_nobody_else() {
+    let okta = Okta::start().await;
+    okta.break_by(|request, _| {
+        let all = json!([user(0, "ACTIVE"), user(1, "ACTIVE")]);
+        let search = request.url.query().unwrap_or_default().contains("search=");
+        search.then(|| wiremock::ResponseTemplate::new(200).set_body_json(all))
+    });
+    let found = quick(okta.settings()).look_up_address(&Address::parse("user1@example.test").unwrap()).await.unwrap();
+    assert_eq!(found.iter().map(|user| user.id.as_str()).collect::<Vec<_>>(), [user_id(1)]);
+}
+
+#[tokio::test]
 async fn a_login_that_looks_like_an_id_leads_to_nobody() {
     let okta = Okta::start().await;
     let id = DirectoryId::new("user3").unwrap();

@@ -51,6 +51,8 @@ pub(crate) struct State {
     pub(crate) everyone: Option<u64>,
     /// Scopes that a token can be good for.
     pub(crate) scopes: Vec<&'static str>,
+    /// What the System Log holds.
+    pub(crate) log: Vec<Value>,
     /// Headers on each good answer.
     pub(crate) headers: Vec<(&'static str, String)>,
     /// Whether the token may come under the scheme `DPoP`.
@@ -225,7 +227,7 @@ fn company() -> State {
         page: 2,
         expands: true,
         everyone: Some(9),
-        scopes: vec!["okta.users.read", "okta.groups.read", "okta.apps.read"],
+        scopes: vec!["okta.users.read", "okta.groups.read", "okta.apps.read", "okta.logs.read"],
         users,
         groups,
         ..State::default()
@@ -288,8 +290,20 @@ impl State {
                 (Some(_), ["groups"]) => self.list(request, 20..=200, &self.app_groups(&query)),
                 _ => one(None),
             },
+            ["logs"] => self.events(request),
             _ => refusal(405, "E0000022", "The endpoint does not support the provided HTTP method"),
         }
+    }
+
+    /// A page of the log that is polled: there is always a next one.
+    fn events(&self, request: &Request) -> ResponseTemplate {
+        let query: BTreeMap<String, String> = request.url.query_pairs().into_owned().collect();
+        let start: usize = query.get("after").map_or(0, |after| after.parse().unwrap());
+        let wanted = |event: &&Value| query["filter"].contains(&event["eventType"].to_string());
+        let page: Vec<Value> = self.log.iter().filter(wanted).skip(start).take(self.page).cloned().collect();
+        let end = start + page.len();
+        let next = format!("</api/v1/logs?after={end}&filter={}>; rel=\"next\"", query["filter"].replace(' ', "+"));
+        ResponseTemplate::new(200).set_body_json(page).insert_header("link", next.as_str())
     }
 
     fn user(&self, id: &str) -> Option<Value> {
@@ -303,7 +317,7 @@ impl State {
 
     fn matching(&self, query: &BTreeMap<String, String>) -> Vec<Value> {
         let wanted = |user: &&Value| match (query.get("filter"), query.get("search")) {
-            (Some(filter), _) => *filter == format!("status eq {}", user["status"]),
+            (Some(filter), _) => *filter == format!("status eq {}", user["status"]) || moved(user, filter),
             (None, Some(search)) => {
                 let address = search.strip_prefix("profile.email eq ").unwrap();
                 user["profile"]["email"].to_string().to_lowercase() == address.to_lowercase()
@@ -324,6 +338,7 @@ impl State {
 
     fn matching_groups(&self, query: &BTreeMap<String, String>) -> Vec<Value> {
         let wanted = |group: &Value| match (query.get("filter"), query.get("search")) {
+            (Some(filter), _) if filter.contains(" gt ") => moved(group, filter),
             (Some(filter), _) => *filter == format!("type eq {}", group["type"]) && self.everyone.is_some(),
             (None, Some(search)) => {
                 let name = group["profile"]["name"].to_string();
@@ -399,6 +414,14 @@ impl State {
             _ => links.iter().fold(answer, |answer, link| answer.append_header("link", link.as_str())),
         }
     }
+}
+
+/// Whether one of an object's time stamps lies behind the moment that a filter names.
+fn moved(object: &Value, filter: &str) -> bool {
+    filter.split(" or ").any(|condition| match condition.split_once(" gt ") {
+        Some((name, moment)) => object[name].as_str().is_some_and(|stamp| stamp > moment.trim_matches('"')),
+        None => false,
+    })
 }
 
 fn one(found: Option<Value>) -> ResponseTemplate {

@@ -248,6 +248,11 @@ impl GroupIndex {
         self.groups.get(number as usize).map(|(id, name)| (id, name.as_str()))
     }
 
+    /// The ids of the groups that a rule can reach.
+    pub fn reached(&self) -> impl Iterator<Item = &DirectoryId> {
+        self.groups.iter().map(|(id, _)| id)
+    }
+
     /// The name now of the group of a role rule, by the rule's place in the settings; none if it is not here.
     #[must_use]
     pub fn name_of_rule(&self, rule: usize) -> Option<&str> {

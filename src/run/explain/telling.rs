@@ -7,7 +7,7 @@ use crate::apply::Outcome;
 use crate::guard::Reviewed;
 use crate::plan::{Action, Change, LedgerAccount, Origin};
 use crate::roster::{self, Reason, Refusal, Role, Standing};
-use crate::run::event::RunRecord;
+use crate::run::event::{RunRecord, RunResult};
 
 /// How many changes of the past are told.
 const CHANGES_TOLD: usize = 10;
@@ -167,4 +167,12 @@ pub(super) fn history(answer: &mut Explanation, history: &[RunRecord], touches: 
             }
         }
     }
+}
+
+/// That the last run failed, and why: what is told here is then older than the reader thinks.
+pub(super) fn last_run_failed(history: &[RunRecord]) -> Option<String> {
+    let last = history.first()?;
+    let RunResult::Failed { error } = &last.result else { return None };
+    let when = to_the_second(last.ended);
+    Some(format!("The last run failed at {when}, so this is how it stood before. It said: {error}"))
 }

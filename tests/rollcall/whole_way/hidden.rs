@@ -127,5 +127,83 @@ fn who_is_deleted_in_an_active_directory_leaves_and_whom_it_hides_waits() {
         world.run(&["apply", "--yes"]).expect(1).says(&["u0000012", "grant the right"]);
         Dump::of(&target).is_the_same_as(&before);
     }
-    world.run(&["explain", "u0000012@example.com"]).expect(0).says(&["u0000012", "sAMAccountType"]);
+    world.run(&["explain", "u0000012@example.com"]).expect(0).says(&["The last run failed", "sAMAccountType"]);
+}
+
+#[test]
+fn an_openldap_that_shows_less_than_before_holds_the_plan() {
+    let server = OpenLdap::start(PEOPLE, 20);
+    let target = ScimServer::start(ScimKind::Scim2);
+    let world = World::between(&server, &target).with_roles(Delivery::Attribute, &seed::OPENLDAP_ROLES);
+    world.apply();
+    let before = Dump::of(&target);
+
+    // Here names stay in groups, so nothing but the numbers tells of people who are hidden.
+    server.hide(&format!("dn.regex=\"^uid=u00001..,ou=people,{}$\"", server.base()));
+    for _ in 0..2 {
+        world.run(&["apply", "--yes"]).expect(3).says(&["The directory showed", "`reading.users`", "`deactivations`"]);
+        Dump::of(&target).is_the_same_as(&before);
+    }
+    server.show();
+    world.expect_nothing_pending();
+
+    server.hide("attrs=givenName");
+    for _ in 0..2 {
+        world.run(&["apply", "--yes"]).expect(3).says(&["Almost nobody has given_name any more: 0 of"]);
+        Dump::of(&target).is_the_same_as(&before);
+    }
+    server.show();
+    world.expect_nothing_pending();
+}
+
+/// Renames everybody, deletes a group that a rule names, and moves the place where people stand. Nobody is put out.
+fn upheavals(server: &impl DirectoryServer, world: &World, target: &ScimServer, [rdn, unit, moved, group]: [&str; 4]) {
+    let base = server.base();
+    let before = Dump::of(target);
+    let renamed: Vec<String> = (1..=PEOPLE)
+        .map(|number| {
+            format!(
+                "dn: {rdn}=u{number:07},{unit},{base}\nchangetype: modify\nreplace: displayName\n\
+                 displayName: Number {number}\n"
+            )
+        })
+        .collect();
+    server.modify(&renamed.join("\n"));
+    world.run(&["apply", "--yes"]).expect(3).says(&["`updates`", "name changed"]);
+    Dump::of(target).is_the_same_as(&before);
+    world.run(&["explain", "u0000001@example.com"]).expect(0).says(&["Held", "`updates`"]);
+    world.run(&["plan", "-o", "renamed.json"]).expect(0);
+    world.apply_and(&["apply", "renamed.json", "--yes"]);
+
+    // A group is deleted: its role goes, as far as the limits let it, and the people stay.
+    server.modify(&format!("dn: {group},{base}\nchangetype: delete\n"));
+    world.run(&["plan", "-o", "group.json"]).expect(0).says(&["posix"]);
+    world.apply_and(&["apply", "group.json", "--yes"]);
+    let after = Dump::of(target).accounts();
+    assert!(after.values().all(|seen| seen.active && !seen.roles.contains("posix")));
+    assert_eq!(after.len(), before.accounts().len());
+
+    let settled = Dump::of(target);
+    server.modify(&format!("dn: {unit},{base}\nchangetype: modrdn\nnewrdn: {moved}\ndeleteoldrdn: 1\n"));
+    world.run(&["apply", "--yes"]).expect(1).says(&[unit, "moved"]);
+    Dump::of(target).is_the_same_as(&settled);
+    world.run(&["explain", "u0000001@example.com"]).expect(0).says(&["The last run failed", "moved"]);
+}
+
+#[test]
+fn a_bulk_rename_a_deleted_group_and_a_moved_base_of_an_openldap_put_nobody_out() {
+    let server = OpenLdap::start(PEOPLE, 20);
+    let target = ScimServer::start(ScimKind::Scim2);
+    let world = World::between(&server, &target).with_roles(Delivery::Attribute, &seed::OPENLDAP_ROLES);
+    world.apply();
+    upheavals(&server, &world, &target, ["uid", "ou=people", "ou=staff", "cn=posix,ou=groups"]);
+}
+
+#[test]
+fn a_bulk_rename_a_deleted_group_and_a_moved_base_of_an_active_directory_put_nobody_out() {
+    let server = Samba::start(PEOPLE, 20);
+    let target = ScimServer::start(ScimKind::Scimmy);
+    let world = World::between(&server, &target).with_roles(Delivery::Attribute, &[("big", "posix")]);
+    world.apply();
+    upheavals(&server, &world, &target, ["CN", "OU=People", "OU=Staff", "CN=big,OU=Groups"]);
 }

@@ -75,6 +75,13 @@ impl TokenEndpoint {
         self
     }
 
+    /// The same source, which asks `hook` for the pause that the endpoint states, as [`Client::with_pause`].
+    #[must_use]
+    pub fn with_pause(mut self, hook: fn(&Response) -> Option<Duration>) -> Self {
+        self.client = self.client.with_pause(hook);
+        self
+    }
+
     /// What the token in hand is good for; it is asked for if there is none. A server that does not say gave what was
     /// asked for (RFC 6749, section 5.1).
     ///

@@ -1,0 +1,216 @@
+//! A census: how much of everything a reading brought, to be compared with the last one that a plan was applied from.
+//!
+//! A certificate proves that a read ended as it should. It cannot prove that the directory told everything: whoever may
+//! see less gets less, with every sign of success. What that looks like from here is a collection that shrank, an
+//! attribute that almost nobody has any more, or a group that lost nearly all of its members. Each is a finding that
+//! holds the plan, and holds it until a person has approved one: so a census is compared with the last that was
+//! accepted, not with the last that was taken. Pure.
+
+use std::collections::BTreeMap;
+
+use rollcall_kit::{DirectoryId, Entry, attribute};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::Percent;
+
+/// How much of a reading there must have been for a loss to mean anything, and how large the loss must be. Small
+/// directories change by large shares every day.
+const HANDFUL: u64 = 10;
+
+/// So many groups are named that lost nearly all of their members; the rest is counted.
+const GROUPS_NAMED: usize = 5;
+
+/// How much of what the directory held may go missing between two readings before the plan waits for a person.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct ReadingLimits {
+    /// Of the users.
+    pub users: Percent,
+    /// Of the groups.
+    pub groups: Percent,
+    /// Of the members of all groups together.
+    pub members: Percent,
+    /// Of those who have an attribute.
+    pub attribute: Percent,
+    /// Of the members of one group that a rule names.
+    pub group: Percent,
+}
+
+impl Default for ReadingLimits {
+    fn default() -> Self {
+        let [users, groups, members, attribute, group] = [20, 20, 20, 90, 90].map(Percent::of);
+        Self { users, groups, members, attribute, group }
+    }
+}
+
+/// How much of everything a reading brought.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Census {
+    /// Users.
+    pub users: u64,
+    /// Groups.
+    pub groups: u64,
+    /// Members of all groups together.
+    pub members: u64,
+    /// How many users have which attribute.
+    pub attributes: BTreeMap<String, u64>,
+    /// Groups with more than a handful of members, with their names and sizes.
+    pub large_groups: BTreeMap<DirectoryId, (String, u64)>,
+}
+
+impl Census {
+    /// Counts one entry. What cannot be understood is no user and no group to count.
+    pub fn count(&mut self, entry: &Entry) {
+        match entry {
+            Entry::User(user) => {
+                self.users += 1;
+                for name in attribute::MAPPED_BY_DEFAULT.into_iter().chain(attribute::ALSO_KNOWN) {
+                    if user.profile.contains_key(name) {
+                        *self.attributes.entry(name.to_owned()).or_default() += 1;
+                    }
+                }
+            }
+            Entry::Group(group) => {
+                let members = group.members.len() as u64;
+                self.groups += 1;
+                self.members += members;
+                if members > HANDFUL {
+                    self.large_groups.insert(group.id.clone(), (group.name.clone(), members));
+                }
+            }
+            Entry::Unreadable(_) => {}
+        }
+    }
+
+    /// What is strange about this census beside an earlier one, in sentences. `size_of` says how many members a group
+    /// has now, and nothing of a group that was not read or that no rule names.
+    #[must_use]
+    pub fn findings(
+        &self,
+        earlier: &Self,
+        limits: &ReadingLimits,
+        size_of: impl Fn(&DirectoryId) -> Option<u64>,
+    ) -> Vec<String> {
+        let collections = [
+            ("users", earlier.users, self.users, limits.users),
+            ("groups", earlier.groups, self.groups, limits.groups),
+            ("members", earlier.members, self.members, limits.members),
+        ];
+        let mut findings = Vec::new();
+        for (name, before, now, limit) in collections {
+            if lost(before, now, limit) {
+                let what = if name == "members" { "members of groups" } else { name };
+                findings.push(format!(
+                    "The directory showed {now} {what}, and {before} before: {} % are missing, and more than {limit} \
+                     (`reading.{name}`) are not taken for granted",
+                    missing(before, now)
+                ));
+            }
+        }
+        for (name, before) in &earlier.attributes {
+            let now = self.attributes.get(name).copied().unwrap_or_default();
+            // Where people went missing too, the attribute may have gone with them.
+            let left = before.saturating_sub(earlier.users.saturating_sub(self.users));
+            if lost(left, now, limits.attribute) {
+                findings.push(format!(
+                    "Almost nobody has {name} any more: {now} of {} users, and {before} before. The account that we read \
+                     with may not be allowed to see it any more (`reading.attribute`)",
+                    self.users
+                ));
+            }
+        }
+        findings.extend(emptied(earlier, limits, size_of));
+        findings
+    }
+}
+
+/// The groups that lost nearly all of their members, in one sentence.
+fn emptied(earlier: &Census, limits: &ReadingLimits, size_of: impl Fn(&DirectoryId) -> Option<u64>) -> Option<String> {
+    let mut named = Vec::new();
+    for (id, (name, before)) in &earlier.large_groups {
+        if let Some(now) = size_of(id).filter(|now| lost(*before, *now, limits.group)) {
+            named.push(format!("{name} has {now} of {before}"));
+        }
+    }
+    let more = named.len().saturating_sub(GROUPS_NAMED);
+    let first = named.iter().take(GROUPS_NAMED).cloned().collect::<Vec<_>>().join(", ");
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    (!named.is_empty()).then(|| format!("Groups lost nearly all of their members (`reading.group`): {first}{more}"))
+}
+
+/// Whether more than this share went missing, and more than a handful.
+fn lost(before: u64, now: u64, limit: Percent) -> bool {
+    let missing = before.saturating_sub(now);
+    missing > HANDFUL && u128::from(missing) * 100 > u128::from(limit.get()) * u128::from(before)
+}
+
+/// The share that went missing, in whole per cent.
+fn missing(before: u64, now: u64) -> u128 {
+    u128::from(before.saturating_sub(now)) * 100 / u128::from(before.max(1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id(text: &str) -> DirectoryId {
+        DirectoryId::new(text).unwrap()
+    }
+
+    fn census(users: u64, groups: u64, members: u64) -> Census {
+        let attributes = [("name".to_owned(), users)].into();
+        Census { users, groups, members, attributes, large_groups: BTreeMap::new() }
+    }
+
+    fn findings(earlier: &Census, now: &Census) -> Vec<String> {
+        now.findings(earlier, &ReadingLimits::default(), |_| None)
+    }
+
+    #[test]
+    fn a_collection_that_shrank_beyond_its_limit_is_a_finding_and_one_within_it_is_none() {
+        let before = census(100, 100, 1_000);
+        assert!(findings(&before, &census(80, 80, 800)).is_empty());
+        insta::assert_snapshot!(findings(&before, &census(79, 79, 799)).join("\n"));
+        assert!(findings(&before, &census(1_000, 1_000, 10_000)).is_empty(), "growth is no loss");
+    }
+
+    #[test]
+    fn in_a_small_directory_a_handful_may_go() {
+        assert!(findings(&census(12, 12, 12), &census(2, 2, 2)).is_empty());
+        assert_eq!(findings(&census(12, 12, 12), &census(1, 12, 12)).len(), 1);
+    }
+
+    #[test]
+    fn an_attribute_that_almost_nobody_has_any_more_is_a_finding() {
+        let before = census(100, 0, 0);
+        let mut now = before.clone();
+        now.attributes.insert("name".to_owned(), 10);
+        assert!(findings(&before, &now).is_empty(), "90 % may go");
+        now.attributes.clear();
+        let found = findings(&before, &now);
+        assert_eq!(found.len(), 1);
+        assert!(found[0].starts_with("Almost nobody has name any more: 0 of 100 users, and 100 before"), "{found:?}");
+    }
+
+    #[test]
+    fn an_attribute_that_went_with_its_people_is_not_told_beside_them() {
+        let mut before = census(1_000, 0, 0);
+        before.attributes.insert("office".to_owned(), 100);
+        let now = census(850, 0, 0);
+        assert!(findings(&before, &now).is_empty());
+    }
+
+    #[test]
+    fn a_group_that_lost_nearly_all_members_is_a_finding_if_a_rule_names_it() {
+        let mut before = census(500, 3, 500);
+        before.large_groups.insert(id("g"), ("eng-all".to_owned(), 140));
+        before.large_groups.insert(id("h"), ("everybody".to_owned(), 300));
+        let now = census(500, 3, 490);
+        let size = |id: &DirectoryId| (id.as_str() == "g").then_some(2);
+        let found = now.findings(&before, &ReadingLimits::default(), size);
+        assert_eq!(found, ["Groups lost nearly all of their members (`reading.group`): eng-all has 2 of 140"]);
+        assert!(now.findings(&before, &ReadingLimits::default(), |_| None).is_empty());
+        assert!(now.findings(&before, &ReadingLimits::default(), |_| Some(140)).is_empty());
+    }
+}
