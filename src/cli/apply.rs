@@ -19,6 +19,9 @@ pub(super) async fn apply(config: &Path, arguments: &ApplyArguments) -> Result<E
     let mut machine = Vec::new();
     let exit = match arguments.what.as_deref() {
         Some(file) if !configuration.organizations.contains_key(file) && Path::new(file).is_file() => {
+            if arguments.reconcile {
+                return Err(Failure::usage("--reconcile makes a plan of its own; leave it out to apply a kept plan"));
+            }
             apply_file(&configuration, Path::new(file), arguments, &interrupt, &mut machine).await?
         }
         name => {
@@ -56,8 +59,22 @@ async fn apply_pending(
     machine: &mut Vec<serde_json::Value>,
 ) -> Result<Exit, Failure> {
     let progress = std::sync::Mutex::new(Progress::on_terminal());
-    let reviewed = session.plan(&listening(&progress)).await?;
+    let reviewed = match arguments.reconcile {
+        true => session.reconcile(None, &listening(&progress)).await?,
+        false => session.plan(&listening(&progress)).await?,
+    };
     drop(progress);
+    apply_reviewed(session, reviewed, arguments, interrupt, machine).await
+}
+
+/// Shows a plan, asks where a person is needed, and applies it.
+pub(super) async fn apply_reviewed(
+    session: &Session,
+    reviewed: Reviewed,
+    arguments: &ApplyArguments,
+    interrupt: &Interrupt,
+    machine: &mut Vec<serde_json::Value>,
+) -> Result<Exit, Failure> {
     show(&reviewed, arguments)?;
     let approved = match reviewed {
         Reviewed::Cleared(approved) if approved.plan().is_empty() => {
@@ -130,10 +147,17 @@ fn approve(
     }
     if arguments.yes || !terminal::can_ask() {
         terminal::say("the plan is held, and nobody was asked; nothing was changed");
-        let hint = if simple {
-            "look at it with `rollcall plan`, then `rollcall apply` on a terminal or with --yes"
-        } else {
-            "keep it with `rollcall plan -o FILE`, look at it, and approve exactly it with `rollcall apply FILE`"
+        let hint = match &held.plan().undoes {
+            Some(run) => {
+                format!("keep it with `rollcall undo {run} -o FILE`, and approve it with `rollcall apply FILE`")
+            }
+            None if simple => {
+                "look at it with `rollcall plan`, then `rollcall apply` on a terminal or with --yes".to_owned()
+            }
+            None => {
+                "keep it with `rollcall plan -o FILE`, look at it, and approve exactly it with `rollcall apply FILE`"
+                    .to_owned()
+            }
         };
         terminal::say(&format!("hint: {hint}"));
         return Ok(Err(Box::new(held)));

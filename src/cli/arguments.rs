@@ -39,6 +39,10 @@ pub(super) enum Command {
     Plan(PlanArguments),
     /// Applies what is pending, or exactly a plan that was kept.
     Apply(ApplyArguments),
+    /// Compares the target's accounts with what was written, and shows what was edited by hand and what follows.
+    Reconcile(ReconcileArguments),
+    /// Takes back what a run did, as far as it still stands.
+    Undo(UndoArguments),
     /// Shows how each organization stands.
     Status(ListArguments),
     /// Lists the last runs.
@@ -119,6 +123,50 @@ pub(super) struct ApplyArguments {
     pub(super) what: Option<String>,
     /// Does not ask. It answers the question that a terminal would be asked, and no more: a plan beyond a limit
     /// still waits for its file to be applied.
+    #[arg(long)]
+    pub(super) yes: bool,
+    /// Compares the target's accounts with what was written before it plans, as `reconcile` does.
+    #[arg(long)]
+    pub(super) reconcile: bool,
+    /// How to print it.
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(super) format: Format,
+    /// Shows every change, however many there are.
+    #[arg(long)]
+    pub(super) all: bool,
+}
+
+/// Arguments of `reconcile`.
+#[derive(Debug, Args)]
+pub(super) struct ReconcileArguments {
+    /// The organization; all of them if absent.
+    pub(super) organization: Option<String>,
+    /// Keeps the plan that follows in this file, so that exactly it can be applied later.
+    #[arg(long, short)]
+    pub(super) output: Option<PathBuf>,
+    /// So many accounts were deleted in the target on purpose. Needed only where more are gone than is believed.
+    #[arg(long, value_name = "NUMBER")]
+    pub(super) deleted: Option<u64>,
+    /// How to print it.
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(super) format: Format,
+    /// Shows everything, however much there is.
+    #[arg(long)]
+    pub(super) all: bool,
+    /// Ends with 2 if changes are pending.
+    #[arg(long)]
+    pub(super) detailed_exitcode: bool,
+}
+
+/// Arguments of `undo`.
+#[derive(Debug, Args)]
+pub(super) struct UndoArguments {
+    /// The run's id, or its unambiguous beginning; `last` for the newest.
+    pub(super) run: String,
+    /// Keeps the plan in this file instead of applying it.
+    #[arg(long, short)]
+    pub(super) output: Option<PathBuf>,
+    /// Does not ask. A plan beyond a limit still waits for its file to be applied.
     #[arg(long)]
     pub(super) yes: bool,
     /// How to print it.

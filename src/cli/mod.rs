@@ -14,11 +14,13 @@ mod init;
 mod interrupt;
 mod log;
 mod plan;
+mod reconcile;
 mod schema;
 mod select;
 mod show;
 mod status;
 mod terminal;
+mod undo;
 
 use std::process::ExitCode;
 
@@ -65,6 +67,8 @@ async fn dispatch(arguments: Arguments) -> Result<Exit, Failure> {
         Command::Check(arguments) => check::check(&config, &arguments).await,
         Command::Plan(arguments) => plan::plan(&config, &arguments).await,
         Command::Apply(arguments) => apply::apply(&config, &arguments).await,
+        Command::Reconcile(arguments) => reconcile::reconcile(&config, &arguments).await,
+        Command::Undo(arguments) => undo::undo(&config, &arguments).await,
         Command::Status(arguments) => status::status(&config, &arguments),
         Command::History(arguments) => history::history(&config, &arguments),
         Command::Show(arguments) => show::show(&config, &arguments),

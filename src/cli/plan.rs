@@ -61,7 +61,7 @@ async fn plan_one(
 }
 
 /// Writes a plan file: whole or not at all, and readable by its owner only, because it names people.
-fn write(path: &Path, text: &str) -> Result<(), Failure> {
+pub(super) fn write(path: &Path, text: &str) -> Result<(), Failure> {
     use std::io::Write;
     use std::os::unix::fs::OpenOptionsExt;
     let failed = |error: std::io::Error| Failure::error(format!("{} cannot be written: {error}", path.display()));

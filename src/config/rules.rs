@@ -6,10 +6,12 @@ use rollcall_kit::{Address, attribute};
 
 use super::Organization;
 use super::directory::{DirectorySettings, TargetSettings};
+use super::error::nearest;
 use super::file::OrganizationFile;
+use crate::plan::drift;
 use crate::roster::account::CUSTOM_PREFIX;
 use crate::roster::{GroupRef, RoleRule};
-use crate::scim::ScimSettings;
+use crate::scim::{RoleDelivery, ScimSettings};
 
 /// Something that is wrong: the key within the organization, and what is wrong with it.
 pub(super) type Problem = (String, String);
@@ -152,6 +154,11 @@ fn scim(target: &ScimSettings, problems: &mut Vec<Problem>) {
             format!("`user_name` must name one of our attributes: `{known}` or `custom_attributes.…`"),
         );
     }
+    for (index, name) in target.authority.iter().enumerate() {
+        if let Err(message) = authority(name, target) {
+            problem(&format!("authority[{index}]"), message);
+        }
+    }
     let mut within = |key: &str, value: u64, least: u64, most: u64| {
         if !(least..=most).contains(&value) {
             let name = key.rsplit('.').next().unwrap_or(key);
@@ -169,6 +176,32 @@ fn scim(target: &ScimSettings, problems: &mut Vec<Problem>) {
     if let Some(index) = target.match_by.iter().position(|attribute| attribute.trim().is_empty()) {
         problem(&format!("match_by[{index}]"), "a blank attribute would match any account; remove it".to_owned());
     }
+}
+
+/// Checks one of the names over which the directory is to be the authority.
+fn authority(name: &str, target: &ScimSettings) -> Result<(), String> {
+    if name == drift::ROLES && target.roles == RoleDelivery::Groups {
+        return Err(
+            "roles reach this target as members of groups, and what targets show of members is not to be relied \
+                    on; remove \"roles\", or tell roles another way"
+                .to_owned(),
+        );
+    }
+    if name == attribute::EMAIL && !target.mutable_email {
+        return Err(
+            "addresses are not changed in this target; remove \"email\", or set mutable_email = true".to_owned()
+        );
+    }
+    let words = [drift::EVERYTHING, drift::ACTIVE, drift::ROLES];
+    if words.contains(&name) || attribute::MAPPED_BY_DEFAULT.contains(&name) || name.starts_with(CUSTOM_PREFIX) {
+        return Ok(());
+    }
+    let known = attribute::MAPPED_BY_DEFAULT.iter().chain(&words);
+    let near = nearest(name, known.copied()).map(|near| format!("; did you mean \"{near}\"?")).unwrap_or_default();
+    Err(format!(
+        "\"{name}\" is nothing that the directory could be the authority over; name attributes of ours, \
+         \"custom_attributes.…\", \"active\", \"roles\", or \"*\" for everything{near}"
+    ))
 }
 
 /// Checks organizations against each other: two that write the same domain into the same target would put out each

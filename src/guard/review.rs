@@ -174,6 +174,9 @@ fn left(change: &Change) -> String {
         _ => None,
     });
     match leaving {
+        None if change.causes.iter().any(|cause| matches!(cause, Cause::Undone { .. })) => {
+            "the run that is taken back created or activated them".to_owned()
+        }
         None => "they should have no account".to_owned(),
         Some(Leaving::Inactive { reason, .. }) => format!("they are {reason} in the directory"),
         Some(Leaving::DomainNotOwned { domain }) => format!("{domain} is not one of the organization's domains"),

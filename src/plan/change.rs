@@ -5,6 +5,7 @@ use std::fmt;
 use rollcall_kit::{DirectoryId, Value};
 use serde::{Deserialize, Serialize};
 
+use super::found::ByHand;
 use super::ledger::Origin;
 use crate::roster::Role;
 use crate::roster::account::{Attributes, GrantCause, Leaving};
@@ -340,4 +341,16 @@ pub enum Cause {
     GroupUnmapped,
     /// The directory group has another name now.
     GroupRenamed,
+    /// Somebody did something to the account in the application, and the directory decides.
+    ByHand {
+        /// What.
+        what: ByHand,
+    },
+    /// It takes back what an earlier run did.
+    Undone {
+        /// The run's id.
+        run: String,
+        /// The change of that run.
+        change: ChangeId,
+    },
 }

@@ -94,6 +94,7 @@ where
         refusals: sorted(drafts.refusals),
         notes: sorted(drafts.notes),
         active_before: holdings.active,
+        undoes: None,
     };
     if !input.settings.sealed {
         plan = without_removals(plan, &holdings);
@@ -101,13 +102,13 @@ where
     Planned { plan, holdings }
 }
 
-fn sorted<T: Ord>(items: Vec<T>) -> Vec<T> {
+pub(super) fn sorted<T: Ord>(items: Vec<T>) -> Vec<T> {
     items.into_iter().collect::<BTreeSet<_>>().into_iter().collect()
 }
 
 /// A snapshot that does not match its seal may have lost or invented anything; nothing is taken from anybody on its
 /// word.
-fn without_removals(plan: Plan, holdings: &Holdings) -> Plan {
+pub(super) fn without_removals(plan: Plan, holdings: &Holdings) -> Plan {
     let removals = plan.changes.iter().filter(|change| change.destructive);
     let refused = removals.map(|change| {
         let detail = format!(

@@ -70,6 +70,9 @@ pub struct Plan {
     pub estimate: Estimate,
     /// Accounts of ours that are active before this plan; shares are counted of this.
     pub active_before: u64,
+    /// The run that it takes back, if it is no plan of what the directory asks for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub undoes: Option<String>,
 }
 
 impl Plan {

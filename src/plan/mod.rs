@@ -6,15 +6,21 @@
 //! Two walks over the same sorted streams make a plan: [`survey`] finds what has to be asked of target and directory,
 //! and [`diff`], once that is answered, what has to be done; `arrivals` decides who gets which account, `roles` and
 //! `groups` what he holds, `order` puts it all in order. [`stale()`] compares a kept plan with a fresh one.
+//!
+//! [`compare()`] finds where the target is not as the ledger says ([`drift`]), and [`found`] keeps why, for the plans that
+//! follow. [`undo()`] makes the inverse of what an earlier run did.
 
 mod arrivals;
 mod attributes;
 pub mod change;
+pub mod compare;
 pub mod diff;
 pub mod document;
 mod draft;
+pub mod drift;
 mod due;
 pub mod estimate;
+pub mod found;
 mod groups;
 pub mod holdings;
 pub mod ledger;
@@ -26,19 +32,27 @@ mod roles;
 pub mod settings;
 pub mod stale;
 pub mod survey;
+pub mod undo;
 mod wording;
 
+#[cfg(test)]
+mod hand_properties;
 #[cfg(test)]
 pub(crate) mod properties;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
+mod undo_properties;
+#[cfg(test)]
 pub(crate) mod world;
 
 pub use change::{Action, ActionKind, AttributeChange, Cause, Change, ChangeId, GroupKey, Subject};
+pub use compare::{Comparison, Sight, compare};
 pub use diff::{PlanInput, Planned, plan};
 pub use document::{Basis, Estimate, Note, Plan, PlanId};
+pub use drift::{Authority, Drift, DriftPolicy};
 pub use estimate::Costs;
+pub use found::{ByHand, Found};
 pub use holdings::Holdings;
 pub use ledger::{LedgerAccount, LedgerGroup, Origin};
 pub use matching::{Candidate, GroupMatches, Match, Matches, TargetAccount};
@@ -46,3 +60,4 @@ pub use merge::Judged;
 pub use settings::{Pace, PlanSettings, PushedGroup};
 pub use stale::{StaleChange, stale};
 pub use survey::{Survey, groups_to_find};
+pub use undo::{UndoInput, undo};

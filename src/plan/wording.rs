@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::change::{Action, Cause};
+use super::found::ByHand;
 use crate::roster::GrantCause;
 
 impl fmt::Display for Action {
@@ -50,6 +51,21 @@ impl fmt::Display for Cause {
             Self::GroupMapped => f.write_str("a rule names the group"),
             Self::GroupUnmapped => f.write_str("no rule names the group any more, or it is gone from the directory"),
             Self::GroupRenamed => f.write_str("the directory group has another name now"),
+            Self::ByHand { what } => write!(f, "{what}"),
+            Self::Undone { run, change } => write!(f, "takes back change {change} of run {run}"),
+        }
+    }
+}
+
+impl fmt::Display for ByHand {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Edited { attributes } => write!(f, "{} edited in the application", attributes.join(", ")),
+            Self::GaveRole => f.write_str("the role was given in the application by hand"),
+            Self::TookRole => f.write_str("the role was taken in the application by hand"),
+            Self::Activated => f.write_str("the account was activated in the application by hand"),
+            Self::Deactivated => f.write_str("the account was deactivated in the application by hand"),
+            Self::Deleted => f.write_str("the account was deleted in the application by hand"),
         }
     }
 }

@@ -188,8 +188,11 @@ impl World {
                 if !self.edit(&id, changes, None, settings) {
                     return false;
                 }
+                let shown = self.accounts[&id].active;
                 self.own(user, &id, held.origin, held.roles, changes);
                 self.set_active(user, held.active, held.deactivated_at);
+                // Attributes are all that an update writes: who was locked by hand stays locked.
+                self.accounts.get_mut(&id).unwrap().active = shown;
             }
             Action::Reactivate { changes } => {
                 if !self.edit(&id, changes, None, settings) {

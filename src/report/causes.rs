@@ -4,7 +4,7 @@
 use rollcall_kit::InactiveReason;
 
 use super::words::{clean, listed};
-use crate::plan::{Action, Cause, Change, Origin};
+use crate::plan::{Action, ByHand, Cause, Change, Origin};
 use crate::roster::Leaving;
 use crate::roster::account::GrantCause;
 
@@ -40,7 +40,11 @@ pub(super) fn why(change: &Change) -> Why {
     };
     match change.causes.first() {
         Some(Cause::Left { leaving }) => {
-            let why = left(leaving);
+            let mut why = left(leaving);
+            if let Some(hand) = change.causes.iter().find_map(hand) {
+                let words = hand.to_string();
+                why.own = if why.own.is_empty() { words } else { format!("{}; {words}", why.own) };
+            }
             if role.is_empty() { why } else { Why { shared: format!("{role}, {}", why.shared), own: why.own } }
         }
         Some(Cause::RoleGiven { through }) => Why::shared(format!("{role}, {}", given(through))),
@@ -56,6 +60,12 @@ pub(super) fn why(change: &Change) -> Why {
         Some(Cause::GroupMapped) => Why::shared("a rule names it"),
         Some(Cause::GroupUnmapped) => Why::shared("no rule names it any more, or it is gone from the directory"),
         Some(Cause::GroupRenamed) => Why::shared("renamed in the directory"),
+        Some(Cause::Undone { run, .. }) if role.is_empty() => Why::shared(format!("as before run {}", clean(run))),
+        Some(Cause::Undone { run, .. }) => Why::shared(format!("{role}, as before run {}", clean(run))),
+        Some(Cause::ByHand { what: what @ (ByHand::GaveRole | ByHand::TookRole) }) => {
+            Why::shared(format!("{role}, {}", clean(&what.to_string()).replacen("the role was ", "", 1)))
+        }
+        Some(Cause::ByHand { what }) => Why::shared(clean(&what.to_string())),
         Some(Cause::MembershipChanged) | None => Why::shared(role),
         Some(
             Cause::Joined
@@ -63,6 +73,14 @@ pub(super) fn why(change: &Change) -> Why {
             | Cause::AttributesChanged
             | Cause::FoundInTarget { origin: Origin::Adopted },
         ) => Why::default(),
+    }
+}
+
+/// What somebody did in the application, if a cause says so.
+pub(super) fn hand(cause: &Cause) -> Option<&ByHand> {
+    match cause {
+        Cause::ByHand { what } => Some(what),
+        _ => None,
     }
 }
 

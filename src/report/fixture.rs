@@ -87,6 +87,7 @@ pub(super) fn plan(changes: Changes, refusals: Vec<Refusal>, notes: Vec<Note>) -
         notes,
         estimate,
         active_before: 120,
+        undoes: None,
     }
 }
 
@@ -258,7 +259,7 @@ pub(super) fn record() -> RunRecord {
         query: "ou=people,dc=acme,dc=com (objectClass=inetOrgPerson)".into(),
         pages: 3,
         entries: 1_214,
-        announced: None,
+        announced: Some(1_214),
         end: "result code 0 and an empty paging cookie".into(),
     });
     draft.exception("the referral to ldap://old.acme.com was left aside, as configured");
@@ -283,5 +284,7 @@ pub(super) fn record() -> RunRecord {
         approval: Some(Approval::Person { who: "root".into(), how: "at the prompt".into() }),
         outcomes: plan.changes.iter().map(|change| (change.id, outcome(change))).collect(),
         plan: Some(plan),
+        drift: None,
+        undoes: None,
     }
 }

@@ -6,7 +6,8 @@
 //! | `document` | further fields |
 //! |---|---|
 //! | `plan` | `id`, `digest`, `held`, `holds`, `counts` (by kind of change), `plan`: the plan file, which `apply` takes |
-//! | `run` | `run`: `id`, `organization`, `started`, `ended`, `result`, `certificate`, `plan_id`, `plan`, `approval`, `outcomes` (each with its `change` and `outcome`); `counts`: `done`, `failed`, `skipped`, `left`; `summary` |
+//! | `reconcile` | `drift`: what was done to accounts in the target, what becomes of it, and which accounts are not ours; `plan`: the `plan` document that follows |
+//! | `run` | `run`: `id`, `organization`, `started`, `ended`, `result`, `certificate`, `plan_id`, `plan`, `approval`, `drift`, `undoes`, `outcomes` (each with its `change` and `outcome`); `counts`: `done`, `failed`, `skipped`, `left`; `summary` |
 //! | `history` | `runs`: as in `run`, without `plan`, `certificate` and `outcomes`, with `counts` |
 //! | `status` | `organizations`: the fields of [`super::status::Status`] |
 //! | `check` | `checks`: `organization`, `part`, `findings` (`level`, `sentence`); `problems`, `warnings` |
@@ -20,7 +21,7 @@ use super::explain::Answer;
 use super::run::Tally;
 use super::status::Status;
 use crate::guard::{Hold, PlanFile};
-use crate::plan::Plan;
+use crate::plan::{Drift, Plan};
 use crate::run::RunRecord;
 
 const VERSION: u32 = 1;
@@ -29,6 +30,12 @@ const VERSION: u32 = 1;
 #[must_use]
 pub fn plan(plan: &Plan, holds: &[Hold]) -> Value {
     json!(PlanFile::new(plan.clone(), holds.to_vec()))
+}
+
+/// A comparison with the target, and the plan that follows.
+#[must_use]
+pub fn reconcile(drift: &Drift, plan: &Plan, holds: &[Hold]) -> Value {
+    json!({ "document": "reconcile", "version": VERSION, "drift": drift, "plan": self::plan(plan, holds) })
 }
 
 /// A run.
@@ -40,6 +47,7 @@ pub fn run(record: &RunRecord) -> Value {
     run["certificate"] = json!(record.certificate);
     run["plan"] = json!(record.plan);
     run["outcomes"] = json!(outcomes);
+    run["drift"] = json!(record.drift);
     json!({
         "document": "run",
         "version": VERSION,
@@ -64,6 +72,7 @@ fn brief(record: &RunRecord) -> Value {
         "result": record.result,
         "plan_id": record.plan_id,
         "approval": record.approval,
+        "undoes": record.undoes,
         "counts": {
             "done": tally.done,
             "failed": tally.failed,

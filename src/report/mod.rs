@@ -1,6 +1,6 @@
 //! Reports: what people and programs get to see of plans, runs and findings.
 //!
-//! Pure but for the width of the terminal: values in, text out. Each report ([`plan`], [`run`], [`history`], [`status`], [`checks`], [`explain`]) is put
+//! Pure but for the width of the terminal: values in, text out. Each report ([`plan`], [`drift`], [`run`], [`history`], [`status`], [`checks`], [`explain`]) is put
 //! together once as a [`document::Document`] and rendered from there as [`text`], [`markdown`] or [`html`]; [`json`]
 //! has documented shapes of its own. [`progress`] alone is no value: it follows a run's events on a terminal.
 //!
@@ -11,6 +11,7 @@ use std::io::{self, Write};
 
 pub mod checks;
 pub mod document;
+pub mod drift;
 pub mod explain;
 pub mod history;
 pub mod html;

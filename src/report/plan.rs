@@ -19,10 +19,20 @@ use crate::roster::{Reason, Refusal};
 #[must_use]
 pub fn document(plan: &Plan, holds: &[Hold], options: Options) -> Document {
     let id = plan.id();
-    let mut document = Document::new(format!("Plan {id} for {}", clean(&plan.organization)));
+    let organization = clean(&plan.organization);
+    let mut document = Document::new(match &plan.undoes {
+        Some(run) => format!("Plan {id} for {organization}, which takes back run {}", clean(run)),
+        None => format!("Plan {id} for {organization}"),
+    });
     if !holds.is_empty() {
         held(&mut document, holds);
-        document.facts([Some(holds::what_to_do(holds, &plan.organization))]);
+        document.facts([Some(match &plan.undoes {
+            Some(run) => {
+                let run = clean(run);
+                ("if it is right", format!("rollcall undo {run} -o FILE, look at FILE, rollcall apply FILE").into())
+            }
+            None => holds::what_to_do(holds, &plan.organization),
+        })]);
     }
     let changes: Vec<_> = plan.changes.iter().collect();
     sections::add(&mut document, &changes, Tense::Planned, options.most());
@@ -58,6 +68,8 @@ pub fn summary(plan: &Plan, holds: &[Hold]) -> String {
         parts.push(format!("{} refused", number(plan.refusals.len() as u64)));
     }
     let text = match (plan.changes.is_empty(), plan.refusals.is_empty()) {
+        (true, true) if plan.undoes.is_some() => "nothing to take back".to_owned(),
+        (true, true) if plan.notes.iter().any(|note| note.holds) => "nothing to change".to_owned(),
         (true, true) => "nothing to do: the target agrees with the directory".to_owned(),
         (true, false) => format!("nothing to change, {}", parts.join(", ")),
         (false, _) => parts.join(", "),

@@ -73,6 +73,10 @@ impl Progress {
                 self.bar.set_position(*done);
                 self.bar.set_message("looking up who vanished");
             }
+            Event::Comparing => {
+                self.enter(Stage::Matching, None);
+                self.bar.set_message("reading the target's accounts");
+            }
             Event::Matching { candidates } => {
                 self.enter(Stage::Matching, None);
                 let candidates = count(*candidates, "user", "users");
@@ -90,7 +94,7 @@ impl Progress {
                 }
                 self.bar.inc(1);
             }
-            Event::Read { .. } | Event::Planned { .. } | Event::Ended { .. } => self.leave(),
+            Event::Read { .. } | Event::Compared { .. } | Event::Planned { .. } | Event::Ended { .. } => self.leave(),
         }
     }
 

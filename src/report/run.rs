@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use rollcall_kit::Certificate;
 
 use super::document::{Document, Item, Text, Tone};
-use super::plan;
 use super::sections::{self, Tense};
 use super::words::{capital, clean, count, duration, label, number, sentence, time};
 use super::{Options, words};
+use super::{drift, plan};
 use crate::apply::Outcome;
 use crate::guard::Approval;
 use crate::plan::{Change, ChangeId};
@@ -24,10 +24,15 @@ pub fn document(record: &RunRecord, options: Options) -> Document {
         Some(("took", duration(record.ended.duration_since(record.started)).into())),
         Some(("result", result(&record.result, Long::No))),
         record.plan_id.as_ref().map(|id| ("plan", id.to_string().into())),
+        record.undoes.as_ref().map(|run| ("takes back", format!("run {}", clean(run)).into())),
         record.approval.as_ref().map(|approval| ("approved by", self::approval(approval).into())),
     ]);
     if let Some(certificate) = &record.certificate {
         read(&mut document, certificate);
+    }
+    if let Some(drift) = &record.drift {
+        document.heading("What was found in the target");
+        drift::add(&mut document, drift, options);
     }
     if let RunResult::Held { holds } = &record.result {
         plan::held(&mut document, holds);
@@ -165,13 +170,20 @@ fn read(document: &mut Document, certificate: &Certificate) {
         let (entries, pages) =
             (count(collection.entries, "entry", "entries"), count(collection.pages, "page", "pages"));
         let fact = |name: &str, text: &str| vec![Text::from(name), Text::new(clean(text), Tone::Faint)];
+        let counted = collection.announced.map(|number| fact("counted", &format!("{number} by the server itself")));
         Item {
             mark: Text::new("✓", Tone::Good),
             cells: vec![clean(&collection.name).into(), format!("{entries}, {pages}").into()],
-            below: vec![fact("end", &collection.end), fact("asked", &collection.query)],
+            below: [Some(fact("end", &collection.end)), counted, Some(fact("asked", &collection.query))]
+                .into_iter()
+                .flatten()
+                .collect(),
         }
     });
     document.items(None, items.collect(), None);
+    if !certificate.scopes().is_empty() {
+        document.paragraph(format!("Granted to us: {}.", clean(&certificate.scopes().join(", "))));
+    }
     for exception in certificate.exceptions() {
         document.paragraph(Text::new(format!("Exception: {}", sentence(&clean(exception))), Tone::Warning));
     }

@@ -9,7 +9,7 @@ use super::causes;
 use super::document::{Document, Item, Text, Tone};
 use super::words::{clean, count, label, listed, number};
 use crate::plan::change::ActionKind;
-use crate::plan::{Action, AttributeChange, Change, Subject};
+use crate::plan::{Action, AttributeChange, ByHand, Cause, Change, Subject};
 
 /// Changes that share a cause stand together from so many on; fewer say it themselves.
 const TOGETHER: usize = 3;
@@ -136,7 +136,14 @@ fn item(change: &Change, with_cause: bool) -> Item {
 /// What stands behind the name.
 fn detail(change: &Change, with_cause: bool) -> String {
     match &change.action {
-        Action::Update { .. } => String::new(),
+        Action::Update { .. } => match change.causes.first() {
+            Some(Cause::ByHand { what: ByHand::Edited { attributes } }) if attributes.len() > 1 => {
+                format!("{} edited in the application", clean(&listed(attributes)))
+            }
+            Some(Cause::ByHand { .. }) => "edited in the application".to_owned(),
+            Some(Cause::Undone { .. }) => causes::why(change).shared,
+            _ => String::new(),
+        },
         Action::Relink { from, .. } => format!("from the directory id {}", clean(from.as_str())),
         Action::RenameGroup { from } => format!("from {}", clean(from)),
         Action::Adopt { .. } | Action::AddMember { .. } | Action::RemoveMember { .. } if with_cause => shared(change),
@@ -165,13 +172,17 @@ fn kept(changes: &[AttributeChange]) -> Option<Vec<Text>> {
 
 /// One attribute, from what to what.
 fn values(change: &AttributeChange) -> Vec<Text> {
-    let value = |value: &Option<Value>| value.as_ref().map_or_else(|| "(none)".to_owned(), shown);
     vec![
         clean(&change.attribute).into(),
         Text::new(value(&change.before), Tone::Faint),
         "→".into(),
         value(&change.after).into(),
     ]
+}
+
+/// A value, or that there is none.
+pub(super) fn value(value: &Option<Value>) -> String {
+    value.as_ref().map_or_else(|| "(none)".to_owned(), shown)
 }
 
 /// A value; a long one is cut, a blank one is made visible.

@@ -85,6 +85,10 @@ reasons! {
     SnapshotUnsealed = "snapshot-unsealed",
     /// Two accounts would have to exchange a value that only one may have at a time.
     ValueSwap = "value-swap",
+    /// Somebody deleted the account in the application, and the configuration leaves it deleted.
+    DeletedInTarget = "deleted-in-target",
+    /// What the run did cannot be taken back: the account is not as the run left it, or it never can.
+    NotUndone = "not-undone",
 }
 
 impl fmt::Display for Reason {

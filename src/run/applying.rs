@@ -15,7 +15,7 @@ use super::records;
 use super::session::{Listener, Session};
 use crate::apply::{Executor, Outcome};
 use crate::guard::{Approval, ApprovedPlan, HeldPlan, KeptPlanError, PlanFile, Reviewed};
-use crate::plan::{Change, ChangeId, Plan};
+use crate::plan::{Change, ChangeId, Drift, Plan};
 use crate::roster::{Reason, Refusal};
 use crate::snapshot::{StoreJournal, StoreLedger, fact};
 
@@ -39,7 +39,7 @@ impl Session {
     }
 
     /// Keeps the record of a run that failed. If even that fails, the first failure is the one to tell of.
-    fn remember_failure(&self, run: &str, started: Timestamp, error: &RunError) {
+    pub(super) fn remember_failure(&self, run: &str, started: Timestamp, error: &RunError) {
         let failed = RunResult::Failed { error: error.to_string() };
         if let Err(error) = records::keep(&*self.store, &self.record(run, started, failed, None, None)) {
             tracing::error!(%error, "the record of the failed run cannot be kept");
@@ -65,7 +65,10 @@ impl Session {
                     .to_owned(),
             ));
         }
-        let fresh = self.read_and_plan(listener).await?;
+        let fresh = match &file.plan().undoes {
+            Some(run) => self.plan_undo(run, listener).await?,
+            None => self.read_and_plan(listener).await?,
+        };
         file.if_still_asked_for(&fresh).map_err(|error| {
             let mut text = error.to_string();
             if let KeptPlanError::Stale(changes) = &error {
@@ -92,6 +95,7 @@ impl Session {
         self.accept_census(&plan)?;
         listener(Event::Applying { changes: plan.changes.len() as u64 });
         let outcomes = self.execute(&run, &approved, listener).await?;
+        self.forget_dealt_with(&plan, &outcomes)?;
         let failed = outcomes.iter().filter(|(_, outcome)| !matches!(outcome, Outcome::Done { .. })).count() as u64;
         let result = match failed {
             0 if plan.is_empty() => RunResult::NothingToDo,
@@ -157,7 +161,8 @@ impl Session {
     }
 
     /// Begins a run: its id, and when it began.
-    fn begin_run(&self, listener: Listener<'_>) -> (String, Timestamp) {
+    pub(super) fn begin_run(&self, listener: Listener<'_>) -> (String, Timestamp) {
+        self.set_drift(None);
         let started = (self.clock)();
         let run = (records::new_id(started), started);
         *self.current.lock().unwrap_or_else(PoisonError::into_inner) = Some(run.clone());
@@ -175,7 +180,7 @@ impl Session {
     }
 
     /// Looks up in the target what a crash left unsettled. Yields the people of whom it is still unknown what was done.
-    async fn settle_leftovers(&self) -> Result<Doubtful, RunError> {
+    pub(super) async fn settle_leftovers(&self) -> Result<Doubtful, RunError> {
         let recovered = self.with_executor("recovery", async |executor| executor.recover().await).await??;
         if recovered.settled + recovered.abandoned > 0 {
             tracing::info!(settled = recovered.settled, abandoned = recovered.abandoned, "settled an earlier run");
@@ -219,6 +224,10 @@ impl Session {
     /// A plan that could not be finished has not: as soon as the group is found or the snapshot rebuilt, the next one
     /// may take something from everybody, and would be the first to do so under these rules.
     fn remember_rules(&self, plan: &Plan) -> Result<(), RunError> {
+        // The rules did not ask for it, and nobody has seen what they do ask for.
+        if plan.undoes.is_some() {
+            return Ok(());
+        }
         let postponed = |refusal: &Refusal| refusal.reason == Reason::SnapshotUnsealed;
         let undecided = |refusal: &Refusal| {
             matches!(refusal.reason, Reason::GroupMissing | Reason::GroupAmbiguous | Reason::ExpressionFailed)
@@ -262,6 +271,8 @@ impl Session {
             plan: plan.cloned(),
             approval: approval.cloned(),
             outcomes: Vec::new(),
+            drift: self.drift().map(Drift::for_the_record),
+            undoes: plan.and_then(|plan| plan.undoes.clone()),
         }
     }
 }

@@ -30,6 +30,10 @@ impl Session {
     ///
     /// If the snapshot cannot be read or written.
     pub(super) fn accept_census(&self, plan: &Plan) -> Result<(), RunError> {
+        // Who approved that a run is taken back has not looked at what the directory shows now.
+        if plan.undoes.is_some() {
+            return Ok(());
+        }
         if plan.refusals.iter().any(|refusal| refusal.reason == Reason::SnapshotUnsealed) {
             return Ok(());
         }
@@ -51,15 +55,16 @@ impl Session {
             return Ok(Vec::new());
         };
         let reached: BTreeSet<&DirectoryId> = groups.reached().collect();
-        let sizes = self.sizes(earlier.large_groups.keys().filter(|id| reached.contains(id)).collect(), &now)?;
+        let wanted = earlier.large_groups.keys().filter(|id| reached.contains(id)).collect();
+        let sizes = self.sizes(&wanted, &now)?;
         let findings = now.findings(&earlier, &self.organization.reading, |id| sizes.get(id).copied());
         Ok(findings.into_iter().map(|sentence| Note { sentence, holds: true }).collect())
     }
 
     /// How many members these groups have now. The mirror is walked only if one of them is not large any more.
-    fn sizes(&self, wanted: BTreeSet<&DirectoryId>, now: &Census) -> Result<BTreeMap<DirectoryId, u64>, RunError> {
+    fn sizes(&self, wanted: &BTreeSet<&DirectoryId>, now: &Census) -> Result<BTreeMap<DirectoryId, u64>, RunError> {
         let mut sizes = BTreeMap::new();
-        for id in &wanted {
+        for id in wanted {
             if let Some((_, members)) = now.large_groups.get(id) {
                 sizes.insert((*id).clone(), *members);
             }

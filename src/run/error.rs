@@ -46,6 +46,9 @@ pub enum RunError {
     /// A kept plan does not fit what is there now.
     #[error("{0}")]
     Stale(String),
+    /// A run cannot be undone.
+    #[error("{0}")]
+    Undo(String),
     /// A task of ours ended in a way that it never should.
     #[error("an internal step failed: {0}; nothing after it was done")]
     Internal(String),

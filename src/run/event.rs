@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::apply::Outcome;
 use crate::guard::{Approval, Hold};
-use crate::plan::{Change, ChangeId, Plan, PlanId};
+use crate::plan::{Change, ChangeId, Drift, Plan, PlanId};
 use crate::roster::Reason;
 
 /// One thing that happened in a run. Every consumer (terminal, JSON, HTML, log) is fed from these.
@@ -38,6 +38,13 @@ pub enum Event {
         done: u64,
         /// Of so many.
         of: u64,
+    },
+    /// The target's accounts are being read, to be compared with the ledger.
+    Comparing,
+    /// They were compared.
+    Compared {
+        /// Where the target is not as we left it.
+        drift: Box<Drift>,
     },
     /// Users without an account are being looked up in the target.
     Matching {
@@ -120,6 +127,12 @@ pub struct RunRecord {
     pub approval: Option<Approval>,
     /// How each change ended.
     pub outcomes: Vec<(ChangeId, Outcome)>,
+    /// Where the target was not as we left it, if the run looked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drift: Option<Drift>,
+    /// The run that this one takes back, if it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub undoes: Option<String>,
 }
 
 impl RunRecord {
@@ -127,7 +140,9 @@ impl RunRecord {
     /// address of a foreign domain and one that the target cannot change are no such thing: rules did their work there.
     #[must_use]
     pub fn leaves_something(&self) -> bool {
-        let needs_a_hand = |reason: Reason| !matches!(reason, Reason::DomainNotOwned | Reason::EmailImmutable);
+        let needs_a_hand = |reason: Reason| {
+            !matches!(reason, Reason::DomainNotOwned | Reason::EmailImmutable | Reason::DeletedInTarget)
+        };
         self.plan.as_ref().is_some_and(|plan| {
             plan.refusals.iter().any(|refusal| needs_a_hand(refusal.reason)) || plan.notes.iter().any(|note| note.holds)
         })

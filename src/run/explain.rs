@@ -84,7 +84,9 @@ struct Known {
 impl Known {
     /// The last run that came as far as a plan.
     fn last_plan(&self) -> Option<(&RunRecord, &Plan)> {
-        self.history.iter().find_map(|record| record.plan.as_ref().map(|plan| (record, plan)))
+        // What takes a run back says nothing of what the directory asks for.
+        let mut plans = self.history.iter().filter_map(|record| record.plan.as_ref().map(|plan| (record, plan)));
+        plans.find(|(_, plan)| plan.undoes.is_none())
     }
 
     /// Whether the next run looks him up in the target.

@@ -11,10 +11,12 @@ mod moved;
 mod planning;
 mod reading;
 mod rebuild;
+mod reconcile;
 mod records;
 mod search;
 mod session;
 mod traces;
+mod undo;
 mod verdicts;
 
 pub use build::{Findings, check_parts};

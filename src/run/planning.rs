@@ -30,10 +30,10 @@ pub(super) type Doubtful = BTreeMap<DirectoryId, String>;
 pub(super) struct Stage {
     pub(super) settings: PlanSettings,
     pub(super) unreadable: BTreeMap<DirectoryId, Unreadable>,
-    withheld: Withheld,
+    pub(super) withheld: Withheld,
     pub(super) roster: Roster,
     pub(super) survey: Survey,
-    ledger_groups: BTreeMap<GroupKey, LedgerGroup>,
+    pub(super) ledger_groups: BTreeMap<GroupKey, LedgerGroup>,
 }
 
 impl Session {
@@ -44,11 +44,27 @@ impl Session {
     /// If snapshot, directory or target cannot be asked. There is no plan then: half an answer is none.
     pub(super) async fn make_plan(
         &self,
-        mut roll: Roll,
+        roll: Roll,
         doubtful: Doubtful,
         listener: Listener<'_>,
     ) -> Result<Reviewed, RunError> {
         let notes = self.rebuild_if_unsealed().await?;
+        self.give_back_edits()?;
+        self.plan_from(roll, doubtful, notes, listener).await
+    }
+
+    /// Makes a plan from the snapshot as it is, whose ledger is as good as can be had.
+    ///
+    /// # Errors
+    ///
+    /// As [`Session::make_plan`].
+    pub(super) async fn plan_from(
+        &self,
+        mut roll: Roll,
+        doubtful: Doubtful,
+        notes: Vec<Note>,
+        listener: Listener<'_>,
+    ) -> Result<Reviewed, RunError> {
         let stage = self.stage(self.group_index().await?, doubtful)?;
         let unconfirmed: Vec<DirectoryId> =
             stage.survey.unconfirmed.iter().filter(|id| !roll.absences.contains_key(*id)).cloned().collect();
@@ -60,6 +76,7 @@ impl Session {
         let group_matches = self.find_groups(&stage).await?;
         let planned = self.diff(&stage, &roll, &matches, &group_matches, notes)?;
         self.remember_bindings(stage.roster.groups())?;
+        self.forget_deleted_leavers(&stage.roster)?;
         self.remember_profile()?;
         let reviewed = self.review(planned)?;
         listener(Event::Planned { plan: Box::new(reviewed.plan().clone()), holds: reviewed.holds().to_vec() });
@@ -76,11 +93,12 @@ impl Session {
     }
 
     /// The first walk: who everybody should be, and what has to be asked because of it.
-    fn stage(&self, groups: GroupIndex, doubtful: Doubtful) -> Result<Stage, RunError> {
+    pub(super) fn stage(&self, groups: GroupIndex, doubtful: Doubtful) -> Result<Stage, RunError> {
         let mut settings = self.plan_settings();
         let unreadable = self.unreadable()?;
-        let withheld = self.withheld(&unreadable, doubtful)?;
+        let mut withheld = self.withheld(&unreadable, doubtful)?;
         let roster = self.roster(groups, &unreadable)?;
+        self.withhold_deleted(&roster, &mut withheld)?;
         let managed = self.rules.mapped_roles().into_iter().map(|role| (role.clone(), roster.groups_of_role(&role)));
         settings.managed_roles = managed.collect();
         let survey = with_store(|fault| {
@@ -103,7 +121,7 @@ impl Session {
         notes.extend(group_notes(stage.roster.groups()));
         notes.extend(self.census_notes(stage.roster.groups())?);
         notes.extend(self.notes_of_held_groups(&stage.unreadable)?);
-        with_store(|fault| {
+        let mut planned = with_store(|fault| {
             plan::plan(PlanInput {
                 organization: self.name(),
                 basis,
@@ -118,7 +136,9 @@ impl Session {
                 refusals: stage.roster.groups().refusals().to_vec(),
                 notes,
             })
-        })
+        })?;
+        self.found()?.name_causes(&mut planned.plan.changes);
+        Ok(planned)
     }
 
     /// A group that cannot be read keeps the members that the mirror has of it, and with them their roles. The reader
@@ -163,7 +183,7 @@ impl Session {
     }
 
     /// The roster's verdict on everybody, in the order of their ids.
-    fn judged<'a>(
+    pub(super) fn judged<'a>(
         &'a self,
         roster: &'a Roster,
         withheld: &'a Withheld,
@@ -297,7 +317,7 @@ impl Session {
         Ok(matches)
     }
 
-    fn basis(&self, roll: &Roll) -> Result<Basis, StoreError> {
+    pub(super) fn basis(&self, roll: &Roll) -> Result<Basis, StoreError> {
         Ok(Basis {
             generation: self.store.generation()?,
             certificate: roll.certificate.id(),

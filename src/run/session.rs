@@ -12,6 +12,7 @@ use super::error::RunError;
 use super::event::Event;
 use crate::apply::{Target, TargetReader};
 use crate::config::Organization;
+use crate::plan::Drift;
 use crate::roster::Rules;
 use crate::snapshot::{MemoryStore, SledStore, Store};
 
@@ -26,6 +27,8 @@ pub struct Session {
     pub(super) stop: Arc<AtomicBool>,
     /// The run that has a plan and did not end yet.
     pub(super) current: Mutex<Option<(String, Timestamp)>>,
+    /// What the current run found where the target is not as we left it.
+    pub(super) drift: Mutex<Option<Drift>>,
 }
 
 /// Takes the events of a run, in their order.
@@ -73,6 +76,7 @@ impl Session {
             clock: Timestamp::now,
             stop: Arc::default(),
             current: Mutex::default(),
+            drift: Mutex::default(),
         })
     }
 

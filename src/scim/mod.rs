@@ -31,4 +31,4 @@ mod wire;
 
 pub use client::ScimTarget;
 pub use profile::Profile;
-pub use settings::{RoleDelivery, ScimSettings};
+pub use settings::{Deleted, RoleDelivery, ScimSettings};

@@ -45,6 +45,13 @@ pub struct ScimSettings {
     pub members_per_request: usize,
     /// Deletes accounts that have been inactive for so many days. Without it nothing is ever deleted.
     pub delete_after_days: Option<u32>,
+    /// Over what the directory is the authority: attributes, `active`, `roles`, or `*` for everything. An edit of these
+    /// in the application is undone when it is found; every other edit stays until the directory's value changes.
+    #[serde(default)]
+    pub authority: Vec<String>,
+    /// What becomes of a person whose account somebody deleted in the application.
+    #[serde(default)]
+    pub deleted: Deleted,
     /// Where the organization's own attributes go: a schema URN; without one they are sent under the enterprise
     /// extension where it has the name, and refused otherwise.
     pub custom_schema: Option<String>,
@@ -98,4 +105,15 @@ pub enum RoleDelivery {
     Entitlements,
     /// Membership in a group named like the role.
     Groups,
+}
+
+/// What becomes of a person whose account somebody deleted in the application.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Deleted {
+    /// He gets a new one, if the directory still asks for it.
+    #[default]
+    CreateAgain,
+    /// He gets none until he has left and returned.
+    Leave,
 }

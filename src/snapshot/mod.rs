@@ -185,4 +185,6 @@ pub mod fact {
     pub const TARGET: &str = "target";
     /// What the target can do, as discovered.
     pub const TARGET_PROFILE: &str = "target-profile";
+    /// What comparisons with the target found, for the plans that follow them.
+    pub const FOUND: &str = "found";
 }

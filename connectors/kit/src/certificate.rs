@@ -40,6 +40,8 @@ pub struct Collection {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Certificate {
     source: Source,
+    #[serde(default)]
+    scopes: Vec<String>,
     collections: Vec<Collection>,
     exceptions: Vec<String>,
     started: Timestamp,
@@ -51,6 +53,12 @@ impl Certificate {
     #[must_use]
     pub fn source(&self) -> &Source {
         &self.source
+    }
+
+    /// What the directory had granted to our sign-in, where it says so: OAuth scopes, application roles.
+    #[must_use]
+    pub fn scopes(&self) -> &[String] {
+        &self.scopes
     }
 
     /// What was read, in the order in which it was read.
@@ -95,6 +103,7 @@ impl Certificate {
 #[derive(Debug)]
 pub struct CertificateDraft {
     source: Source,
+    scopes: Vec<String>,
     announced: Vec<&'static str>,
     collections: Vec<Collection>,
     exceptions: Vec<String>,
@@ -105,7 +114,15 @@ impl CertificateDraft {
     /// Opens a draft and announces the names of the collections that must all end before it can be certified.
     #[must_use]
     pub fn new(source: Source, announced: &[&'static str], started: Timestamp) -> Self {
-        Self { source, announced: announced.to_vec(), collections: Vec::new(), exceptions: Vec::new(), started }
+        let announced = announced.to_vec();
+        Self { source, scopes: Vec::new(), announced, collections: Vec::new(), exceptions: Vec::new(), started }
+    }
+
+    /// Records what the directory has granted to our sign-in.
+    pub fn granted(&mut self, scopes: impl IntoIterator<Item = String>) {
+        self.scopes.extend(scopes);
+        self.scopes.sort();
+        self.scopes.dedup();
     }
 
     /// Records a collection that was read to its end.
@@ -140,6 +157,7 @@ impl CertificateDraft {
         }
         Ok(Certificate {
             source: self.source,
+            scopes: self.scopes,
             collections: self.collections,
             exceptions: self.exceptions,
             started: self.started,

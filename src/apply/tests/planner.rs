@@ -64,6 +64,7 @@ pub(super) fn plan_of(steps: Vec<(Subject, Action, Vec<ChangeId>)>) -> Plan {
         notes: Vec::new(),
         estimate: Estimate::default(),
         active_before: 0,
+        undoes: None,
     }
 }
 

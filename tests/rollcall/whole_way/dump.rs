@@ -100,21 +100,28 @@ fn list(server: &ScimServer, kind: &str) -> BTreeMap<String, Json> {
     }
 }
 
-/// One GET, in HTTP/1.0, so that the answer ends with the connection.
 fn get(server: &ScimServer, path: &str) -> Json {
+    by_hand(server, "GET", path, None)
+}
+
+/// What the application's own administrator does: one request, in HTTP/1.0, so that the answer ends with the connection.
+pub(crate) fn by_hand(server: &ScimServer, method: &str, path: &str, body: Option<&Json>) -> Json {
     let url: url::Url = format!("{}{path}", server.url()).parse().unwrap();
     let mut stream = TcpStream::connect((url.host_str().unwrap(), url.port().unwrap())).unwrap();
+    let body = body.map(Json::to_string).unwrap_or_default();
     let request = format!(
-        "GET {}?{} HTTP/1.0\r\nAuthorization: Bearer {}\r\nAccept: application/scim+json\r\n\r\n",
+        "{method} {}?{} HTTP/1.0\r\nAuthorization: Bearer {}\r\nAccept: application/scim+json\r\n\
+         Content-Type: application/scim+json\r\nContent-Length: {}\r\n\r\n{body}",
         url.path(),
         url.query().unwrap_or_default(),
-        server.token()
+        server.token(),
+        body.len()
     );
     stream.write_all(request.as_bytes()).unwrap();
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).unwrap();
     let text = String::from_utf8(answer).unwrap();
     let (head, body) = text.split_once("\r\n\r\n").unwrap();
-    assert!(head.lines().next().unwrap().contains(" 200 "), "{path}: {text}");
-    serde_json::from_str(body).unwrap()
+    assert!(head.lines().next().unwrap().contains(" 20"), "{method} {path}: {text}");
+    if body.is_empty() { Json::Null } else { serde_json::from_str(body).unwrap() }
 }

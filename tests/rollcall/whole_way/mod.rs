@@ -5,6 +5,7 @@
 //! (`seed.rs`), what is there by a client of the tests' own (`dump.rs`).
 
 mod bad_input;
+mod by_hand;
 mod cut_reads;
 mod dump;
 mod hidden;

@@ -1,0 +1,100 @@
+//! Makes the inverse plan of an earlier run, from its record.
+//!
+//! The directory is not asked: what it wanted when it was last read is enough to say what the next run would do again.
+//! The target is asked for the accounts concerned, so that nothing is taken back that somebody changed since.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rollcall_kit::DirectoryId;
+
+use super::error::RunError;
+use super::event::{Event, RunRecord};
+use super::records::find_run;
+use super::session::{Listener, Session};
+use super::verdicts::{Checked, with_store};
+use crate::apply::Outcome;
+use crate::guard::{self, Occasion, Reviewed};
+use crate::plan::{Change, ChangeId, UndoInput, undo};
+use crate::roster::Standing;
+
+impl Session {
+    /// Plans to take back what a run did, and lets the guard review that. The target is only read.
+    ///
+    /// # Errors
+    ///
+    /// [`RunError::Undo`] if there is nothing of it that could be taken back; else if snapshot or target cannot be
+    /// asked. A record of the failed run is kept.
+    pub async fn undo(&self, run: &str, listener: Listener<'_>) -> Result<Reviewed, RunError> {
+        let (id, started) = self.begin_run(listener);
+        let planned = self.plan_undo(run, listener).await;
+        planned.inspect_err(|error| self.remember_failure(&id, started, error))
+    }
+
+    pub(super) async fn plan_undo(&self, run: &str, listener: Listener<'_>) -> Result<Reviewed, RunError> {
+        self.require_same_target()?;
+        if !self.store.is_sealed() {
+            return Err(RunError::Undo(
+                "the snapshot does not match its seal, so it is not known what runs left behind; `rollcall apply` \
+                 rebuilds it first"
+                    .to_owned(),
+            ));
+        }
+        let record = find_run(&*self.store, run)?.ok_or_else(|| {
+            RunError::Undo(format!("there is no run {run} of {}; `rollcall history` lists them", self.name()))
+        })?;
+        let done = carried_out(&record)?;
+        let doubtful = self.settle_leftovers().await?;
+        let stage = self.stage(self.group_index_offline()?, doubtful.clone())?;
+        let concerned: BTreeSet<&DirectoryId> = done.iter().filter_map(|change| change.subject.user()).collect();
+        let (mut ids, mut standings) = (Vec::new(), BTreeMap::new());
+        for user in concerned {
+            ids.extend(self.store.account(user)?.map(|account| account.target_id));
+            if stage.withheld.contains_key(user) {
+                standings.insert(user.clone(), Standing::Withheld);
+            } else if let Some(known) = self.store.user(user)? {
+                standings.insert(user.clone(), stage.roster.judge(&known).standing);
+            }
+        }
+        let shown = self.look_up(&ids).await?;
+        let planned = with_store(|fault| {
+            Ok::<_, RunError>(undo(UndoInput {
+                organization: self.name(),
+                basis: self.basis(&self.last_roll()?)?,
+                run: &record.id,
+                done,
+                accounts: Checked { records: self.store.accounts(), fault },
+                groups: &stage.ledger_groups,
+                shown: &shown,
+                standings: &standings,
+                withheld: &doubtful,
+                settings: &stage.settings,
+            }))
+        })??;
+        // The rules did not ask for this plan, so it is none of their first ones.
+        let occasion = Occasion { first_plan: false, first_plan_waived: true, rules_changed: false };
+        let (limits, protection) = (&self.organization.limits, &self.organization.protection);
+        let reviewed = guard::review(planned.plan, limits, protection, &occasion, &planned.holdings);
+        listener(Event::Planned { plan: Box::new(reviewed.plan().clone()), holds: reviewed.holds().to_vec() });
+        Ok(reviewed)
+    }
+}
+
+/// Those of a run's changes that were carried out.
+fn carried_out(record: &RunRecord) -> Result<Vec<&Change>, RunError> {
+    let done: BTreeSet<ChangeId> = record
+        .outcomes
+        .iter()
+        .filter(|(_, outcome)| matches!(outcome, Outcome::Done { .. }))
+        .map(|(id, _)| *id)
+        .collect();
+    if done.is_empty() {
+        return Err(RunError::Undo(format!("the run {} changed nothing, so there is nothing to undo", record.id)));
+    }
+    let plan = record.plan.as_ref().ok_or_else(|| {
+        RunError::Undo(format!(
+            "the plan of the run {} is not kept any more, so nobody knows what was there before it",
+            record.id
+        ))
+    })?;
+    Ok(plan.changes.iter().filter(|change| done.contains(&change.id)).collect())
+}
