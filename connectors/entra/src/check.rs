@@ -57,7 +57,7 @@ pub(crate) async fn check(settings: &EntraSettings, api: &Api) -> Result<Vec<Che
     }
     match Trial::of(|entries: Entries| read::read(settings, api, entries)).await {
         Ok((trial, certificate)) => {
-            findings.extend(trial.findings());
+            findings.extend(trial.findings("grant the right to read it"));
             findings.extend(certificate.exceptions().iter().map(CheckFinding::warning));
             if settings.groups.is_some() && trial.groups == 0 {
                 findings.push(CheckFinding::warning("not one group is read; correct groups"));

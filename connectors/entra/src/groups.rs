@@ -9,7 +9,7 @@ use serde_json::Value as Json;
 
 use crate::api::{Item, Query};
 use crate::batch::PARTS;
-use crate::members::{self, Depth, Kind, Members};
+use crate::members::{self, Depth, Kind, Members, Object};
 use crate::permissions::HIDDEN;
 use crate::person::text;
 use crate::reach::{self, GROUP, Reach, find_group, is_hidden};
@@ -44,7 +44,12 @@ pub(crate) async fn read(reader: &mut Reader<'_>, settings: &GroupSettings, reac
             };
             pages += all.pages;
             members += all.objects.len() as u64;
-            let entry = entry(reader, &found, &id, group, &all, depth);
+            let names = |object: &Object| match object.kind {
+                Kind::User => reader.knows(&object.id),
+                Kind::Group => found.contains_key(&object.id),
+                Kind::Other => false,
+            };
+            let entry = entry(&id, group, &all, depth, reader.sees_hidden, names);
             reader.entries.send(entry?).await?;
             sent += 1;
         }
@@ -75,8 +80,7 @@ async fn list(reader: &mut Reader<'_>, settings: &GroupSettings, found: &mut Fou
     while let Some(page) = list.next().await? {
         for group in page {
             held += 1;
-            let wanted = kind(&group)?.is_some_and(|kind| settings.takes(kind)) && begins(&group.json, settings);
-            if wanted {
+            if listed(&group, settings)? {
                 found.insert(group.id, group.json);
             }
         }
@@ -88,6 +92,14 @@ async fn list(reader: &mut Reader<'_>, settings: &GroupSettings, found: &mut Fou
         ));
     }
     Ok(())
+}
+
+/// Whether `all` or `prefix` mean this group.
+pub(crate) fn listed(group: &Item, settings: &GroupSettings) -> Result<bool, ReadError> {
+    if !settings.all && settings.prefix.is_none() {
+        return Ok(false);
+    }
+    Ok(kind(group)?.is_some_and(|kind| settings.takes(kind)) && begins(&group.json, settings))
 }
 
 /// Whether a group's name begins as it should; with `all`, every one does.
@@ -160,14 +172,14 @@ async fn of_chunk(
     Ok(known.into_iter().collect())
 }
 
-/// A group as the directory model has it.
-fn entry(
-    reader: &Reader<'_>,
-    found: &Found,
+/// A group as the directory model has it. `names` says who of its members is named; the others are counted.
+pub(crate) fn entry(
     id: &str,
     group: &Json,
     all: &Members,
     depth: Depth,
+    sees_hidden: Option<bool>,
+    names: impl Fn(&Object) -> bool,
 ) -> Result<Entry, ReadError> {
     let no_id = || ReadError::incomplete("groups", "a group has an id that is none");
     let id = DirectoryId::new(id).ok_or_else(no_id)?;
@@ -176,18 +188,17 @@ fn entry(
         return Ok(Entry::Unreadable(Unreadable { id, label, problem }));
     };
     // No member and hidden members look alike.
-    if is_hidden(group) && reader.sees_hidden != Some(true) && all.objects.is_empty() {
+    if is_hidden(group) && sees_hidden != Some(true) && all.objects.is_empty() {
         let problem = format!("it hides its members; grant {HIDDEN} with admin consent, or leave it out of groups");
         return Ok(Entry::Unreadable(Unreadable { id, label: name, problem }));
     }
     let mut members = Vec::new();
     let mut unresolved_members = 0;
     for object in &all.objects {
-        let member = DirectoryId::new(&object.id);
-        match (object.kind, member) {
-            (Kind::User, Some(user)) if reader.knows(&object.id) => members.push(Member::User(user)),
+        match (object.kind, DirectoryId::new(&object.id)) {
             (Kind::Group, _) if depth == Depth::Nested => {}
-            (Kind::Group, Some(group)) if found.contains_key(&object.id) => members.push(Member::Group(group)),
+            (Kind::User, Some(user)) if names(object) => members.push(Member::User(user)),
+            (Kind::Group, Some(group)) if names(object) => members.push(Member::Group(group)),
             _ => unresolved_members += 1,
         }
     }

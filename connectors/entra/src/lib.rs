@@ -13,6 +13,7 @@
 //! | how Graph is spoken to: pages, batches, limits, errors | `api`, `batch`, `limits`, `refusal` |
 //! | who is within reach: everybody, those assigned, groups' members | `reach`, `members` |
 //! | the full read, groups and their members | `read`, `groups` |
+//! | what changed since the last read | `changes` |
 //! | from Graph's words to ours | `person`, `select` |
 //! | looking up by id and by address | `lookup` |
 //! | what `check` says | `check` |
@@ -53,6 +54,7 @@
 
 mod api;
 mod batch;
+mod changes;
 mod check;
 mod cloud;
 mod groups;
@@ -73,7 +75,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use rollcall_kit::{
-    Address, Capabilities, Certificate, CheckFinding, Connector, DirectoryId, DirectoryUser, Entries, LookUp, ReadError,
+    Address, Capabilities, Certificate, Changes, CheckFinding, Connector, Cursor, DirectoryId, DirectoryUser, Entries,
+    LookUp, ReadError,
 };
 use tokio::sync::Mutex;
 
@@ -119,6 +122,14 @@ impl EntraConnector {
         &self.api.server
     }
 
+    /// A read within the time that the settings give it.
+    async fn in_time<T>(&self, read: impl Future<Output = Result<T, ReadError>>) -> Result<T, ReadError> {
+        let seconds = self.settings.read_timeout;
+        tokio::time::timeout(Duration::from_secs(seconds), read).await.unwrap_or_else(|_| {
+            Err(ReadError::incomplete("directory", format!("it took longer than {seconds} seconds (read_timeout)")))
+        })
+    }
+
     /// A desk for one look-up: the kept one, or a new one. Two look-ups at once have two.
     async fn desk(&self) -> Result<Desk, ReadError> {
         match self.desk.lock().await.take().filter(Desk::is_fresh) {
@@ -144,7 +155,7 @@ impl Connector for EntraConnector {
     fn capabilities(&self) -> Capabilities {
         Capabilities {
             groups: self.settings.groups.is_some(),
-            incremental: false,
+            incremental: changes::possible(&self.settings),
             shows_inactive: true,
             assignment: self.settings.assigned_to.is_some(),
             leaves_names: false,
@@ -156,13 +167,15 @@ impl Connector for EntraConnector {
     }
 
     async fn read(&self, entries: Entries) -> Result<Certificate, ReadError> {
-        let patience = Duration::from_secs(self.settings.read_timeout);
-        tokio::time::timeout(patience, read::read(&self.settings, &self.api, entries)).await.unwrap_or_else(|_| {
-            Err(ReadError::incomplete(
-                "directory",
-                format!("it took longer than {} seconds (read_timeout)", patience.as_secs()),
-            ))
-        })
+        self.in_time(read::read(&self.settings, &self.api, entries)).await
+    }
+
+    async fn cursor(&self) -> Result<Option<Cursor>, ReadError> {
+        changes::cursor(&self.settings, &self.api).await
+    }
+
+    async fn read_changes(&self, since: &Cursor, entries: Entries) -> Result<Option<Changes>, ReadError> {
+        self.in_time(changes::read(&self.settings, &self.api, since, entries)).await
     }
 
     async fn look_up(&self, id: &DirectoryId) -> Result<LookUp, ReadError> {

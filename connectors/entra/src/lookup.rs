@@ -11,9 +11,10 @@ use tokio::time::Instant;
 
 use crate::api::{Api, Query};
 use crate::members::{Depth, MANAGER};
+use crate::permissions::HIDDEN;
 use crate::person::{self, Assignment, Place, text};
 use crate::reach::{Reach, quoted};
-use crate::read::{DELETED, sound};
+use crate::read::{DELETED, permitted, sound};
 use crate::select;
 use crate::settings::{EntraSettings, Guests};
 
@@ -25,21 +26,32 @@ pub(crate) struct Desk {
     reach: Reach,
     opened: Instant,
     select: String,
+    /// Whether the token lets us see hidden members, where it says so.
+    pub(crate) sees_hidden: Option<bool>,
     finds_users: bool,
     finds_groups: bool,
 }
 
 impl Desk {
     pub(crate) async fn open(api: &Api, settings: &EntraSettings) -> Result<Self, ReadError> {
-        api.sign_in().await?;
+        let roles = api.sign_in().await?;
+        if let Some(roles) = &roles {
+            permitted(settings, api, roles)?;
+        }
         let reach = Reach::resolve(api, settings).await?;
         let select = select::properties(settings).join(",");
-        Ok(Self { reach, opened: Instant::now(), select, finds_users: false, finds_groups: false })
+        let sees_hidden = roles.map(|roles| roles.contains(HIDDEN));
+        Ok(Self { reach, opened: Instant::now(), select, sees_hidden, finds_users: false, finds_groups: false })
     }
 
     /// Whether it may still be used.
     pub(crate) fn is_fresh(&self) -> bool {
         self.opened.elapsed() < FRESH
+    }
+
+    /// Who is within reach.
+    pub(crate) fn reach(&self) -> &Reach {
+        &self.reach
     }
 
     /// A user by his id.
@@ -60,9 +72,7 @@ impl Desk {
         }
         if let Some(user) = self.deleted(api, id).await? {
             is_he(id, &user)?;
-            let assignment =
-                if matches!(self.reach, Reach::Assigned(_)) { Assignment::None } else { Assignment::Unknown };
-            let found = person::read(id.clone(), &user, Place::Deleted, &assignment);
+            let found = person::read(id.clone(), &user, Place::Deleted, &self.unassigned());
             return Ok(match barred(&user, settings.guests) {
                 Some(why) => LookUp::OutOfReach(Box::new(found), why),
                 None => LookUp::Found(Box::new(found)),
@@ -122,6 +132,11 @@ impl Desk {
         Ok(group.map(|group| text(&group, "/displayName").unwrap_or_else(|| id.to_string())))
     }
 
+    /// What is known of the assignment of somebody who is deleted.
+    pub(crate) fn unassigned(&self) -> Assignment {
+        if matches!(self.reach, Reach::Assigned(_)) { Assignment::None } else { Assignment::Unknown }
+    }
+
     fn parameters(&self, settings: &EntraSettings) -> Vec<(&str, &str)> {
         let mut parameters = vec![("$select", &*self.select)];
         parameters.extend(settings.manager.then_some(MANAGER));
@@ -129,7 +144,7 @@ impl Desk {
     }
 
     /// Whoever was deleted within the last thirty days.
-    async fn deleted(&self, api: &Api, id: &DirectoryId) -> Result<Option<Json>, ReadError> {
+    pub(crate) async fn deleted(&self, api: &Api, id: &DirectoryId) -> Result<Option<Json>, ReadError> {
         let [directory, items, kind] = DELETED;
         let path = [directory, items, id.as_str(), kind];
         let select = format!("{},deletedDateTime", self.select);
@@ -137,7 +152,7 @@ impl Desk {
     }
 
     /// Whether a user who is there is within reach.
-    async fn judge(
+    pub(crate) async fn judge(
         &self,
         api: &Api,
         settings: &EntraSettings,

@@ -9,6 +9,7 @@ use serde_json::{Value as Json, json};
 
 use crate::api::{self, Api, Item, Query, marked, page};
 use crate::batch::{PARTS, Part};
+use crate::person::text;
 use crate::select;
 use crate::settings::EntraSettings;
 
@@ -123,18 +124,20 @@ async fn members(api: &Api, query: &Query<'_>, part: Part) -> Result<Option<Memb
     Ok(Some(members))
 }
 
-/// Members by their types. One without a type could be anybody, so that the answer counts as damaged.
 fn objects(items: Vec<Item>) -> Result<Vec<Object>, String> {
-    let object = |item: Item| {
-        let kind = match item.json.get("@odata.type").and_then(Json::as_str) {
-            Some("#microsoft.graph.user") => Kind::User,
-            Some("#microsoft.graph.group") => Kind::Group,
-            Some(_) => Kind::Other,
-            None => return Err(format!("the member {} came without a type", item.id)),
-        };
-        Ok(Object { id: item.id, kind })
+    items.into_iter().map(|item| object(&item.json)).collect()
+}
+
+/// A member by his type. One without a type could be anybody, so that the answer counts as damaged.
+pub(crate) fn object(json: &Json) -> Result<Object, String> {
+    let id = text(json, "/id").ok_or("a member came without an id")?;
+    let kind = match json.get("@odata.type").and_then(Json::as_str) {
+        Some("#microsoft.graph.user") => Kind::User,
+        Some("#microsoft.graph.group") => Kind::Group,
+        Some(_) => Kind::Other,
+        None => return Err(format!("the member {id} came without a type")),
     };
-    items.into_iter().map(object).collect()
+    Ok(Object { id, kind })
 }
 
 /// Users by their ids, in the order of the ids; nothing for one that Graph, asked for his id, says is not there.

@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use rollcall_kit::ReadError;
+use serde::Serialize;
 use serde_json::Value as Json;
 
 use crate::api::{Api, Item, Query};
@@ -32,7 +33,7 @@ pub(crate) enum Reach {
 }
 
 /// A group by its id, with its name for sentences.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub(crate) struct Named {
     pub(crate) id: String,
     pub(crate) name: String,
@@ -87,6 +88,12 @@ impl Reach {
 }
 
 impl Application {
+    /// A short name of who is assigned with which roles, to notice a change: there is no stream of those.
+    pub(crate) fn fingerprint(&self) -> String {
+        let said = serde_json::json!([self.id, self.direct, self.groups.values().collect::<Vec<_>>()]);
+        blake3::hash(said.to_string().as_bytes()).to_hex()[..16].to_owned()
+    }
+
     /// What is known of somebody's assignment: his own, and those of the groups that he is a direct member of.
     pub(crate) fn assignment<'a>(&self, user: &str, of: impl Iterator<Item = &'a str>) -> Assignment {
         let direct = self.direct.get(user);

@@ -64,13 +64,14 @@ pub(crate) async fn read(settings: &EntraSettings, api: &Api, entries: Entries) 
         api,
         entries,
         draft: CertificateDraft::new(source, announced, started),
-        sees_hidden: roles.map(|roles| roles.contains(HIDDEN)),
+        sees_hidden: roles.as_ref().map(|roles| roles.contains(HIDDEN)),
         known_members: BTreeMap::new(),
         sent: BTreeSet::new(),
         seen: Seen::default(),
         rows: 0,
         told: 0,
     };
+    reader.draft.granted(roles.into_iter().flatten());
     reader.users(&reach).await?;
     if let Some(groups) = &settings.groups {
         groups::read(&mut reader, groups, &reach).await?;
@@ -79,7 +80,7 @@ pub(crate) async fn read(settings: &EntraSettings, api: &Api, entries: Entries) 
 }
 
 /// Refuses to read with a token that carries too little: what it may not see comes back hollow, and not as an error.
-fn permitted(settings: &EntraSettings, api: &Api, roles: &BTreeSet<String>) -> Result<(), ReadError> {
+pub(crate) fn permitted(settings: &EntraSettings, api: &Api, roles: &BTreeSet<String>) -> Result<(), ReadError> {
     let missing: Vec<&str> = permissions::missing(settings, roles).iter().map(|need| need.least).collect();
     if missing.is_empty() {
         return Ok(());

@@ -85,6 +85,10 @@ pub(crate) struct State {
     pub(crate) headers: Vec<(&'static str, String)>,
     /// Ids that `getByIds` leaves out.
     pub(crate) forgets: BTreeSet<String>,
+    /// The pages of the next round of each stream of changes.
+    pub(crate) rounds: BTreeMap<&'static str, Vec<Vec<Value>>>,
+    /// Users beyond those above, by their number alone, for whom no list would do.
+    pub(crate) population: usize,
     tokens: usize,
     fault: Option<Fault>,
     front_fault: Option<FrontFault>,
@@ -382,7 +386,10 @@ impl State {
             let id = user["id"].as_str().unwrap();
             ids.contains(&id) && !self.forgets.contains(id)
         };
-        let found: Vec<Value> = self.users.iter().filter(is_wanted).map(|user| select(user, query, "user")).collect();
+        let of_many = ids.iter().filter_map(|id| id.rsplit('-').next()?.parse().ok());
+        let many: Vec<Value> = of_many.filter(|number| *number < self.population).map(user).collect();
+        let all = self.users.iter().chain(&many);
+        let found: Vec<Value> = all.filter(is_wanted).map(|user| select(user, query, "user")).collect();
         Answer::ok(json!({"value": found}))
     }
 
@@ -399,6 +406,7 @@ impl State {
         }
         let path: Vec<&str> = ask.path.split('/').skip(2).collect();
         match path.as_slice() {
+            [stream @ ("users" | "groups"), "delta"] => self.delta(stream, &ask),
             ["users"] => self.list(&ask, self.matching(&ask.query), "user", false),
             ["users", id] => {
                 one(self.users.iter().find(|user| user["id"] == *id || user["userPrincipalName"] == *id), &ask)
@@ -431,6 +439,32 @@ impl State {
             }
             other => not_found(&other.join("/")),
         }
+    }
+
+    /// A page of a stream of changes.
+    fn delta(&self, stream: &str, ask: &Ask) -> Answer {
+        for refused in ["$top", "$orderby", "$expand", "$filter"] {
+            if ask.query.contains_key(refused) {
+                return Answer::error(400, "Request_UnsupportedQuery", &format!("{refused} is not supported"));
+            }
+        }
+        let link = |name: &str, value: &str| format!("{}/v1.0/{stream}/delta?{name}={value}", self.base);
+        let page = match (ask.query.get("$deltatoken").map(String::as_str), ask.query.get("$skiptoken")) {
+            (Some("latest"), _) => {
+                return Answer::ok(json!({"value": [], "@odata.deltaLink": link("$deltatoken", "place-0")}));
+            }
+            (Some("place-0"), _) => 0,
+            (None, Some(page)) => page.parse().unwrap(),
+            _ => return Answer::error(400, "syncStateNotFound", "The sync state generation is not found."),
+        };
+        let pages = self.rounds.get(stream).cloned().unwrap_or_default();
+        let mut body = json!({"value": pages.get(page).cloned().unwrap_or_default()});
+        if page + 1 < pages.len() {
+            body["@odata.nextLink"] = link("$skiptoken", &(page + 1).to_string()).into();
+        } else {
+            body["@odata.deltaLink"] = link("$deltatoken", "place-0").into();
+        }
+        Answer::ok(body)
     }
 
     fn matching(&self, query: &BTreeMap<String, String>) -> Vec<Value> {
