@@ -157,9 +157,9 @@ fn assigned(reach: &Reach) -> Option<String> {
 /// A short name of everything in the settings that decides what is read.
 fn fingerprint(settings: &EntraSettings) -> String {
     let EntraSettings { tenant, client_id, cloud, graph_url, assigned_to, members_of, .. } = settings;
-    let EntraSettings { transitive, guests, groups, properties, manager, .. } = settings;
+    let EntraSettings { transitive, guests, groups, extra_properties, manager, .. } = settings;
     let whom = serde_json::json!([tenant, client_id, cloud, graph_url, assigned_to, members_of, transitive, guests]);
-    let what = serde_json::json!([groups, properties, manager, selected(settings), GROUP]);
+    let what = serde_json::json!([groups, extra_properties, manager, selected(settings), GROUP]);
     blake3::hash(format!("{whom}{what}").as_bytes()).to_hex()[..16].to_owned()
 }
 

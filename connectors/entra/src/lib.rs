@@ -36,7 +36,7 @@
 //! | `emails` | `mail`, `proxyAddresses` (`SMTP:` and `smtp:`) and `otherMails`, each once |
 //!
 //! Every property that is read is within reach of a mapping under Graph's name: `user.raw.usageLocation`,
-//! `user.raw.onPremisesExtensionAttributes.extensionAttribute1`. `properties` adds others:
+//! `user.raw.onPremisesExtensionAttributes.extensionAttribute1`. `extra_properties` adds others:
 //!
 //! - directory extensions by their full name, `extension_{application id without dashes}_{name}`:
 //!   `user.raw.extension_…_badge`; who has none has no such member;

@@ -55,7 +55,7 @@ pub(crate) const HIDDEN: &str = "Member.Read.Hidden";
 
 /// What these settings need.
 pub(crate) fn needed(settings: &EntraSettings) -> Vec<&'static Need> {
-    let asks_for = |name: &str| settings.properties.iter().any(|one| one.trim() == name);
+    let asks_for = |name: &str| settings.extra_properties.iter().any(|one| one.trim() == name);
     let needs_groups = settings.groups.is_some() || settings.assigned_to.is_some() || !settings.members_of.is_empty();
     [
         (true, &USERS),

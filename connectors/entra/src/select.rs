@@ -40,10 +40,11 @@ const ALWAYS: [&str; 21] = [
 ];
 
 /// What else a user in the directory has, by Graph's own description of the type (v1.0).
-const MORE: [&str; 33] = [
+const MORE: [&str; 40] = [
     "ageGroup",
     "assignedLicenses",
     "assignedPlans",
+    "authorizationInfo",
     "city",
     "consentProvidedForMinor",
     "country",
@@ -54,15 +55,19 @@ const MORE: [&str; 33] = [
     "externalUserStateChangeDateTime",
     "faxNumber",
     "identities",
+    "identityParentId",
     "imAddresses",
+    "isManagementRestricted",
     "isResourceAccount",
     "lastPasswordChangeDateTime",
     "legalAgeGroupClassification",
+    "licenseAssignmentStates",
     "mailNickname",
     "onPremisesDistinguishedName",
     "onPremisesDomainName",
     "onPremisesImmutableId",
     "onPremisesLastSyncDateTime",
+    "onPremisesProvisioningErrors",
     "onPremisesSamAccountName",
     "onPremisesSecurityIdentifier",
     "onPremisesUserPrincipalName",
@@ -71,21 +76,25 @@ const MORE: [&str; 33] = [
     "preferredDataLocation",
     "provisionedPlans",
     "securityIdentifier",
+    "serviceProvisioningErrors",
     "showInAddressList",
+    "signInSessionsValidFromDateTime",
     "state",
     "streetAddress",
 ];
 
 /// What Graph keeps outside of the directory: asked for in a list, it refuses the list.
-const ELSEWHERE: [&str; 12] = [
+const ELSEWHERE: [&str; 14] = [
     "aboutMe",
     "birthday",
+    "deviceEnrollmentLimit",
     "hireDate",
     "interests",
     "mailboxSettings",
     "mySite",
     "pastProjects",
     "preferredName",
+    "print",
     "responsibilities",
     "schools",
     "signInActivity",
@@ -95,7 +104,7 @@ const ELSEWHERE: [&str; 12] = [
 /// The properties of users that a read asks for.
 pub(crate) fn properties(settings: &EntraSettings) -> Vec<&str> {
     let mut all: Vec<&str> = LIFECYCLE.iter().chain(&ALWAYS).copied().collect();
-    let more = settings.properties.iter().map(|name| name.trim());
+    let more = settings.extra_properties.iter().map(|name| name.trim());
     for name in more {
         if !all.contains(&name) {
             all.push(name);
@@ -118,13 +127,13 @@ pub(crate) fn validate(names: &[String]) -> Result<(), ReadError> {
         }
         if ELSEWHERE.contains(&name) {
             return Err(ReadError::Settings(format!(
-                "properties: {name} is not kept in the directory, and Graph refuses a list with it; leave it out"
+                "extra_properties: {name} is not kept in the directory, and Graph refuses a list with it; leave it out"
             )));
         }
         let likeness = |one: &str| strsim::jaro_winkler(&one.to_lowercase(), &name.to_lowercase());
         let nearest = known().max_by(|a, b| likeness(a).total_cmp(&likeness(b))).unwrap_or_default();
         return Err(ReadError::Settings(format!(
-            "properties: no user has a property {name:?}, and Graph would leave it out without a word; is it {nearest}? A \
+            "extra_properties: no user has a property {name:?}, and Graph would leave it out without a word; is it {nearest}? A \
              directory extension is spelled extension_APPID_NAME, a schema extension as its id"
         )));
     }

@@ -70,7 +70,7 @@ pub struct EntraSettings {
     /// Properties of users to read besides the usual ones, for mappings: `onPremisesSamAccountName`, `extension_…`,
     /// `customSecurityAttributes`.
     #[serde(default)]
-    pub properties: Vec<String>,
+    pub extra_properties: Vec<String>,
     /// Whether each user's manager is read. It makes the list of users dearer.
     #[serde(default)]
     pub manager: bool,
@@ -199,7 +199,7 @@ impl EntraSettings {
         self.graph()?;
         self.validate_reach()?;
         self.validate_groups()?;
-        select::validate(&self.properties)?;
+        select::validate(&self.extra_properties)?;
         if !(1..=16).contains(&self.parallel) {
             return refuse("parallel must be between 1 and 16; Graph throttles whoever asks for more at once");
         }

@@ -279,7 +279,7 @@ async fn a_place_that_was_tampered_with_or_belongs_to_other_settings_is_no_good(
     let asked = graph.asked();
     assert!(asked[before..].iter().all(|asked| asked.contains("/users/delta?$deltatoken=place-0")), "{asked:?}");
     // A changed mapping reads other properties.
-    let more = EntraSettings { properties: vec!["city".to_owned()], ..graph.settings() };
+    let more = EntraSettings { extra_properties: vec!["city".to_owned()], ..graph.settings() };
     for other in [more, alone(graph.settings()), EntraSettings { manager: true, ..graph.settings() }] {
         assert!(changes_since(&quick(other), &good).await.unwrap().is_none());
     }

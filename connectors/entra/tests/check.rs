@@ -40,7 +40,7 @@ async fn what_is_missing_is_named_with_what_would_come_back_hollow() {
     graph.change(|state| state.roles = Some(vec!["GroupMember.Read.All"]));
     let settings = EntraSettings {
         assigned_to: Some(APP.to_owned()),
-        properties: vec!["customSecurityAttributes".to_owned(), "employeeLeaveDateTime".to_owned()],
+        extra_properties: vec!["customSecurityAttributes".to_owned(), "employeeLeaveDateTime".to_owned()],
         ..graph.settings()
     };
     let findings = check(settings).await;

@@ -129,8 +129,9 @@ async fn extensions_and_other_properties_are_asked_for_by_name() {
         state.users[0]["customSecurityAttributes"] = json!({"HR": {"badge": "B-1"}});
         state.roles = Some(vec!["User.Read.All", "CustomSecAttributeAssignment.Read.All"]);
     });
-    let properties = [badge, "customSecurityAttributes", "onPremisesSamAccountName"].map(ToOwned::to_owned).to_vec();
-    let entries = certified(EntraSettings { properties, ..alone(graph.settings()) }).await;
+    let extra_properties =
+        [badge, "customSecurityAttributes", "onPremisesSamAccountName"].map(ToOwned::to_owned).to_vec();
+    let entries = certified(EntraSettings { extra_properties, ..alone(graph.settings()) }).await;
     let raw = &users(&entries)[&*user_id(0)].raw;
     assert_eq!((&raw[badge], &raw["onPremisesSamAccountName"]), (&"teal".into(), &"u0".into()));
     assert_eq!(raw["customSecurityAttributes"].to_json(), json!({"HR": {"badge": "B-1"}}));

@@ -48,7 +48,7 @@ fn settings_that_cannot_be_meant_are_refused_with_what_to_write() {
         (base("assigned_to = \"Target\""), "assigned_to must be the application id"),
         (base("transitive = true"), "transitive is about the groups of members_of"),
         (base("members_of = [\" \"]"), "members_of holds an empty name"),
-        (base("properties = [\"departmnt\"]"), "is it department?"),
+        (base("extra_properties = [\"departmnt\"]"), "is it department?"),
         (base("page_size = 1000"), "page_size must be between 1 and 999"),
         (base("parallel = 0"), "parallel must be between 1 and 16"),
         (base("read_timeout = 0"), "read_timeout of 0 seconds"),

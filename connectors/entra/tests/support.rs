@@ -407,33 +407,31 @@ impl State {
         let path: Vec<&str> = ask.path.split('/').skip(2).collect();
         match path.as_slice() {
             [stream @ ("users" | "groups"), "delta"] => self.delta(stream, &ask),
-            ["users"] => self.list(&ask, self.matching(&ask.query), "user", false),
+            ["users"] => self.list(&ask, &self.matching(&ask.query), "user", false),
             ["users", id] => {
                 one(self.users.iter().find(|user| user["id"] == *id || user["userPrincipalName"] == *id), &ask)
             }
             ["users", id, depth @ ("memberOf" | "transitiveMemberOf")] => {
                 let of = self.groups_of(id, *depth == "transitiveMemberOf");
-                self.list(&ask, of, "group", true)
+                self.list(&ask, &of, "group", true)
             }
-            ["groups"] => self.list(&ask, self.matching_groups(&ask.query), "group", false),
+            ["groups"] => self.list(&ask, &self.matching_groups(&ask.query), "group", false),
             ["groups", id] => one(self.groups.iter().find(|group| group["id"] == *id), &ask),
             ["groups", id, depth @ ("members" | "transitiveMembers")] => {
                 if !self.groups.iter().any(|group| group["id"] == *id) {
                     return not_found(id);
                 }
                 let members = self.members_of(id, *depth == "transitiveMembers");
-                self.list(&ask, members, "directoryObject", true)
+                self.list(&ask, &members, "directoryObject", true)
             }
             ["servicePrincipals", PRINCIPAL, "appRoleAssignedTo"] if self.principal.is_some() => {
-                self.list(&ask, self.assigned.clone(), "appRoleAssignment", false)
+                self.list(&ask, &self.assigned, "appRoleAssignment", false)
             }
             [principal] if *principal == format!("servicePrincipals(appId='{APP}')") => {
                 one(self.principal.as_ref(), &ask)
             }
             ["servicePrincipals", PRINCIPAL] => one(self.principal.as_ref(), &ask),
-            ["directory", "deletedItems", "microsoft.graph.user"] => {
-                self.list(&ask, self.deleted.clone(), "user", false)
-            }
+            ["directory", "deletedItems", "microsoft.graph.user"] => self.list(&ask, &self.deleted, "user", false),
             ["directory", "deletedItems", id, "microsoft.graph.user"] => {
                 one(self.deleted.iter().find(|user| user["id"] == *id), &ask)
             }
@@ -531,7 +529,7 @@ impl State {
     }
 
     /// A page of a list, with the link to the next.
-    fn list(&self, ask: &Ask, all: Vec<Value>, kind: &str, typed: bool) -> Answer {
+    fn list(&self, ask: &Ask, all: &[Value], kind: &str, typed: bool) -> Answer {
         let top = ask.query.get("$top").map_or(100, |top| top.parse().unwrap());
         if !(1..=999).contains(&top) {
             return Answer::error(400, "Request_UnsupportedQuery", "Invalid page size specified");
