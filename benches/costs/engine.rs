@@ -92,6 +92,7 @@ pub(crate) fn plan(store: &dyn Store, rules: &Rules) -> Planned {
         group_matches: &GroupMatches::new(),
         absences: &BTreeMap::new(),
         settings: &settings,
+        edited: None,
         refusals: roster.groups().refusals().to_vec(),
         notes: Vec::new(),
     })

@@ -15,8 +15,9 @@ pub trait TargetReader: Send + Sync {
     async fn check(&self) -> Result<Vec<CheckFinding>, TargetError>;
 
     /// Looks candidates up: by `externalId`, then by the configured attributes. Every answer is checked against what
-    /// was asked; what cannot be relied on becomes `Match::Unknown` for that candidate.
-    async fn find(&self, candidates: &[Candidate]) -> Result<Matches, TargetError>;
+    /// was asked; what cannot be relied on becomes `Match::Unknown` for that candidate. The target has `ours` active
+    /// accounts of the ledger, so a list that shows fewer is not the whole list.
+    async fn find(&self, candidates: &[Candidate], ours: usize) -> Result<Matches, TargetError>;
 
     /// One account by the target's id; nothing if the target says that it is not there.
     async fn account(&self, target_id: &str) -> Result<Option<TargetAccount>, TargetError>;

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::arguments::ApplyArguments;
+use super::decide::person;
 use super::exit::Exit;
 use super::failure::Failure;
 use super::interrupt::Interrupt;
@@ -87,6 +88,13 @@ pub(super) async fn apply_reviewed(
                 return declined();
             }
         },
+        Reviewed::Parted(parted) => match consent(arguments, "Apply what goes now, and let the rest wait?")? {
+            true => parted.into_part(),
+            false => {
+                session.held(parted.into_held())?;
+                return declined();
+            }
+        },
         Reviewed::Held(held) => match approve(held, arguments, Kept::No)? {
             Ok(approved) => approved,
             Err(held) => return finish(&session.held(*held)?, arguments, machine),
@@ -139,6 +147,12 @@ fn approve(
     arguments: &ApplyArguments,
     kept: Kept,
 ) -> Result<Result<ApprovedPlan, Box<HeldPlan>>, Failure> {
+    if held.is_rejected() {
+        terminal::say("the plan was rejected, so nobody was asked; nothing was changed");
+        let id = held.plan().id().0;
+        terminal::say(&format!("hint: if that has changed, `rollcall approve {} --although-rejected`", &id[..8]));
+        return Ok(Err(Box::new(held)));
+    }
     let simple = held.holds().iter().all(Hold::needs_only_a_look);
     let who = person();
     if arguments.yes && (simple || kept == Kept::Yes) {
@@ -147,6 +161,7 @@ fn approve(
     }
     if arguments.yes || !terminal::can_ask() {
         terminal::say("the plan is held, and nobody was asked; nothing was changed");
+        let id = held.plan().id().0;
         let hint = match &held.plan().undoes {
             Some(run) => {
                 format!("keep it with `rollcall undo {run} -o FILE`, and approve it with `rollcall apply FILE`")
@@ -154,10 +169,10 @@ fn approve(
             None if simple => {
                 "look at it with `rollcall plan`, then `rollcall apply` on a terminal or with --yes".to_owned()
             }
-            None => {
-                "keep it with `rollcall plan -o FILE`, look at it, and approve exactly it with `rollcall apply FILE`"
-                    .to_owned()
-            }
+            None => format!(
+                "look at it, and approve exactly it with `rollcall approve {}`; the next apply uses that up",
+                &id[..8]
+            ),
         };
         terminal::say(&format!("hint: {hint}"));
         return Ok(Err(Box::new(held)));
@@ -196,12 +211,6 @@ fn declined() -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-/// Who sits there, for the record.
-fn person() -> String {
-    let name = |variable| std::env::var(variable).ok().filter(|name: &String| !name.is_empty());
-    name("SUDO_USER").or_else(|| name("USER")).or_else(|| name("LOGNAME")).unwrap_or_else(|| "unknown".to_owned())
-}
-
 async fn execute(
     session: &Session,
     approved: ApprovedPlan,
@@ -221,7 +230,7 @@ async fn execute(
 fn show(reviewed: &Reviewed, arguments: &ApplyArguments) -> Result<(), Failure> {
     if arguments.format == Format::Text {
         let options = Options::of(arguments.format, arguments.all);
-        let document = report::plan::document(reviewed.plan(), reviewed.holds(), options);
+        let document = report::plan::reviewed(reviewed, options);
         report::print(&format!("{}\n", report::text_for_terminal(&document)))?;
     }
     Ok(())

@@ -39,6 +39,10 @@ pub(super) enum Command {
     Plan(PlanArguments),
     /// Applies what is pending, or exactly a plan that was kept.
     Apply(ApplyArguments),
+    /// Approves a held plan: the next apply does exactly its changes, once.
+    Approve(ApproveArguments),
+    /// Rejects a held plan: the same plan is not offered for approval again.
+    Reject(RejectArguments),
     /// Compares the target's accounts with what was written, and shows what was edited by hand and what follows.
     Reconcile(ReconcileArguments),
     /// Takes back what a run did, as far as it still stands.
@@ -175,6 +179,29 @@ pub(super) struct UndoArguments {
     /// Shows every change, however many there are.
     #[arg(long)]
     pub(super) all: bool,
+}
+
+/// Arguments of `approve`.
+#[derive(Debug, Args)]
+pub(super) struct ApproveArguments {
+    /// The plan's id, or its unambiguous beginning.
+    pub(super) plan: String,
+    /// Approves it also if it was rejected before.
+    #[arg(long)]
+    pub(super) although_rejected: bool,
+    /// How to print it.
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(super) format: Format,
+}
+
+/// Arguments of `reject`.
+#[derive(Debug, Args)]
+pub(super) struct RejectArguments {
+    /// The plan's id, or its unambiguous beginning.
+    pub(super) plan: String,
+    /// How to print it.
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(super) format: Format,
 }
 
 /// Arguments of commands that list organizations.

@@ -122,6 +122,7 @@ impl Stage {
         let record = match reviewed {
             Reviewed::Cleared(approved) if approved.plan().is_empty() => self.session.nothing_to_do(approved)?,
             Reviewed::Cleared(approved) => self.session.apply(approved, &|_| {}).await?,
+            Reviewed::Parted(parted) => self.session.apply(parted.into_part(), &|_| {}).await?,
             Reviewed::Held(held) => self.session.apply(held.approve("you", "in the demonstration"), &|_| {}).await?,
         };
         report::print(&report::text_for_terminal(&report::run::ending(&record)))?;
@@ -142,7 +143,9 @@ impl Stage {
                 self.remember(what, planned, &record);
                 Ok(())
             }
-            Reviewed::Cleared(_) => Err(Failure::error("the guard let a wiped directory pass; please report this")),
+            Reviewed::Cleared(_) | Reviewed::Parted(_) => {
+                Err(Failure::error("the guard let a wiped directory pass; please report this"))
+            }
         }
     }
 

@@ -5,6 +5,7 @@ mod apply;
 mod arguments;
 mod check;
 mod completions;
+mod decide;
 mod demo;
 mod exit;
 mod explain;
@@ -67,6 +68,8 @@ async fn dispatch(arguments: Arguments) -> Result<Exit, Failure> {
         Command::Check(arguments) => check::check(&config, &arguments).await,
         Command::Plan(arguments) => plan::plan(&config, &arguments).await,
         Command::Apply(arguments) => apply::apply(&config, &arguments).await,
+        Command::Approve(arguments) => decide::approve(&config, &arguments),
+        Command::Reject(arguments) => decide::reject(&config, &arguments),
         Command::Reconcile(arguments) => reconcile::reconcile(&config, &arguments).await,
         Command::Undo(arguments) => undo::undo(&config, &arguments).await,
         Command::Status(arguments) => status::status(&config, &arguments),

@@ -54,7 +54,7 @@ async fn plan_one(
     if arguments.format == Format::Json {
         machine.push(json::plan(plan, holds));
     } else {
-        let document = report::plan::document(plan, holds, Options::of(arguments.format, arguments.all));
+        let document = report::plan::reviewed(&reviewed, Options::of(arguments.format, arguments.all));
         report::print(&report::render(arguments.format, &document, || json::plan(plan, holds)))?;
     }
     Ok(if plan.is_empty() || !arguments.detailed_exitcode { Exit::Done } else { Exit::Pending })
@@ -68,8 +68,12 @@ pub(super) fn write(path: &Path, text: &str) -> Result<(), Failure> {
     let mut name = path.as_os_str().to_owned();
     name.push(".part");
     let part = std::path::PathBuf::from(name);
-    let mut file =
-        std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&part).map_err(failed)?;
+    // One that is there already may be open to others, or lead elsewhere.
+    match std::fs::remove_file(&part) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(failed(error)),
+        _ => {}
+    }
+    let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&part).map_err(failed)?;
     file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(failed)?;
     std::fs::rename(&part, path).map_err(failed)
 }

@@ -8,7 +8,7 @@ use super::failure::Failure;
 use super::select;
 use crate::report::status::{Held, LastRun, Status};
 use crate::report::{self, json};
-use crate::run::{RunResult, State, open_store, state};
+use crate::run::{State, open_store, state};
 
 /// Shows how each organization stands.
 pub(super) fn status(config: &Path, arguments: &ListArguments) -> Result<Exit, Failure> {
@@ -28,13 +28,14 @@ pub(super) fn status(config: &Path, arguments: &ListArguments) -> Result<Exit, F
 }
 
 fn told(name: &str, enabled: bool, state: State) -> Status {
-    let held = state.last_run.as_ref().and_then(|record| match (&record.result, &record.plan_id) {
-        (RunResult::Held { holds }, Some(plan)) => Some(Held {
-            plan: plan.clone(),
-            holds: holds.clone(),
-            changes: record.plan.as_ref().map_or(0, |plan| plan.changes.len() as u64),
-        }),
-        _ => None,
+    let held = state.last_run.as_ref().and_then(|record| {
+        let (id, plan, holds) = record.held()?;
+        Some(Held {
+            plan: id.clone(),
+            holds: holds.to_vec(),
+            changes: plan.map_or(0, |plan| plan.changes.len() as u64),
+            decision: record.decision.clone(),
+        })
     });
     Status {
         organization: name.to_owned(),
@@ -47,6 +48,7 @@ fn told(name: &str, enabled: bool, state: State) -> Status {
         last_read: state.last_read,
         last_run: state.last_run.map(|record| LastRun { id: record.id, ended: record.ended, result: record.result }),
         held,
+        approval: state.approval,
         next_run: None,
     }
 }

@@ -4,6 +4,7 @@
 use std::io::{self, BufRead, IsTerminal, Write};
 
 use super::failure::Failure;
+use crate::report::clean_lines;
 
 /// Prints a result. A reader that goes away (`| head`) is no error.
 ///
@@ -27,10 +28,14 @@ pub(super) fn say(text: &str) {
 
 /// Says how a command failed.
 pub(super) fn complain(failure: &Failure) {
-    say(&format!("error: {}", failure.message));
-    for hint in &failure.hints {
-        say(&format!("hint: {hint}"));
-    }
+    say(&complaint(failure));
+}
+
+/// A failure, in the form in which it is said. It may quote a server or a record of the directory, whose words could
+/// rewrite what the terminal shows.
+fn complaint(failure: &Failure) -> String {
+    let hints = failure.hints.iter().map(|hint| format!("\nhint: {}", clean_lines(hint)));
+    format!("error: {}{}", clean_lines(&failure.message), hints.collect::<String>())
 }
 
 /// Whether somebody sits there who can be asked.
@@ -52,4 +57,18 @@ pub(super) fn ask(question: &str) -> io::Result<String> {
     let mut answer = String::new();
     io::stdin().lock().read_line(&mut answer)?;
     Ok(answer.trim().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_words_of_a_server_in_an_error_cannot_steer_the_terminal() {
+        let failure = Failure::error("the target refused: 500 \u{1b}[2Jall is well").hint("look\nthere\u{7}");
+        assert_eq!(
+            complaint(&failure),
+            "error: the target refused: 500 <U+001B>[2Jall is well\nhint: look\nthere<U+0007>"
+        );
+    }
 }

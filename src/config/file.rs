@@ -8,8 +8,9 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::approvals::ApprovalsFile;
 use super::directory::{DirectorySettings, TargetSettings};
-use crate::guard::{Limits, Protection};
+use crate::guard::{KeepsBack, Limits, Protection};
 use crate::read::ReadingLimits;
 use crate::roster::{AttributeSettings, Role, RoleMode, RoleRule, ScopeSettings};
 
@@ -54,6 +55,13 @@ pub(super) struct OrganizationFile {
     /// What happens to the organization's first plan.
     #[serde(default)]
     pub first_plan: FirstPlan,
+    /// What a hold keeps back: `everything`, or only `removals`: what takes something from somebody, what goes beyond a
+    /// limit, and what depends on these.
+    #[serde(default)]
+    pub hold: KeepsBack,
+    /// How long held plans and their approvals count.
+    #[serde(default)]
+    pub approvals: ApprovalsFile,
     /// Where users and groups are read.
     #[serde(default, deserialize_with = "never")]
     pub directory: Option<DirectorySettings>,

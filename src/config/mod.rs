@@ -9,13 +9,15 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use jiff::SignedDuration;
 use serde::Serialize;
 
-use crate::guard::{Limits, Protection};
+use crate::guard::{KeepsBack, Limits, Protection};
 use crate::read::ReadingLimits;
 use crate::roster::RosterSettings;
 use crate::scim::ScimSettings;
 
+mod approvals;
 mod check;
 pub mod directory;
 pub mod error;
@@ -86,6 +88,10 @@ pub struct Organization {
     pub protection: Protection,
     /// Whether the wait of the first plan is waived, in so many words.
     pub first_plan_waived: bool,
+    /// What a hold keeps back.
+    pub keeps_back: KeepsBack,
+    /// How long a held plan can be approved, and an approval waits for its apply.
+    pub approvals_expire_after: SignedDuration,
     /// Where users and groups are read.
     pub directory: DirectorySettings,
     /// The application that is written to.
@@ -115,6 +121,8 @@ impl Organization {
             limits: file.limits,
             protection,
             first_plan_waived: file.first_plan == file::FirstPlan::Waived,
+            keeps_back: file.hold,
+            approvals_expire_after: file.approvals.expire_after.0,
             directory: file.directory?,
             target: *target,
         })
@@ -131,13 +139,23 @@ impl Organization {
     /// in which portions we read does not. When it changes, the next plan that takes something away waits for a person.
     #[must_use]
     pub fn rules_hash(&self) -> String {
+        hash(&(&self.roster, self.reading()))
+    }
+
+    /// The hash of that part of it which decides whom the directory shows us: all but domains, scope, mapping, roles.
+    #[must_use]
+    pub fn reading_hash(&self) -> String {
+        hash(&self.reading())
+    }
+
+    fn reading(&self) -> serde_json::Value {
         let mut directory = serde_json::to_value(&self.directory).unwrap_or_default();
         if let Some(settings) = directory.as_object_mut() {
             for key in ["timeouts", "page_size", "ca_file", "bind_password", "start_tls", "max_size_mib"] {
                 settings.remove(key);
             }
         }
-        hash(&(&self.roster, directory))
+        directory
     }
 
     /// The hash of all that decides what a plan contains and whether it passes: the rules, limits, protection and the

@@ -54,6 +54,8 @@ fn the_example_is_sound_and_shows_the_defaults() {
     assert_eq!(acme.limits, Limits::default());
     assert_eq!(acme.target.http, rollcall_kit::http::HttpSettings::default());
     assert_eq!(configuration.organizations["branch"].limits, acme.limits);
+    let branch = &configuration.organizations["branch"];
+    assert_eq!((acme.keeps_back, acme.approvals_expire_after), (branch.keeps_back, branch.approvals_expire_after));
     let minimal = parse_or_show(SOUND);
     let (shown, default) = (&acme.target, &minimal.organizations["acme"].target);
     let rest = |target: &ScimSettings| ScimSettings { token: None, ..target.clone() };
@@ -126,7 +128,7 @@ fn a_sound_configuration_means_what_it_says() {
     assert_eq!(acme.roster.domains, ["acme.com", "acme.co.uk"]);
     assert_eq!(acme.roster.role_rules[0].group, GroupRef::Name("App Admins".to_owned()));
     assert_eq!(acme.protection.roles, [Role("admin".to_owned())]);
-    assert_eq!(acme.limits.deactivations, Limit { count: 20, percent: 10 });
+    assert_eq!(acme.limits.deactivations, Limit { count: 20, percent: Some(10) });
     assert_eq!(acme.limits.updates, Limits::default().updates);
     assert_eq!(acme.directory.kind(), "file");
 }

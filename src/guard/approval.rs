@@ -1,18 +1,24 @@
 //! Approved and held plans.
 //!
+//! A plan of which a part may go and the rest waits is a [`PartedPlan`] until it is parted.
+//!
 //! An [`ApprovedPlan`] cannot be made, copied or changed outside of this room, and applying one uses it up: whatever
 //! is applied has passed the guard exactly once.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
+use super::decision::Decision;
 use super::hold::Hold;
-use crate::plan::Plan;
+use crate::plan::{ChangeId, Plan};
 
 /// A plan that may be applied: by the guard's own word, or because a person approved exactly it.
 #[derive(Debug)]
 pub struct ApprovedPlan {
     plan: Plan,
     approval: Approval,
+    rest: Option<Box<HeldPlan>>,
 }
 
 /// Who let a plan pass.
@@ -25,15 +31,44 @@ pub enum Approval {
     Person {
         /// The login name of who approved.
         who: String,
-        /// How: at the prompt, with `--yes`, by its file.
+        /// How: at the prompt, with `--yes`, by its file, with `rollcall approve`.
         how: String,
+        /// The decision about an earlier plan that asked for these changes, which this apply uses up.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        decision: Option<Box<Decision>>,
     },
 }
 
+impl Approval {
+    /// The decision about an earlier plan, if it is one.
+    #[must_use]
+    pub fn decision(&self) -> Option<&Decision> {
+        match self {
+            Self::Person { decision, .. } => decision.as_deref(),
+            Self::Guard => None,
+        }
+    }
+
+    /// What an earlier decision allows.
+    pub(super) fn by(decision: &Decision) -> Self {
+        Self::Person {
+            who: decision.who.clone(),
+            how: decision.how.clone(),
+            decision: Some(Box::new(decision.clone())),
+        }
+    }
+}
+
 impl ApprovedPlan {
-    /// A plan that nothing holds.
-    pub(super) fn cleared(plan: Plan) -> Self {
-        Self { plan, approval: Approval::Guard }
+    /// A plan that may go whole.
+    pub(super) fn cleared(plan: Plan, approval: Approval) -> Self {
+        Self { plan, approval, rest: None }
+    }
+
+    /// What it was parted from, and waits.
+    #[must_use]
+    pub fn rest(&self) -> Option<&HeldPlan> {
+        self.rest.as_deref()
     }
 
     /// The plan.
@@ -83,7 +118,76 @@ impl HeldPlan {
     /// A person approves exactly this plan, once. No limit moves because of it.
     #[must_use]
     pub fn approve(self, who: impl Into<String>, how: impl Into<String>) -> ApprovedPlan {
-        let approval = Approval::Person { who: who.into(), how: how.into() };
-        ApprovedPlan { plan: self.plan, approval }
+        let approval = Approval::Person { who: who.into(), how: how.into(), decision: None };
+        ApprovedPlan { plan: self.plan, approval, rest: None }
+    }
+
+    /// Whether somebody said no to what holds it.
+    #[must_use]
+    pub fn is_rejected(&self) -> bool {
+        self.holds.iter().any(Hold::is_rejection)
+    }
+}
+
+/// A plan of which a part may go while the rest waits for a person.
+#[derive(Debug)]
+pub struct PartedPlan {
+    whole: Plan,
+    holds: Vec<Hold>,
+    goes: BTreeSet<ChangeId>,
+    now: ApprovedPlan,
+}
+
+impl PartedPlan {
+    /// Parts a plan. `holds` are those of the whole, `rest` what is left of it and why that waits.
+    pub(super) fn new(
+        (whole, holds): (Plan, Vec<Hold>),
+        goes: BTreeSet<ChangeId>,
+        (now, approval): (Plan, Approval),
+        rest: HeldPlan,
+    ) -> Self {
+        Self { whole, holds, goes, now: ApprovedPlan { plan: now, approval, rest: Some(Box::new(rest)) } }
+    }
+
+    /// The whole plan.
+    #[must_use]
+    pub fn plan(&self) -> &Plan {
+        &self.whole
+    }
+
+    /// Why the whole plan is held.
+    #[must_use]
+    pub fn holds(&self) -> &[Hold] {
+        &self.holds
+    }
+
+    /// The changes of the whole plan that may go now.
+    #[must_use]
+    pub fn goes(&self) -> &BTreeSet<ChangeId> {
+        &self.goes
+    }
+
+    /// Why the rest waits.
+    #[must_use]
+    pub fn holds_of_rest(&self) -> &[Hold] {
+        self.now.rest().map(HeldPlan::holds).unwrap_or_default()
+    }
+
+    /// The part that may go now.
+    #[must_use]
+    pub fn part(&self) -> &ApprovedPlan {
+        &self.now
+    }
+
+    /// The part that may go now. It knows what it was parted from.
+    #[must_use]
+    pub fn into_part(self) -> ApprovedPlan {
+        self.now
+    }
+
+    /// The whole plan as one that waits, for a person who wants all of it or nothing.
+    #[must_use]
+    pub fn into_held(self) -> HeldPlan {
+        HeldPlan { plan: self.whole, holds: self.holds }
     }
 }

@@ -3,10 +3,10 @@
 //! How many there are plays no part. A few people hidden by a changed access right lie below every limit, and are put out
 //! by mistake all the same.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::hold::Hold;
-use crate::plan::{Action, Cause, Change, Plan};
+use crate::plan::{Action, Cause, Change, ChangeId, Plan};
 use crate::read::Doubt;
 use crate::roster::Leaving;
 
@@ -14,14 +14,19 @@ use crate::roster::Leaving;
 const NAMED: usize = 10;
 
 /// One finding for each doubt, with the people whom it concerns.
-pub(super) fn holds(plan: &Plan) -> Vec<Hold> {
-    let mut people: BTreeMap<&Doubt, Vec<&str>> = BTreeMap::new();
+pub(super) fn holds(plan: &Plan) -> Vec<(Hold, BTreeSet<ChangeId>)> {
+    let mut people: BTreeMap<&Doubt, Vec<&Change>> = BTreeMap::new();
     for change in &plan.changes {
         if let Some(doubt) = doubt_of(change) {
-            people.entry(doubt).or_default().push(change.subject.label());
+            people.entry(doubt).or_default().push(change);
         }
     }
-    people.into_iter().map(|(doubt, names)| Hold::Finding { sentence: sentence(doubt, &names) }).collect()
+    let hold = |(doubt, changes): (&Doubt, Vec<&Change>)| {
+        let names: Vec<&str> = changes.iter().map(|change| change.subject.label()).collect();
+        let concerns = changes.iter().map(|change| change.id).collect();
+        (Hold::Finding { sentence: sentence(doubt, &names) }, concerns)
+    };
+    people.into_iter().map(hold).collect()
 }
 
 fn doubt_of(change: &Change) -> Option<&Doubt> {

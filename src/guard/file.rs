@@ -1,7 +1,8 @@
 //! The plan file: a reviewed plan that people and programs keep.
 //!
 //! JSON with a version and a digest: `document` (`"plan"`), `version`, `id` (by which the plan is approved), `digest`,
-//! `held`, `holds`, `counts` (by kind of change) and `plan`. `rollcall plan --format json` prints the same.
+//! `held`, `holds`, `counts` (by kind of change), `counts_of_configuration` (of what is there because the configuration
+//! was edited; absent if nothing is) and `plan`. `rollcall plan --format json` prints the same.
 //!
 //! The digest finds accidents and edits; it is no signature and need not be one: a
 //! kept plan is never applied on its own word, but only if a plan that was made and reviewed now asks for each of its
@@ -15,7 +16,7 @@ use super::approval::HeldPlan;
 use super::hold::Hold;
 use super::review::Reviewed;
 use crate::plan::document::PLAN_VERSION;
-use crate::plan::{Plan, PlanId, StaleChange, stale};
+use crate::plan::{Change, Plan, PlanId, StaleChange, stale};
 
 /// A reviewed plan, as it is kept.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,6 +28,9 @@ pub struct PlanFile {
     held: bool,
     holds: Vec<Hold>,
     counts: BTreeMap<String, usize>,
+    /// How many of them are there because the configuration was edited.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    counts_of_configuration: BTreeMap<String, usize>,
     plan: Plan,
 }
 
@@ -102,7 +106,8 @@ impl PlanFile {
             id: plan.id(),
             digest: digest(PLAN_VERSION, &holds, &plan),
             held: !holds.is_empty(),
-            counts: plan.counts().into_iter().map(|(kind, of)| (kind.words().replace(' ', "-"), of)).collect(),
+            counts: counts(&plan, |_| true),
+            counts_of_configuration: counts(&plan, Change::is_of_rules),
             holds,
             plan,
         }
@@ -179,8 +184,23 @@ impl PlanFile {
             return Err(KeptPlanError::OtherOrganization { kept, fresh });
         }
         let stale = stale(&self.plan, now);
-        if stale.is_empty() { Ok(HeldPlan::new(self.plan, self.holds)) } else { Err(KeptPlanError::Stale(stale)) }
+        if !stale.is_empty() {
+            return Err(KeptPlanError::Stale(stale));
+        }
+        // Who said no to it since it was kept meant the file as well.
+        let no = fresh.holds().iter().filter(|hold| hold.is_rejection()).cloned();
+        let holds = self.holds.into_iter().filter(|hold| !hold.is_rejection());
+        Ok(HeldPlan::new(self.plan, no.chain(holds).collect()))
     }
+}
+
+/// How many changes there are of each kind, by its name.
+fn counts(plan: &Plan, of: fn(&Change) -> bool) -> BTreeMap<String, usize> {
+    let mut counts = BTreeMap::new();
+    for change in plan.changes.iter().filter(|change| of(change)) {
+        *counts.entry(change.action.kind().words().replace(' ', "-")).or_default() += 1;
+    }
+    counts
 }
 
 fn digest(version: u32, holds: &[Hold], plan: &Plan) -> String {

@@ -2,7 +2,10 @@
 
 use std::fmt;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+
+use super::decision::Decision;
 
 /// Why a plan is held.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -10,36 +13,65 @@ use serde::{Deserialize, Serialize};
 pub enum Hold {
     /// It is the organization's first.
     FirstPlan,
-    /// Scoping or mapping changed, and it takes something away.
-    RulesChanged,
+    /// Scoping or mapping was edited, and that takes something away.
+    RulesChanged {
+        /// What the edit takes away, grouped by cause, the largest group first.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        because: Vec<(u64, String)>,
+        /// Some of the people, by cause in the order of `because`.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        people: Vec<Vec<String>>,
+    },
     /// It goes beyond a limit.
     OverLimit {
         /// Which limit: `deactivations`, …
         limit: String,
+        /// Of which group, role or attribute, if the limit counts each by itself.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        within: Option<String>,
         /// How many changes of that kind there are.
         number: u64,
         /// Out of how many they are counted.
         of: u64,
         /// The limit's count.
         count: u64,
-        /// The limit's share in per cent.
-        percent: u8,
-        /// The people, grouped by cause: "14 because group eng-all vanished".
+        /// The limit's share in per cent, if it has one.
+        percent: Option<u8>,
+        /// Grouped by cause, the largest group first: "14 because the group eng-all vanished".
         because: Vec<(u64, String)>,
+        /// Some of the people, by cause in the order of `because`.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        people: Vec<Vec<String>>,
     },
     /// A finding that holds, such as a mapped group that cannot be found.
     Finding {
         /// In a sentence.
         sentence: String,
     },
+    /// Somebody said no to what holds it.
+    Rejected {
+        /// The decision.
+        decision: Decision,
+    },
+    /// It is what a plan asks for beyond what was approved, and is reviewed by itself in the next run.
+    BeyondApproval {
+        /// The approval that does not cover it.
+        decision: Decision,
+    },
 }
 
 impl Hold {
-    /// Whether it only waits for somebody to look, and is settled by a plain yes. What goes beyond a limit, or what
-    /// was found, is approved as it stands: a habitual yes is not enough.
+    /// Whether it only waits for somebody to look, and is settled by a plain yes. What goes beyond a limit, what was
+    /// found, or what somebody rejected is approved as it stands: a habitual yes is not enough.
     #[must_use]
     pub const fn needs_only_a_look(&self) -> bool {
-        matches!(self, Self::FirstPlan | Self::RulesChanged)
+        matches!(self, Self::FirstPlan | Self::RulesChanged { .. } | Self::BeyondApproval { .. })
+    }
+
+    /// Whether somebody said no to it.
+    #[must_use]
+    pub const fn is_rejection(&self) -> bool {
+        matches!(self, Self::Rejected { .. })
     }
 }
 
@@ -53,41 +85,80 @@ impl fmt::Display for Hold {
                 "This is the organization's first plan, and a first plan waits for a person. Read what it would do, \
                  then approve it.",
             ),
-            Self::RulesChanged => f.write_str(
-                "Scope, mapping or the directory's settings changed since the last plan that was applied, and this plan \
-                 takes something away. If that is what the new rules are meant to do, approve exactly this plan; if \
-                 not, mend the rules and plan again.",
-            ),
+            Self::RulesChanged { because, people } => {
+                f.write_str(
+                    "Scope, mapping or the directory's settings were edited since the last plan that was applied, and \
+                     that takes something away.",
+                )?;
+                causes(f, because, people)?;
+                f.write_str(
+                    " If that is what the new rules are meant to do, approve exactly this plan; if not, mend the rules \
+                     and plan again.",
+                )
+            }
             Self::Finding { sentence } => {
                 write!(f, "{}. Settle that, or approve exactly this plan.", sentence.trim_end_matches('.'))
             }
-            Self::OverLimit { limit, number, of, count, percent, because } => {
-                let (verb, what) = words(limit);
-                write!(f, "This plan {verb} {number} of {of} {what}")?;
-                if *of > 0 {
+            Self::OverLimit { limit, within, number, of, count, percent, because, people } => {
+                write!(f, "This plan {}", what_it_does(limit, within.as_deref(), *number, *of))?;
+                if *of > 0 && percent.is_some() {
                     write!(f, " ({})", share(*number, *of))?;
                 }
-                write!(f, "; the limit `{limit}` lets {count} through, and no more than {percent} %.")?;
-                causes(f, because)?;
+                write!(f, "; the limit `{limit}` lets {count} through")?;
+                match percent {
+                    Some(percent) => write!(f, ", and no more than {percent} %.")?,
+                    None => f.write_str(".")?,
+                }
+                causes(f, because, people)?;
                 f.write_str(
                     " If this is right, approve exactly this plan: the limit stays where it is. If it is not, nothing \
                      has been changed: look at the directory and at the rules first.",
                 )
             }
+            Self::Rejected { decision } => write!(
+                f,
+                "{} rejected this at {} (plan {}), so it is not offered for approval again.",
+                decision.who,
+                to_the_second(decision.at),
+                decision.plan
+            ),
+            Self::BeyondApproval { decision } => write!(
+                f,
+                "This is not part of the plan {} that {} approved at {}. It waits, and the next run reviews it by \
+                 itself.",
+                decision.plan,
+                decision.who,
+                to_the_second(decision.at)
+            ),
         }
     }
 }
 
-/// What a limit counts, in words.
-fn words(limit: &str) -> (&'static str, &'static str) {
+/// What a plan does that counts under a limit, in words.
+fn what_it_does(limit: &str, within: Option<&str>, number: u64, of: u64) -> String {
+    let each = within.unwrap_or("one");
     match limit {
-        "deactivations" => ("deactivates", "active accounts"),
-        "deletions" => ("deletes", "accounts"),
-        "role_revocations" => ("revokes", "roles that accounts have"),
-        "member_removals" => ("removes", "members of groups"),
-        "updates" => ("changes attributes of", "active accounts"),
-        _ => ("makes", "changes"),
+        "deactivations" => format!("deactivates {number} of {of} active accounts"),
+        "absences" => {
+            format!("deactivates {number} of {of} active accounts whose owners are merely not found any more")
+        }
+        "deletions" => format!("deletes {number} of {of} accounts"),
+        "creations" => format!("creates {number} accounts beside {of} active ones"),
+        "role_revocations" => format!("revokes {number} of {of} roles that accounts have"),
+        "role_revocations_per_role" => format!("revokes the role {each} from {number} of {of} accounts that have it"),
+        "protected_grants" if of == 1 => format!("grants protected roles {number} times, and 1 active account has one"),
+        "protected_grants" => format!("grants protected roles {number} times, and {of} active accounts have one"),
+        "member_removals" => format!("removes {number} of {of} members of groups"),
+        "member_removals_per_group" => format!("removes {number} of {of} members of the group {each}"),
+        "updates" => format!("changes attributes of {number} of {of} active accounts"),
+        "attribute_changes" => format!("changes {each} of {number} of {of} active accounts"),
+        _ => format!("makes {number} of {of} changes"),
     }
+}
+
+/// A point in time as people read it.
+pub(super) fn to_the_second(time: Timestamp) -> String {
+    time.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()
 }
 
 /// A share with one digit behind the point, rounded up, so that it never looks smaller than it is.
@@ -99,13 +170,30 @@ fn share(number: u64, of: u64) -> String {
     }
 }
 
-fn causes(f: &mut fmt::Formatter<'_>, because: &[(u64, String)]) -> fmt::Result {
+fn causes(f: &mut fmt::Formatter<'_>, because: &[(u64, String)], people: &[Vec<String>]) -> fmt::Result {
+    let all = if because.len() == 1 { "all " } else { "" };
     for (index, (number, words)) in because.iter().take(CAUSES_NAMED).enumerate() {
-        write!(f, "{} {number} because {words}", if index == 0 { "" } else { ";" })?;
+        let all = if *number > 1 { all } else { "" };
+        write!(f, "{} {all}{number} because {words}", if index == 0 { "" } else { ";" })?;
+        let named = people.get(index).map(Vec::as_slice).unwrap_or_default();
+        if !named.is_empty() {
+            write!(f, ": {}", some_of(named, *number))?;
+        }
     }
     let rest: u64 = because.iter().skip(CAUSES_NAMED).map(|(number, _)| number).sum();
     if rest > 0 {
         write!(f, "; {rest} for other reasons")?;
     }
     if because.is_empty() { Ok(()) } else { f.write_str(".") }
+}
+
+/// Some people by name, and how many more there are.
+#[must_use]
+pub fn some_of(named: &[String], number: u64) -> String {
+    let more = number.saturating_sub(named.len() as u64);
+    match (named, more) {
+        (_, 1..) => format!("{} and {more} more", named.join(", ")),
+        ([first @ .., last], 0) if !first.is_empty() => format!("{} and {last}", first.join(", ")),
+        _ => named.join(", "),
+    }
 }

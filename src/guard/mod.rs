@@ -2,9 +2,11 @@
 //!
 //! Pure. It is the only maker of an [`ApprovedPlan`], and only an approved plan can be applied. [`review()`] takes out
 //! what [`protection`] forbids, then holds what goes beyond the [`limits`]; a held plan is approved as it stands, by a
-//! person, at once or later from its [`mod@file`].
+//! person: at once, later from its [`mod@file`], or by a [`decision`] that clears exactly its changes in the next apply.
 
 pub mod approval;
+mod counting;
+pub mod decision;
 mod doubt;
 pub mod file;
 pub mod hold;
@@ -13,13 +15,16 @@ pub mod protection;
 pub mod review;
 
 #[cfg(test)]
+mod decision_properties;
+#[cfg(test)]
 mod properties;
 #[cfg(test)]
 mod tests;
 
-pub use approval::{Approval, ApprovedPlan, HeldPlan};
+pub use approval::{Approval, ApprovedPlan, HeldPlan, PartedPlan};
+pub use decision::{Decider, Decision, DecisionError, Decisions, Ruling, Verdict, Waiting};
 pub use file::{KeptPlanError, PlanFile, PlanFileError};
 pub use hold::Hold;
 pub use limits::{Limit, Limits};
 pub use protection::Protection;
-pub use review::{Occasion, Reviewed, review};
+pub use review::{KeepsBack, Occasion, Reviewed, review};

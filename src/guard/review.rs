@@ -5,52 +5,86 @@
 //! is held by each finding that holds, also if the finding concerns none of its changes: a mapped group that cannot
 //! be found means that the directory, or our right to read it, is not what it was.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
-use super::approval::{ApprovedPlan, HeldPlan};
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::approval::{Approval, ApprovedPlan, HeldPlan, PartedPlan};
+use super::counting;
+use super::decision::{Decision, Decisions};
 use super::doubt;
 use super::hold::Hold;
-use super::limits::{Limit, Limits};
+use super::limits::Limits;
 use super::protection::{self, Protection};
-use crate::plan::{Action, Cause, Change, Holdings, Plan};
-use crate::roster::Leaving;
+use crate::plan::{Change, ChangeId, Holdings, Plan};
+
+/// What a hold keeps back.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum KeepsBack {
+    /// The whole plan.
+    #[default]
+    Everything,
+    /// What takes something from somebody, what goes beyond a limit, and what depends on these. The rest is applied.
+    Removals,
+}
 
 /// What the guard must know besides the plan.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Occasion {
+pub struct Occasion<'a> {
     /// Nothing was ever applied for this organization.
     pub first_plan: bool,
     /// The configuration waives the wait of the first plan, in so many words.
     pub first_plan_waived: bool,
-    /// Scoping or mapping changed since the last applied plan.
-    pub rules_changed: bool,
+    /// What a hold keeps back.
+    pub keeps_back: KeepsBack,
+    /// What people decided about earlier plans, as far as it still counts.
+    pub decisions: Option<&'a Decisions>,
+    /// The moment as of which that is asked.
+    pub as_of: Timestamp,
 }
 
 /// A plan after its review.
 #[derive(Debug)]
 pub enum Reviewed {
-    /// Nothing holds it.
+    /// Nothing holds it, or a person approved all of it before.
     Cleared(ApprovedPlan),
+    /// A part of it goes, and the rest waits for a person.
+    Parted(Box<PartedPlan>),
     /// It waits for a person.
     Held(HeldPlan),
 }
 
 impl Reviewed {
-    /// The plan as protection left it.
+    /// The whole plan as protection left it.
     #[must_use]
     pub fn plan(&self) -> &Plan {
         match self {
             Self::Cleared(approved) => approved.plan(),
+            Self::Parted(parted) => parted.plan(),
             Self::Held(held) => held.plan(),
         }
     }
 
-    /// Why it is held; empty if it is not.
+    /// Why it is held, whole or in part; empty if it is not.
     #[must_use]
     pub fn holds(&self) -> &[Hold] {
         match self {
             Self::Cleared(_) => &[],
+            Self::Parted(parted) => parted.holds(),
             Self::Held(held) => held.holds(),
+        }
+    }
+
+    /// Whether this change of the plan waits for a person.
+    #[must_use]
+    pub fn waits(&self, change: ChangeId) -> bool {
+        match self {
+            Self::Cleared(_) => false,
+            Self::Parted(parted) => !parted.goes().contains(&change),
+            Self::Held(_) => true,
         }
     }
 }
@@ -61,131 +95,101 @@ pub fn review(
     plan: Plan,
     limits: &Limits,
     protection: &Protection,
-    occasion: &Occasion,
+    occasion: &Occasion<'_>,
     holdings: &Holdings,
 ) -> Reviewed {
     let plan = protection::spare(plan, protection, holdings);
-    let holds = holds(&plan, limits, occasion, holdings);
-    if holds.is_empty() {
-        Reviewed::Cleared(ApprovedPlan::cleared(plan))
-    } else {
-        Reviewed::Held(HeldPlan::new(plan, holds))
+    let verdict = judge(&plan, limits, occasion, holdings);
+    if verdict.holds.is_empty() {
+        return Reviewed::Cleared(ApprovedPlan::cleared(plan, Approval::Guard));
     }
+    let approval = occasion.decisions.and_then(|decisions| decisions.approval(occasion.as_of));
+    if let Some(ruling) = approval {
+        let goes = plan.that_can_go(|change| ruling.covers(change));
+        if goes.len() == plan.changes.len() {
+            return Reviewed::Cleared(ApprovedPlan::cleared(plan, Approval::by(&ruling.decision)));
+        }
+        if !goes.is_empty() {
+            let beyond = Hold::BeyondApproval { decision: ruling.decision.clone() };
+            return part(
+                plan,
+                verdict.holds,
+                goes,
+                Approval::by(&ruling.decision),
+                |rest| {
+                    let mut holds = judge(rest, limits, occasion, holdings).holds;
+                    holds.insert(0, beyond);
+                    holds
+                },
+                holdings,
+            );
+        }
+    }
+    if occasion.keeps_back == KeepsBack::Removals {
+        let goes = plan.that_can_go(|change| !change.takes() && !verdict.concerns.contains(&change.id));
+        if !goes.is_empty() {
+            let rest_holds = verdict.holds.clone();
+            return part(plan, verdict.holds, goes, Approval::Guard, |_| rest_holds, holdings);
+        }
+    }
+    Reviewed::Held(HeldPlan::new(plan, verdict.holds))
 }
 
-fn holds(plan: &Plan, limits: &Limits, occasion: &Occasion, holdings: &Holdings) -> Vec<Hold> {
+fn part(
+    plan: Plan,
+    holds: Vec<Hold>,
+    goes: BTreeSet<ChangeId>,
+    approval: Approval,
+    holds_of: impl FnOnce(&Plan) -> Vec<Hold>,
+    holdings: &Holdings,
+) -> Reviewed {
+    let (now, rest) = plan.parted(&goes, holdings.costs);
+    let holds_of_rest = holds_of(&rest);
+    let rest = HeldPlan::new(rest, holds_of_rest);
+    Reviewed::Parted(Box::new(PartedPlan::new((plan, holds), goes, (now, approval), rest)))
+}
+
+/// Why a plan is held, and which of its changes that is about.
+struct Verdict {
+    holds: Vec<Hold>,
+    concerns: BTreeSet<ChangeId>,
+}
+
+fn judge(plan: &Plan, limits: &Limits, occasion: &Occasion<'_>, holdings: &Holdings) -> Verdict {
+    let mut verdict = Verdict { holds: Vec::new(), concerns: BTreeSet::new() };
     if plan.is_empty() {
-        return Vec::new();
+        return verdict;
     }
-    let mut holds = Vec::new();
-    if occasion.first_plan && !occasion.first_plan_waived {
-        holds.push(Hold::FirstPlan);
-    }
-    // A relink takes an account from one id and gives it to another; behind another directory everybody is relinked.
-    let takes = |change: &Change| change.destructive || matches!(change.action, Action::Relink { .. });
-    if occasion.rules_changed && plan.changes.iter().any(takes) {
-        holds.push(Hold::RulesChanged);
-    }
-    let counted: [(&str, Limit, u64, Count); 5] = [
-        ("deactivations", limits.deactivations, holdings.active, deactivation),
-        ("deletions", limits.deletions, holdings.accounts, deletion),
-        ("role_revocations", limits.role_revocations, holdings.roles, revocation),
-        ("member_removals", limits.member_removals, holdings.memberships, member_removal),
-        ("updates", limits.updates, holdings.active, update),
-    ];
-    for (name, limit, of, count) in counted {
-        let because = because(plan, holdings, count);
-        let number = because.iter().map(|(number, _)| number).sum();
-        if limit.is_exceeded(number, of, limits.floor) {
-            let (count, percent) = (limit.count, limit.percent);
-            holds.push(Hold::OverLimit { limit: name.to_owned(), number, of, count, percent, because });
-        }
-    }
-    holds.extend(doubt::holds(plan));
-    let findings = plan.notes.iter().filter(|note| note.holds);
-    holds.extend(findings.map(|note| Hold::Finding { sentence: note.sentence.clone() }));
-    holds
-}
-
-/// What a change counts for under one limit, and the words for its cause; nothing if it does not count.
-type Count = fn(&Change, &Holdings) -> Option<(u64, String)>;
-
-/// Counts a plan's changes under one limit, grouped by cause, the largest group first.
-fn because(plan: &Plan, holdings: &Holdings, count: Count) -> Vec<(u64, String)> {
-    let mut groups: BTreeMap<String, u64> = BTreeMap::new();
-    for (number, words) in plan.changes.iter().filter_map(|change| count(change, holdings)) {
-        *groups.entry(words).or_default() += number;
-    }
-    let mut groups: Vec<(u64, String)> = groups.into_iter().map(|(words, number)| (number, words)).collect();
-    groups.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
-    groups
-}
-
-fn deactivation(change: &Change, _: &Holdings) -> Option<(u64, String)> {
-    matches!(change.action, Action::Deactivate).then(|| (1, left(change)))
-}
-
-fn deletion(change: &Change, _: &Holdings) -> Option<(u64, String)> {
-    let words = "they have been inactive for the configured number of days".to_owned();
-    matches!(change.action, Action::Delete).then_some((1, words))
-}
-
-fn revocation(change: &Change, _: &Holdings) -> Option<(u64, String)> {
-    let Action::RevokeRole { role } = &change.action else { return None };
-    let groups = change.causes.iter().find_map(|cause| match cause {
-        Cause::RoleLost { groups } if !groups.is_empty() => Some(groups.join(", ")),
-        _ => None,
-    });
-    let through = groups.map(|groups| format!(" (rules name {groups})")).unwrap_or_default();
-    Some((1, format!("no group gives them the role {role} any more{through}")))
-}
-
-/// A group that is deleted takes its members' membership with it.
-fn member_removal(change: &Change, holdings: &Holdings) -> Option<(u64, String)> {
-    match (&change.action, &change.subject) {
-        (Action::RemoveMember { group_name, .. }, _) => Some((1, format!("they left the group {group_name}"))),
-        (Action::DeleteGroup, crate::plan::Subject::Group { key, name, .. }) => {
-            let members = holdings.members.get(key).copied().unwrap_or_default();
-            (members > 0).then(|| (members, format!("the group {name} is not mirrored any more")))
-        }
-        _ => None,
-    }
-}
-
-/// Accounts that were there already and of which attributes change: a mapping gone wrong shows here. Each relink
-/// counts, because many at once mean another directory, or ids that are not immutable.
-fn update(change: &Change, _: &Holdings) -> Option<(u64, String)> {
-    if matches!(change.action, Action::Relink { .. }) {
-        return Some((1, "their accounts pass to other directory ids with the same addresses".to_owned()));
-    }
-    let (Action::Update { changes } | Action::Adopt { changes, .. } | Action::Reactivate { changes }) = &change.action
-    else {
-        return None;
+    let mut hold = |hold: Hold, concerns: BTreeSet<ChangeId>| {
+        verdict.holds.push(hold);
+        verdict.concerns.extend(concerns);
     };
-    let names: Vec<&str> =
-        changes.iter().filter(|change| change.is_real()).map(|change| change.attribute.as_str()).collect();
-    (!names.is_empty()).then(|| (1, format!("{} changed", names.join(", "))))
+    let those = |of: fn(&Change) -> bool| plan.changes.iter().filter(|change| of(change)).map(|c| c.id).collect();
+    let waits_as_first = occasion.first_plan && !occasion.first_plan_waived;
+    if waits_as_first {
+        hold(Hold::FirstPlan, those(|_| true));
+    }
+    if let Some((found, concerns)) = counting::of_edited_rules(plan, holdings) {
+        hold(found, concerns);
+    }
+    for (found, concerns) in counting::exceeded(plan, limits, holdings, waits_as_first) {
+        hold(found, concerns);
+    }
+    for (found, concerns) in doubt::holds(plan) {
+        hold(found, concerns);
+    }
+    for note in plan.notes.iter().filter(|note| note.holds) {
+        hold(Hold::Finding { sentence: note.sentence.clone() }, those(Change::takes));
+    }
+    if let Some(decision) = rejection(plan, &verdict, occasion) {
+        verdict.holds.insert(0, Hold::Rejected { decision });
+    }
+    verdict
 }
 
-/// Why people leave, in words that are the same for all who leave for the same reason.
-fn left(change: &Change) -> String {
-    let leaving = change.causes.iter().find_map(|cause| match cause {
-        Cause::Left { leaving } => Some(leaving),
-        _ => None,
-    });
-    match leaving {
-        None if change.causes.iter().any(|cause| matches!(cause, Cause::Undone { .. })) => {
-            "the run that is taken back created or activated them".to_owned()
-        }
-        None => "they should have no account".to_owned(),
-        Some(Leaving::Inactive { reason, .. }) => format!("they are {reason} in the directory"),
-        Some(Leaving::DomainNotOwned { domain }) => format!("{domain} is not one of the organization's domains"),
-        Some(Leaving::NotAssigned) => "they are not assigned to the application".to_owned(),
-        Some(Leaving::NotInGroups) => "they are in none of the groups that the scope names".to_owned(),
-        Some(Leaving::OutsidePlaces { .. }) => "they stand outside of the places that the scope names".to_owned(),
-        Some(Leaving::WhenFalse { expression }) => format!("the scope's expression is false for them: {expression}"),
-        Some(Leaving::Vanished) => "they are gone from the directory, confirmed by a look-up of each".to_owned(),
-        Some(Leaving::Unproved { doubt }) => format!("they are not found in the directory any more, but {doubt}"),
-        Some(Leaving::OutOfReach { detail }) => format!("the directory holds them out of reach: {detail}"),
-    }
+/// The rejection that speaks against a plan that is held. One that nothing holds any more, because a limit was raised
+/// or a group was found again, is another matter than the one that was rejected.
+fn rejection(plan: &Plan, verdict: &Verdict, occasion: &Occasion<'_>) -> Option<Decision> {
+    let decisions = occasion.decisions.filter(|_| !verdict.holds.is_empty())?;
+    decisions.against(plan, &verdict.concerns).cloned()
 }

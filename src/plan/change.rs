@@ -30,6 +30,21 @@ pub struct Change {
     pub after: Vec<ChangeId>,
 }
 
+impl Change {
+    /// Whether it is in the plan because the configuration was edited.
+    #[must_use]
+    pub fn is_of_rules(&self) -> bool {
+        self.causes.contains(&Cause::RulesEdited)
+    }
+
+    /// Whether it takes something from whoever has it now. A relink takes an account from one id and gives it to
+    /// another; behind another directory everybody is relinked.
+    #[must_use]
+    pub const fn takes(&self) -> bool {
+        self.destructive || matches!(self.action, Action::Relink { .. })
+    }
+}
+
 /// Whom or what a change is about.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "kind")]
@@ -341,6 +356,9 @@ pub enum Cause {
     GroupUnmapped,
     /// The directory group has another name now.
     GroupRenamed,
+    /// The configuration was edited, and the rules before would not have asked for this. Stands behind the other
+    /// causes.
+    RulesEdited,
     /// Somebody did something to the account in the application, and the directory decides.
     ByHand {
         /// What.

@@ -17,6 +17,7 @@ use super::attributes::{Compared, against_written};
 use super::change::{Action, Cause, GroupKey, Subject};
 use super::document::{Basis, Note, PLAN_VERSION, Plan};
 use super::draft::{Draft, Drafts, Milestone, unique_values};
+use super::edited::{Edited, attribute};
 use super::groups::Groups;
 use super::holdings::Holdings;
 use super::ledger::{LedgerAccount, LedgerGroup};
@@ -51,6 +52,8 @@ pub struct PlanInput<'a, J, L> {
     pub absences: &'a BTreeMap<DirectoryId, Leaving>,
     /// The settings.
     pub settings: &'a PlanSettings,
+    /// What was edited in the configuration since the last plan that was applied; nothing if nothing was.
+    pub edited: Option<&'a Edited>,
     /// Refusals of the rooms before this one that belong to no judgement.
     pub refusals: Vec<Refusal>,
     /// Notes of the rooms before this one.
@@ -96,6 +99,9 @@ where
         active_before: holdings.active,
         undoes: None,
     };
+    if let Some(edited) = input.edited {
+        attribute(&mut plan, edited);
+    }
     if !input.settings.sealed {
         plan = without_removals(plan, &holdings);
     }

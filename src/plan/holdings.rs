@@ -9,7 +9,7 @@ use rollcall_kit::DirectoryId;
 use super::change::GroupKey;
 use super::estimate::Costs;
 use super::ledger::{LedgerAccount, LedgerGroup};
-use super::settings::PlanSettings;
+use super::settings::{GoneGroups, PlanSettings};
 use crate::roster::Role;
 
 /// What the accounts of ours hold before a plan.
@@ -29,6 +29,10 @@ pub struct Holdings {
     pub holders: BTreeMap<Role, BTreeSet<DirectoryId>>,
     /// The folded address in the directory, for accounts whose address in the target is another.
     pub other_addresses: BTreeMap<DirectoryId, String>,
+    /// Accounts of ours by the role that they have.
+    pub with_role: BTreeMap<Role, u64>,
+    /// Groups that rules name and that are confirmed to be gone, for naming what many changes have in common.
+    pub gone_groups: GoneGroups,
     /// What writes cost.
     pub costs: Costs,
 }
@@ -36,13 +40,21 @@ pub struct Holdings {
 impl Holdings {
     pub(super) fn new(settings: &PlanSettings) -> Self {
         let holders = settings.protected_roles.iter().map(|role| (role.clone(), BTreeSet::new()));
-        Self { holders: holders.collect(), costs: Costs::new(settings), ..Self::default() }
+        Self {
+            holders: holders.collect(),
+            gone_groups: settings.gone_groups.clone(),
+            costs: Costs::new(settings),
+            ..Self::default()
+        }
     }
 
     pub(super) fn count(&mut self, account: &LedgerAccount, label: Option<&str>) {
         self.accounts += 1;
         self.active += u64::from(account.active);
         self.roles += account.roles.len() as u64;
+        for role in &account.roles {
+            *self.with_role.entry(role.clone()).or_default() += 1;
+        }
         if account.active {
             for (role, holders) in &mut self.holders {
                 if account.roles.contains(role) {

@@ -5,7 +5,8 @@
 //!
 //! Two walks over the same sorted streams make a plan: [`survey`] finds what has to be asked of target and directory,
 //! and [`diff`], once that is answered, what has to be done; `arrivals` decides who gets which account, `roles` and
-//! `groups` what he holds, `order` puts it all in order. [`stale()`] compares a kept plan with a fresh one.
+//! `groups` what he holds, `order` puts it all in order. [`stale()`] compares a kept plan with a fresh one, [`Mark`] a
+//! change with an approved one, and [`edited`] a plan with that of the rules before they were edited.
 //!
 //! [`compare()`] finds where the target is not as the ledger says ([`drift`]), and [`found`] keeps why, for the plans that
 //! follow. [`undo()`] makes the inverse of what an earlier run did.
@@ -19,14 +20,17 @@ pub mod document;
 mod draft;
 pub mod drift;
 mod due;
+pub mod edited;
 pub mod estimate;
 pub mod found;
 mod groups;
 pub mod holdings;
 pub mod ledger;
+mod mark;
 pub mod matching;
 mod merge;
 mod order;
+mod parting;
 mod prune;
 mod roles;
 pub mod settings;
@@ -51,13 +55,15 @@ pub use compare::{Comparison, Sight, compare};
 pub use diff::{PlanInput, Planned, plan};
 pub use document::{Basis, Estimate, Note, Plan, PlanId};
 pub use drift::{Authority, Drift, DriftPolicy};
+pub use edited::Edited;
 pub use estimate::Costs;
 pub use found::{ByHand, Found};
 pub use holdings::Holdings;
 pub use ledger::{LedgerAccount, LedgerGroup, Origin};
+pub use mark::Mark;
 pub use matching::{Candidate, GroupMatches, Match, Matches, TargetAccount};
 pub use merge::Judged;
-pub use settings::{Pace, PlanSettings, PushedGroup};
+pub use settings::{GoneGroups, Pace, PlanSettings, PushedGroup};
 pub use stale::{StaleChange, stale};
 pub use survey::{Survey, groups_to_find};
 pub use undo::{UndoInput, undo};

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::change::ChangeId;
 use super::document::Plan;
-use super::estimate::{self, Costs};
+use super::estimate::Costs;
 use crate::roster::{Reason, Refusal};
 
 impl Plan {
@@ -24,24 +24,16 @@ impl Plan {
         if out.is_empty() {
             return self;
         }
-        let mut numbers: BTreeMap<ChangeId, ChangeId> = BTreeMap::new();
-        let (gone, mut kept): (Vec<_>, Vec<_>) =
-            self.changes.into_iter().partition(|change| out.contains_key(&change.id));
+        let (gone, kept): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.changes).into_iter().partition(|change| out.contains_key(&change.id));
         for change in gone {
             if let Some((reason, detail)) = out.remove(&change.id) {
                 let user = change.subject.user().cloned();
                 self.refusals.push(Refusal { reason, user, label: change.subject.label().to_owned(), detail });
             }
         }
-        for (id, change) in (1..).zip(&mut kept) {
-            numbers.insert(change.id, id);
-            change.id = id;
-            change.after = change.after.iter().filter_map(|before| numbers.get(before).copied()).collect();
-        }
         self.refusals.sort();
         self.refusals.dedup();
-        self.estimate = estimate::of(&kept, costs);
-        self.changes = kept;
-        self
+        self.with(kept, costs)
     }
 }

@@ -24,6 +24,8 @@ pub struct PlanSettings {
     pub pushed_groups: Vec<PushedGroup>,
     /// Groups of ours about which the directory gave no reliable answer: left exactly as they are.
     pub held_groups: BTreeSet<GroupKey>,
+    /// Groups that rules name and that are confirmed to be gone. Decides nothing; it is told when a plan is held.
+    pub gone_groups: GoneGroups,
     /// Deletes accounts that have been inactive for so many days; nothing is deleted without it.
     pub delete_after_days: Option<u32>,
     /// Which attribute the target keeps as its unique user name.
@@ -47,6 +49,7 @@ impl PlanSettings {
             protected_roles: BTreeSet::new(),
             pushed_groups: Vec::new(),
             held_groups: BTreeSet::new(),
+            gone_groups: GoneGroups::default(),
             delete_after_days: None,
             user_name_attribute: attribute::EMAIL.to_owned(),
             sealed: true,
@@ -64,6 +67,15 @@ impl PlanSettings {
     pub(super) fn is_unique(&self, name: &str) -> bool {
         name == attribute::EMAIL || name == self.user_name_attribute
     }
+}
+
+/// Groups that rules name and that are confirmed to be gone, by what the rules call them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct GoneGroups {
+    /// Those that the scope names.
+    pub scope: BTreeSet<String>,
+    /// Those that role rules name.
+    pub roles: BTreeSet<String>,
 }
 
 /// A directory group that is mirrored as a group in the target.

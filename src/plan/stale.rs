@@ -35,13 +35,13 @@ impl fmt::Display for StaleChange {
 
 /// Whom a change is about, whatever he is called now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Who<'a> {
+pub(super) enum Who<'a> {
     User(&'a DirectoryId),
     Group(&'a GroupKey),
 }
 
 /// What makes two changes the same step, whatever its values are.
-type Step<'a> = (Who<'a>, ActionKind, Option<&'a Role>, Option<&'a GroupKey>);
+pub(super) type Step<'a> = (Who<'a>, ActionKind, Option<&'a Role>, Option<&'a GroupKey>);
 
 fn who(subject: &Subject) -> Who<'_> {
     match subject {
@@ -50,7 +50,7 @@ fn who(subject: &Subject) -> Who<'_> {
     }
 }
 
-fn step(change: &Change) -> Step<'_> {
+pub(super) fn step(change: &Change) -> Step<'_> {
     let (role, group) = match &change.action {
         Action::GrantRole { role } | Action::RevokeRole { role } => (Some(role), None),
         Action::AddMember { group, .. } | Action::RemoveMember { group, .. } => (None, Some(group)),
@@ -87,11 +87,19 @@ pub fn stale(kept: &Plan, fresh: &Plan) -> Vec<StaleChange> {
 
 /// How the same step differs now; nothing if it does not.
 fn difference(kept: &Change, now: &Change) -> Option<String> {
-    if kept.action == now.action && kept.subject.target_id() == now.subject.target_id() {
+    if kept.mark() == now.mark() || kept.mark() == now.marked(true) {
         return None;
+    }
+    if kept.marked(true) == now.mark() {
+        return Some("it is in doubt now whether its owner is gone".to_owned());
     }
     if kept.subject.target_id() != now.subject.target_id() {
         return Some("it would be another account or group in the target now".to_owned());
+    }
+    if let (Subject::Group { name: was, .. }, Subject::Group { name: is, .. }) = (&kept.subject, &now.subject)
+        && was != is
+    {
+        return Some(format!("the group would be called {is} now"));
     }
     let (was, is) = (attribute_changes(&kept.action), attribute_changes(&now.action));
     let moved = was.iter().find(|change| !is.contains(change)).map(|change| &change.attribute);

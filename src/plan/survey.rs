@@ -23,6 +23,8 @@ pub struct Survey {
     /// Owners of accounts of ours whom the mirror does not have. Each must be looked up in the directory; until his
     /// absence is confirmed, his account is left as it is.
     pub unconfirmed: BTreeSet<DirectoryId>,
+    /// How many active accounts of ours the target must have.
+    pub ours: usize,
     /// By newcomer: the owners of accounts of ours that carry his address.
     pub(super) claims: BTreeMap<DirectoryId, Vec<DirectoryId>>,
 }
@@ -37,7 +39,9 @@ impl Survey {
         let mut survey = Self::default();
         let mut newcomers = Vec::new();
         let mut carried: BTreeMap<String, Vec<(DirectoryId, bool)>> = BTreeMap::new();
-        for met in merge(judged, accounts) {
+        let mut ours = 0;
+        let counted = accounts.into_iter().inspect(|account| ours += usize::from(account.active));
+        for met in merge(judged, counted) {
             match met {
                 Met::OnlyJudged((user, _, judgement)) => {
                     if let Standing::Wanted(desired) = judgement.standing {
@@ -57,6 +61,7 @@ impl Survey {
                 Met::Both(..) => {}
             }
         }
+        survey.ours = ours;
         for newcomer in newcomers {
             survey.place(newcomer, &carried);
         }

@@ -176,6 +176,7 @@ fn what_a_look_up_does_not_settle_is_refused_and_creates_nobody() {
         group_matches: &BTreeMap::new(),
         absences: &directory.absences,
         settings: &directory.settings,
+        edited: None,
         refusals: Vec::new(),
         notes: Vec::new(),
     })

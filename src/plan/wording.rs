@@ -51,6 +51,7 @@ impl fmt::Display for Cause {
             Self::GroupMapped => f.write_str("a rule names the group"),
             Self::GroupUnmapped => f.write_str("no rule names the group any more, or it is gone from the directory"),
             Self::GroupRenamed => f.write_str("the directory group has another name now"),
+            Self::RulesEdited => f.write_str("the configuration was edited"),
             Self::ByHand { what } => write!(f, "{what}"),
             Self::Undone { run, change } => write!(f, "takes back change {change} of run {run}"),
         }

@@ -10,7 +10,7 @@ use super::change::{Action, AttributeChange, Change, ChangeId, GroupKey, Subject
 use super::document::{Basis, Plan};
 use super::ledger::{Ledger, LedgerAccount, LedgerGroup, Origin};
 use super::matching::{GroupMatches, Match, Matches, TargetAccount};
-use super::{Judged, PlanInput, PlanSettings, Planned, Survey, groups_to_find, plan};
+use super::{Edited, Judged, PlanInput, PlanSettings, Planned, Survey, groups_to_find, plan};
 use crate::roster::account::Attributes;
 use crate::roster::{DesiredAccount, GrantCause, Judgement, Leaving, Refusal, Role, Standing};
 
@@ -40,6 +40,11 @@ impl World {
 
     /// Plans as a run does: survey, look-ups, plan. The look-up recognises by `externalId`, user name and address.
     pub(crate) fn plan(&self, directory: &Directory) -> Planned {
+        self.plan_edited(directory, None)
+    }
+
+    /// The same after the configuration was edited.
+    pub(crate) fn plan_edited(&self, directory: &Directory, edited: Option<&Edited>) -> Planned {
         let settings = &directory.settings;
         let accounts = || self.ledger.accounts.values().cloned();
         let survey = Survey::of(directory.judged.clone(), accounts(), settings);
@@ -56,6 +61,7 @@ impl World {
             group_matches: &group_matches,
             absences: &directory.absences,
             settings,
+            edited,
             refusals: Vec::new(),
             notes: Vec::new(),
         })

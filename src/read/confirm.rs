@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
 
 use futures::{FutureExt as _, StreamExt as _, stream};
-use rollcall_kit::{Connector, DirectoryId, LookUp};
+use rollcall_kit::{Connector, DirectoryId, LookUp, ReadError};
 use serde::{Deserialize, Serialize};
 
 use super::ReadFailure;
@@ -37,35 +37,45 @@ pub async fn confirm(
     mut progress: impl FnMut(u64, u64),
 ) -> Result<BTreeMap<DirectoryId, Absence>, ReadFailure> {
     let of = missing.len() as u64;
-    let mut answers = stream::iter(missing.iter().cloned()).map(|id| look_up(connector, id)).buffer_unordered(AT_ONCE);
+    let batches = missing.chunks(connector.look_up_batch().max(1));
+    let mut answers = stream::iter(batches).map(|ids| look_up(connector, ids)).buffer_unordered(AT_ONCE);
     let (mut absent, mut found) = (BTreeMap::new(), Vec::new());
     let mut done = 0;
-    while let Some(answer) = answers.next().await {
-        let (id, answer) = answer?;
-        match answer {
-            LookUp::Gone => {
-                absent.insert(id, Absence::Gone);
+    while let Some(answered) = answers.next().await {
+        let (ids, answers) = answered?;
+        done += ids.len() as u64;
+        for (id, answer) in ids.iter().zip(answers) {
+            match answer {
+                LookUp::Gone => drop(absent.insert(id.clone(), Absence::Gone)),
+                LookUp::OutOfReach(_, detail) => drop(absent.insert(id.clone(), Absence::OutOfReach(detail))),
+                LookUp::Found(user) => found.push(user.label()),
             }
-            LookUp::OutOfReach(_, detail) => {
-                absent.insert(id, Absence::OutOfReach(detail));
-            }
-            LookUp::Found(user) => found.push(user.label()),
         }
-        done += 1;
         progress(done, of);
-        if found.len() == NAMED {
+        if found.len() >= NAMED {
             break;
         }
     }
+    found.sort_unstable();
+    found.truncate(NAMED);
     if found.is_empty() {
         return Ok(absent);
     }
-    found.sort_unstable();
     Err(ReadFailure::Contradiction { number: found.len(), named: found })
 }
 
-async fn look_up(connector: &dyn Connector, id: DirectoryId) -> Result<(DirectoryId, LookUp), ReadFailure> {
-    let answer = AssertUnwindSafe(connector.look_up(&id)).catch_unwind().await;
-    let answer = answer.map_err(|panic| broke(connector, "looked somebody up", &*panic))??;
-    Ok((id, answer))
+async fn look_up<'a>(
+    connector: &dyn Connector,
+    ids: &'a [DirectoryId],
+) -> Result<(&'a [DirectoryId], Vec<LookUp>), ReadFailure> {
+    let answer = match ids {
+        [id] => AssertUnwindSafe(connector.look_up(id)).catch_unwind().await.map(|answer| answer.map(|one| vec![one])),
+        several => AssertUnwindSafe(connector.look_up_many(several)).catch_unwind().await,
+    };
+    let answers = answer.map_err(|panic| broke(connector, "looked somebody up", &*panic))??;
+    if answers.len() == ids.len() {
+        return Ok((ids, answers));
+    }
+    let reason = format!("{} people were asked for and {} answers came", ids.len(), answers.len());
+    Err(ReadFailure::Directory(ReadError::incomplete("look-up", reason)))
 }

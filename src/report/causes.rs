@@ -60,6 +60,7 @@ pub(super) fn why(change: &Change) -> Why {
         Some(Cause::GroupMapped) => Why::shared("a rule names it"),
         Some(Cause::GroupUnmapped) => Why::shared("no rule names it any more, or it is gone from the directory"),
         Some(Cause::GroupRenamed) => Why::shared("renamed in the directory"),
+        Some(Cause::RulesEdited) => Why::shared("the configuration was edited"),
         Some(Cause::Undone { run, .. }) if role.is_empty() => Why::shared(format!("as before run {}", clean(run))),
         Some(Cause::Undone { run, .. }) => Why::shared(format!("{role}, as before run {}", clean(run))),
         Some(Cause::ByHand { what: what @ (ByHand::GaveRole | ByHand::TookRole) }) => {

@@ -228,13 +228,17 @@ pub(super) fn held() -> (Plan, Vec<Hold>) {
     let holds = vec![
         Hold::OverLimit {
             limit: "deactivations".into(),
+            within: None,
             number: 14,
             of: 120,
             count: 50,
-            percent: 5,
-            because: vec![(14, "because group eng-all vanished".into())],
+            percent: Some(5),
+            because: vec![(
+                14,
+                "the group eng-all vanished, and they are in no other group that the scope names".into(),
+            )],
+            people: vec![vec!["eng00@acme.com".into(), "eng01@acme.com".into(), "eng02@acme.com".into()]],
         },
-        Hold::RulesChanged,
         Hold::Finding { sentence: missing.sentence.clone() },
     ];
     (plan(changes, Vec::new(), vec![missing]), holds)
@@ -281,9 +285,11 @@ pub(super) fn record() -> RunRecord {
         result: RunResult::AppliedInPart { failed: 2 },
         certificate: Some(certificate),
         plan_id: Some(plan.id()),
-        approval: Some(Approval::Person { who: "root".into(), how: "at the prompt".into() }),
+        approval: Some(Approval::Person { who: "root".into(), how: "at the prompt".into(), decision: None }),
         outcomes: plan.changes.iter().map(|change| (change.id, outcome(change))).collect(),
         plan: Some(plan),
+        waiting: None,
+        decision: None,
         drift: None,
         undoes: None,
     }

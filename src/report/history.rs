@@ -1,7 +1,7 @@
 //! The runs of the past, one a line, newest first.
 
 use super::document::{Block, Document, Text};
-use super::run::{Long, Tally, result};
+use super::run::{Tally, result_and_decision};
 use super::words::{clean, duration, number, time};
 use crate::run::RunRecord;
 
@@ -24,7 +24,7 @@ pub fn document(records: &[RunRecord]) -> Document {
             Text::from(some(tally.done)),
             Text::from(some(tally.failed + tally.skipped)),
             Text::from(some(record.plan.as_ref().map_or(0, |plan| plan.refusals.len() as u64))),
-            result(&record.result, Long::Yes),
+            result_and_decision(record),
         ]
     });
     let head = ["run", "organization", "began", "took", "applied", "failed", "refused", "result"];

@@ -1,8 +1,10 @@
 //! Holds in sentences: why a plan waits for a person.
 
 use super::document::Text;
-use super::words::{clean, count, number, sentence};
+use super::words::{clean, count, label, number, sentence, time};
 use crate::guard::Hold;
+use crate::guard::hold::some_of;
+use crate::plan::PlanId;
 
 /// Why a plan is held, in a sentence, and below it the people by cause.
 pub(super) fn hold(hold: &Hold) -> (String, Vec<String>) {
@@ -11,46 +13,91 @@ pub(super) fn hold(hold: &Hold) -> (String, Vec<String>) {
             "This is the organization's first plan. A first plan waits until somebody has read it.".to_owned(),
             Vec::new(),
         ),
-        Hold::RulesChanged => (
-            "Scope, mapping or the directory's settings changed since the last plan was applied, and this plan takes something away.".to_owned(),
-            Vec::new(),
+        Hold::RulesChanged { because, people } => (
+            "Scope, mapping or the directory's settings were edited since the last plan was applied, and that takes \
+             something away."
+                .to_owned(),
+            causes(because, people),
         ),
-        Hold::OverLimit { limit, number, of, count, percent, because } => {
-            let because = because.iter().map(|(people, cause)| {
-                format!("{} because {}", self::number(*people), clean(cause).trim_start_matches("because "))
-            });
-            (over(limit, *number, *of, (*count, *percent)), because.collect())
+        Hold::OverLimit { limit, within, number, of, count, percent, because, people } => {
+            (over((limit, within.as_deref()), *number, *of, (*count, *percent)), causes(because, people))
         }
         Hold::Finding { sentence } => (self::sentence(&clean(sentence)), Vec::new()),
+        Hold::Rejected { decision } => (
+            format!(
+                "{} rejected this at {} (plan {}). It is not offered for approval again.",
+                clean(&decision.who),
+                time(decision.at),
+                decision.plan
+            ),
+            Vec::new(),
+        ),
+        Hold::BeyondApproval { decision } => (
+            format!(
+                "This is not part of plan {}, which {} approved at {}. The next run reviews it by itself.",
+                decision.plan,
+                clean(&decision.who),
+                time(decision.at)
+            ),
+            Vec::new(),
+        ),
     }
 }
 
-/// What lets a held plan pass. What only waits for somebody to look is answered with a yes; what goes beyond a limit is
-/// approved as it stands, by the file that holds exactly these changes.
-pub(super) fn what_to_do(holds: &[Hold], organization: &str) -> (&'static str, Text) {
-    let organization = clean(organization);
-    let commands = if holds.iter().all(Hold::needs_only_a_look) {
-        format!("rollcall apply {organization}, and answer yes or pass --yes")
-    } else {
-        format!("rollcall plan {organization} -o FILE, look at FILE, rollcall apply FILE")
+/// The people by cause: `all 14 because the group eng-all vanished: ann@acme.com, bob@acme.com and 12 more`.
+fn causes(because: &[(u64, String)], people: &[Vec<String>]) -> Vec<String> {
+    let line = |(index, (of_cause, cause)): (usize, &(u64, String))| {
+        let all = if because.len() == 1 && *of_cause > 1 { "all " } else { "" };
+        let named: Vec<String> = people.get(index).into_iter().flatten().map(|name| label(name)).collect();
+        let named = if named.is_empty() { String::new() } else { format!(": {}", some_of(&named, *of_cause)) };
+        format!("{all}{} because {}{named}", number(*of_cause), clean(cause).trim_start_matches("because "))
     };
-    ("if it is right", commands.into())
+    because.iter().enumerate().map(line).collect()
 }
 
-fn over(limit: &str, changes: u64, of: u64, (most, percent): (u64, u8)) -> String {
-    let what = limit.replace(['_', '-'], " ");
-    let what = if changes == 1 { what.strip_suffix('s').unwrap_or(&what).to_owned() } else { what };
-    let share = if of > 0 { format!(" of {} ({}%)", number(of), tenths(changes, of)) } else { String::new() };
-    let bound = match (changes > most, u128::from(changes) * 100 > u128::from(percent) * u128::from(of)) {
-        (true, true) => format!("{}, and more than {percent}%", number(most)),
-        (true, false) => number(most),
-        _ => format!("{percent}%"),
+/// What lets a held plan pass, and what keeps it from being asked about again. What only waits for somebody to look is
+/// answered with a yes; what goes beyond a limit is approved as it stands, by its id, for exactly its changes.
+pub(super) fn what_to_do(holds: &[Hold], organization: &str, plan: &PlanId) -> [Option<(&'static str, Text)>; 2] {
+    let organization = clean(organization);
+    let id = plan.0.get(..8).unwrap_or(&plan.0);
+    if holds.iter().any(Hold::is_rejection) {
+        let command = format!("rollcall approve {id} --although-rejected");
+        return [Some(("if that has changed", command.into())), None];
+    }
+    let right = if holds.iter().all(Hold::needs_only_a_look) {
+        format!("rollcall apply {organization} (answer yes, or pass --yes), or rollcall approve {id} for the next run")
+    } else {
+        format!("rollcall approve {id}, and the next run (or rollcall apply {organization}) does exactly this, once")
     };
-    format!(
-        "{}{share}: the limit `{limit}` lets no more than {} pass without a person.",
-        count(changes, &what, &what),
-        bound.replace(", and more than", " or")
-    )
+    [Some(("if it is right", right.into())), Some(("if it is not", format!("rollcall reject {id}").into()))]
+}
+
+fn over((limit, within): (&str, Option<&str>), changes: u64, of: u64, (most, percent): (u64, Option<u8>)) -> String {
+    let what = limit.replace(['_', '-'], " ");
+    let singular = |what: &str| what.strip_suffix('s').unwrap_or(what).to_owned();
+    let within = clean(within.unwrap_or_default());
+    let what = match limit {
+        "attribute_changes" => count(changes, &format!("change of {within}"), &format!("changes of {within}")),
+        "role_revocations_per_role" => {
+            count(changes, &format!("revocation of {within}"), &format!("revocations of {within}"))
+        }
+        "member_removals_per_group" => {
+            count(changes, &format!("member removal from {within}"), &format!("member removals from {within}"))
+        }
+        "protected_grants" => count(changes, "grant of a protected role", "grants of protected roles"),
+        _ => count(changes, &singular(&what), &what),
+    };
+    let share = match (of, percent) {
+        (1.., Some(_)) => format!(" of {} ({}%)", number(of), tenths(changes, of)),
+        _ => String::new(),
+    };
+    let beyond = percent.filter(|percent| u128::from(changes) * 100 > u128::from(*percent) * u128::from(of));
+    let bound = match (changes > most, beyond) {
+        (true, Some(percent)) => format!("{} or {percent}%", number(most)),
+        (_, None) => number(most),
+        (false, Some(percent)) => format!("{percent}%"),
+    };
+    format!("{what}{share}: the limit `{limit}` lets no more than {bound} pass without a person.")
 }
 
 /// A share in per cent, to a tenth, rounded half up.
@@ -64,8 +111,9 @@ mod tests {
     use super::*;
 
     fn limit(number: u64, of: u64) -> String {
-        let because = vec![(number, "because group eng-all vanished".to_owned())];
-        hold(&Hold::OverLimit { limit: "role_revocations".to_owned(), number, of, count: 50, percent: 5, because }).0
+        let because = vec![(number, "group eng-all vanished".to_owned())];
+        let (limit, within, people) = ("role_revocations".to_owned(), None, Vec::new());
+        hold(&Hold::OverLimit { limit, within, number, of, count: 50, percent: Some(5), because, people }).0
     }
 
     #[test]

@@ -5,9 +5,10 @@
 //!
 //! | `document` | further fields |
 //! |---|---|
-//! | `plan` | `id`, `digest`, `held`, `holds`, `counts` (by kind of change), `plan`: the plan file, which `apply` takes |
+//! | `plan` | `id`, `digest`, `held`, `holds`, `counts` (by kind of change), `counts_of_configuration` (those of them that are there because the configuration was edited; their last cause is `rules-edited`), `plan`: the plan file, which `apply` takes |
 //! | `reconcile` | `drift`: what was done to accounts in the target, what becomes of it, and which accounts are not ours; `plan`: the `plan` document that follows |
-//! | `run` | `run`: `id`, `organization`, `started`, `ended`, `result`, `certificate`, `plan_id`, `plan`, `approval`, `drift`, `undoes`, `outcomes` (each with its `change` and `outcome`); `counts`: `done`, `failed`, `skipped`, `left`; `summary` |
+//! | `run` | `run`: `id`, `organization`, `started`, `ended`, `result`, `certificate`, `plan_id`, `plan`, `approval`, `decision` (what somebody decided about it since), `drift`, `undoes`, `outcomes` (each with its `change` and `outcome`), `waiting` (`plan_id` and `plan` of the part that waits while the rest was applied); `counts`: `done`, `failed`, `skipped`, `left`, `waiting`; `summary` |
+//! | `decision` | `organization`, `decision` (`verdict`, `plan`, `who`, `how`, `at`, `until`), `changes` |
 //! | `history` | `runs`: as in `run`, without `plan`, `certificate` and `outcomes`, with `counts` |
 //! | `status` | `organizations`: the fields of [`super::status::Status`] |
 //! | `check` | `checks`: `organization`, `part`, `findings` (`level`, `sentence`); `problems`, `warnings` |
@@ -22,7 +23,7 @@ use super::run::Tally;
 use super::status::Status;
 use crate::guard::{Hold, PlanFile};
 use crate::plan::{Drift, Plan};
-use crate::run::RunRecord;
+use crate::run::{Decided, RunRecord};
 
 const VERSION: u32 = 1;
 
@@ -47,6 +48,7 @@ pub fn run(record: &RunRecord) -> Value {
     run["certificate"] = json!(record.certificate);
     run["plan"] = json!(record.plan);
     run["outcomes"] = json!(outcomes);
+    run["waiting"] = json!(record.waiting);
     run["drift"] = json!(record.drift);
     json!({
         "document": "run",
@@ -72,12 +74,14 @@ fn brief(record: &RunRecord) -> Value {
         "result": record.result,
         "plan_id": record.plan_id,
         "approval": record.approval,
+        "decision": record.decision,
         "undoes": record.undoes,
         "counts": {
             "done": tally.done,
             "failed": tally.failed,
             "skipped": tally.skipped,
             "left": tally.left,
+            "waiting": record.waiting.as_ref().map_or(0, |part| part.plan.changes.len()),
             "refused": record.plan.as_ref().map_or(0, |plan| plan.refusals.len()),
         },
     })
@@ -87,6 +91,18 @@ fn brief(record: &RunRecord) -> Value {
 #[must_use]
 pub fn status(statuses: &[Status]) -> Value {
     json!({ "document": "status", "version": VERSION, "organizations": statuses })
+}
+
+/// What somebody decided about a held plan.
+#[must_use]
+pub fn decision(organization: &str, decided: &Decided) -> Value {
+    json!({
+        "document": "decision",
+        "version": VERSION,
+        "organization": organization,
+        "decision": decided.decision,
+        "changes": decided.changes,
+    })
 }
 
 /// Findings of a check.

@@ -10,6 +10,7 @@
 use std::io::{self, Write};
 
 pub mod checks;
+pub mod decided;
 pub mod document;
 pub mod drift;
 pub mod explain;
@@ -24,12 +25,14 @@ pub mod status;
 pub mod text;
 
 mod causes;
+mod edited;
 mod holds;
 mod sections;
 mod words;
 
 pub use document::Document;
 pub use progress::{Progress, listening};
+pub use words::clean_lines;
 
 /// In which form a report is printed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]

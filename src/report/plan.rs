@@ -1,41 +1,82 @@
 //! A plan, for whoever has to decide on it: why it waits, what it takes away, what it gives, whom it refuses, what it
 //! costs, and in the last line how much of each.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::SignedDuration;
 
 use super::Options;
-use super::document::{Document, Item, Text, Tone};
-use super::holds;
+use super::document::{Block, Document, Item, Text, Tone};
 use super::sections::{self, Tense};
 use super::words::{capital, clean, count, duration, label, number, sentence};
-use crate::guard::Hold;
+use super::{edited, holds};
+use crate::guard::{Hold, Reviewed};
 use crate::plan::change::ActionKind;
-use crate::plan::{Note, Plan};
+use crate::plan::{ChangeId, Note, Plan};
 use crate::roster::{Reason, Refusal};
 
-/// Puts the report of a plan together.
+/// Puts the report of a plan together, which goes whole or is held whole.
 #[must_use]
 pub fn document(plan: &Plan, holds: &[Hold], options: Options) -> Document {
+    parted(plan, holds, None, options)
+}
+
+/// Puts the report of a reviewed plan together.
+#[must_use]
+pub fn reviewed(reviewed: &Reviewed, options: Options) -> Document {
+    let (goes, holds, part, what) = match reviewed {
+        Reviewed::Held(held) => (None, held.holds(), None, ""),
+        Reviewed::Cleared(approved) => (None, [].as_slice(), Some(approved), "All of it"),
+        Reviewed::Parted(parted) => (Some(parted.goes()), parted.holds_of_rest(), Some(parted.part()), "What goes now"),
+    };
+    let mut document = parted(reviewed.plan(), holds, goes, options);
+    if let Some(decision) = part.and_then(|part| part.approval().decision()) {
+        let sentence = format!("{what} was {}.", super::run::decided(decision));
+        document.blocks.insert(0, Block::Paragraph(Text::new(sentence, Tone::Good)));
+    }
+    document
+}
+
+fn parted(plan: &Plan, holds: &[Hold], goes: Option<&BTreeSet<ChangeId>>, options: Options) -> Document {
     let id = plan.id();
     let organization = clean(&plan.organization);
     let mut document = Document::new(match &plan.undoes {
         Some(run) => format!("Plan {id} for {organization}, which takes back run {}", clean(run)),
         None => format!("Plan {id} for {organization}"),
     });
+    let waiting = goes.map_or(0, |goes| (plan.changes.len() - goes.len()) as u64);
     if !holds.is_empty() {
-        held(&mut document, holds);
-        document.facts([Some(match &plan.undoes {
+        match goes {
+            None => held(&mut document, "Held: nothing is applied until a person approves".to_owned(), holds),
+            Some(goes) => {
+                let title = format!(
+                    "Held in part: {} and {} for a person",
+                    count(goes.len() as u64, "change goes now", "changes go now"),
+                    count(waiting, "change waits", "changes wait")
+                );
+                held(&mut document, title, holds);
+            }
+        }
+        document.facts(match &plan.undoes {
             Some(run) => {
                 let run = clean(run);
-                ("if it is right", format!("rollcall undo {run} -o FILE, look at FILE, rollcall apply FILE").into())
+                let what = format!("rollcall undo {run} -o FILE, look at FILE, rollcall apply FILE");
+                [Some(("if it is right", what.into())), None]
             }
-            None => holds::what_to_do(holds, &plan.organization),
-        })]);
+            None => holds::what_to_do(holds, &plan.organization, &id),
+        });
     }
-    let changes: Vec<_> = plan.changes.iter().collect();
-    sections::add(&mut document, &changes, Tense::Planned, options.most());
+    edited::add(&mut document, &plan.changes, options);
+    let (now, later): (Vec<_>, Vec<_>) =
+        plan.changes.iter().partition(|change| goes.is_none_or(|goes| goes.contains(&change.id)));
+    if goes.is_some() {
+        document.heading(Text::new("Goes now", Tone::Good));
+        sections::add(&mut document, &now, Tense::Planned, options.most());
+        document.heading(Text::new("Waits", Tone::Bad));
+        sections::add(&mut document, &later, Tense::Planned, options.most());
+    } else {
+        sections::add(&mut document, &now, Tense::Planned, options.most());
+    }
     refusals(&mut document, &plan.refusals, options);
     notes(&mut document, &plan.notes, holds, &plan.refusals);
     if !document.blocks.is_empty() {
@@ -56,7 +97,14 @@ pub fn document(plan: &Plan, holds: &[Hold], options: Options) -> Document {
         ),
         Tone::Faint,
     ));
-    document.paragraph(Text::new(summary(plan, holds), Tone::Strong));
+    let summary = match goes {
+        None => summary(plan, holds),
+        Some(_) => {
+            let waiting = count(waiting, "change waits", "changes wait");
+            format!("{} Held in part: {waiting} for a person.", self::summary(plan, &[]))
+        }
+    };
+    document.paragraph(Text::new(summary, Tone::Strong));
     document
 }
 
@@ -108,9 +156,9 @@ fn counts(counts: &BTreeMap<ActionKind, usize>) -> Vec<String> {
         .collect()
 }
 
-/// Why the plan waits.
-pub(super) fn held(document: &mut Document, holds: &[Hold]) {
-    document.heading(Text::new("Held: nothing is applied until a person approves", Tone::Bad));
+/// Why the plan waits, or a part of it.
+pub(super) fn held(document: &mut Document, title: String, holds: &[Hold]) {
+    document.heading(Text::new(title, Tone::Bad));
     let items = holds.iter().map(|hold| {
         let (sentence, because) = holds::hold(hold);
         let below = because.into_iter().map(|line| vec![line.into()]).collect();

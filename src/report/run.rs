@@ -8,9 +8,9 @@ use super::document::{Document, Item, Text, Tone};
 use super::sections::{self, Tense};
 use super::words::{capital, clean, count, duration, label, number, sentence, time};
 use super::{Options, words};
-use super::{drift, plan};
+use super::{drift, holds, plan};
 use crate::apply::Outcome;
-use crate::guard::Approval;
+use crate::guard::{Approval, Decision, Verdict};
 use crate::plan::{Change, ChangeId};
 use crate::run::{RunRecord, RunResult};
 
@@ -26,6 +26,8 @@ pub fn document(record: &RunRecord, options: Options) -> Document {
         record.plan_id.as_ref().map(|id| ("plan", id.to_string().into())),
         record.undoes.as_ref().map(|run| ("takes back", format!("run {}", clean(run)).into())),
         record.approval.as_ref().map(|approval| ("approved by", self::approval(approval).into())),
+        record.decision.as_ref().map(|decision| ("decided", decided(decision).into())),
+        record.waiting.as_ref().map(|part| ("waits", format!("plan {}", part.plan_id).into())),
     ]);
     if let Some(certificate) = &record.certificate {
         read(&mut document, certificate);
@@ -35,11 +37,23 @@ pub fn document(record: &RunRecord, options: Options) -> Document {
         drift::add(&mut document, drift, options);
     }
     if let RunResult::Held { holds } = &record.result {
-        plan::held(&mut document, holds);
+        let title = match &record.waiting {
+            None => "Held: nothing is applied until a person approves".to_owned(),
+            Some(part) => {
+                let changes = part.plan.changes.len() as u64;
+                format!("Held in part: {} for a person", count(changes, "change waits", "changes wait"))
+            }
+        };
+        plan::held(&mut document, title, holds);
     }
     if let Some(plan) = &record.plan {
         outcomes(&mut document, record, &plan.changes, options);
         plan::refusals(&mut document, &plan.refusals, options);
+    }
+    if let Some(part) = &record.waiting {
+        document.heading(Text::new("Waits", Tone::Bad));
+        let changes: Vec<&Change> = part.plan.changes.iter().collect();
+        sections::add(&mut document, &changes, Tense::Planned, options.most());
     }
     document.heading("Summary");
     document.paragraph(Text::new(summary(record), Tone::Strong));
@@ -54,8 +68,24 @@ pub fn ending(record: &RunRecord) -> Document {
         let outcomes = outcomes_of(record, &plan.changes);
         troubles(&mut document, outcomes, Options { all: false });
     }
+    if let (Some((id, _, holds)), Some(_)) = (record.held(), &record.waiting) {
+        document.facts(holds::what_to_do(holds, &record.organization, id));
+    }
     document.paragraph(Text::new(format!("{} Run {}.", summary(record), clean(&record.id)), Tone::Strong));
     document
+}
+
+/// How it ended, and what was decided about it since.
+pub(super) fn result_and_decision(record: &RunRecord) -> Text {
+    let mut text = result(&record.result, Long::Yes);
+    if let Some(decision) = &record.decision {
+        let who = clean(&decision.who);
+        text.text = match decision.verdict {
+            Verdict::Approved => format!("held; approved since, by {who}"),
+            Verdict::Rejected => format!("held; rejected since, by {who}"),
+        };
+    }
+    text
 }
 
 /// How it ended, in a few words.
@@ -74,6 +104,7 @@ pub fn summary(record: &RunRecord) -> String {
         (tally.failed, "failed"),
         (tally.skipped, "skipped"),
         (tally.left, "not applied"),
+        (record.waiting.as_ref().map_or(0, |part| part.plan.changes.len() as u64), "waiting"),
         (refused, "refused"),
     ];
     let parts: Vec<String> =
@@ -150,8 +181,23 @@ pub(super) fn result(result: &RunResult, long: Long) -> Text {
 fn approval(approval: &Approval) -> String {
     match approval {
         Approval::Guard => "the guard: it is within all limits".to_owned(),
-        Approval::Person { who, how } => format!("{}, {}", clean(who), clean(how)),
+        Approval::Person { decision: Some(decision), .. } => by(decision),
+        Approval::Person { who, how, decision: None } => format!("{}, {}", clean(who), clean(how)),
     }
+}
+
+/// What somebody decided, in words: `approved by ada at 2026-11-23 09:00:00 UTC, with rollcall approve`.
+pub(super) fn decided(decision: &Decision) -> String {
+    let verdict = match decision.verdict {
+        Verdict::Approved => "approved",
+        Verdict::Rejected => "rejected",
+    };
+    format!("{verdict} by {}", by(decision))
+}
+
+fn by(decision: &Decision) -> String {
+    let (who, how) = (clean(&decision.who), clean(&decision.how));
+    format!("{who} at {}, {how} (plan {})", time(decision.at), decision.plan)
 }
 
 /// What was read, and what proves that it was all.
@@ -170,7 +216,7 @@ fn read(document: &mut Document, certificate: &Certificate) {
         let (entries, pages) =
             (count(collection.entries, "entry", "entries"), count(collection.pages, "page", "pages"));
         let fact = |name: &str, text: &str| vec![Text::from(name), Text::new(clean(text), Tone::Faint)];
-        let counted = collection.announced.map(|number| fact("counted", &format!("{number} by the server itself")));
+        let counted = collection.announced.map(|number| fact("counted", &format!("{number} by the directory itself")));
         Item {
             mark: Text::new("✓", Tone::Good),
             cells: vec![clean(&collection.name).into(), format!("{entries}, {pages}").into()],

@@ -5,9 +5,9 @@ use serde::Serialize;
 
 use super::document::{Document, Item, Text, Tone};
 use super::holds;
-use super::run::{Long, result};
+use super::run::{Long, decided, result};
 use super::words::{clean, count, number, time};
-use crate::guard::Hold;
+use crate::guard::{Decision, Hold};
 use crate::plan::PlanId;
 use crate::run::RunResult;
 
@@ -34,6 +34,8 @@ pub struct Status {
     pub last_run: Option<LastRun>,
     /// A plan that waits for a person.
     pub held: Option<Held>,
+    /// An approval that waits for the run that uses it up.
+    pub approval: Option<Decision>,
     /// When the next run is due, if a daemon is running.
     pub next_run: Option<Timestamp>,
 }
@@ -58,6 +60,8 @@ pub struct Held {
     pub holds: Vec<Hold>,
     /// How many changes it has.
     pub changes: u64,
+    /// What somebody decided about it.
+    pub decision: Option<Decision>,
 }
 
 /// Puts the report together.
@@ -109,6 +113,14 @@ fn organization(document: &mut Document, status: &Status) {
             below: Vec::new(),
         });
         document.items(None, items.collect(), None);
-        document.facts([Some(holds::what_to_do(&held.holds, &status.organization))]);
+        match &held.decision {
+            Some(decision) => document.facts([Some(("decided", decided(decision).into()))]),
+            None => document.facts(holds::what_to_do(&held.holds, &status.organization, &held.plan)),
+        }
+    }
+    if let Some(decision) = &status.approval {
+        let until = decision.until.map(|until| format!(", until {}", time(until))).unwrap_or_default();
+        let text = format!("  Approved: plan {} waits for the next run{until}.", decision.plan);
+        document.paragraph(Text::new(text, Tone::Good));
     }
 }

@@ -158,6 +158,16 @@ fn a_run_in_json_has_its_documented_shape() {
 }
 
 #[test]
+fn records_as_earlier_versions_kept_them_are_still_read() {
+    let mut json = serde_json::to_value(fixture::record()).unwrap();
+    let fields = json.as_object_mut().unwrap();
+    assert!(fields.get("waiting").is_none() && fields.get("decision").is_none(), "what is not there is not written");
+    fields.insert("result".to_owned(), serde_json::json!({ "result": "held", "holds": [{ "hold": "rules-changed" }] }));
+    let record: RunRecord = serde_json::from_value(json).unwrap();
+    assert_eq!(record.held().unwrap().0, record.plan_id.as_ref().unwrap());
+}
+
+#[test]
 fn history_has_one_line_a_run() {
     insta::assert_snapshot!(text(&super::history::document(&[fixture::record(), failed()])));
     insta::assert_snapshot!(text(&super::history::document(&[])));
@@ -182,7 +192,8 @@ fn status_tells_how_every_organization_stands() {
             ended: record.ended,
             result: RunResult::Held { holds: holds.clone() },
         }),
-        held: Some(Held { plan: plan.id(), holds, changes: plan.changes.len() as u64 }),
+        held: Some(Held { plan: plan.id(), holds, changes: plan.changes.len() as u64, decision: None }),
+        approval: None,
         next_run: Some(fixture::time("2026-11-23T09:15:00Z")),
     };
     let new = Status {
@@ -196,6 +207,7 @@ fn status_tells_how_every_organization_stands() {
         last_read: None,
         last_run: None,
         held: None,
+        approval: None,
         next_run: None,
     };
     insta::assert_snapshot!(text(&super::status::document(&[acme.clone(), new])));

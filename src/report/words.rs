@@ -62,6 +62,17 @@ pub(super) fn clean(text: &str) -> String {
     text.chars().map(|c| if dangerous(c) { format!("<U+{:04X}>", u32::from(c)) } else { c.to_string() }).collect()
 }
 
+/// The same for text of several lines, such as an error that quotes a server or shows a place in a file: line ends and
+/// tabs stay.
+#[must_use]
+pub fn clean_lines(text: &str) -> String {
+    let piece = |piece: &str| {
+        let end = piece.len() - usize::from(piece.ends_with(['\n', '\t']));
+        clean(&piece[..end]) + &piece[end..]
+    };
+    text.split_inclusive(['\n', '\t']).map(piece).collect()
+}
+
 /// A name or an address, made safe to print and short enough for a line: what somebody pasted into a name field is not
 /// worth a screen.
 pub(super) fn label(text: &str) -> String {
@@ -117,5 +128,6 @@ mod tests {
     fn foreign_text_cannot_steer_the_terminal() {
         assert_eq!(clean("Eve\u{1b}[2J\r\n\u{202e}x"), "Eve<U+001B>[2J<U+000D><U+000A><U+202E>x");
         assert_eq!(clean("Zoë 田中"), "Zoë 田中");
+        assert_eq!(clean_lines("one\u{1b}[2J\n\ttwo\r\n"), "one<U+001B>[2J\n\ttwo<U+000D>\n");
     }
 }

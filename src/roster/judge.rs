@@ -21,6 +21,8 @@
 //!
 //! Nothing here looks at another user, except the conflict, so one bad record stops only itself.
 
+use std::collections::BTreeSet;
+
 use rollcall_kit::{Address, DirectoryUser, Status, Value};
 
 use super::account::{DesiredAccount, Judgement, Leaving, Role, Standing};
@@ -32,6 +34,7 @@ use super::refusal::{Reason, Refusal};
 use super::roles;
 use super::rules::Rules;
 use super::scope::Place;
+use super::settings::GroupRef;
 use super::trace::{self, Gate, Recorder, Silent, Trace};
 
 /// Everything that judging takes.
@@ -103,6 +106,18 @@ impl Roster {
         names.sort();
         names.dedup();
         names
+    }
+
+    /// Groups that the scope and that role rules name and that are confirmed to be gone, by what the rules call them.
+    #[must_use]
+    pub fn gone_groups(&self) -> (BTreeSet<String>, BTreeSet<String>) {
+        let settings = self.rules.settings();
+        let scope = settings.scope.groups.iter().enumerate();
+        let scope = scope.filter(|(at, _)| self.groups.is_gone_in_scope(*at)).map(|(_, group)| group);
+        let roles = settings.role_rules.iter().enumerate();
+        let roles = roles.filter(|(at, _)| self.groups.is_gone_rule(*at)).map(|(_, rule)| &rule.group);
+        let label = |group: &GroupRef| group.label().to_owned();
+        (scope.map(label).collect(), roles.map(label).collect())
     }
 
     /// Who this user should be in the target.

@@ -9,7 +9,7 @@ use std::sync::{Arc, PoisonError};
 use jiff::Timestamp;
 
 use super::error::RunError;
-use super::event::{Event, RunRecord, RunResult};
+use super::event::{Event, RunRecord, RunResult, WaitingPart};
 use super::planning::Doubtful;
 use super::records;
 use super::session::{Listener, Session};
@@ -17,7 +17,7 @@ use crate::apply::{Executor, Outcome};
 use crate::guard::{Approval, ApprovedPlan, HeldPlan, KeptPlanError, PlanFile, Reviewed};
 use crate::plan::{Change, ChangeId, Drift, Plan};
 use crate::roster::{Reason, Refusal};
-use crate::snapshot::{StoreJournal, StoreLedger, fact};
+use crate::snapshot::{StoreJournal, StoreLedger};
 
 impl Session {
     /// Settles what a crash left behind, reads the directory, and plans. The target is only read.
@@ -86,13 +86,18 @@ impl Session {
     ///
     /// If the snapshot fails. Changes that fail are in the record, and no error.
     pub async fn apply(&self, approved: ApprovedPlan, listener: Listener<'_>) -> Result<RunRecord, RunError> {
+        self.require_pending(&approved)?;
         let (run, started) = self.this_run();
         let (plan, approval) = (approved.plan().clone(), approved.approval().clone());
         let interrupted = RunResult::Failed { error: "the run was interrupted".to_owned() };
         records::keep(&*self.store, &self.record(&run, started, interrupted, Some(&plan), Some(&approval)))?;
+        let settles_findings = self.settles_findings(&approved)?;
+        self.use_up_approval()?;
         // From here on something may have been applied, so these rules are no longer new to anybody.
-        self.remember_rules(&plan)?;
-        self.accept_census(&plan)?;
+        self.remember_rules(&plan, approved.rest())?;
+        if settles_findings {
+            self.accept_census(&plan)?;
+        }
         listener(Event::Applying { changes: plan.changes.len() as u64 });
         let outcomes = self.execute(&run, &approved, listener).await?;
         self.forget_dealt_with(&plan, &outcomes)?;
@@ -104,6 +109,11 @@ impl Session {
         };
         let mut record = self.record(&run, started, result, Some(&plan), Some(&approval));
         record.outcomes = outcomes;
+        if let Some(rest) = approved.rest() {
+            record.result = RunResult::Held { holds: rest.holds().to_vec() };
+            record.waiting = Some(WaitingPart { plan_id: rest.plan().id(), plan: rest.plan().clone() });
+            self.remember_held((rest.plan(), rest.holds()), &run, record.ended)?;
+        }
         self.remember_profile()?;
         self.end(record, listener)
     }
@@ -116,9 +126,10 @@ impl Session {
     pub fn nothing_to_do(&self, approved: ApprovedPlan) -> Result<RunRecord, RunError> {
         let (run, started) = self.this_run();
         let (plan, approval) = approved.into_parts();
+        self.use_up_approval()?;
         // Changed rules that change nothing are as good as applied. The first plan still waits: nothing was seen yet.
         if !self.occasion()?.first_plan {
-            self.remember_rules(&plan)?;
+            self.remember_rules(&plan, None)?;
         }
         // What is strange about a reading stays strange until somebody approved a plan that was made from it.
         if !plan.notes.iter().any(|note| note.holds) {
@@ -137,8 +148,12 @@ impl Session {
         let (run, started) = self.this_run();
         let result = match reviewed {
             Reviewed::Cleared(_) => RunResult::Planned,
-            Reviewed::Held(held) => RunResult::Held { holds: held.holds().to_vec() },
+            Reviewed::Parted(_) | Reviewed::Held(_) => RunResult::Held { holds: reviewed.holds().to_vec() },
         };
+        // The inverse of a run is made by `undo` alone, so no later apply could use an approval of it.
+        if matches!(result, RunResult::Held { .. }) && reviewed.plan().undoes.is_none() {
+            self.remember_held((reviewed.plan(), reviewed.holds()), &run, (self.clock)())?;
+        }
         self.end(self.record(&run, started, result, Some(reviewed.plan()), None), &|_| {})
     }
 
@@ -222,10 +237,12 @@ impl Session {
     /// Remembers the rules as those that were applied last, once a plan has shown what they take away.
     ///
     /// A plan that could not be finished has not: as soon as the group is found or the snapshot rebuilt, the next one
-    /// may take something from everybody, and would be the first to do so under these rules.
-    fn remember_rules(&self, plan: &Plan) -> Result<(), RunError> {
-        // The rules did not ask for it, and nobody has seen what they do ask for.
-        if plan.undoes.is_some() {
+    /// may take something from everybody, and would be the first to do so under these rules. Nor has one of which a
+    /// part waits that the edit of the rules asks for.
+    fn remember_rules(&self, plan: &Plan, rest: Option<&HeldPlan>) -> Result<(), RunError> {
+        // The rules did not ask for what is taken back, and nobody has seen what they do ask for.
+        let of_rules = |rest: &HeldPlan| rest.plan().changes.iter().any(Change::is_of_rules);
+        if plan.undoes.is_some() || rest.is_some_and(of_rules) {
             return Ok(());
         }
         let postponed = |refusal: &Refusal| refusal.reason == Reason::SnapshotUnsealed;
@@ -237,8 +254,7 @@ impl Session {
         if plan.refusals.iter().any(postponed) || (is_part && !takes && !self.occasion()?.first_plan) {
             return Ok(());
         }
-        let rules = serde_json::Value::String(self.organization.rules_hash());
-        Ok(self.store.set_fact(fact::APPLIED_RULES, &rules)?)
+        self.keep_applied_rules()
     }
 
     /// Keeps the record, and seals the snapshot: a sealed one after every run, so that whatever is lost after it is
@@ -271,6 +287,8 @@ impl Session {
             plan: plan.cloned(),
             approval: approval.cloned(),
             outcomes: Vec::new(),
+            waiting: None,
+            decision: None,
             drift: self.drift().map(Drift::for_the_record),
             undoes: plan.and_then(|plan| plan.undoes.clone()),
         }

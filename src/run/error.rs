@@ -3,6 +3,7 @@
 use rollcall_kit::ReadError;
 
 use crate::apply::{JournalError, RecoverError, TargetError};
+use crate::guard::DecisionError;
 use crate::read::ReadFailure;
 use crate::snapshot::StoreError;
 
@@ -46,6 +47,9 @@ pub enum RunError {
     /// A kept plan does not fit what is there now.
     #[error("{0}")]
     Stale(String),
+    /// A held plan cannot be approved or rejected.
+    #[error("{0}")]
+    Decision(#[from] DecisionError),
     /// A run cannot be undone.
     #[error("{0}")]
     Undo(String),

@@ -5,7 +5,7 @@ use rollcall_kit::Certificate;
 use serde::{Deserialize, Serialize};
 
 use crate::apply::Outcome;
-use crate::guard::{Approval, Hold};
+use crate::guard::{Approval, Decision, Hold};
 use crate::plan::{Change, ChangeId, Drift, Plan, PlanId};
 use crate::roster::Reason;
 
@@ -127,6 +127,12 @@ pub struct RunRecord {
     pub approval: Option<Approval>,
     /// How each change ended.
     pub outcomes: Vec<(ChangeId, Outcome)>,
+    /// What waits for a person while the rest of the plan was applied.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waiting: Option<WaitingPart>,
+    /// What somebody decided later about the plan that this run left held.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decision: Option<Decision>,
     /// Where the target was not as we left it, if the run looked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub drift: Option<Drift>,
@@ -135,7 +141,27 @@ pub struct RunRecord {
     pub undoes: Option<String>,
 }
 
+/// The part of a plan that waits while the rest was applied.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WaitingPart {
+    /// The digest of the part, by which it is approved.
+    pub plan_id: PlanId,
+    /// The part.
+    pub plan: Plan,
+}
+
 impl RunRecord {
+    /// The plan that waits for a person since this run, with its id and why; nothing if none does. The plan itself may
+    /// have been dropped from an old record.
+    #[must_use]
+    pub fn held(&self) -> Option<(&PlanId, Option<&Plan>, &[Hold])> {
+        let RunResult::Held { holds } = &self.result else { return None };
+        match &self.waiting {
+            Some(part) => Some((&part.plan_id, Some(&part.plan), holds)),
+            None => Some((self.plan_id.as_ref()?, self.plan.as_ref(), holds)),
+        }
+    }
+
     /// Whether somebody was left as he is, or access that should go stayed, until a person does something about it. An
     /// address of a foreign domain and one that the target cannot change are no such thing: rules did their work there.
     #[must_use]

@@ -155,7 +155,7 @@ impl Session {
             expected,
             unasked_roles,
             refused,
-            unapproved: self.awaits_approval(known.is_candidate(&user.id), &known.reviewed)?,
+            unapproved: self.awaits_approval(&user.id, known.is_candidate(&user.id), &known.reviewed)?,
             reviewed: &known.reviewed,
             standing: &judgement.standing,
             account: account.as_ref(),
@@ -187,9 +187,15 @@ impl Session {
 
     /// Whether what the next run does for him waits for a person. An offline plan lacks the newcomers, and may be empty
     /// and unheld for that reason alone; the first plan is held because of them all the same.
-    fn awaits_approval(&self, candidate: bool, reviewed: &Reviewed) -> Result<bool, RunError> {
+    fn awaits_approval(&self, user: &DirectoryId, candidate: bool, reviewed: &Reviewed) -> Result<bool, RunError> {
         let occasion = self.occasion()?;
-        Ok(!reviewed.holds().is_empty() || (candidate && occasion.first_plan && !occasion.first_plan_waived))
+        let mut mine = reviewed.plan().changes.iter().filter(|change| change.subject.user() == Some(user));
+        let waits = match reviewed {
+            // What a look-up in the target leads to is not in the plan yet; it waits if anything does.
+            Reviewed::Parted(_) if !candidate => mine.any(|change| reviewed.waits(change.id)),
+            _ => !reviewed.holds().is_empty(),
+        };
+        Ok(waits || (candidate && occasion.first_plan && !occasion.first_plan_waived))
     }
 
     /// Somebody who has an account of ours and is not in the directory any more.
@@ -219,7 +225,7 @@ impl Session {
             expected: if before.is_some() { Expected::Unsettled } else { Expected::NoLookUp },
             unasked_roles: Vec::new(),
             refused,
-            unapproved: self.awaits_approval(false, &known.reviewed)?,
+            unapproved: self.awaits_approval(&account.user, false, &known.reviewed)?,
             reviewed: &known.reviewed,
             standing: &Standing::Unwanted(confirmed.unwrap_or(roster::Leaving::Vanished)),
             account: Some(account),

@@ -4,6 +4,8 @@
 mod applying;
 mod build;
 mod census;
+mod deciding;
+mod edited;
 mod error;
 pub mod event;
 mod explain;
@@ -19,9 +21,11 @@ mod traces;
 mod undo;
 mod verdicts;
 
+pub use crate::snapshot::Store;
 pub use build::{Findings, check_parts};
+pub use deciding::{Decided, approve, decisions, reject};
 pub use error::RunError;
-pub use event::{Event, RunRecord, RunResult};
+pub use event::{Event, RunRecord, RunResult, WaitingPart};
 pub use explain::{ExplainedGate, Explanation, GateVerdict};
 pub use records::{State, find_run, runs, state};
 pub use session::{Listener, Session, memory_store, open_store};

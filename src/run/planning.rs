@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use rollcall_kit::{DirectoryId, DirectoryUser, Unreadable};
 
 use super::build::KnownProfile;
+use super::edited;
 use super::error::RunError;
 use super::event::Event;
 use super::reading::Roll;
@@ -17,9 +18,10 @@ use super::session::{Listener, Session};
 use super::verdicts::{Checked, Verdicts, Withheld, with_store};
 use crate::guard::{self, Occasion, Reviewed};
 use crate::plan::{
-    self, Basis, GroupKey, GroupMatches, Judged, LedgerGroup, Matches, Note, PlanInput, PlanSettings, Planned, Survey,
+    self, Basis, Edited, GoneGroups, GroupKey, GroupMatches, Judged, LedgerGroup, Matches, Note, PlanInput,
+    PlanSettings, Planned, Survey,
 };
-use crate::roster::{Bindings, GroupIndex, GroupOutline, Reason, Refusal, Roster};
+use crate::roster::{Bindings, GroupIndex, GroupOutline, Reason, Refusal, Roster, Rules};
 use crate::scim::RoleDelivery;
 use crate::snapshot::{StoreError, fact};
 
@@ -65,16 +67,19 @@ impl Session {
         notes: Vec<Note>,
         listener: Listener<'_>,
     ) -> Result<Reviewed, RunError> {
-        let stage = self.stage(self.group_index().await?, doubtful)?;
+        let (groups, deleted) = self.group_index(&self.rules).await?;
+        self.keep_if_new(fact::DELETED_GROUPS, &deleted)?;
+        let stage = self.stage_under(self.rules.clone(), groups, doubtful.clone())?;
         let unconfirmed: Vec<DirectoryId> =
             stage.survey.unconfirmed.iter().filter(|id| !roll.absences.contains_key(*id)).cloned().collect();
         let absences = self.confirm(&unconfirmed, listener).await?;
         roll.absences.extend(self.doubted(absences).await?);
         self.remember(&roll.absences)?;
         listener(Event::Matching { candidates: stage.survey.candidates.len() as u64 });
-        let matches = self.reader().find(&stage.survey.candidates).await?;
+        let matches = self.reader().find(&stage.survey.candidates, stage.survey.ours).await?;
         let group_matches = self.find_groups(&stage).await?;
-        let planned = self.diff(&stage, &roll, &matches, &group_matches, notes)?;
+        let edited = self.edited(doubtful, &roll, (&matches, &group_matches)).await?;
+        let planned = self.diff(&stage, &roll, (&matches, &group_matches), notes, edited.as_ref())?;
         self.remember_bindings(stage.roster.groups())?;
         self.forget_deleted_leavers(&stage.roster)?;
         self.remember_profile()?;
@@ -86,21 +91,29 @@ impl Session {
     /// What the next run would plan, as far as the snapshot alone can tell: nobody is looked up anywhere, so whoever
     /// has no account of ours yet may turn out to have one already.
     pub(super) fn plan_offline(&self) -> Result<(Stage, Reviewed), RunError> {
-        let stage = self.stage(self.group_index_offline()?, Doubtful::new())?;
-        let planned = self.diff(&stage, &self.last_roll()?, &Matches::new(), &GroupMatches::new(), Vec::new())?;
+        let groups = self.group_index_offline(&self.rules)?;
+        let stage = self.stage_under(self.rules.clone(), groups, Doubtful::new())?;
+        let roll = self.last_roll()?;
+        let edited = self.edited_offline(&roll)?;
+        let answers = (&Matches::new(), &GroupMatches::new());
+        let planned = self.diff(&stage, &roll, answers, Vec::new(), edited.as_ref())?;
         let reviewed = self.review(planned)?;
         Ok((stage, reviewed))
     }
 
-    /// The first walk: who everybody should be, and what has to be asked because of it.
-    pub(super) fn stage(&self, groups: GroupIndex, doubtful: Doubtful) -> Result<Stage, RunError> {
+    /// The first walk: who everybody should be under these rules, and what has to be asked because of it.
+    pub(super) fn stage_under(&self, rules: Rules, groups: GroupIndex, doubtful: Doubtful) -> Result<Stage, RunError> {
         let mut settings = self.plan_settings();
         let unreadable = self.unreadable()?;
         let mut withheld = self.withheld(&unreadable, doubtful)?;
-        let roster = self.roster(groups, &unreadable)?;
+        settings.protected_roles = rules.protected_roles();
+        let roles = rules.mapped_roles();
+        let roster = self.roster(rules, groups, &unreadable)?;
         self.withhold_deleted(&roster, &mut withheld)?;
-        let managed = self.rules.mapped_roles().into_iter().map(|role| (role.clone(), roster.groups_of_role(&role)));
+        let managed = roles.into_iter().map(|role| (role.clone(), roster.groups_of_role(&role)));
         settings.managed_roles = managed.collect();
+        let (scope, roles) = roster.gone_groups();
+        settings.gone_groups = GoneGroups { scope, roles };
         let survey = with_store(|fault| {
             let judged = self.judged(&roster, &withheld, fault);
             Survey::of(judged, Checked { records: self.store.accounts(), fault }, &settings)
@@ -109,14 +122,15 @@ impl Session {
     }
 
     /// The second walk: what has to be done.
-    fn diff(
+    pub(super) fn diff(
         &self,
         stage: &Stage,
         roll: &Roll,
-        matches: &Matches,
-        group_matches: &GroupMatches,
+        (matches, group_matches): (&Matches, &GroupMatches),
         mut notes: Vec<Note>,
+        edited: Option<&Edited>,
     ) -> Result<Planned, RunError> {
+        notes.extend(edited.map(edited::note));
         let basis = self.basis(roll)?;
         notes.extend(group_notes(stage.roster.groups()));
         notes.extend(self.census_notes(stage.roster.groups())?);
@@ -133,6 +147,7 @@ impl Session {
                 group_matches,
                 absences: &roll.absences,
                 settings: &stage.settings,
+                edited,
                 refusals: stage.roster.groups().refusals().to_vec(),
                 notes,
             })
@@ -164,12 +179,15 @@ impl Session {
 
     fn review(&self, planned: Planned) -> Result<Reviewed, RunError> {
         let (limits, protection) = (&self.organization.limits, &self.organization.protection);
-        Ok(guard::review(planned.plan, limits, protection, &self.occasion()?, &planned.holdings))
+        let decisions = self.decisions()?;
+        let occasion = Occasion { decisions: Some(&decisions), ..self.occasion()? };
+        Ok(guard::review(planned.plan, limits, protection, &occasion, &planned.holdings))
     }
 
     /// The roster of everybody in the mirror whose record can be understood.
     pub(super) fn roster(
         &self,
+        rules: Rules,
         groups: GroupIndex,
         unreadable: &BTreeMap<DirectoryId, Unreadable>,
     ) -> Result<Roster, RunError> {
@@ -179,7 +197,7 @@ impl Session {
             };
             self.store.users().filter(readable)
         };
-        Ok(Roster::new(self.rules.clone(), groups, users)?)
+        Ok(Roster::new(rules, groups, users)?)
     }
 
     /// The roster's verdict on everybody, in the order of their ids.
@@ -193,27 +211,26 @@ impl Session {
     }
 
     /// Who is in which group that a rule can reach. Groups that rules name and the reading did not bring are looked
-    /// up by id: only what the directory itself calls gone counts as a group without members.
-    pub(super) async fn group_index(&self) -> Result<GroupIndex, RunError> {
+    /// up by id: only what the directory itself calls gone counts as a group without members. Yields those, too.
+    pub(super) async fn group_index(&self, rules: &Rules) -> Result<(GroupIndex, BTreeSet<DirectoryId>), RunError> {
         let bindings = self.bindings()?;
         let mut outline = GroupOutline::default();
         for group in self.store.groups() {
             outline.add(&group?);
         }
         let mut deleted = BTreeSet::new();
-        for (_, id) in outline.unresolved(&self.rules, &bindings) {
+        for (_, id) in outline.unresolved(rules, &bindings) {
             if let Some(id) = id.filter(|id| !deleted.contains(id))
                 && self.connector.look_up_group(&id).await?.is_none()
             {
                 deleted.insert(id);
             }
         }
-        self.keep_if_new(fact::DELETED_GROUPS, &deleted)?;
-        self.index_groups(outline, &bindings, &deleted)
+        Ok((self.index_groups(rules, outline, &bindings, &deleted)?, deleted))
     }
 
     /// The same from the snapshot alone: gone is what the last run's look-ups called gone.
-    pub(super) fn group_index_offline(&self) -> Result<GroupIndex, RunError> {
+    pub(super) fn group_index_offline(&self, rules: &Rules) -> Result<GroupIndex, RunError> {
         let mut outline = GroupOutline::default();
         for group in self.store.groups() {
             outline.add(&group?);
@@ -223,16 +240,17 @@ impl Session {
                 .map_err(|error| RunError::Internal(format!("the kept deletions cannot be read: {error}")))?,
             None => BTreeSet::new(),
         };
-        self.index_groups(outline, &self.bindings()?, &deleted)
+        self.index_groups(rules, outline, &self.bindings()?, &deleted)
     }
 
     fn index_groups(
         &self,
+        rules: &Rules,
         outline: GroupOutline,
         bindings: &Bindings,
         deleted: &BTreeSet<DirectoryId>,
     ) -> Result<GroupIndex, RunError> {
-        let mut builder = outline.index(&self.rules, bindings, deleted);
+        let mut builder = outline.index(rules, bindings, deleted);
         for group in self.store.groups() {
             builder.add(&group?);
         }
@@ -325,14 +343,14 @@ impl Session {
         })
     }
 
-    /// What the guard must know besides the plan.
-    pub(super) fn occasion(&self) -> Result<Occasion, RunError> {
-        let applied = self.store.fact(fact::APPLIED_RULES)?;
-        let now = serde_json::Value::String(self.organization.rules_hash());
+    /// What the guard must know besides the plan and what people decided.
+    pub(super) fn occasion(&self) -> Result<Occasion<'static>, RunError> {
         Ok(Occasion {
-            first_plan: applied.is_none(),
+            first_plan: self.store.fact(fact::APPLIED_RULES)?.is_none(),
             first_plan_waived: self.organization.first_plan_waived,
-            rules_changed: applied.is_some_and(|applied| applied != now),
+            keeps_back: self.organization.keeps_back,
+            decisions: None,
+            as_of: (self.clock)(),
         })
     }
 
@@ -344,7 +362,6 @@ impl Session {
         settings.delete_after_days = target.delete_after_days;
         settings.user_name_attribute = target.user_name.clone();
         settings.sealed = self.store.is_sealed();
-        settings.protected_roles = self.rules.protected_roles();
         settings
     }
 }

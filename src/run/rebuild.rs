@@ -3,8 +3,9 @@
 //! A ledger that lost entries would forget who is ours, and a leaver among them would stay in for ever; one that is
 //! older than it should be would believe that roles are gone that were given since. So every account of the target is
 //! compared with the ledger: what carries the id of somebody in the directory is ours again, what is not there any
-//! more is not, and what the target shows of `active` and of mapped roles is believed. The plan of such a run removes
-//! nothing; once it was applied the snapshot is sealed, and the next plan removes again, in full sight.
+//! more, not even when it is asked for by its id, is not, and what the target shows of `active` and of mapped roles is
+//! believed. The plan of such a run removes nothing; once it was applied the snapshot is sealed, and the next plan
+//! removes again, in full sight.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,12 +13,15 @@ use rollcall_kit::{Address, DirectoryId};
 
 use super::error::RunError;
 use super::session::Session;
-use crate::apply::Settlement;
+use crate::apply::{Settlement, TargetError};
 use crate::plan::{LedgerAccount, Note, Origin, TargetAccount};
 use crate::roster::Role;
 
 /// So many accounts are named that may have belonged to leavers.
 const STRANGERS_NAMED: usize = 20;
+
+/// So many accounts are looked up before the next are, if none of them is there.
+const LOOKED_UP_AT_ONCE: usize = 16;
 
 impl Session {
     /// Compares ledger and target, if the snapshot does not match its seal. Yields what the reader of the plan should
@@ -37,15 +41,17 @@ impl Session {
             by_id.insert(&account.target_id, account);
         }
         let mut settlement = Settlement::default();
-        let mut known = BTreeSet::new();
+        let (mut known, mut missing) = (BTreeSet::new(), Vec::new());
         for account in self.store.accounts() {
             let account = account?;
             known.insert(account.target_id.clone());
             match by_id.get(account.target_id.as_str()) {
                 Some(now) => settlement.accounts.extend(corrected(&account, now, &managed)),
-                None => settlement.forgotten_accounts.push(account.user),
+                None => missing.push(account),
             }
         }
+        self.confirm_gone(&missing).await?;
+        settlement.forgotten_accounts.extend(missing.into_iter().map(|account| account.user));
         let corrected = settlement.accounts.len();
         let mut strangers = Vec::new();
         for account in shown.iter().filter(|account| !known.contains(&account.target_id)) {
@@ -66,6 +72,22 @@ impl Session {
         ))];
         notes.extend(strangers_note(&strangers));
         Ok(notes)
+    }
+
+    /// Looks accounts up by their ids that a list does not show. If one is there after all, the list shows a part, and
+    /// the ledger would forget who is ours.
+    async fn confirm_gone(&self, missing: &[LedgerAccount]) -> Result<(), RunError> {
+        for some in missing.chunks(LOOKED_UP_AT_ONCE) {
+            let there = self.look_up(some.iter().map(|account| &account.target_id)).await?;
+            if let Some(account) = some.iter().find(|account| there.contains_key(&account.target_id)) {
+                let reason = format!(
+                    "it does not show the account {} of {}, which is there when it is asked for by its id",
+                    account.target_id, account.address
+                );
+                return Err(TargetError::Unreliable { what: "the list of Users".to_owned(), reason }.into());
+            }
+        }
+        Ok(())
     }
 
     /// Whose account it is, by the id that it carries.

@@ -79,7 +79,7 @@ impl Session {
         deleted: Option<u64>,
         listener: Listener<'_>,
     ) -> Result<Vec<Note>, RunError> {
-        let stage = self.stage(self.group_index().await?, doubtful.clone())?;
+        let stage = self.stage_under(self.rules.clone(), self.group_index(&self.rules).await?.0, doubtful.clone())?;
         let mapped = stage.settings.managed_roles.keys().cloned().collect();
         listener(Event::Comparing);
         let mut shown: BTreeMap<String, TargetAccount> =

@@ -2,8 +2,10 @@
 
 use jiff::Timestamp;
 
+use super::deciding::decisions;
 use super::error::RunError;
 use super::event::RunRecord;
+use crate::guard::Decision;
 use crate::snapshot::Store;
 
 /// A new run's id: the moment, to the millisecond, and four letters against chance. Sorts by time, which is how the
@@ -60,6 +62,8 @@ pub struct State {
     pub last_read: Option<Timestamp>,
     /// The last run.
     pub last_run: Option<RunRecord>,
+    /// An approval that waits for the run that uses it up.
+    pub approval: Option<Decision>,
 }
 
 /// How an organization stands.
@@ -84,5 +88,6 @@ pub fn state(store: &dyn Store) -> Result<State, RunError> {
         unsettled: store.unsettled()?.len() as u64,
         last_read: store.certificate()?.map(|certificate| certificate.ended()),
         last_run: runs(store, 1)?.pop(),
+        approval: decisions(store)?.approval(Timestamp::now()).map(|ruling| ruling.decision.clone()),
     })
 }

@@ -44,7 +44,7 @@ impl Session {
         })?;
         let done = carried_out(&record)?;
         let doubtful = self.settle_leftovers().await?;
-        let stage = self.stage(self.group_index_offline()?, doubtful.clone())?;
+        let stage = self.stage_under(self.rules.clone(), self.group_index_offline(&self.rules)?, doubtful.clone())?;
         let concerned: BTreeSet<&DirectoryId> = done.iter().filter_map(|change| change.subject.user()).collect();
         let (mut ids, mut standings) = (Vec::new(), BTreeMap::new());
         for user in concerned {
@@ -71,7 +71,7 @@ impl Session {
             }))
         })??;
         // The rules did not ask for this plan, so it is none of their first ones.
-        let occasion = Occasion { first_plan: false, first_plan_waived: true, rules_changed: false };
+        let occasion = Occasion { first_plan: false, first_plan_waived: true, ..Occasion::default() };
         let (limits, protection) = (&self.organization.limits, &self.organization.protection);
         let reviewed = guard::review(planned.plan, limits, protection, &occasion, &planned.holdings);
         listener(Event::Planned { plan: Box::new(reviewed.plan().clone()), holds: reviewed.holds().to_vec() });

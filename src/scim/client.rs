@@ -153,8 +153,8 @@ impl TargetReader for ScimTarget {
         self.discovered.initialized().then(|| serde_json::to_value(self.known()).ok()).flatten()
     }
 
-    async fn find(&self, candidates: &[Candidate]) -> Result<Matches, TargetError> {
-        self.look_up(candidates).await
+    async fn find(&self, candidates: &[Candidate], ours: usize) -> Result<Matches, TargetError> {
+        self.look_up(candidates, ours).await
     }
 
     async fn account(&self, target_id: &str) -> Result<Option<TargetAccount>, TargetError> {

@@ -19,14 +19,14 @@ use crate::plan::{Candidate, Match, Matches};
 const ONE_BY_ONE: usize = 50;
 
 impl ScimTarget {
-    /// Looks candidates up.
-    pub(super) async fn look_up(&self, candidates: &[Candidate]) -> Result<Matches, TargetError> {
+    /// Looks candidates up in a target that must have this many accounts of ours.
+    pub(super) async fn look_up(&self, candidates: &[Candidate], ours: usize) -> Result<Matches, TargetError> {
         if !self.profile().await?.filter {
             let all: Vec<_> = candidates.iter().map(|one| (one, "the target takes no filters".to_owned())).collect();
-            return self.in_list(&all).await;
+            return self.in_list(&all, ours).await;
         }
         if self.list_is_shorter(candidates).await?
-            && let Ok(index) = self.index(candidates.iter()).await?
+            && let Ok(index) = self.index(candidates.iter(), ours).await?
         {
             return Ok(candidates.iter().map(|one| (one.user.clone(), self.in_index(one, &index))).collect());
         }
@@ -40,7 +40,7 @@ impl ScimTarget {
             }
         }
         if !open.is_empty() {
-            matches.extend(self.in_list(&open).await?);
+            matches.extend(self.in_list(&open, ours).await?);
         }
         Ok(matches)
     }
@@ -57,8 +57,8 @@ impl ScimTarget {
     }
 
     /// Seeks candidates in the whole list, each with the reason why he has to be sought there.
-    async fn in_list(&self, candidates: &[(&Candidate, String)]) -> Result<Matches, TargetError> {
-        let index = self.index(candidates.iter().map(|(candidate, _)| *candidate)).await?;
+    async fn in_list(&self, candidates: &[(&Candidate, String)], ours: usize) -> Result<Matches, TargetError> {
+        let index = self.index(candidates.iter().map(|(candidate, _)| *candidate), ours).await?;
         let found = |candidate: &Candidate, reason: &str| match &index {
             Ok(index) => self.in_index(candidate, index),
             Err(problem) => Match::Unknown(format!("{reason}; and the list of users cannot be relied on: {problem}")),
@@ -67,13 +67,17 @@ impl ScimTarget {
     }
 
     /// Those of all users who match any candidate by any key, or the reason why the list proves nothing.
-    async fn index(&self, candidates: impl Iterator<Item = &Candidate>) -> Result<Result<Index, String>, TargetError> {
+    async fn index(
+        &self,
+        candidates: impl Iterator<Item = &Candidate>,
+        ours: usize,
+    ) -> Result<Result<Index, String>, TargetError> {
         let wanted: BTreeSet<(Key, String)> = candidates
             .flat_map(|candidate| self.questions(candidate))
             .map(|(key, value)| (key, key.folded(&value)))
             .collect();
         let keep = |user: Resource| keys_of(&user).iter().any(|key| wanted.contains(key)).then_some(user);
-        match self.walk(List::USERS, keep).await {
+        match self.walk(List { at_least: ours, ..List::USERS }, keep).await {
             Ok(users) => Ok(Ok(Index::new(users))),
             Err(TargetError::Unreliable { reason, .. }) => Ok(Err(reason)),
             // Some targets only answer filters: the refusal of a list says nothing about anybody.

@@ -2,7 +2,8 @@
 //!
 //! Lists lie: pages are capped without a word, `totalResults` is the size of the page, every page is the first page.
 //! So a walk advances by what it received, ends only at a page that brings nothing new, and then has to add up: a
-//! walk that saw fewer resources than the target counts is an error, because from a part nothing may be concluded.
+//! walk that saw fewer resources than the target counts, or than ours that must be there, is an error, because from a
+//! part nothing may be concluded.
 
 use std::collections::BTreeSet;
 
@@ -23,14 +24,16 @@ pub(super) struct List<'a> {
     pub(super) kind: &'a str,
     /// Attributes to leave out.
     pub(super) without: Option<&'a str>,
+    /// So many resources must be there at least, whatever the target counts.
+    pub(super) at_least: usize,
 }
 
 impl List<'_> {
     /// Every user.
-    pub(super) const USERS: List<'static> = List { kind: "Users", without: None };
+    pub(super) const USERS: List<'static> = List { kind: "Users", without: None, at_least: 0 };
 
     /// Every group, without its members.
-    pub(super) const GROUPS: List<'static> = List { kind: "Groups", without: Some("members") };
+    pub(super) const GROUPS: List<'static> = List { kind: "Groups", without: Some("members"), at_least: 0 };
 
     fn what(&self) -> String {
         format!("the list of {}", self.kind)
@@ -85,14 +88,18 @@ impl<T> Seen<T> {
     }
 
     /// The whole list, if it adds up.
-    fn finish(self, what: &str) -> Result<Vec<T>, Stop> {
-        match self.total {
-            Some(total) if self.ids.len() < total => {
-                let reason = format!("it counts {total} and shows {}", self.ids.len());
-                Err(Stop::Failed(errors::unreliable(what, reason)))
-            }
-            _ => Ok(self.kept),
-        }
+    fn finish(self, list: List<'_>) -> Result<Vec<T>, Stop> {
+        let (seen, at_least) = (self.ids.len(), list.at_least);
+        let reason = match self.total {
+            Some(total) if seen < total => format!("it counts {total} and shows {seen}"),
+            // Some targets cap their lists and call the cap the total: only what we know ourselves betrays them.
+            _ if seen < at_least => format!(
+                "it shows {seen} accounts, and {at_least} active ones of ours must be there; either it leaves some \
+                 out, or some of ours were deleted there by hand; `rollcall reconcile` tells"
+            ),
+            _ => return Ok(self.kept),
+        };
+        Err(Stop::Failed(errors::unreliable(&list.what(), reason)))
     }
 }
 
@@ -139,7 +146,7 @@ impl ScimTarget {
             let on_page = page.resources.len();
             // Some targets answer a page past the end with the first page again.
             if seen.take(page, keep)? == 0 {
-                return seen.finish(&list.what());
+                return seen.finish(list);
             }
             received += on_page;
         }
@@ -164,7 +171,7 @@ impl ScimTarget {
             let next = page.next_cursor.clone();
             seen.take(page, keep)?;
             match next {
-                None => return seen.finish(&list.what()),
+                None => return seen.finish(list),
                 Some(next) if cursors.insert(next.clone()) => cursor = next,
                 Some(_) => return Err(errors::unreliable(&list.what(), "its cursors go round in a circle").into()),
             }

@@ -15,7 +15,7 @@ use super::codec::{pack, unpack};
 use super::keys::{self, Key};
 use super::repair;
 use super::seal::{self, HashKey, Seal, Tally};
-use super::{StoreError, compaction};
+use super::{StoreError, compaction, folder};
 
 /// The folder of the database within the state directory.
 pub(super) const DATABASE: &str = "db";
@@ -69,7 +69,7 @@ struct Stock {
 impl Disk {
     /// Opens the database of a state directory, and makes it if there is none.
     pub(super) fn open(directory: &Path) -> Result<Opened, StoreError> {
-        fs::create_dir_all(directory).map_err(|error| cannot(directory, "be made", &error))?;
+        folder::make(directory)?;
         let lock = lock_directory(directory)?;
         compaction::settle(directory)?;
         let database = directory.join(DATABASE);

@@ -7,6 +7,7 @@
 mod codec;
 mod compaction;
 mod disk;
+mod folder;
 mod journal;
 mod keys;
 mod members;
@@ -169,10 +170,12 @@ pub enum StoreError {
 pub mod fact {
     /// Which group id each rule by name was bound to: `{ "App Admins": "0c6f…" }`.
     pub const BINDINGS: &str = "bindings";
-    /// The hash of scoping and mapping at the last applied plan.
+    /// Scoping and mapping at the last applied plan, and the hash of how the directory was read.
     pub const APPLIED_RULES: &str = "applied-rules";
     /// The confirmed absences of the last reading, by directory id.
     pub const ABSENCES: &str = "absences";
+    /// What people decided about held plans, and the marks of the changes of those that can be decided about.
+    pub const DECISIONS: &str = "decisions";
     /// How much of everything the last reading brought.
     pub const CENSUS: &str = "census";
     /// The same of the last reading from which a plan was applied.

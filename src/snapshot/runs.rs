@@ -12,10 +12,12 @@ pub(super) const WITH_PLAN: usize = 20;
 /// hundreds of megabytes, and two hundred of those would be all that the disk holds.
 pub(super) const BULKY: usize = 256 << 10;
 
-/// The record without its plan.
+/// The record without its plan, and without the part of it that waited.
 pub(super) fn without_plan(mut record: Value) -> Value {
-    if let Some(plan) = record.get_mut("plan") {
-        *plan = Value::Null;
+    for part in ["plan", "waiting"] {
+        if let Some(plan) = record.get_mut(part) {
+            *plan = Value::Null;
+        }
     }
     record
 }

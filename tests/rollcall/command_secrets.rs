@@ -1,14 +1,15 @@
 //! Secrets never leave: not in anything that a command prints at the highest log level, and not in anything that it
-//! writes to disk.
+//! writes to disk. And what is kept of people is nothing that other users of the machine can read.
 
-use std::path::Path;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
 
 use rollcall::demo::sandbox::Fault;
 
 use super::command_support::Site;
 
 /// Files below a folder that contain these bytes, except for the one that is the secret's own.
-fn holders(folder: &Path, secret: &str) -> Vec<String> {
+pub(crate) fn holders(folder: &Path, secret: &str) -> Vec<String> {
     let mut found = Vec::new();
     let mut folders = vec![folder.to_owned()];
     while let Some(folder) = folders.pop() {
@@ -25,6 +26,44 @@ fn holders(folder: &Path, secret: &str) -> Vec<String> {
         }
     }
     found
+}
+
+/// Files below a folder that other users of the machine can reach and read, or change.
+fn open_to_others(folder: &Path) -> Vec<PathBuf> {
+    let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode();
+    if mode(folder) & 0o007 == 0 {
+        return Vec::new();
+    }
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(open_to_others(&path));
+        } else if mode(&path) & 0o007 != 0 {
+            found.push(path);
+        }
+    }
+    found
+}
+
+#[test]
+fn what_is_kept_of_people_is_closed_to_other_users_of_the_machine() {
+    let site = Site::new();
+    // As a service manager leaves it, and an older version.
+    std::fs::create_dir_all(site.path("state/lumen")).unwrap();
+    site.mode("state", 0o755);
+    site.mode("state/lumen", 0o755);
+    site.run(&["apply", "--yes"]).ends_with(0);
+    site.directory(&super::command_support::staff_but(|company| company.people[0].name.0 = "Augusta".to_owned()));
+    site.write("plan.json.part", "left by a plan that was cut short");
+    site.mode("plan.json.part", 0o644);
+    site.run(&["plan", "-o", "plan.json"]).ends_with(0);
+    assert!(site.read("plan.json").contains("Augusta"), "a plan names people");
+    assert!(site.path("state/lumen/db").is_dir(), "the snapshot is below the state directory");
+
+    assert_eq!(open_to_others(&site.path("state")), [PathBuf::new(); 0]);
+    let plan = std::fs::metadata(site.path("plan.json")).unwrap().permissions().mode();
+    assert_eq!(plan & 0o777, 0o600);
 }
 
 #[test]

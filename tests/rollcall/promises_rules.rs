@@ -13,12 +13,16 @@ fn deactivates(reviewed: &Reviewed) -> bool {
     reviewed.plan().changes.iter().any(|change| change.action.kind() == ActionKind::Deactivate)
 }
 
+fn is_of_rules(hold: &Hold) -> bool {
+    matches!(hold, Hold::RulesChanged { .. })
+}
+
 async fn goes_through(house: &House) {
     let session = house.session();
     match session.plan(&|_| {}).await.unwrap() {
         Reviewed::Cleared(approved) if approved.plan().is_empty() => drop(session.nothing_to_do(approved).unwrap()),
         Reviewed::Cleared(approved) => drop(session.apply(approved, &|_| {}).await.unwrap()),
-        Reviewed::Held(held) => panic!("held: {:?}", held.holds()),
+        held => panic!("held: {:?}", held.holds()),
     }
 }
 
@@ -48,7 +52,7 @@ async fn a_scope_whose_group_is_found_only_later_still_waits_for_a_person() {
     let reviewed = house.plan().await.unwrap();
 
     assert!(deactivates(&reviewed));
-    assert!(reviewed.holds().contains(&Hold::RulesChanged), "{:?}", reviewed.holds());
+    assert!(is_of_rules(&reviewed.holds()[0]), "{:?}", reviewed.holds());
 }
 
 #[tokio::test]
@@ -73,7 +77,7 @@ async fn a_snapshot_without_its_seal_removes_nothing_and_the_removal_that_rules_
 
     let reviewed = house.plan().await.unwrap();
     assert!(deactivates(&reviewed), "the leaver is not forgotten");
-    assert_eq!(reviewed.holds(), [Hold::RulesChanged]);
+    assert!(matches!(reviewed.holds(), [hold] if is_of_rules(hold)), "{:?}", reviewed.holds());
 }
 
 #[tokio::test]

@@ -32,8 +32,8 @@ impl TargetReader for Deadly {
         self.target.check().await
     }
 
-    async fn find(&self, candidates: &[Candidate]) -> Result<Matches, TargetError> {
-        self.target.find(candidates).await
+    async fn find(&self, candidates: &[Candidate], ours: usize) -> Result<Matches, TargetError> {
+        self.target.find(candidates, ours).await
     }
 
     async fn account(&self, target_id: &str) -> Result<Option<TargetAccount>, TargetError> {
@@ -155,6 +155,7 @@ impl Story {
         let run = async {
             let approved = match session.plan(&|_| {}).await.unwrap() {
                 Reviewed::Cleared(approved) => approved,
+                Reviewed::Parted(parted) => parted.into_held().approve("ada", "in a test"),
                 Reviewed::Held(held) => held.approve("ada", "in a story"),
             };
             let record = session.apply(approved, &|_| {}).await.unwrap();

@@ -117,6 +117,7 @@ http = {{ attempts = 1, max_wait = 1 }}
         let session = self.session();
         let approved = match session.plan(&|_| {}).await.unwrap() {
             Reviewed::Cleared(approved) => approved,
+            Reviewed::Parted(parted) => parted.into_held().approve("ada", "in a test"),
             Reviewed::Held(held) => held.approve("ada", "in a test"),
         };
         session.apply(approved, &|_| {}).await.unwrap()

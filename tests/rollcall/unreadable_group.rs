@@ -170,6 +170,7 @@ async fn run(session: &Session) -> Plan {
     match reviewed {
         Reviewed::Cleared(approved) if approved.plan().is_empty() => session.nothing_to_do(approved).unwrap(),
         Reviewed::Cleared(approved) => session.apply(approved, &|_| {}).await.unwrap(),
+        Reviewed::Parted(parted) => session.apply(parted.into_part(), &|_| {}).await.unwrap(),
         Reviewed::Held(held) => session.apply(held.approve("test", "by hand"), &|_| {}).await.unwrap(),
     };
     plan

@@ -3,7 +3,7 @@
 //! A look-up walks the files again from the first byte to the last. It costs a read of the file, and it means that
 //! "gone" is never said on the strength of a file that is not whole.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -147,23 +147,32 @@ impl Connector for FileConnector {
     }
 
     async fn look_up(&self, id: &DirectoryId) -> Result<LookUp, ReadError> {
-        let wanted = id.clone();
-        let (mut found, set_aside) = self
+        let mut answers = self.look_up_many(std::slice::from_ref(id)).await?;
+        answers.pop().ok_or(ReadError::Cancelled)
+    }
+
+    /// One walk answers for everybody.
+    fn look_up_batch(&self) -> usize {
+        usize::MAX
+    }
+
+    async fn look_up_many(&self, ids: &[DirectoryId]) -> Result<Vec<LookUp>, ReadError> {
+        let wanted: BTreeSet<DirectoryId> = ids.iter().cloned().collect();
+        let (found, set_aside) = self
             .gather(move |entry| match entry {
-                Entry::User(user) if user.id == wanted => Some(Ok(user)),
-                Entry::Unreadable(record) if record.id == wanted => Some(Err(record.problem)),
+                Entry::User(user) if wanted.contains(&user.id) => Some((user.id.clone(), Ok(user))),
+                Entry::Unreadable(record) if wanted.contains(&record.id) => Some((record.id, Err(record.problem))),
                 _ => None,
             })
             .await?;
-        match found.pop() {
-            Some(Ok(user)) => Ok(LookUp::Found(user)),
+        let found: BTreeMap<_, _> = found.into_iter().collect();
+        let answer = |id: &DirectoryId| match (found.get(id), set_aside.get(id)) {
+            (Some(Ok(user)), _) => Ok(LookUp::Found(user.clone())),
             // He is there; what he is cannot be told.
-            Some(Err(problem)) => Err(ReadError::incomplete("users", problem)),
-            None => match set_aside.get(id) {
-                Some(why) => Err(ReadError::incomplete("users", why.clone())),
-                None => Ok(LookUp::Gone),
-            },
-        }
+            (Some(Err(why)), _) | (None, Some(why)) => Err(ReadError::incomplete("users", why.clone())),
+            (None, None) => Ok(LookUp::Gone),
+        };
+        ids.iter().map(answer).collect()
     }
 
     async fn look_up_address(&self, address: &Address) -> Result<Vec<DirectoryUser>, ReadError> {

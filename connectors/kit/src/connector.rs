@@ -220,6 +220,22 @@ pub trait Connector: Send + Sync {
     /// question is an error, never [`LookUp::Gone`].
     async fn look_up(&self, id: &DirectoryId) -> Result<LookUp, ReadError>;
 
+    /// How many users [`Connector::look_up_many`] settles with about the effort of one. One means that there is nothing
+    /// to gain.
+    fn look_up_batch(&self) -> usize {
+        1
+    }
+
+    /// Looks several users up by their ids, no more than [`Connector::look_up_batch`], each as [`Connector::look_up`]
+    /// does. The answers are in the order of the ids.
+    async fn look_up_many(&self, ids: &[DirectoryId]) -> Result<Vec<LookUp>, ReadError> {
+        let mut answers = Vec::with_capacity(ids.len());
+        for id in ids {
+            answers.push(self.look_up(id).await?);
+        }
+        Ok(answers)
+    }
+
     /// Looks users up by address, within reach.
     async fn look_up_address(&self, address: &Address) -> Result<Vec<DirectoryUser>, ReadError>;
 

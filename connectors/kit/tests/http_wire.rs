@@ -72,6 +72,28 @@ async fn the_debug_form_of_requests_and_answers_holds_no_body_and_no_header_valu
     assert!(!format!("{answer:?}").contains("s3cret"));
 }
 
+/// Some servers, and proxies before them, print the request that they refuse; what they say is quoted and kept.
+#[tokio::test]
+async fn an_error_that_repeats_our_token_is_handed_on_without_it() {
+    struct Fixed;
+    #[async_trait::async_trait]
+    impl rollcall_kit::http::TokenSource for Fixed {
+        async fn authorization(&self, _: bool) -> Result<rollcall_kit::secret::Secret, String> {
+            Ok(rollcall_kit::secret::Secret::new("Bearer s3/cret".to_owned()))
+        }
+    }
+    let said = r#"{"detail":"Authorization: Bearer s3/cret is not known","got":"s3\/cret"}"#;
+    for status in [302, 400, 401, 500] {
+        let server = MockServer::start().await;
+        let answer = ResponseTemplate::new(status).set_body_string(said);
+        Mock::given(any()).respond_with(answer).mount(&server).await;
+        let client = client_with(&server.uri(), Arc::new(Fixed));
+        let answer = client.send(create(&client)).await.unwrap();
+        let shown = String::from_utf8(answer.body.to_vec()).unwrap();
+        assert_eq!(shown, r#"{"detail":"Authorization: Bearer [secret] is not known","got":"[secret]"}"#, "{status}");
+    }
+}
+
 #[tokio::test]
 async fn a_proxy_is_used_when_one_is_set() {
     let proxy = MockServer::start().await;

@@ -3,6 +3,7 @@
 //! "Gone" puts somebody out, so it is said only when the server has shown in the same session that it can find others in
 //! the same way: a reader who may not search by the id attribute finds nobody, and gets no error.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
@@ -64,12 +65,60 @@ impl Desk {
     /// Looks a user up by id, wherever he is.
     pub(crate) async fn user(&mut self, settings: &LdapSettings, id: &DirectoryId) -> Result<LookUp, ReadError> {
         let dialect = self.dialect.clone();
+        let entry = self.by_id(id, People::new(&dialect, Timestamp::now()).attributes()).await?;
+        self.verdict(settings, id, entry).await
+    }
+
+    /// Looks several users up by id, in one search, if ids can be searched for like other values.
+    pub(crate) async fn users(
+        &mut self,
+        settings: &LdapSettings,
+        ids: &[DirectoryId],
+    ) -> Result<Vec<LookUp>, ReadError> {
+        let dialect = self.dialect.clone();
         let people = People::new(&dialect, Timestamp::now());
-        let Some(entry) = self.by_id(id, people.attributes()).await? else {
-            self.prove_that_ids_find(&settings.users.bases, &dialect.user_filter.clone()).await?;
+        self.last_used = Instant::now();
+        let mut found = BTreeMap::new();
+        if !self.takes_ids_for_names() {
+            let filter = format!("(|{})", ids.iter().map(|id| self.id_filter(id)).collect::<Result<String, _>>()?);
+            for root in self.roots.clone() {
+                for entry in self.all(&root, &filter, people.attributes()).await? {
+                    let id =
+                        id_of(&entry, &dialect).ok_or_else(|| unproved(format!("\"{}\" shows no id", entry.dn)))?;
+                    if let Some(other) = found.insert(id.clone(), entry) {
+                        return Err(ReadError::incomplete(
+                            "users",
+                            format!("\"{}\" and another have the id {id}", other.dn),
+                        ));
+                    }
+                }
+            }
+            self.finds_by_id |= !found.is_empty();
+        }
+        let mut answers = Vec::with_capacity(ids.len());
+        for id in ids {
+            let entry = match found.get(id).cloned() {
+                None if self.takes_ids_for_names() => self.by_id(id, people.attributes()).await?,
+                entry => entry,
+            };
+            answers.push(self.verdict(settings, id, entry).await?);
+        }
+        Ok(answers)
+    }
+
+    /// What an id leads to: the entry that was found by it, or none.
+    async fn verdict(
+        &mut self,
+        settings: &LdapSettings,
+        id: &DirectoryId,
+        entry: Option<RawEntry>,
+    ) -> Result<LookUp, ReadError> {
+        let dialect = self.dialect.clone();
+        let Some(entry) = entry else {
+            self.prove_that_ids_find(&settings.users.bases, &dialect.user_filter).await?;
             return Ok(LookUp::Gone);
         };
-        let user = match people.read(id.clone(), &entry) {
+        let user = match People::new(&dialect, Timestamp::now()).read(id.clone(), &entry) {
             Person::User(user) => user,
             Person::Unreadable(unreadable) => {
                 return Err(ReadError::incomplete(
@@ -82,6 +131,20 @@ impl Desk {
             None => LookUp::Found(user),
             Some(reason) => LookUp::OutOfReach(user, reason),
         })
+    }
+
+    /// Active Directory takes a GUID for a name (MS-ADTS 3.1.1.3.1.2.4), wherever in the domain the object is.
+    fn takes_ids_for_names(&self) -> bool {
+        self.dialect.flavour == Flavour::ActiveDirectory && self.dialect.id_syntax == IdSyntax::Guid
+    }
+
+    /// The condition that an entry has this id.
+    fn id_filter(&self, id: &DirectoryId) -> Result<String, ReadError> {
+        let attribute = &self.dialect.id_attribute;
+        let value = self.dialect.id_syntax.filter_value(id).ok_or_else(|| {
+            unproved(format!("{id} is no value of {attribute}; it was read under another id_attribute"))
+        })?;
+        Ok(format!("({attribute}={value})"))
     }
 
     /// Looks a group up by id, wherever it is.
@@ -142,16 +205,10 @@ impl Desk {
     /// The entry with an id, wherever the server holds it.
     async fn by_id(&mut self, id: &DirectoryId, attributes: &[String]) -> Result<Option<RawEntry>, ReadError> {
         self.last_used = Instant::now();
-        let value = self.dialect.id_syntax.filter_value(id).ok_or_else(|| {
-            unproved(format!(
-                "{id} is no value of {}; it was read under another id_attribute",
-                self.dialect.id_attribute
-            ))
-        })?;
-        if self.dialect.flavour == Flavour::ActiveDirectory && self.dialect.id_syntax == IdSyntax::Guid {
+        let filter = self.id_filter(id)?;
+        if self.takes_ids_for_names() {
             return self.by_guid(id, attributes).await;
         }
-        let filter = format!("({}={value})", self.dialect.id_attribute);
         for root in self.roots.clone() {
             let mut found = self.all(&root, &filter, attributes).await?;
             if found.len() > 1 {
@@ -165,7 +222,7 @@ impl Desk {
         Ok(None)
     }
 
-    /// Active Directory takes a GUID for a name (MS-ADTS 3.1.1.3.1.2.4), wherever in the domain the object is.
+    /// The entry with a GUID, by its name in Active Directory.
     async fn by_guid(&mut self, id: &DirectoryId, attributes: &[String]) -> Result<Option<RawEntry>, ReadError> {
         let search = Search {
             collection: "users",

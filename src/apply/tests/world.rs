@@ -247,7 +247,7 @@ impl TargetReader for World<'_> {
     async fn check(&self) -> Result<Vec<CheckFinding>, TargetError> {
         Ok(Vec::new())
     }
-    async fn find(&self, _: &[Candidate]) -> Result<Matches, TargetError> {
+    async fn find(&self, _: &[Candidate], _: usize) -> Result<Matches, TargetError> {
         Ok(Matches::new())
     }
     async fn account(&self, _: &str) -> Result<Option<TargetAccount>, TargetError> {

@@ -262,6 +262,18 @@ impl GroupIndex {
         }
     }
 
+    /// Whether the group of a role rule is confirmed to be gone, by the rule's place in the settings.
+    #[must_use]
+    pub fn is_gone_rule(&self, rule: usize) -> bool {
+        self.role_groups.get(rule) == Some(&Target::Nobody)
+    }
+
+    /// Whether a group of the scope is confirmed to be gone, by its place in the settings.
+    #[must_use]
+    pub fn is_gone_in_scope(&self, place: usize) -> bool {
+        self.scope_groups.get(place) == Some(&Target::Nobody)
+    }
+
     /// How many users and memberships are kept in memory.
     #[must_use]
     pub fn size(&self) -> (usize, usize) {

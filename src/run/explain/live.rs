@@ -66,7 +66,7 @@ impl Session {
                 (verdict, detail, expected)
             }
             Ok(None) => match known.stage.survey.candidates.iter().find(|candidate| candidate.user == *user) {
-                Some(candidate) => self.candidate_now(candidate, expected).await,
+                Some(candidate) => self.candidate_now(candidate, known.stage.survey.ours, expected).await,
                 None => return expected,
             },
             Err(error) => (GateVerdict::Stopped, error.to_string(), expected),
@@ -75,8 +75,13 @@ impl Session {
         expected
     }
 
-    async fn candidate_now(&self, candidate: &Candidate, before: Expected) -> (GateVerdict, String, Expected) {
-        let found = self.reader().find(std::slice::from_ref(candidate)).await;
+    async fn candidate_now(
+        &self,
+        candidate: &Candidate,
+        ours: usize,
+        before: Expected,
+    ) -> (GateVerdict, String, Expected) {
+        let found = self.reader().find(std::slice::from_ref(candidate), ours).await;
         let (verdict, detail, now) = match found.map(|mut found| found.remove(&candidate.user)) {
             Ok(Some(Match::None)) => (GateVerdict::Told, "no account matches".to_owned(), Expected::Nobody),
             Ok(Some(Match::One(account, by))) => match self.owner_of(&account) {

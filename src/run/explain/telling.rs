@@ -137,7 +137,8 @@ pub(super) fn role_groups(answer: &mut Explanation, barred: Vec<Role>, known: &K
 
 /// Why the plan waits, if it does something for him.
 pub(super) fn holds(answer: &mut Explanation, user: &DirectoryId, reviewed: &Reviewed) {
-    if reviewed.plan().changes.iter().any(|change| change.subject.user() == Some(user)) {
+    let mut mine = reviewed.plan().changes.iter().filter(|change| change.subject.user() == Some(user));
+    if mine.any(|change| reviewed.waits(change.id)) {
         for hold in reviewed.holds() {
             answer.tell(GateVerdict::Stopped, "held", hold.to_string());
         }

@@ -157,6 +157,33 @@ fn a_blind_reader_of_an_active_directory_puts_nobody_out() {
     settled.with(|world| world.set_password("wrong"), &[1], &["refused the sign-in", "password is wrong"]);
 }
 
+/// Also not at the highest level of the libraries below us, which see the password in clear text.
+#[test]
+fn the_directorys_password_is_in_nothing_that_is_printed_or_kept() {
+    let server = OpenLdap::start(20, 2);
+    let target = ScimServer::start(ScimKind::Scim2);
+    let world = World::between(&server, &target);
+    let right = server.reader().1.to_owned();
+    let mut printed = 0;
+    for password in [right.as_str(), "qX7-of-nobody-vK2"] {
+        world.set_password(password);
+        for arguments in [["check", "-vv"], ["plan", "-vv"], ["apply", "--yes"]] {
+            let ran = world.run_logging(&arguments, "trace");
+            printed += ran.stderr.len();
+            for text in [&ran.stdout, &ran.stderr] {
+                assert!(!text.contains(password) && !text.contains(&hex(password)), "{arguments:?}: {text}");
+            }
+        }
+        assert_eq!(world.holders(password), ["reader.password"], "the password was kept");
+    }
+    assert!(printed > 100_000, "the log was not switched on: {printed}");
+}
+
+/// As a library prints bytes.
+fn hex(text: &str) -> String {
+    format!("{:?}", text.as_bytes()).trim_matches(['[', ']']).to_owned()
+}
+
 #[test]
 fn a_target_that_goes_away_in_the_middle_is_told_and_nothing_is_forgotten() {
     let server = OpenLdap::start(PEOPLE, 20);

@@ -142,6 +142,17 @@ impl World {
         Ran::new(arguments, &output)
     }
 
+    /// Runs the binary to its end with everything logged at this level, that of the libraries too.
+    pub(crate) fn run_logging(&self, arguments: &[&str], level: &str) -> Ran {
+        let output = self.command(arguments).env("ROLLCALL_LOG", level).output().unwrap();
+        Ran::new(arguments, &output)
+    }
+
+    /// Names of the files in this world's folder that contain a text.
+    pub(crate) fn holders(&self, text: &str) -> Vec<String> {
+        crate::command_secrets::holders(self.folder.path(), text)
+    }
+
     /// Starts the binary and lets it run.
     pub(crate) fn start(&self, arguments: &[&str]) -> Child {
         self.command(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()

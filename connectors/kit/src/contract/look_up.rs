@@ -30,6 +30,31 @@ pub async fn looks_up_whom_it_read(connector: &dyn Connector, entries: &[Entry])
         }
     }
     nobody_is_found(connector).await;
+    many_are_answered_as_one_is(connector, &users).await;
+}
+
+/// Somebody, nobody, and somebody else, asked for at once: as many answers, in the same order.
+async fn many_are_answered_as_one_is(connector: &dyn Connector, users: &[&DirectoryUser]) {
+    let (Some(first), Some(last), Some(nobody)) = (users.first(), users.last(), DirectoryId::new(NOBODY)) else {
+        return;
+    };
+    let ids: Vec<DirectoryId> = [last.id.clone(), nobody, first.id.clone()].into();
+    let mut answers = Vec::new();
+    for batch in ids.chunks(connector.look_up_batch().max(1)) {
+        match connector.look_up_many(batch).await {
+            Ok(some) => answers.extend(some),
+            Err(error) => panic!("several users cannot be looked up at once: {error}"),
+        }
+    }
+    match answers.as_slice() {
+        [LookUp::Found(one), LookUp::Gone, LookUp::Found(other)] => {
+            assert!(
+                one.id == last.id && other.id == first.id,
+                "several look-ups at once are answered in another order"
+            );
+        }
+        _ => panic!("somebody, nobody and somebody else were looked up at once, and answered as something else"),
+    }
 }
 
 fn as_active_user(entry: &Entry) -> Option<&DirectoryUser> {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use reqwest::header::{AUTHORIZATION, HeaderValue};
 use tokio::time::timeout;
 use url::Url;
+use zeroize::Zeroizing;
 
 use super::failure::Failure;
 use super::gate::{Gate, Gates};
@@ -283,8 +284,11 @@ impl Client {
             Err(_) => return Err(self.silence(url)),
         };
         let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
-        let body = self.read_body(url, answer).await?.into();
-        Ok(Response { status, headers, body, attempts: 1 })
+        let mut body = self.read_body(url, answer).await?;
+        if let Some(token) = token.filter(|_| !(200..300).contains(&status)) {
+            body = without_token(body, token);
+        }
+        Ok(Response { status, headers, body: body.into(), attempts: 1 })
     }
 
     /// Reads the body piece by piece, so that one that is too large is dropped at the bound and not after it. Pieces
@@ -319,6 +323,19 @@ impl Client {
 /// The error for a pause that is longer than we may wait.
 fn wait_too_long(url: &str, pause: Duration) -> HttpError {
     HttpError::WaitTooLong { url: url.to_owned(), seconds: pause.as_secs() }
+}
+
+/// An answer that is no success without our token: some servers, and proxies before them, print the request that they
+/// refuse, and what they say is quoted in errors and kept in the history.
+fn without_token(body: Vec<u8>, token: &Secret) -> Vec<u8> {
+    let bare = token.expose().rsplit(' ').next().unwrap_or_default();
+    // JSON may write a slash with a backslash before it.
+    let forms = [bare.to_owned(), bare.replace('/', "\\/")].map(Zeroizing::new);
+    let text = String::from_utf8_lossy(&body);
+    if bare.is_empty() || !forms.iter().any(|form| text.contains(form.as_str())) {
+        return body;
+    }
+    forms.iter().fold(text.into_owned(), |text, form| text.replace(form.as_str(), "[secret]")).into_bytes()
 }
 
 /// The token as a header that no debug print shows.

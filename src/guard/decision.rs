@@ -1,0 +1,303 @@
+//! What people decided about held plans: approvals, each for one apply, and rejections.
+//!
+//! Pure data and what follows from it; the snapshot keeps it, and the clock is handed in. A plan is never the same
+//! twice (it names the reading from which it was made), so what was decided is kept as the [`Mark`]s of its changes.
+
+use std::collections::BTreeSet;
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use super::hold::{Hold, to_the_second};
+use crate::plan::{Change, ChangeId, Mark, Plan, PlanId};
+
+/// So many held plans are remembered, the newest.
+const HELD_KEPT: usize = 20;
+
+/// So many changes of held plans are remembered; the newest plan is, whatever its size.
+const CHANGES_KEPT: usize = 200_000;
+
+/// Under so many ids one and the same held plan can be approved: it gets a new one with every run.
+const IDS_KEPT: usize = 500;
+
+/// So many rejections are remembered, the newest.
+const REJECTIONS_KEPT: usize = 50;
+
+/// What somebody decided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verdict {
+    /// Exactly these changes may go, once.
+    Approved,
+    /// They may not.
+    Rejected,
+}
+
+/// What was decided about one held plan, by whom, when and how.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Decision {
+    /// What.
+    pub verdict: Verdict,
+    /// The id of the plan that was looked at.
+    pub plan: PlanId,
+    /// The login name of who decided.
+    pub who: String,
+    /// How: with which command.
+    pub how: String,
+    /// When.
+    pub at: Timestamp,
+    /// Until when it counts; a rejection counts until it is overruled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Timestamp>,
+}
+
+/// A decision with exactly the changes that it is about.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ruling {
+    /// The decision.
+    pub decision: Decision,
+    changes: BTreeSet<Mark>,
+    /// What was found that held the plan, in the sentences that were read.
+    findings: BTreeSet<String>,
+}
+
+impl Ruling {
+    /// Whether it is about this change. Whoever decided although it was in doubt whether somebody is gone has decided
+    /// about him when it is certain, too; not the other way round.
+    #[must_use]
+    pub fn covers(&self, change: &Change) -> bool {
+        self.changes.contains(&change.mark()) || self.changes.contains(&change.marked(true))
+    }
+
+    /// Whether this finding was read by whoever decided.
+    #[must_use]
+    pub fn has_seen(&self, finding: &str) -> bool {
+        self.findings.contains(finding)
+    }
+
+    /// How many changes it is about.
+    #[must_use]
+    pub fn number(&self) -> usize {
+        self.changes.len()
+    }
+}
+
+/// A plan that was held, by its changes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Waiting {
+    /// The ids that it had, oldest first: every run makes it anew.
+    ids: Vec<PlanId>,
+    /// The run that made it last.
+    pub run: String,
+    /// When it was made last.
+    pub seen: Timestamp,
+    /// Whether it was held because somebody had said no to it.
+    rejected: Option<Decision>,
+    changes: BTreeSet<Mark>,
+    /// What was found that held it.
+    findings: BTreeSet<String>,
+}
+
+impl Waiting {
+    /// The id that it had last.
+    #[must_use]
+    pub fn id(&self) -> Option<&PlanId> {
+        self.ids.last()
+    }
+
+    /// How many changes it has.
+    #[must_use]
+    pub fn number(&self) -> usize {
+        self.changes.len()
+    }
+
+    fn is_called(&self, beginning: &str) -> bool {
+        self.ids.iter().any(|id| id.0.starts_with(beginning))
+    }
+}
+
+/// Who decides, when, and how.
+#[derive(Clone, Debug)]
+pub struct Decider {
+    /// The login name.
+    pub who: String,
+    /// With which command.
+    pub how: String,
+    /// Now.
+    pub at: Timestamp,
+    /// For how long a held plan can be approved, and an approval waits for its apply.
+    pub expire_after: SignedDuration,
+}
+
+/// Why nothing was decided.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum DecisionError {
+    /// No plan of this id was held.
+    #[error("no held plan has the id {0}; `rollcall status` shows what is held")]
+    Unknown(String),
+    /// Several were.
+    #[error("several held plans have an id that begins with {0}; say more of it")]
+    Ambiguous(String),
+    /// It was made too long ago.
+    #[error(
+        "the plan {plan} was last held at {seen}, which is longer ago than approvals.expire_after allows; plan again, and approve what is held then"
+    )]
+    Expired {
+        /// Its id.
+        plan: String,
+        /// When it was last made.
+        seen: String,
+    },
+    /// Somebody said no to it.
+    #[error(
+        "the plan {plan} was rejected by {who} at {at}, and is not approvable any more; if that has changed, approve it with --although-rejected"
+    )]
+    Rejected {
+        /// Its id.
+        plan: String,
+        /// By whom.
+        who: String,
+        /// When.
+        at: String,
+    },
+}
+
+/// All that was decided and still counts, and what can be decided about.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Decisions {
+    /// The approval that waits for its apply. A later one replaces it.
+    approval: Option<Ruling>,
+    rejections: Vec<Ruling>,
+    held: Vec<Waiting>,
+}
+
+impl Decisions {
+    /// The approval that waits for its apply, if it has not expired.
+    #[must_use]
+    pub fn approval(&self, now: Timestamp) -> Option<&Ruling> {
+        self.approval.as_ref().filter(|ruling| ruling.decision.until.is_none_or(|until| now < until))
+    }
+
+    /// What still counts now.
+    #[must_use]
+    pub fn counting(mut self, now: Timestamp) -> Self {
+        if self.approval(now).is_none() {
+            self.approval = None;
+        }
+        self
+    }
+
+    /// The rejections, oldest first.
+    #[must_use]
+    pub fn rejections(&self) -> &[Ruling] {
+        &self.rejections
+    }
+
+    /// Whether this is the approval that waits for its apply.
+    #[must_use]
+    pub fn is_pending(&self, approved: &Decision) -> bool {
+        self.approval.as_ref().is_some_and(|ruling| ruling.decision == *approved)
+    }
+
+    /// Uses the approval up: from here on it lets nothing pass any more.
+    pub fn use_up(&mut self) -> Option<Decision> {
+        self.approval.take().map(|ruling| ruling.decision)
+    }
+
+    /// Remembers a plan that is held, so that it can be approved by its id.
+    pub fn hold(&mut self, plan: &Plan, holds: &[Hold], run: &str, now: Timestamp) {
+        let changes: BTreeSet<Mark> = plan.changes.iter().map(Change::mark).collect();
+        let known = self.held.iter().position(|waiting| waiting.changes == changes);
+        let mut waiting = match known {
+            Some(at) => self.held.remove(at),
+            None => Waiting {
+                ids: Vec::new(),
+                run: String::new(),
+                seen: now,
+                rejected: None,
+                changes,
+                findings: BTreeSet::new(),
+            },
+        };
+        let id = plan.id();
+        waiting.ids.retain(|known| *known != id);
+        waiting.ids.push(id);
+        let beyond = waiting.ids.len().saturating_sub(IDS_KEPT);
+        waiting.ids.drain(..beyond);
+        (waiting.run, waiting.seen) = (run.to_owned(), now);
+        waiting.findings = plan.notes.iter().filter(|note| note.holds).map(|note| note.sentence.clone()).collect();
+        waiting.rejected = holds.iter().find_map(|hold| match hold {
+            Hold::Rejected { decision } => Some(decision.clone()),
+            _ => None,
+        });
+        self.held.push(waiting);
+        let total = |held: &[Waiting]| held.iter().map(Waiting::number).sum::<usize>();
+        while self.held.len() > HELD_KEPT || (self.held.len() > 1 && total(&self.held) > CHANGES_KEPT) {
+            self.held.remove(0);
+        }
+    }
+
+    /// The held plan of this id, or of one that begins like this.
+    ///
+    /// # Errors
+    ///
+    /// If there is none, or several.
+    pub fn find(&self, beginning: &str) -> Result<&Waiting, DecisionError> {
+        let mut found = self.held.iter().filter(|waiting| !beginning.is_empty() && waiting.is_called(beginning));
+        let first = found.next().ok_or_else(|| DecisionError::Unknown(beginning.to_owned()))?;
+        if found.next().is_some() { Err(DecisionError::Ambiguous(beginning.to_owned())) } else { Ok(first) }
+    }
+
+    /// Approves a held plan for one apply. An earlier approval is replaced: one apply uses one.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such plan, it is too old, or it was rejected and `overrule` is false.
+    pub fn approve(&mut self, beginning: &str, by: Decider, overrule: bool) -> Result<&Ruling, DecisionError> {
+        let waiting = self.find(beginning)?.clone();
+        let plan = waiting.id().cloned().ok_or_else(|| DecisionError::Unknown(beginning.to_owned()))?;
+        if by.at.duration_since(waiting.seen) >= by.expire_after {
+            return Err(DecisionError::Expired { plan: plan.0, seen: to_the_second(waiting.seen) });
+        }
+        let says_no = |ruling: &Ruling| ruling.changes.is_superset(&waiting.changes);
+        let no = self.rejections.iter().rev().find(|ruling| says_no(ruling)).map(|ruling| &ruling.decision);
+        if let Some(no) = no.or(waiting.rejected.as_ref()).filter(|_| !overrule) {
+            let (who, at) = (no.who.clone(), to_the_second(no.at));
+            return Err(DecisionError::Rejected { plan: plan.0, who, at });
+        }
+        if overrule {
+            self.rejections.retain(|ruling| ruling.changes.is_disjoint(&waiting.changes));
+        }
+        let until = by.at.checked_add(by.expire_after).ok();
+        let decision = Decision { verdict: Verdict::Approved, plan, who: by.who, how: by.how, at: by.at, until };
+        Ok(self.approval.insert(Ruling { decision, changes: waiting.changes, findings: waiting.findings }))
+    }
+
+    /// Rejects a held plan. An approval of any of its changes is withdrawn.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such plan.
+    pub fn reject(&mut self, beginning: &str, by: Decider) -> Result<&Ruling, DecisionError> {
+        let waiting = self.find(beginning)?.clone();
+        let plan = waiting.id().cloned().ok_or_else(|| DecisionError::Unknown(beginning.to_owned()))?;
+        self.approval = self.approval.take().filter(|ruling| ruling.changes.is_disjoint(&waiting.changes));
+        let decision = Decision { verdict: Verdict::Rejected, plan, who: by.who, how: by.how, at: by.at, until: None };
+        let ruling = Ruling { decision, changes: waiting.changes, findings: waiting.findings };
+        self.rejections.retain(|known| !ruling.changes.is_superset(&known.changes));
+        let beyond = (self.rejections.len() + 1).saturating_sub(REJECTIONS_KEPT);
+        self.rejections.drain(..beyond);
+        let at = self.rejections.len();
+        self.rejections.push(ruling);
+        Ok(&self.rejections[at])
+    }
+
+    /// The rejection that speaks against a held plan: the newest that is about everything for which it is held. More
+    /// of what nobody holds makes it no other plan.
+    pub(super) fn against(&self, plan: &Plan, concerns: &BTreeSet<ChangeId>) -> Option<&Decision> {
+        let core = |change: &&Change| concerns.is_empty() || concerns.contains(&change.id);
+        let says_no = |ruling: &&Ruling| plan.changes.iter().filter(core).all(|change| ruling.covers(change));
+        self.rejections.iter().rev().find(says_no).map(|ruling| &ruling.decision)
+    }
+}

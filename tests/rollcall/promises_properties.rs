@@ -1,0 +1,328 @@
+//! The promises as properties of whole runs: whatever the directory held before and after, and however the read of it
+//! goes wrong, nobody is put out by mistake, whoever left is out, and planning writes nothing.
+//!
+//! The connector here says exactly what a test tells it to say, and the application is a map.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use proptest::prelude::*;
+use proptest::test_runner::TestRunner;
+use rollcall::apply::{Probe, Target, TargetError, TargetReader, Write, WriteError, Written};
+use rollcall::guard::Reviewed;
+use rollcall::plan::{Candidate, Match, Matches, TargetAccount};
+use rollcall::run::{RunError, Session};
+use rollcall::snapshot::{MemoryStore, Store};
+use rollcall_kit::{
+    Address, Capabilities, Certificate, CertificateDraft, CheckFinding, Collection, Connector, DirectoryGroup,
+    DirectoryId, DirectoryUser, Entries, LookUp, Member, ReadError, Source, Status, Value,
+};
+
+use super::promises_support::House;
+
+/// People by number, and whether they are active.
+type People = BTreeMap<u8, bool>;
+
+fn id(number: u8) -> DirectoryId {
+    DirectoryId::new(&format!("p{number}")).unwrap()
+}
+
+fn user(number: u8, active: bool) -> DirectoryUser {
+    DirectoryUser {
+        id: id(number),
+        login: format!("p{number}"),
+        status: if active { Status::Active } else { Status::Inactive(rollcall_kit::InactiveReason::Disabled) },
+        raw_status: String::new(),
+        place: None,
+        assigned: None,
+        profile: BTreeMap::from([("email".into(), Value::from(format!("p{number}@acme.com")))]),
+        raw: BTreeMap::new(),
+    }
+}
+
+/// How a read ends once so many entries were sent.
+#[derive(Clone, Copy, Debug)]
+enum End {
+    Whole,
+    Fails(usize),
+    Panics(usize),
+    /// Ends as if it were whole, and says that so many more users had been there.
+    Miscounts(usize, u64),
+    /// Shows nobody, with every sign of success.
+    Empty,
+}
+
+/// What a look-up by id answers about somebody who was not read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Answer {
+    Found,
+    Gone,
+    Fails,
+}
+
+/// A directory that says what it is told to say.
+struct Scripted {
+    people: People,
+    end: End,
+    answers: BTreeMap<DirectoryId, Answer>,
+}
+
+impl Scripted {
+    fn honest(people: &People) -> Self {
+        Self { people: people.clone(), end: End::Whole, answers: BTreeMap::new() }
+    }
+}
+
+#[async_trait]
+impl Connector for Scripted {
+    fn kind(&self) -> &'static str {
+        "scripted"
+    }
+    fn capabilities(&self) -> Capabilities {
+        Capabilities { groups: true, ..Capabilities::default() }
+    }
+    async fn check(&self) -> Result<Vec<CheckFinding>, ReadError> {
+        Ok(Vec::new())
+    }
+    async fn read(&self, entries: Entries) -> Result<Certificate, ReadError> {
+        let (shown, more) = match self.end {
+            End::Whole => (usize::MAX, 0),
+            End::Fails(shown) | End::Panics(shown) => (shown, 0),
+            End::Miscounts(shown, more) => (shown, more),
+            End::Empty => (0, 0),
+        };
+        let mut sent = 0;
+        for (&number, &active) in self.people.iter().take(shown) {
+            entries.user(user(number, active)).await?;
+            sent += 1;
+        }
+        match self.end {
+            End::Fails(_) => return Err(ReadError::incomplete("users", "the connection was cut")),
+            End::Panics(_) => panic!("a connector that is broken"),
+            End::Whole | End::Miscounts(..) | End::Empty => {}
+        }
+        let members = self.people.keys().map(|&number| Member::User(id(number))).collect();
+        let staff = DirectoryGroup {
+            id: DirectoryId::new("g-staff").unwrap(),
+            name: "staff".to_owned(),
+            place: None,
+            members,
+            unresolved_members: 0,
+        };
+        entries.group(staff).await?;
+        let source = Source { connector: "scripted".into(), server: "memory".into(), identity: "tests".into() };
+        let now = "2026-11-01T08:00:00Z".parse().unwrap();
+        let mut draft = CertificateDraft::new(source, &["users", "groups"], now);
+        for (name, entries) in [("users", sent + more), ("groups", 1)] {
+            let (query, end) = ("everybody".to_owned(), "the end".to_owned());
+            draft.completed(Collection { name: name.into(), query, pages: 1, entries, announced: None, end });
+        }
+        draft.certify(now)
+    }
+    async fn look_up(&self, id: &DirectoryId) -> Result<LookUp, ReadError> {
+        match self.answers.get(id) {
+            Some(Answer::Found) => {
+                let number = id.as_str()[1..].parse().unwrap();
+                Ok(LookUp::Found(Box::new(user(number, true))))
+            }
+            Some(Answer::Gone) => Ok(LookUp::Gone),
+            Some(Answer::Fails) | None => Err(ReadError::incomplete("a look-up", "the server was busy")),
+        }
+    }
+    async fn look_up_address(&self, _: &Address) -> Result<Vec<DirectoryUser>, ReadError> {
+        Ok(Vec::new())
+    }
+    async fn look_up_group(&self, _: &DirectoryId) -> Result<Option<String>, ReadError> {
+        Ok(None)
+    }
+}
+
+/// An application that is a map: who is active, by the target's ids, which are those of the directory.
+#[derive(Default)]
+struct Application {
+    active: Mutex<BTreeMap<String, bool>>,
+    writes: AtomicU32,
+}
+
+impl Application {
+    fn writes(&self) -> u32 {
+        self.writes.load(Ordering::SeqCst)
+    }
+
+    fn who_is_in(&self) -> BTreeSet<String> {
+        let active = self.active.lock().unwrap();
+        active.iter().filter(|(_, active)| **active).map(|(id, _)| id.clone()).collect()
+    }
+}
+
+#[async_trait]
+impl TargetReader for Application {
+    async fn check(&self) -> Result<Vec<CheckFinding>, TargetError> {
+        Ok(Vec::new())
+    }
+    async fn find(&self, candidates: &[Candidate], _: usize) -> Result<Matches, TargetError> {
+        Ok(candidates.iter().map(|candidate| (candidate.user.clone(), Match::None)).collect())
+    }
+    async fn account(&self, _: &str) -> Result<Option<TargetAccount>, TargetError> {
+        Ok(None)
+    }
+    async fn group(&self, _: &str) -> Result<Option<String>, TargetError> {
+        Ok(None)
+    }
+    async fn accounts(&self) -> Result<Vec<TargetAccount>, TargetError> {
+        Ok(Vec::new())
+    }
+}
+
+#[async_trait]
+impl Target for Application {
+    fn concurrency(&self) -> usize {
+        2
+    }
+    fn members_per_write(&self) -> usize {
+        10
+    }
+    async fn write(&self, write: &Write) -> Result<Written, WriteError> {
+        self.writes.fetch_add(1, Ordering::SeqCst);
+        let mut accounts = self.active.lock().unwrap();
+        match write {
+            Write::CreateAccount { user, .. } => {
+                assert!(accounts.insert(user.to_string(), true).is_none(), "{user} has two accounts");
+                return Ok(Written { target_id: Some(user.to_string()), not_kept: Vec::new() });
+            }
+            Write::UpdateAccount { target_id, active: Some(active), .. } => {
+                accounts.insert(target_id.clone(), *active);
+            }
+            _ => {}
+        }
+        Ok(Written::default())
+    }
+    async fn probe(&self, _: &Write) -> Result<Probe, TargetError> {
+        Ok(Probe::NotDone)
+    }
+}
+
+/// One organization over many runs, each with a directory of its own.
+struct Course<'a> {
+    house: &'a House,
+    store: Arc<MemoryStore>,
+    application: Arc<Application>,
+}
+
+impl<'a> Course<'a> {
+    fn new(house: &'a House) -> Self {
+        Self { house, store: Arc::new(MemoryStore::new()), application: Arc::default() }
+    }
+
+    fn session(&self, directory: Scripted) -> Session {
+        let store = Arc::clone(&self.store) as Arc<dyn Store>;
+        let target = Arc::clone(&self.application) as Arc<dyn Target>;
+        Session::new(self.house.organization(), store, Arc::new(directory), target).unwrap()
+    }
+
+    /// Plans; nothing may be written by that.
+    async fn plan(&self, directory: Scripted) -> Result<(Session, Reviewed), RunError> {
+        let (session, before) = (self.session(directory), self.application.writes());
+        let reviewed = session.plan(&|_| {}).await;
+        assert_eq!(self.application.writes(), before, "planning wrote to the application");
+        reviewed.map(|reviewed| (session, reviewed))
+    }
+
+    /// Plans, approves whatever holds it, and applies.
+    async fn settle(&self, directory: Scripted) {
+        let (session, reviewed) = self.plan(directory).await.unwrap();
+        let approved = match reviewed {
+            Reviewed::Cleared(approved) => approved,
+            Reviewed::Held(held) => held.approve("ada", "in a test"),
+        };
+        session.apply(approved, &|_| {}).await.unwrap();
+    }
+
+    /// Everything that a failed run must leave as it was.
+    fn state(&self) -> (u32, BTreeSet<String>, Vec<DirectoryUser>, usize, u64, Option<Certificate>) {
+        (
+            self.application.writes(),
+            self.application.who_is_in(),
+            self.store.users().map(Result::unwrap).collect(),
+            self.store.accounts().map(Result::unwrap).filter(|account| account.active).count(),
+            self.store.generation().unwrap(),
+            self.store.certificate().unwrap(),
+        )
+    }
+}
+
+fn who_should_be_in(people: &People) -> BTreeSet<String> {
+    people.iter().filter(|(_, active)| **active).map(|(number, _)| format!("p{number}")).collect()
+}
+
+fn people() -> impl Strategy<Value = People> {
+    prop::collection::btree_map(0..9_u8, prop::bool::weighted(0.8), 1..9)
+}
+
+fn end() -> impl Strategy<Value = End> {
+    prop_oneof![
+        (0..9_usize).prop_map(End::Fails),
+        (0..9_usize).prop_map(End::Panics),
+        (0..9_usize, 1..4_u64).prop_map(|(shown, more)| End::Miscounts(shown, more)),
+        Just(End::Empty),
+    ]
+}
+
+/// Runs a property over whole runs. A house costs a server, so all cases share one; only its configuration is used.
+fn holds<S: Strategy>(strategy: S, property: impl AsyncFn(&House, S::Value) -> Result<(), TestCaseError>) {
+    let house = House::new();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let mut runner = TestRunner::new(ProptestConfig { cases: 192, failure_persistence: None, ..Default::default() });
+    runner.run(&strategy, |value| runtime.block_on(property(&house, value))).unwrap();
+}
+
+/// Rule 1. Mutations that it catches: `read::drive` without `require_fit` (at `Miscounts`), and without
+/// `require_not_emptied` (at `Empty`).
+#[test]
+fn a_read_that_does_not_end_whole_changes_nothing() {
+    holds((people(), people(), end()), async |house, (before, after, end)| {
+        let course = Course::new(house);
+        course.settle(Scripted::honest(&before)).await;
+        let state = course.state();
+        let answers = before.keys().map(|&number| (id(number), Answer::Gone)).collect();
+        let planned = course.plan(Scripted { people: after, end, answers }).await;
+        prop_assert!(planned.is_err(), "{end:?} was believed");
+        prop_assert_eq!(course.state(), state);
+        Ok(())
+    });
+}
+
+/// Rules 2, 9 and 12, and the first promise. Mutations that it catches: `read::confirm` takes somebody who was found for
+/// gone, or a look-up that failed for an answer; `Session::make_plan` writes to the target.
+#[test]
+fn whoever_is_missing_is_out_only_if_the_directory_says_that_he_is_gone() {
+    let answer = prop_oneof![6 => Just(Answer::Gone), 1 => Just(Answer::Found), 1 => Just(Answer::Fails)];
+    let answers = prop::collection::vec(answer, 9);
+    holds((people(), people(), answers), async |house, (before, after, answers)| {
+        let course = Course::new(house);
+        course.settle(Scripted::honest(&before)).await;
+        let state = course.state();
+        let asked: Vec<(u8, Answer)> = before
+            .iter()
+            .filter(|(number, active)| **active && !after.contains_key(number))
+            .map(|(&number, _)| (number, answers[usize::from(number)]))
+            .collect();
+        let directory = || Scripted {
+            people: after.clone(),
+            end: End::Whole,
+            answers: (0..9).map(|number| (id(number), answers[usize::from(number)])).collect(),
+        };
+        if asked.iter().any(|(_, answer)| *answer != Answer::Gone) {
+            prop_assert!(course.plan(directory()).await.is_err(), "{asked:?} did not settle it");
+            prop_assert_eq!((course.application.writes(), course.application.who_is_in()), (state.0, state.1));
+            return Ok(());
+        }
+        course.settle(directory()).await;
+        prop_assert_eq!(course.application.who_is_in(), who_should_be_in(&after));
+        let (_, again) = course.plan(directory()).await.unwrap();
+        prop_assert!(again.plan().is_empty(), "{:?}", again.plan().changes);
+        Ok(())
+    });
+}
