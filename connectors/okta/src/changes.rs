@@ -12,6 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::{SignedDuration, Timestamp};
 use rollcall_kit::{
     Changes, Collection, Cursor, DirectoryId, DirectoryUser, Entries, Entry, InactiveReason, LookUp, ReadError, Status,
+    Unreadable,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
@@ -20,7 +21,6 @@ use crate::api::{Api, Item, List, Query};
 use crate::groups::{begins_with, entry, kind_of, members};
 use crate::limits::class;
 use crate::lookup::Desk;
-use crate::person::{Assignment, People};
 use crate::reach::{Reach, name_of};
 use crate::read::END;
 use crate::settings::{GroupSettings, OktaSettings};
@@ -114,9 +114,12 @@ impl Reader<'_> {
         let filter = format!("lastUpdated gt \"{}\"", self.moment());
         let size = self.settings.page_size.to_string();
         let parameters = [("filter", &*filter), ("limit", &*size)];
-        let api = self.api;
-        let mut list =
-            api.list(&Query { collection: "users", class: class::USERS, path: &["users"], parameters: &parameters });
+        self.list(&Query { collection: "users", class: class::USERS, path: &["users"], parameters: &parameters }).await
+    }
+
+    /// Sends the users of a list.
+    async fn list(&mut self, query: &Query<'_>) -> Result<(), ReadError> {
+        let mut list = self.api.list(query);
         let mut sent = 0;
         while let Some(page) = list.next().await? {
             for item in page {
@@ -132,20 +135,26 @@ impl Reader<'_> {
         if self.sent.contains(&item.id) {
             return Ok(0);
         }
-        let people = People { statuses: &self.settings.statuses };
-        if let Some(entry @ Entry::Unreadable(_)) = people.read(&item.id, &item.json, &Assignment::Unknown) {
-            self.sent.insert(item.id.clone());
-            self.entries.send(entry).await?;
-            return Ok(1);
-        }
-        let user = match self.desk.judge(self.api, self.settings, &item.id, &item.json).await? {
-            LookUp::Found(user) => user,
+        let judged = self.desk.judge(self.api, self.settings, &item.id, &item.json).await?;
+        let user = match judged {
+            Ok(LookUp::Found(user)) => user,
             // That he is not assigned is a fact about him; that he is in none of some groups a full read will tell.
-            LookUp::OutOfReach(user, _) if user.assigned == Some(false) => user,
-            LookUp::OutOfReach(..) | LookUp::Gone => return Ok(0),
+            Ok(LookUp::OutOfReach(user, _)) if user.assigned == Some(false) => user,
+            Ok(LookUp::OutOfReach(..) | LookUp::Gone) => return Ok(0),
+            Err(problem) => return self.unclear(item, problem).await,
         };
         self.sent.insert(item.id.clone());
         self.entries.user(*user).await?;
+        Ok(1)
+    }
+
+    /// Sends somebody of whom it cannot be told how he stands, so that he is held as he is.
+    async fn unclear(&mut self, item: &Item, problem: String) -> Result<u64, ReadError> {
+        let Some(id) = DirectoryId::new(&item.id) else { return Ok(0) };
+        let login = item.json.pointer("/profile/login").and_then(Json::as_str);
+        let label = login.unwrap_or(&item.id).to_owned();
+        self.sent.insert(item.id.clone());
+        self.entries.send(Entry::Unreadable(Unreadable { id, label, problem })).await?;
         Ok(1)
     }
 
@@ -221,16 +230,8 @@ impl Reader<'_> {
         for group in changed.iter().filter(|group| named.contains(&group.id)) {
             let path = ["groups", &*group.id, "users"];
             let parameters = [("limit", &*size)];
-            let api = self.api;
-            let mut list =
-                api.list(&Query { collection: "users", class: class::GROUP, path: &path, parameters: &parameters });
-            let mut sent = 0;
-            while let Some(page) = list.next().await? {
-                for item in page {
-                    sent += self.user(&item).await?;
-                }
-            }
-            self.completed("users", &list, sent);
+            self.list(&Query { collection: "users", class: class::GROUP, path: &path, parameters: &parameters })
+                .await?;
         }
         Ok(())
     }

@@ -17,6 +17,16 @@
 //! | what changed since | `changes` |
 //! | what `check` says | `check` |
 //!
+//! # What to set up at Okta
+//!
+//! 1. Applications, Create App Integration, API Services. Its client id is `client_id`.
+//! 2. Client authentication: public key / private key. Okta makes a key or takes the public half of yours; the private
+//!    half, PEM or JWK, is what `private_key` points to. "Require DPoP" may stay switched on.
+//! 3. Okta API Scopes: `okta.users.read`; `okta.groups.read` for groups and `members_of`; `okta.apps.read` for
+//!    `assigned_to`; `okta.logs.read` for `system_log`.
+//! 4. Admin roles: Read-Only Administrator, or a custom role whose resource set holds all that is to be read. A role that
+//!    is narrower hides people without an error; `rollcall check` compares with the group Everyone.
+//!
 //! # Which of Okta's fields each attribute comes from
 //!
 //! | ours | Okta's `profile` |

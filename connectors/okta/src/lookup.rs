@@ -3,6 +3,7 @@
 //! A look-up asks the plain interface, not the search index, and "gone" is said only by an identity that has shown that
 //! it can find somebody: a token with too narrow a role answers as if nobody were there.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use rollcall_kit::{Address, DirectoryId, DirectoryUser, Entry, LookUp, ReadError};
@@ -64,7 +65,7 @@ impl Desk {
             return Err(unproved(format!("{id} is no user's id, but leads to one")));
         }
         self.finds_users = true;
-        self.judge(api, settings, id.as_str(), &json).await
+        self.judge(api, settings, id.as_str(), &json).await?.map_err(unproved)
     }
 
     /// Users by address, within reach. Okta searches in an index that lags behind by seconds, so what it finds is
@@ -84,7 +85,8 @@ impl Desk {
             if email.as_ref() != Some(address) {
                 continue;
             }
-            if let LookUp::Found(user) = self.judge(api, settings, &item.id, &item.json).await? {
+            let judged = self.judge(api, settings, &item.id, &item.json).await?;
+            if let LookUp::Found(user) = judged.map_err(unproved)? {
                 found.push(*user);
             }
         }
@@ -103,57 +105,72 @@ impl Desk {
         Ok(group.map(|group| name_of(&group).unwrap_or_else(|| id.to_string())))
     }
 
-    /// Whether a user who is there is within reach.
+    /// Whether a user who is there is within reach; a sentence if that cannot be told of him.
     pub(crate) async fn judge(
         &self,
         api: &Api,
         settings: &OktaSettings,
         id: &str,
         json: &Json,
-    ) -> Result<LookUp, ReadError> {
+    ) -> Result<Result<LookUp, String>, ReadError> {
         let people = People { statuses: &settings.statuses };
         let read = |assignment: &Assignment<'_>| match people.read(id, json, assignment) {
             Some(Entry::User(user)) => Ok(user),
-            Some(Entry::Unreadable(record)) => Err(unproved(format!("{id}: {}", record.problem))),
-            _ => Err(unproved(format!("{id} is no id"))),
+            Some(Entry::Unreadable(record)) => Err(format!("{id}: {}", record.problem)),
+            _ => Err(format!("{id} is no id")),
         };
         // The list of deactivated users is read whatever the reach.
         let deactivated = json.get("status").and_then(Json::as_str) == Some("DEPROVISIONED");
         match &self.reach {
-            Reach::Everybody => Ok(LookUp::Found(read(&Assignment::Unknown)?)),
             Reach::Assigned(app) => {
                 let path = ["apps", &**app, "users", id];
                 let query = Query { collection: "users", class: class::APP, path: &path, parameters: &[] };
                 if let Some(assignment) = api.one(&query).await? {
-                    return Ok(LookUp::Found(read(&Assignment::As(&assignment))?));
+                    return Ok(read(&Assignment::As(&assignment)).map(LookUp::Found));
                 }
                 // Not there may mean that the application is not; then nothing is known about him.
                 application(api, app).await?;
-                let user = read(&Assignment::None)?;
-                Ok(if deactivated {
-                    LookUp::Found(user)
-                } else {
-                    LookUp::OutOfReach(user, format!("not assigned to the application {app} (assigned_to)"))
-                })
+                if deactivated {
+                    return Ok(read(&Assignment::None).map(LookUp::Found));
+                }
+                if let Some(group) = assigned_through(api, app, id).await? {
+                    return Ok(Err(format!(
+                        "{id} is not among the users of the application {app}, and is in the group {group}, which is \
+                         assigned to it: Okta is still at work, or the assignment failed and waits among its tasks"
+                    )));
+                }
+                let why = format!("not assigned to the application {app} (assigned_to)");
+                Ok(read(&Assignment::None).map(|user| LookUp::OutOfReach(user, why)))
             }
-            Reach::MembersOf(_) if deactivated => Ok(LookUp::Found(read(&Assignment::Unknown)?)),
-            Reach::MembersOf(groups) => {
-                let path = ["users", id, "groups"];
-                let query = Query { collection: "members", class: class::USER, path: &path, parameters: &[] };
-                let of = api.list(&query).all().await?;
-                let user = read(&Assignment::Unknown)?;
-                Ok(if of.iter().any(|group| groups.iter().any(|named| named.id == group.id)) {
-                    LookUp::Found(user)
-                } else {
-                    let names: Vec<&str> = groups.iter().map(|group| &*group.name).collect();
-                    LookUp::OutOfReach(
-                        user,
-                        format!("a member of none of these groups: {} (members_of)", names.join(", ")),
-                    )
-                })
+            Reach::MembersOf(groups) if !deactivated => {
+                let of = groups_of(api, id).await?;
+                let names: Vec<&str> = groups.iter().map(|group| &*group.name).collect();
+                let why = format!("a member of none of these groups: {} (members_of)", names.join(", "));
+                let is_member = groups.iter().any(|group| of.contains(&group.id));
+                Ok(read(&Assignment::Unknown).map(|user| match is_member {
+                    true => LookUp::Found(user),
+                    false => LookUp::OutOfReach(user, why),
+                }))
             }
+            Reach::Everybody | Reach::MembersOf(_) => Ok(read(&Assignment::Unknown).map(LookUp::Found)),
         }
     }
+}
+
+/// The groups that a user is in, by their ids.
+async fn groups_of(api: &Api, id: &str) -> Result<BTreeSet<String>, ReadError> {
+    let path = ["users", id, "groups"];
+    let query = Query { collection: "members", class: class::USER, path: &path, parameters: &[] };
+    Ok(api.list(&query).all().await?.into_iter().map(|group| group.id).collect())
+}
+
+/// A group that should assign a user to an application, if he is in one.
+async fn assigned_through(api: &Api, app: &str, id: &str) -> Result<Option<String>, ReadError> {
+    let of = groups_of(api, id).await?;
+    let path = ["apps", app, "groups"];
+    let query = Query { collection: "groups", class: class::APP, path: &path, parameters: &[("limit", "200")] };
+    let assigned = api.list(&query).all().await?;
+    Ok(assigned.into_iter().map(|group| group.id).find(|group| of.contains(group)))
 }
 
 /// Before "gone" is said: finds somebody who is there by his id.

@@ -52,7 +52,7 @@ async fn users_that_are_not_embedded_are_fetched_by_id() {
 async fn somebody_who_is_not_assigned_any_more_is_out_of_reach_and_not_gone() {
     let okta = Okta::start().await;
     let connector = quick(assigned(&okta));
-    match connector.look_up(&id(2)).await.unwrap() {
+    match connector.look_up(&id(3)).await.unwrap() {
         LookUp::OutOfReach(user, why) => {
             assert_eq!(user.assigned, Some(false));
             assert_eq!(why, format!("not assigned to the application {APP} (assigned_to)"));
@@ -61,7 +61,19 @@ async fn somebody_who_is_not_assigned_any_more_is_out_of_reach_and_not_gone() {
     }
     assert!(matches!(connector.look_up(&id(1)).await.unwrap(), LookUp::Found(user) if user.assigned == Some(true)));
     assert!(matches!(connector.look_up(&id(7)).await.unwrap(), LookUp::Found(user) if user.assigned == Some(false)));
-    assert!(connector.look_up_address(&Address::parse("user2@example.test").unwrap()).await.unwrap().is_empty());
+    assert!(connector.look_up_address(&Address::parse("user3@example.test").unwrap()).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn somebody_whom_a_group_should_assign_is_not_said_to_be_unassigned() {
+    let okta = Okta::start().await;
+    let error = quick(assigned(&okta)).look_up(&id(2)).await.unwrap_err();
+    assert!(
+        error.to_string().contains(&format!("is in the group {}, which is assigned to it", group_id(0))),
+        "{error}"
+    );
+    okta.change(|state| state.app_groups.clear());
+    assert!(matches!(quick(assigned(&okta)).look_up(&id(2)).await.unwrap(), LookUp::OutOfReach(..)));
 }
 
 #[tokio::test]

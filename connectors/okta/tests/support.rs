@@ -53,6 +53,8 @@ pub(crate) struct State {
     pub(crate) scopes: Vec<&'static str>,
     /// What the System Log holds.
     pub(crate) log: Vec<Value>,
+    /// Scopes that the last token was issued for.
+    granted: Vec<String>,
     /// Headers on each good answer.
     pub(crate) headers: Vec<(&'static str, String)>,
     /// Whether the token may come under the scheme `DPoP`.
@@ -106,6 +108,15 @@ impl Okta {
         settings
     }
 
+    /// The settings of an organisation where nobody answers.
+    pub(crate) fn nobody(&self) -> OktaSettings {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
+        let mut settings = OktaSettings { url, ..self.settings() };
+        settings.http.attempts = 1;
+        settings
+    }
+
     pub(crate) async fn requests(&self) -> Vec<Request> {
         self.server.received_requests().await.unwrap()
     }
@@ -127,6 +138,11 @@ pub(crate) fn quick(settings: OktaSettings) -> OktaConnector {
 
 /// Reads to the end, whatever that is.
 pub(crate) async fn read(connector: &OktaConnector) -> (Vec<Entry>, Result<Certificate, ReadError>) {
+    gather(|entries| connector.read(entries)).await
+}
+
+/// What a read sends, and how it ends.
+pub(crate) async fn gather<T, F: Future<Output = T>>(read: impl FnOnce(Entries) -> F) -> (Vec<Entry>, T) {
     let (sender, mut receiver) = Entries::channel(8);
     let consume = async {
         let mut entries = Vec::new();
@@ -135,7 +151,7 @@ pub(crate) async fn read(connector: &OktaConnector) -> (Vec<Entry>, Result<Certi
         }
         entries
     };
-    let (outcome, entries) = tokio::join!(connector.read(sender), consume);
+    let (outcome, entries) = tokio::join!(read(sender), consume);
     (entries, outcome)
 }
 
@@ -251,13 +267,16 @@ impl Respond for Front {
         if !dpop && !matches!(token, "Bearer at-1" | "SSWS 00secret") {
             return refusal(401, "E0000011", "Invalid token provided");
         }
+        if token == "Bearer at-1" && !state.allows(request.url.path()) {
+            return refusal(403, "E0000006", "The access token provided does not contain the required scopes");
+        }
         let answer = state.answer(request);
         state.headers.iter().fold(answer, |answer, (name, value)| answer.insert_header(*name, value.as_str()))
     }
 }
 
 impl State {
-    fn token(&self, request: &Request) -> ResponseTemplate {
+    fn token(&mut self, request: &Request) -> ResponseTemplate {
         let form: BTreeMap<String, String> = url::form_urlencoded::parse(&request.body).into_owned().collect();
         let asked: Vec<&str> = form.get("scope").map(|scope| scope.split(' ').collect()).unwrap_or_default();
         if !form.contains_key("client_assertion") || asked.iter().any(|scope| !self.scopes.contains(scope)) {
@@ -265,9 +284,16 @@ impl State {
             return ResponseTemplate::new(400)
                 .set_body_json(json!({"error": "invalid_scope", "error_description": description}));
         }
+        self.granted = asked.iter().map(|scope| (*scope).to_owned()).collect();
         ResponseTemplate::new(200).set_body_json(json!({
             "token_type": "Bearer", "expires_in": 3600, "access_token": "at-1", "scope": asked.join(" "),
         }))
+    }
+
+    /// Whether the token has the scope that Okta's own description of its interface asks for.
+    fn allows(&self, path: &str) -> bool {
+        let needed = format!("okta.{}.read", path.split('/').nth(3).unwrap_or_default());
+        self.granted.contains(&needed)
     }
 
     fn answer(&self, request: &Request) -> ResponseTemplate {
