@@ -70,6 +70,31 @@ impl Api {
         Ok(done.into_values().collect())
     }
 
+    /// Things by their ids, in the order of the questions; nothing for each of which Graph itself says that it is not
+    /// there.
+    ///
+    /// # Errors
+    ///
+    /// As [`Api::batch`], and for any other answer to a part.
+    pub(crate) async fn many(&self, parts: &[Query<'_>]) -> Result<Vec<Option<Json>>, ReadError> {
+        let mut found = Vec::with_capacity(parts.len());
+        for chunk in parts.chunks(PARTS) {
+            let collection = chunk.first().map_or("directory", |query| query.collection);
+            for (query, part) in chunk.iter().zip(self.batch(collection, chunk).await?) {
+                if part.status == 200 {
+                    found.push(Some(part.body));
+                    continue;
+                }
+                let refusal = part.refusal();
+                if !refusal.is_not_found() {
+                    return Err(refusal.into_error(&self.server, &self.identity, &query.words(), query.collection));
+                }
+                found.push(None);
+            }
+        }
+        Ok(found)
+    }
+
     /// Sends the parts that are open.
     async fn exchange(
         &self,

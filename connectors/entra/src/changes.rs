@@ -295,16 +295,28 @@ impl Reader<'_> {
             tracing::debug!(id, "told to be deleted, and found: restored since, or a replica that lags behind");
             return Ok(false);
         }
-        for (id, found) in found {
-            let row = round.rows.get(&id).unwrap_or(&nothing);
-            let entry = match found {
+        let (mut there, mut absent) = (Vec::new(), Vec::new());
+        for (id, user) in found {
+            match user {
                 Some(mut user) => {
-                    row.over(&mut user);
-                    self.live(&id, &user).await?
+                    round.rows.get(&id).unwrap_or(&nothing).over(&mut user);
+                    sound(self.api, &id, &user)?;
+                    there.push((id, user));
                 }
-                None => self.gone(&id, row).await?,
-            };
-            if let Some(user) = entry {
+                None => absent.push(id),
+            }
+        }
+        let names: Vec<&str> = there.iter().map(|(id, _)| &**id).collect();
+        let of = self.desk.groups_of(self.api, &names).await?;
+        for ((id, user), of) in there.iter().zip(of) {
+            if let Some(user) = self.live(id, user, &of)? {
+                self.entries.user(user).await?;
+            }
+        }
+        let names: Vec<&str> = absent.iter().map(String::as_str).collect();
+        let deleted = self.desk.deleted(self.api, &names).await?;
+        for (id, user) in absent.iter().zip(deleted) {
+            if let Some(user) = self.gone(id, user, round.rows.get(id).unwrap_or(&nothing)) {
                 self.entries.user(user).await?;
             }
         }
@@ -313,10 +325,9 @@ impl Reader<'_> {
     }
 
     /// Somebody who is there, if he is within reach.
-    async fn live(&self, id: &str, user: &Json) -> Result<Option<DirectoryUser>, ReadError> {
-        sound(self.api, id, user)?;
+    fn live(&self, id: &str, user: &Json, of: &[String]) -> Result<Option<DirectoryUser>, ReadError> {
         let id = DirectoryId::new(id).ok_or_else(|| ReadError::incomplete("users", "a user has an id that is none"))?;
-        Ok(match self.desk.judge(self.api, self.settings, id, user).await? {
+        Ok(match self.desk.judge(self.settings, id, user, of) {
             LookUp::Found(user) => Some(*user),
             // That he is not assigned is a fact about him; that he is in none of some groups a full read will tell.
             LookUp::OutOfReach(user, _) if user.assigned == Some(false) => Some(*user),
@@ -326,14 +337,13 @@ impl Reader<'_> {
 
     /// Somebody who is not there: deleted, and perhaps for good. Who is found nowhere without having been told to be
     /// deleted is for a full read to miss.
-    async fn gone(&self, id: &str, row: &Row) -> Result<Option<DirectoryUser>, ReadError> {
-        let Some(id) = DirectoryId::new(id) else { return Ok(None) };
-        if let Some(user) = self.desk.deleted(self.api, &id).await? {
+    fn gone(&self, id: &str, deleted: Option<Json>, row: &Row) -> Option<DirectoryUser> {
+        let id = DirectoryId::new(id)?;
+        if let Some(user) = deleted {
             let admitted = person::admitted(&user, self.settings.guests);
-            let assignment = self.desk.unassigned();
-            return Ok(admitted.then(|| person::read(id, &user, Place::Deleted, &assignment)));
+            return admitted.then(|| person::read(id, &user, Place::Deleted, &self.desk.unassigned()));
         }
-        Ok(row.removed.then(|| DirectoryUser {
+        row.removed.then(|| DirectoryUser {
             id,
             login: String::new(),
             status: Status::Inactive(InactiveReason::Deleted),
@@ -342,7 +352,7 @@ impl Reader<'_> {
             assigned: None,
             profile: BTreeMap::new(),
             raw: BTreeMap::new(),
-        }))
+        })
     }
 
     /// Sends the groups of which something was told, with all of their members as they are now. One that was deleted is

@@ -15,7 +15,7 @@
 //! | the full read, groups and their members | `read`, `groups` |
 //! | what changed since the last read | `changes` |
 //! | from Graph's words to ours | `person`, `select` |
-//! | looking up by id and by address | `lookup` |
+//! | looking up by id, twenty at once, and by address | `lookup` |
 //! | what `check` says | `check` |
 //!
 //! # Which of Graph's properties each attribute comes from
@@ -45,6 +45,18 @@
 //!
 //! With `assigned_to`, `user.raw.app.roles` lists the values of the app roles that a user has by himself and through
 //! groups, and `user.raw.app.groups` the groups that he is assigned through.
+//!
+//! # What to set up in Entra ID
+//!
+//! 1. App registrations, New registration, for this directory only, without a redirect URI. Its overview page shows
+//!    `client_id` (application id) and `tenant` (directory id).
+//! 2. Certificates & secrets: upload a certificate, add a federated credential, or make a client secret; its value, and
+//!    not its id, is what `client_secret` points to. It expires. On Azure, a managed identity needs none of these.
+//! 3. API permissions, Microsoft Graph, application permissions, each with admin consent: `User.Read.All`;
+//!    `GroupMember.Read.All` for groups, `members_of` and `assigned_to`; `Application.Read.All` for `assigned_to`;
+//!    `Member.Read.Hidden` for groups that hide their members; `CustomSecAttributeAssignment.Read.All` for custom
+//!    security attributes. `rollcall check` names what is missing. A permission counts from the next run on; with a
+//!    managed identity Azure may keep the old token for a day.
 //!
 //! # What a status means
 //!
@@ -179,8 +191,17 @@ impl Connector for EntraConnector {
     }
 
     async fn look_up(&self, id: &DirectoryId) -> Result<LookUp, ReadError> {
+        let answer = self.look_up_many(std::slice::from_ref(id)).await?.pop();
+        answer.ok_or_else(|| ReadError::incomplete("look-up", "it was not answered"))
+    }
+
+    fn look_up_batch(&self) -> usize {
+        batch::PARTS
+    }
+
+    async fn look_up_many(&self, ids: &[DirectoryId]) -> Result<Vec<LookUp>, ReadError> {
         let mut desk = self.desk().await?;
-        let answer = desk.user(&self.api, &self.settings, id).await;
+        let answer = desk.users(&self.api, &self.settings, ids).await;
         self.keep(desk, &answer).await;
         answer
     }

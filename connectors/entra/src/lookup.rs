@@ -10,7 +10,7 @@ use serde_json::Value as Json;
 use tokio::time::Instant;
 
 use crate::api::{Api, Query};
-use crate::members::{Depth, MANAGER};
+use crate::members::{self, Depth, MANAGER};
 use crate::permissions::HIDDEN;
 use crate::person::{self, Assignment, Place, text};
 use crate::reach::{Reach, quoted};
@@ -54,35 +54,46 @@ impl Desk {
         &self.reach
     }
 
-    /// A user by his id.
-    pub(crate) async fn user(
+    /// Users by their ids, in the order of the ids.
+    pub(crate) async fn users(
         &mut self,
         api: &Api,
         settings: &EntraSettings,
-        id: &DirectoryId,
-    ) -> Result<LookUp, ReadError> {
-        let path = ["users", id.as_str()];
-        let parameters = self.parameters(settings);
-        let live = api.one(&Query { collection: "users", path: &path, parameters: &parameters }).await?;
-        if let Some(user) = live {
-            is_he(id, &user)?;
-            sound(api, id.as_str(), &user)?;
-            self.finds_users = true;
-            return self.judge(api, settings, id.clone(), &user).await;
+        ids: &[DirectoryId],
+    ) -> Result<Vec<LookUp>, ReadError> {
+        let names: Vec<&str> = ids.iter().map(DirectoryId::as_str).collect();
+        let live = members::one_by_one(api, settings, &names).await?;
+        let (mut there, mut absent) = (Vec::new(), Vec::new());
+        for (id, user) in names.iter().zip(&live) {
+            match user {
+                Some(user) => {
+                    is_he(id, user)?;
+                    sound(api, id, user)?;
+                    self.finds_users = true;
+                    there.push(*id);
+                }
+                None => absent.push(*id),
+            }
         }
-        if let Some(user) = self.deleted(api, id).await? {
-            is_he(id, &user)?;
-            let found = person::read(id.clone(), &user, Place::Deleted, &self.unassigned());
-            return Ok(match barred(&user, settings.guests) {
-                Some(why) => LookUp::OutOfReach(Box::new(found), why),
-                None => LookUp::Found(Box::new(found)),
-            });
-        }
-        if !self.finds_users {
+        let of = self.groups_of(api, &there).await?;
+        let deleted = self.deleted(api, &absent).await?;
+        if !self.finds_users && deleted.iter().any(Option::is_none) {
             prove(api, "users").await?;
             self.finds_users = true;
         }
-        Ok(LookUp::Gone)
+        let (mut of, mut deleted) = (of.into_iter(), deleted.into_iter());
+        let answers = ids.iter().zip(live).map(|(id, live)| match live {
+            Some(user) => Ok(self.judge(settings, id.clone(), &user, &of.next().unwrap_or_default())),
+            None => match deleted.next().flatten() {
+                None => Ok(LookUp::Gone),
+                Some(user) => {
+                    is_he(id.as_str(), &user)?;
+                    let found = person::read(id.clone(), &user, Place::Deleted, &self.unassigned());
+                    Ok(within(found, &user, settings.guests))
+                }
+            },
+        });
+        answers.collect()
     }
 
     /// Users by address, within reach. What Graph finds is compared here.
@@ -110,7 +121,8 @@ impl Desk {
                 if found.iter().any(|user| user.id == id) {
                     continue;
                 }
-                if let LookUp::Found(user) = self.judge(api, settings, id, &item.json).await?
+                let of = self.groups_of(api, &[&item.id]).await?.pop().unwrap_or_default();
+                if let LookUp::Found(user) = self.judge(settings, id, &item.json, &of)
                     && user.address().as_ref() == Some(address)
                 {
                     found.push(*user);
@@ -143,70 +155,68 @@ impl Desk {
         parameters
     }
 
-    /// Whoever was deleted within the last thirty days.
-    pub(crate) async fn deleted(&self, api: &Api, id: &DirectoryId) -> Result<Option<Json>, ReadError> {
+    /// Whoever of these was deleted within the last thirty days, in the order of the ids.
+    pub(crate) async fn deleted(&self, api: &Api, ids: &[&str]) -> Result<Vec<Option<Json>>, ReadError> {
         let [directory, items, kind] = DELETED;
-        let path = [directory, items, id.as_str(), kind];
         let select = format!("{},deletedDateTime", self.select);
-        api.one(&Query { collection: "users", path: &path, parameters: &[("$select", &select)] }).await
+        let parameters = [("$select", &*select)];
+        let paths: Vec<[&str; 4]> = ids.iter().map(|id| [directory, items, *id, kind]).collect();
+        let parts: Vec<Query<'_>> =
+            paths.iter().map(|path| Query { collection: "users", path, parameters: &parameters }).collect();
+        api.many(&parts).await
     }
 
-    /// Whether a user who is there is within reach.
-    pub(crate) async fn judge(
-        &self,
-        api: &Api,
-        settings: &EntraSettings,
-        id: DirectoryId,
-        json: &Json,
-    ) -> Result<LookUp, ReadError> {
-        let assignment = match &self.reach {
-            Reach::Everybody => Assignment::Unknown,
+    /// The groups that decide whether these users are within reach, in the order of the ids; none where everybody is.
+    pub(crate) async fn groups_of(&self, api: &Api, ids: &[&str]) -> Result<Vec<Vec<String>>, ReadError> {
+        match &self.reach {
+            Reach::Everybody => Ok(vec![Vec::new(); ids.len()]),
+            Reach::Assigned(_) => members::groups_of(api, ids, Depth::Direct).await,
+            Reach::MembersOf(_, depth) => members::groups_of(api, ids, *depth).await,
+        }
+    }
+
+    /// Whether a user who is there, and in these groups, is within reach.
+    pub(crate) fn judge(&self, settings: &EntraSettings, id: DirectoryId, json: &Json, of: &[String]) -> LookUp {
+        match &self.reach {
+            Reach::Everybody => within(read(id, json, &Assignment::Unknown), json, settings.guests),
             Reach::Assigned(app) => {
-                let of = groups_of(api, &id, Depth::Direct).await?;
-                app.assignment(id.as_str(), of.iter().map(|group| &**group))
+                let assignment = app.assignment(id.as_str(), of.iter().map(String::as_str));
+                let user = read(id, json, &assignment);
+                if assignment == Assignment::None {
+                    let why = format!("not assigned to the enterprise application \"{}\" (assigned_to)", app.name);
+                    return LookUp::OutOfReach(Box::new(user), why);
+                }
+                within(user, json, settings.guests)
             }
-            Reach::MembersOf(groups, depth) => {
-                let of = groups_of(api, &id, *depth).await?;
-                if !of.iter().any(|group| groups.iter().any(|named| named.id == *group)) {
+            Reach::MembersOf(groups, _) => {
+                let user = read(id, json, &Assignment::Unknown);
+                if !groups.iter().any(|group| of.contains(&group.id)) {
                     let names: Vec<&str> = groups.iter().map(|group| &*group.name).collect();
                     let why = format!("a member of none of these groups: {} (members_of)", names.join(", "));
-                    let user = person::read(id, json, Place::Live, &Assignment::Unknown);
-                    return Ok(LookUp::OutOfReach(Box::new(user), why));
+                    return LookUp::OutOfReach(Box::new(user), why);
                 }
-                Assignment::Unknown
+                within(user, json, settings.guests)
             }
-        };
-        let user = Box::new(person::read(id, json, Place::Live, &assignment));
-        if let (Reach::Assigned(app), Assignment::None) = (&self.reach, &assignment) {
-            let why = format!("not assigned to the enterprise application \"{}\" (assigned_to)", app.name);
-            return Ok(LookUp::OutOfReach(user, why));
         }
-        Ok(match barred(json, settings.guests) {
-            Some(why) => LookUp::OutOfReach(user, why),
-            None => LookUp::Found(user),
-        })
     }
 }
 
-/// Why the rule about guests keeps somebody out, if it does.
-fn barred(user: &Json, rule: Guests) -> Option<String> {
-    if person::admitted(user, rule) {
-        return None;
-    }
-    Some(if rule == Guests::Only { "no guest (guests)" } else { "a guest (guests)" }.to_owned())
+fn read(id: DirectoryId, json: &Json, assignment: &Assignment) -> DirectoryUser {
+    person::read(id, json, Place::Live, assignment)
 }
 
-/// The groups that somebody is in.
-async fn groups_of(api: &Api, id: &DirectoryId, depth: Depth) -> Result<Vec<String>, ReadError> {
-    let path = ["users", id.as_str(), if depth == Depth::Direct { "memberOf" } else { "transitiveMemberOf" }];
-    let parameters = [("$select", "id"), ("$top", "999")];
-    let of = api.list(&Query { collection: "members", path: &path, parameters: &parameters }).all().await?;
-    Ok(of.into_iter().map(|group| group.id).collect())
+/// Somebody who is within reach unless the rule about guests keeps him out.
+fn within(user: DirectoryUser, json: &Json, rule: Guests) -> LookUp {
+    if person::admitted(json, rule) {
+        return LookUp::Found(Box::new(user));
+    }
+    let why = if rule == Guests::Only { "no guest (guests)" } else { "a guest (guests)" };
+    LookUp::OutOfReach(Box::new(user), why.to_owned())
 }
 
 /// Graph takes a user principal name for an id as well.
-fn is_he(id: &DirectoryId, user: &Json) -> Result<(), ReadError> {
-    if user.get("id").and_then(Json::as_str) == Some(id.as_str()) {
+fn is_he(id: &str, user: &Json) -> Result<(), ReadError> {
+    if user.get("id").and_then(Json::as_str) == Some(id) {
         return Ok(());
     }
     Err(unproved(format!("{id} is no user's id, but leads to one")))

@@ -161,12 +161,9 @@ async fn users_of(
 ) -> Result<Vec<(String, Option<Json>)>, ReadError> {
     // It fetches no managers.
     let mut found = if settings.manager { BTreeMap::new() } else { by_ids(api, settings, ids).await? };
-    let open: Vec<String> = ids.iter().filter(|id| !found.contains_key(*id)).cloned().collect();
-    for chunk in open.chunks(PARTS) {
-        for (id, user) in one_by_one(api, settings, chunk).await? {
-            found.extend(user.map(|user| (id, user)));
-        }
-    }
+    let open: Vec<&str> = ids.iter().filter(|id| !found.contains_key(*id)).map(String::as_str).collect();
+    let asked = one_by_one(api, settings, &open).await?;
+    found.extend(open.iter().zip(asked).filter_map(|(id, user)| Some(((*id).to_owned(), user?))));
     Ok(ids.iter().map(|id| (id.clone(), found.remove(id))).collect())
 }
 
@@ -194,32 +191,35 @@ async fn by_ids(api: &Api, settings: &EntraSettings, ids: &[String]) -> Result<B
     Ok(whole.map(|item| (item.id, item.json)).collect())
 }
 
-/// Users, each by a question of his own, twenty at once.
-async fn one_by_one(
+/// Users, each by a question of his own, twenty at once, in the order of the ids.
+pub(crate) async fn one_by_one(
     api: &Api,
     settings: &EntraSettings,
-    ids: &[String],
-) -> Result<Vec<(String, Option<Json>)>, ReadError> {
+    ids: &[&str],
+) -> Result<Vec<Option<Json>>, ReadError> {
     let select = select::properties(settings).join(",");
     let mut parameters = vec![("$select", &*select)];
     parameters.extend(settings.manager.then_some(MANAGER));
-    let paths: Vec<[&str; 2]> = ids.iter().map(|id| ["users", &**id]).collect();
+    let paths: Vec<[&str; 2]> = ids.iter().map(|id| ["users", *id]).collect();
     let parts: Vec<Query<'_>> =
         paths.iter().map(|path| Query { collection: "users", path, parameters: &parameters }).collect();
-    let answers = api.batch("users", &parts).await?;
-    let mut users = Vec::new();
-    for ((id, query), part) in ids.iter().zip(&parts).zip(answers) {
-        let user = match part.status {
-            200 => Some(part.body),
-            _ => {
-                let refusal = part.refusal();
-                if !refusal.is_not_found() {
-                    return Err(refusal.into_error(&api.server, &api.identity, &query.words(), "users"));
-                }
-                None
-            }
-        };
-        users.push((id.clone(), user));
+    api.many(&parts).await
+}
+
+/// The groups that users are in, in the order of the users.
+pub(crate) async fn groups_of(api: &Api, ids: &[&str], depth: Depth) -> Result<Vec<Vec<String>>, ReadError> {
+    let of = if depth == Depth::Direct { "memberOf" } else { "transitiveMemberOf" };
+    let parameters = [("$select", "id"), ("$top", "999")];
+    let paths: Vec<[&str; 3]> = ids.iter().map(|id| ["users", *id, of]).collect();
+    let parts: Vec<Query<'_>> =
+        paths.iter().map(|path| Query { collection: "members", path, parameters: &parameters }).collect();
+    let mut groups = Vec::with_capacity(ids.len());
+    for chunk in parts.chunks(PARTS) {
+        for (query, part) in chunk.iter().zip(api.batch("members", chunk).await?) {
+            let vanished = || ReadError::incomplete("members", format!("{}: he is not there any more", query.words()));
+            let found = members(api, query, part).await?.ok_or_else(vanished)?;
+            groups.push(found.objects.into_iter().map(|object| object.id).collect());
+        }
     }
-    Ok(users)
+    Ok(groups)
 }

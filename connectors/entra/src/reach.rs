@@ -10,7 +10,6 @@ use serde::Serialize;
 use serde_json::Value as Json;
 
 use crate::api::{Api, Item, Query};
-use crate::batch::PARTS;
 use crate::members::Depth;
 use crate::person::{Assignment, text};
 use crate::settings::{EntraSettings, is_guid};
@@ -203,25 +202,13 @@ impl Application {
 
 /// Groups by their ids, in the order of the ids; nothing for one that Graph says is not there.
 pub(crate) async fn by_ids(api: &Api, ids: &[String]) -> Result<Vec<(String, Option<Item>)>, ReadError> {
-    let mut groups = Vec::new();
-    for chunk in ids.chunks(PARTS) {
-        let paths: Vec<[&str; 2]> = chunk.iter().map(|id| ["groups", &**id]).collect();
-        let parameters = [("$select", GROUP)];
-        let parts: Vec<Query<'_>> =
-            paths.iter().map(|path| Query { collection: "groups", path, parameters: &parameters }).collect();
-        for ((id, query), part) in chunk.iter().zip(&parts).zip(api.batch("groups", &parts).await?) {
-            if part.status == 200 {
-                groups.push((id.clone(), Some(Item { id: id.clone(), json: part.body })));
-                continue;
-            }
-            let refusal = part.refusal();
-            if !refusal.is_not_found() {
-                return Err(refusal.into_error(&api.server, &api.identity, &query.words(), "groups"));
-            }
-            groups.push((id.clone(), None));
-        }
-    }
-    Ok(groups)
+    let paths: Vec<[&str; 2]> = ids.iter().map(|id| ["groups", &**id]).collect();
+    let parameters = [("$select", GROUP)];
+    let parts: Vec<Query<'_>> =
+        paths.iter().map(|path| Query { collection: "groups", path, parameters: &parameters }).collect();
+    let found = api.many(&parts).await?;
+    let item = |id: &String, json: Json| Item { id: id.clone(), json };
+    Ok(ids.iter().zip(found).map(|(id, group)| (id.clone(), group.map(|json| item(id, json)))).collect())
 }
 
 /// A group by its id or its exact name; nothing if Graph says that there is none.

@@ -145,3 +145,30 @@ async fn a_group_is_gone_only_by_the_word_of_who_can_find_groups() {
     let error = quick(graph.settings()).look_up_group(&group(0)).await.unwrap_err();
     assert!(error.to_string().contains("is shown no groups at all"), "{error}");
 }
+
+#[tokio::test]
+async fn twenty_absences_are_confirmed_by_as_many_calls_as_one() {
+    let graph = Graph::start().await;
+    let connector = quick(EntraSettings { members_of: vec![group_id(0)], ..graph.settings() });
+    assert_eq!(connector.look_up_batch(), 20);
+    let mut ids: Vec<DirectoryId> = (70..88).map(id).collect();
+    ids.insert(3, id(9));
+    ids.insert(7, id(1));
+    let answers = connector.look_up_many(&ids).await.unwrap();
+    assert_eq!(answers.len(), 20);
+    for (number, answer) in answers.iter().enumerate() {
+        match (number, answer) {
+            (3, LookUp::Found(user)) => assert_eq!(user.status, Status::Inactive(InactiveReason::Deleted)),
+            (7, LookUp::Found(user)) => assert_eq!((&user.id, &user.status), (&id(1), &Status::Active)),
+            (3 | 7, other) => panic!("{number}: {other:?}"),
+            (_, answer) => assert_eq!(*answer, LookUp::Gone),
+        }
+    }
+    // Those who are there, the groups of those, and the deleted.
+    assert_eq!(graph.count("/v1.0/$batch").await, 3);
+    // One part that settles nothing settles nothing at all.
+    graph.break_by(|ask| {
+        (ask.path.contains(&user_id(80))).then(|| Answer::error(403, "Authorization_RequestDenied", "No."))
+    });
+    assert!(matches!(connector.look_up_many(&ids).await.unwrap_err(), ReadError::Denied { .. }));
+}
