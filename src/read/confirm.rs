@@ -37,17 +37,17 @@ pub async fn confirm(
     mut progress: impl FnMut(u64, u64),
 ) -> Result<BTreeMap<DirectoryId, Absence>, ReadFailure> {
     let of = missing.len() as u64;
-    let batches = missing.chunks(connector.look_up_batch().max(1));
+    let batches = missing.chunks(connector.look_up_batch().max(1)).map(<[DirectoryId]>::to_vec);
     let mut answers = stream::iter(batches).map(|ids| look_up(connector, ids)).buffer_unordered(AT_ONCE);
     let (mut absent, mut found) = (BTreeMap::new(), Vec::new());
     let mut done = 0;
     while let Some(answered) = answers.next().await {
         let (ids, answers) = answered?;
         done += ids.len() as u64;
-        for (id, answer) in ids.iter().zip(answers) {
+        for (id, answer) in ids.into_iter().zip(answers) {
             match answer {
-                LookUp::Gone => drop(absent.insert(id.clone(), Absence::Gone)),
-                LookUp::OutOfReach(_, detail) => drop(absent.insert(id.clone(), Absence::OutOfReach(detail))),
+                LookUp::Gone => drop(absent.insert(id, Absence::Gone)),
+                LookUp::OutOfReach(_, detail) => drop(absent.insert(id, Absence::OutOfReach(detail))),
                 LookUp::Found(user) => found.push(user.label()),
             }
         }
@@ -64,11 +64,11 @@ pub async fn confirm(
     Err(ReadFailure::Contradiction { number: found.len(), named: found })
 }
 
-async fn look_up<'a>(
+async fn look_up(
     connector: &dyn Connector,
-    ids: &'a [DirectoryId],
-) -> Result<(&'a [DirectoryId], Vec<LookUp>), ReadFailure> {
-    let answer = match ids {
+    ids: Vec<DirectoryId>,
+) -> Result<(Vec<DirectoryId>, Vec<LookUp>), ReadFailure> {
+    let answer = match ids.as_slice() {
         [id] => AssertUnwindSafe(connector.look_up(id)).catch_unwind().await.map(|answer| answer.map(|one| vec![one])),
         several => AssertUnwindSafe(connector.look_up_many(several)).catch_unwind().await,
     };

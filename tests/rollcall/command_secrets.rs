@@ -61,7 +61,7 @@ fn what_is_kept_of_people_is_closed_to_other_users_of_the_machine() {
     assert!(site.read("plan.json").contains("Augusta"), "a plan names people");
     assert!(site.path("state/lumen/db").is_dir(), "the snapshot is below the state directory");
 
-    assert_eq!(open_to_others(&site.path("state")), [PathBuf::new(); 0]);
+    assert_eq!(open_to_others(&site.path("state")), Vec::<PathBuf>::new());
     let plan = std::fs::metadata(site.path("plan.json")).unwrap().permissions().mode();
     assert_eq!(plan & 0o777, 0o600);
 }

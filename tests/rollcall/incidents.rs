@@ -173,8 +173,9 @@ fn the_threat_model_names_only_what_is_there() {
     let files: Vec<&String> = spans.iter().filter(|span| span.ends_with(".rs")).collect();
     assert!(tests.len() > 20 && files.len() > 5, "{} tests and {} files", tests.len(), files.len());
     let there = |test: &str| BINARIES.iter().any(|(binary, _)| find(&format!("{binary} {test}")).is_ok());
-    assert_eq!(tests.iter().filter(|test| !there(test)).collect::<Vec<_>>(), [&&String::new(); 0]);
-    assert_eq!(files.iter().filter(|file| !root.join(file).is_file()).collect::<Vec<_>>(), [&&String::new(); 0]);
+    assert_eq!(tests.into_iter().filter(|test| !there(test)).collect::<Vec<_>>(), Vec::<&String>::new());
+    let is_missing = |file: &&String| !root.join(file).is_file();
+    assert_eq!(files.into_iter().filter(is_missing).collect::<Vec<_>>(), Vec::<&String>::new());
 }
 
 const PREFACE: &str = "\
