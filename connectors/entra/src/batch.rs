@@ -11,6 +11,7 @@ use rollcall_kit::http::{Client, Method, Repeat, Request};
 use serde_json::{Value as Json, json};
 
 use crate::api::{self, Api, Query, marked};
+use crate::limits::{FULLNESS, pause_at};
 use crate::refusal::Refusal;
 
 /// How many parts Graph takes at once.
@@ -21,6 +22,8 @@ pub(crate) struct Part {
     pub(crate) status: u16,
     pub(crate) body: Json,
     request: Option<String>,
+    /// How long to stay away, if this part nearly emptied the bucket.
+    slow_down: Option<Duration>,
 }
 
 impl Part {
@@ -33,6 +36,14 @@ impl Part {
 enum Fate {
     Final(Part),
     Again(Part, Option<Duration>),
+}
+
+impl Fate {
+    fn slow_down(&self) -> Option<Duration> {
+        match self {
+            Self::Final(part) | Self::Again(part, _) => part.slow_down,
+        }
+    }
 }
 
 impl Api {
@@ -49,6 +60,7 @@ impl Api {
         while !open.is_empty() {
             attempt += 1;
             let mut answers = self.exchange(collection, parts, &open).await?;
+            let slow_down = answers.values().filter_map(Fate::slow_down).max();
             let (mut again, mut told) = (Vec::new(), None);
             for number in open {
                 let missing = || ReadError::incomplete(collection, "a batch was answered without one of its parts");
@@ -63,7 +75,9 @@ impl Api {
                 }
             }
             if !again.is_empty() {
-                self.wait(collection, attempt, told).await?;
+                self.wait(collection, attempt, told.max(slow_down)).await?;
+            } else if let Some(pause) = slow_down {
+                tokio::time::sleep(pause).await;
             }
             open = again;
         }
@@ -158,7 +172,8 @@ fn fate(mut response: Json) -> Option<(usize, Fate)> {
     };
     let pause = header("retry-after").and_then(|text| text.trim().parse().ok()).map(Duration::from_secs);
     let request = header("request-id");
-    let part = Part { status, request, body: response["body"].take() };
+    let slow_down = header(FULLNESS).and_then(|fullness| pause_at(&fullness));
+    let part = Part { status, request, slow_down, body: response["body"].take() };
     let again = matches!(status, 429 | 500 | 502 | 503 | 504);
     Some((id, if again { Fate::Again(part, pause) } else { Fate::Final(part) }))
 }

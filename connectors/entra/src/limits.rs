@@ -9,7 +9,7 @@ use std::time::Duration;
 use rollcall_kit::http::Response;
 
 /// How full the bucket is, as a share; beyond one, requests are refused.
-const FULLNESS: &str = "x-ms-throttle-limit-percentage";
+pub(crate) const FULLNESS: &str = "x-ms-throttle-limit-percentage";
 
 /// From here on Graph says how full the bucket is.
 const TOLD_FROM: f64 = 0.8;
@@ -20,7 +20,12 @@ const WINDOW: Duration = Duration::from_secs(10);
 /// How long to stay away: nothing below four fifths, then the more the fuller the bucket is, and the whole window when
 /// nothing is left.
 pub(crate) fn slow_down(answer: &Response) -> Option<Duration> {
-    let fullness: f64 = answer.header(FULLNESS)?.trim().parse().ok()?;
+    pause_at(answer.header(FULLNESS)?)
+}
+
+/// The same by the words of the header alone, for answers within a batch, each of which has one of its own.
+pub(crate) fn pause_at(fullness: &str) -> Option<Duration> {
+    let fullness: f64 = fullness.trim().parse().ok()?;
     if !(TOLD_FROM..f64::MAX).contains(&fullness) {
         return None;
     }

@@ -70,6 +70,21 @@ async fn a_bucket_that_is_nearly_empty_slows_us_down_before_we_are_told_to() {
 }
 
 #[tokio::test]
+async fn a_part_of_a_batch_that_nearly_empties_the_bucket_slows_us_down_too() {
+    for (fullness, seconds) in [("0.83", 1..4), ("0.5", 0..1)] {
+        let graph = Graph::start().await;
+        graph.break_by(move |ask| {
+            let members = Answer::ok(serde_json::json!({"value": []}));
+            (ask.inner && ask.path.contains("001/members"))
+                .then(|| members.with("X-Ms-Throttle-Limit-Percentage", fullness))
+        });
+        let began = Instant::now();
+        certified(graph.settings()).await;
+        assert!(seconds.contains(&began.elapsed().as_secs()), "{fullness}: {:?}", began.elapsed());
+    }
+}
+
+#[tokio::test]
 async fn a_permission_error_is_not_tried_again() {
     let graph = Graph::start().await;
     graph.break_by(|ask| {
