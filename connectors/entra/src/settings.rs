@@ -36,7 +36,8 @@ pub struct EntraSettings {
     #[serde(default)]
     pub algorithm: Option<Algorithm>,
     /// Where the token of another identity provider is that the app trusts (workload identity federation), instead of a
-    /// secret. Read afresh for each token.
+    /// secret. Read afresh for each token. In Kubernetes, `runAsUser` or `fsGroup` keeps the file from others, as every
+    /// secret file must be.
     #[serde(default)]
     pub federated_token: Option<SecretRef>,
     /// Sign in as the identity that Azure gave this machine, instead of a secret.
