@@ -6,6 +6,7 @@
 
 use std::path::Path;
 
+use rollcall_entra::EntraSettings;
 use rollcall_file::FileSettings;
 use rollcall_ldap::LdapSettings;
 use rollcall_okta::OktaSettings;
@@ -27,6 +28,8 @@ pub enum DirectorySettings {
     File(Box<FileSettings>),
     /// Okta.
     Okta(Box<OktaSettings>),
+    /// Microsoft Entra ID.
+    Entra(Box<EntraSettings>),
 }
 
 impl DirectorySettings {
@@ -39,6 +42,7 @@ impl DirectorySettings {
             Some((kind, rest)) if kind == "ldap" => Some(Self::Ldap(Box::new(deserialize(rest)?))),
             Some((kind, rest)) if kind == "file" => Some(Self::File(Box::new(deserialize(rest)?))),
             Some((kind, rest)) if kind == "okta" => Some(Self::Okta(Box::new(deserialize(rest)?))),
+            Some((kind, rest)) if kind == "entra" => Some(Self::Entra(Box::new(deserialize(rest)?))),
             _ => None,
         })
     }
@@ -49,6 +53,7 @@ impl DirectorySettings {
             Self::Ldap(settings) => settings.start_at(folder),
             Self::File(settings) => settings.start_at(folder),
             Self::Okta(settings) => settings.start_at(folder),
+            Self::Entra(settings) => settings.start_at(folder),
         }
     }
 
@@ -62,6 +67,7 @@ impl DirectorySettings {
             Self::Ldap(settings) => settings.validate(),
             Self::File(settings) => settings.validate(),
             Self::Okta(settings) => settings.validate(),
+            Self::Entra(settings) => settings.validate(),
         };
         sound.map_err(|error| {
             let text = error.to_string();
@@ -76,13 +82,14 @@ impl DirectorySettings {
         })
     }
 
-    /// The word for it in the configuration: `ldap`, `file`, `okta`.
+    /// The word for it in the configuration: `ldap`, `file`, `okta`, `entra`.
     #[must_use]
     pub const fn kind(&self) -> &'static str {
         match self {
             Self::Ldap(_) => "ldap",
             Self::File(_) => "file",
             Self::Okta(_) => "okta",
+            Self::Entra(_) => "entra",
         }
     }
 }
@@ -97,6 +104,7 @@ impl JsonSchema for DirectorySettings {
             tagged(LdapSettings::json_schema(generator), Self::TAG, "ldap"),
             tagged(FileSettings::json_schema(generator), Self::TAG, "file"),
             tagged(OktaSettings::json_schema(generator), Self::TAG, "okta"),
+            tagged(EntraSettings::json_schema(generator), Self::TAG, "entra"),
         ])
     }
 }

@@ -23,6 +23,8 @@ pub enum Directory {
     File,
     /// Okta.
     Okta,
+    /// Microsoft Entra ID.
+    Entra,
 }
 
 /// What is known of the organization. What is not is filled with an example that is easy to spot.
@@ -32,7 +34,7 @@ pub struct Answers {
     pub organization: String,
     /// Its e-mail domains; the first also names the examples.
     pub domains: Vec<String>,
-    /// The URL of the directory server or organisation, or the path of the file.
+    /// The URL of the directory server or organisation, the tenant, or the path of the file.
     pub source: Option<String>,
     /// The SCIM base URL of the application.
     pub target: Option<String>,
@@ -98,7 +100,11 @@ token = {{ file = {token} }}
 
 fn source(directory: Directory, answers: &Answers, organization: &str) -> String {
     let Some(preset) = Preset::of(directory, &base(answers)) else {
-        return if directory == Directory::Okta { okta(answers, organization) } else { file(answers) };
+        return match directory {
+            Directory::Okta => okta(answers, organization),
+            Directory::Entra => entra(answers, organization),
+            _ => file(answers),
+        };
     };
     let domain = answers.domains.first().map_or("example.com", String::as_str);
     let server = answers.source.clone().unwrap_or_else(|| format!("ldaps://{}.{domain}{}", preset.host, preset.port));
@@ -192,7 +198,7 @@ impl Preset {
                 may_leave_names: false,
                 ..common
             },
-            Directory::File | Directory::Okta => return None,
+            Directory::File | Directory::Okta | Directory::Entra => return None,
         })
     }
 }
@@ -226,6 +232,32 @@ client_id = \"0oa…\"
 private_key = {{ file = {key} }}
 # Only users who are assigned to this application, directly or through a group. Without it everybody is read.
 #assigned_to = \"0oa1a2b3c4d5e6f7g8h9\"
+
+# Which groups to read: all, or those that are assigned, named, or begin with a prefix.
+[organization.{organization}.directory.groups]
+all = true
+#prefix = \"app-\"
+"
+    )
+}
+
+fn entra(answers: &Answers, organization: &str) -> String {
+    let first = answers.domains.first().map_or("example.com", String::as_str);
+    let tenant = quoted(answers.source.as_deref().unwrap_or(first));
+    let secret = quoted(&format!("/etc/rollcall/{}.entra", answers.organization));
+    format!(
+        "\
+connector = \"entra\"
+# The tenant: its id or one of its domains.
+tenant = {tenant}
+# An app registration with the application permissions User.Read.All and GroupMember.Read.All, and Application.Read.All
+# for assigned_to, each with admin consent; and its secret, or a certificate.
+client_id = \"00000000-0000-0000-0000-000000000000\"
+client_secret = {{ file = {secret} }}
+#cloud = \"us-government\"
+# Only users who are assigned to this enterprise application, by its application or object id. Without it everybody is read.
+#assigned_to = \"00000000-0000-0000-0000-000000000000\"
+#guests = \"exclude\"
 
 # Which groups to read: all, or those that are assigned, named, or begin with a prefix.
 [organization.{organization}.directory.groups]
@@ -273,6 +305,11 @@ mod tests {
     #[test]
     fn the_template_for_okta() {
         insta::assert_snapshot!(template(Directory::Okta, &Answers::default()));
+    }
+
+    #[test]
+    fn the_template_for_entra() {
+        insta::assert_snapshot!(template(Directory::Entra, &Answers::default()));
     }
 
     #[test]

@@ -18,6 +18,7 @@ pub(super) fn connector(settings: &DirectorySettings) -> Result<Arc<dyn Connecto
         DirectorySettings::Ldap(settings) => Arc::new(rollcall_ldap::connector((**settings).clone())?),
         DirectorySettings::File(settings) => Arc::new(rollcall_file::connector((**settings).clone())?),
         DirectorySettings::Okta(settings) => Arc::new(rollcall_okta::connector((**settings).clone())?),
+        DirectorySettings::Entra(settings) => Arc::new(rollcall_entra::connector((**settings).clone())?),
     })
 }
 

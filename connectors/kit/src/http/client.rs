@@ -61,7 +61,7 @@ impl Client {
                 builder = builder.proxy(proxy);
             }
             // The environment's proxy is meant for the way out, not for the application beside us.
-            None if origin.is_loopback() => builder = builder.no_proxy(),
+            None if origin.is_beside_us() => builder = builder.no_proxy(),
             None => {}
         }
         let http =

@@ -52,11 +52,12 @@ impl Origin {
         Ok(Self(base))
     }
 
-    /// Whether this is the machine that we run on, to which no proxy leads.
-    pub(super) fn is_loopback(&self) -> bool {
+    /// Whether this is the machine that we run on, or an address that ends at its own network (RFC 3927), as a cloud's
+    /// metadata service has: no proxy leads there.
+    pub(super) fn is_beside_us(&self) -> bool {
         match self.0.host() {
             Some(url::Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
-            Some(url::Host::Ipv4(address)) => address.is_loopback(),
+            Some(url::Host::Ipv4(address)) => address.is_loopback() || address.is_link_local(),
             Some(url::Host::Ipv6(address)) => address.is_loopback(),
             None => false,
         }
@@ -241,14 +242,15 @@ mod tests {
 
     #[test]
     fn the_own_machine_is_known_by_name_and_by_address() {
-        for (base, loopback) in [
+        for (base, beside_us) in [
+            ("http://169.254.169.254/metadata/identity/oauth2/token", true),
             ("http://localhost:8080", true),
             ("http://127.0.0.3", true),
             ("http://[::1]:1", true),
             ("http://app.internal", false),
             ("http://10.0.0.1", false),
         ] {
-            assert_eq!(Origin::new(Url::parse(base).unwrap()).unwrap().is_loopback(), loopback, "{base}");
+            assert_eq!(Origin::new(Url::parse(base).unwrap()).unwrap().is_beside_us(), beside_us, "{base}");
         }
     }
 }

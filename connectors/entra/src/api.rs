@@ -1,0 +1,255 @@
+//! How Graph is spoken to: signed in, within its limits, and with its errors in our words.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rollcall_kit::ReadError;
+use rollcall_kit::http::token::TokenError;
+use rollcall_kit::http::{
+    Client, HeaderName, HeaderValue, HttpError, NextPage, OriginUrl, PageError, Pages, Request, Response, TokenSource,
+};
+use serde_json::Value as Json;
+
+use crate::limits;
+use crate::refusal::Refusal;
+use crate::settings::EntraSettings;
+use crate::sign_in::{Tokens, remedy};
+
+/// Where Graph's interface lies below its URL.
+const ROOT: &str = "v1.0";
+
+/// A tenant, as one identity sees it.
+pub(crate) struct Api {
+    pub(crate) client: Client,
+    tokens: Arc<Tokens>,
+    /// Graph's URL, for sentences.
+    pub(crate) server: String,
+    /// As whom we ask, for sentences.
+    pub(crate) identity: String,
+    /// Where tokens come from, for sentences.
+    issuer: String,
+    /// How often a part of a batch is tried, and the longest pause.
+    pub(crate) attempts: u32,
+    pub(crate) longest_pause: Duration,
+    /// The first pause of our own.
+    pub(crate) first_pause: Duration,
+}
+
+/// One thing to ask for.
+#[derive(Clone, Copy)]
+pub(crate) struct Query<'a> {
+    /// The name of the collection, for sentences.
+    pub(crate) collection: &'static str,
+    /// The path below `/v1.0`.
+    pub(crate) path: &'a [&'a str],
+    /// The query parameters.
+    pub(crate) parameters: &'a [(&'a str, &'a str)],
+}
+
+impl Query<'_> {
+    /// What is asked for, in words that a certificate can keep.
+    pub(crate) fn words(&self) -> String {
+        let parameters: Vec<String> = self.parameters.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let mark = if parameters.is_empty() { "" } else { "?" };
+        format!("/{ROOT}/{}{mark}{}", self.path.join("/"), parameters.join("&"))
+    }
+}
+
+/// A list under way.
+pub(crate) struct List<'a> {
+    api: &'a Api,
+    pages: Pages,
+    collection: &'static str,
+    words: String,
+}
+
+impl Api {
+    /// Makes the clients. Nothing is sent.
+    pub(crate) fn new(settings: &EntraSettings, back_off: Option<Duration>) -> Result<Self, ReadError> {
+        let http = |error: HttpError| ReadError::Settings(error.to_string());
+        let tokens = Arc::new(Tokens::new(settings, back_off).map_err(http)?);
+        let mut base = settings.graph()?;
+        base.set_path(ROOT);
+        let source = Arc::clone(&tokens) as Arc<dyn TokenSource>;
+        let mut client =
+            Client::new(base, settings.http.clone(), Some(source)).map_err(http)?.with_budget(limits::slow_down);
+        if let Some(first) = back_off {
+            client = client.with_back_off(first);
+        }
+        let identity = match &settings.client_id {
+            Some(client_id) => format!("client {}", client_id.trim()),
+            None => "this machine's managed identity".to_owned(),
+        };
+        let shown = |url: url::Url| url.as_str().trim_end_matches('/').to_owned();
+        let issuer = match settings.managed_identity {
+            Some(_) => "the managed identity endpoint".to_owned(),
+            None => shown(settings.login()?),
+        };
+        Ok(Self {
+            client,
+            tokens,
+            server: shown(settings.graph()?),
+            identity,
+            issuer,
+            attempts: settings.http.attempts,
+            longest_pause: Duration::from_secs(settings.http.max_wait),
+            first_pause: back_off.unwrap_or(Duration::from_secs(1)),
+        })
+    }
+
+    /// Gets a new token, and says which permissions it carries, where it says so itself.
+    pub(crate) async fn sign_in(&self) -> Result<Option<BTreeSet<String>>, ReadError> {
+        self.tokens.renew().await.map_err(|error| self.token_error(error))?;
+        Ok(self.tokens.roles().await)
+    }
+
+    fn token_error(&self, error: TokenError) -> ReadError {
+        let server = self.issuer.clone();
+        match error {
+            TokenError::Http(HttpError::Unreachable { reason, .. }) => ReadError::Unreachable { server, reason },
+            TokenError::Http(HttpError::Untrusted { reason, .. }) => ReadError::Untrusted { server, reason },
+            TokenError::Http(error) => {
+                ReadError::SignIn { server, identity: self.identity.clone(), reason: error.to_string() }
+            }
+            TokenError::Refused(reason) => {
+                let remedy = remedy(&reason);
+                let reason = if remedy.is_empty() { reason } else { format!("{reason}; {remedy}") };
+                ReadError::SignIn { server, identity: self.identity.clone(), reason }
+            }
+        }
+    }
+
+    /// One thing by its id; nothing if Graph itself says that there is none.
+    pub(crate) async fn one(&self, query: &Query<'_>) -> Result<Option<Json>, ReadError> {
+        let answer = self.client.send(self.request(query)).await;
+        let answer = answer.map_err(|error| self.http_error(error, query.collection))?;
+        if answer.status == 200 {
+            return Ok(Some(json(&answer).map_err(|problem| {
+                ReadError::incomplete(query.collection, format!("{}: {problem}", query.words()))
+            })?));
+        }
+        let refusal = Refusal::of(&answer);
+        if refusal.is_not_found() {
+            return Ok(None);
+        }
+        Err(refusal.into_error(&self.server, &self.identity, &query.words(), query.collection))
+    }
+
+    /// A walk over a list.
+    pub(crate) fn list(&self, query: &Query<'_>) -> List<'_> {
+        let pages = Pages::new(self.client.clone(), self.request(query));
+        List { api: self, pages, collection: query.collection, words: query.words() }
+    }
+
+    /// A walk that goes on at a link which Graph gave.
+    pub(crate) fn list_from(&self, collection: &'static str, words: String, link: &str) -> Result<List<'_>, ReadError> {
+        let url = self.own(link).map_err(|problem| ReadError::incomplete(collection, format!("{words}: {problem}")))?;
+        Ok(List { api: self, pages: Pages::new(self.client.clone(), marked(Request::get(url))), collection, words })
+    }
+
+    /// Takes a link only if it lies within Graph's interface, on the configured origin: our token goes with it.
+    pub(crate) fn own(&self, link: &str) -> Result<OriginUrl, String> {
+        let url = self.client.follow(link).map_err(|error| error.to_string())?;
+        let inside = url.as_url().path().strip_prefix("/v1.0").is_some_and(|rest| rest.starts_with('/'));
+        if inside { Ok(url) } else { Err(format!("a link leads outside of /{ROOT}; it was not followed")) }
+    }
+
+    pub(crate) fn request(&self, query: &Query<'_>) -> Request {
+        marked(Request::get(self.client.url(query.path).with_query(query.parameters)))
+    }
+
+    pub(crate) fn http_error(&self, error: HttpError, collection: &'static str) -> ReadError {
+        match error {
+            HttpError::Unreachable { reason, .. } => ReadError::Unreachable { server: self.server.clone(), reason },
+            HttpError::Untrusted { reason, .. } => ReadError::Untrusted { server: self.server.clone(), reason },
+            HttpError::Token { reason, .. } => {
+                ReadError::SignIn { server: self.server.clone(), identity: self.identity.clone(), reason }
+            }
+            HttpError::Settings(sentence) => ReadError::Settings(sentence),
+            other => ReadError::incomplete(collection, other.to_string()),
+        }
+    }
+}
+
+/// A request that Microsoft's support can find, and that Graph may let wait for people's own.
+pub(crate) fn marked(request: Request) -> Request {
+    let request = request
+        .header(HeaderName::from_static("accept"), HeaderValue::from_static("application/json"))
+        .header(HeaderName::from_static("x-ms-throttle-priority"), HeaderValue::from_static("low"));
+    match HeaderValue::from_str(&uuid::Uuid::new_v4().to_string()) {
+        Ok(id) => request.header(HeaderName::from_static("client-request-id"), id),
+        Err(_) => request,
+    }
+}
+
+impl List<'_> {
+    /// The objects of the next page, each with its id; nothing when the list has ended.
+    pub(crate) async fn next(&mut self) -> Result<Option<Vec<Item>>, ReadError> {
+        self.pages.next(|answer| page(json(answer)?)).await.map_err(|error| self.error(error))
+    }
+
+    /// All objects of a list that is known to be short.
+    pub(crate) async fn all(mut self) -> Result<Vec<Item>, ReadError> {
+        let mut all = Vec::new();
+        while let Some(page) = self.next().await? {
+            all.extend(page);
+        }
+        Ok(all)
+    }
+
+    /// How many pages were read.
+    pub(crate) fn pages(&self) -> u64 {
+        self.pages.read()
+    }
+
+    /// What was asked for.
+    pub(crate) fn words(&self) -> &str {
+        &self.words
+    }
+
+    fn error(&self, error: PageError) -> ReadError {
+        let Self { api, collection, words, .. } = self;
+        match error {
+            PageError::Refused { answer, page } => {
+                let what = if page == 1 { words.clone() } else { format!("page {page} of {words}") };
+                Refusal::of(&answer).into_error(&api.server, &api.identity, &what, collection)
+            }
+            PageError::Http { page: 1, error } => api.http_error(error, collection),
+            other => ReadError::incomplete(*collection, format!("{words}: {other}")),
+        }
+    }
+}
+
+/// An object of a list.
+#[derive(Debug)]
+pub(crate) struct Item {
+    /// Its id, which every object has.
+    pub(crate) id: String,
+    /// All of it.
+    pub(crate) json: Json,
+}
+
+/// The body as JSON.
+pub(crate) fn json(answer: &Response) -> Result<Json, String> {
+    serde_json::from_slice(&answer.body).map_err(|_| "the answer is no JSON".to_owned())
+}
+
+/// Reads a page. It may hold nothing and still not be the last: only a page without a next link is. A row without an id
+/// belongs to nobody whom we could hold as he is, so the page counts as damaged.
+pub(crate) fn page(mut body: Json) -> Result<(Vec<Item>, NextPage), String> {
+    let next = match body.get("@odata.nextLink") {
+        None => NextPage::End,
+        Some(Json::String(link)) => NextPage::Link(link.clone()),
+        Some(_) => return Err("its next link is none".to_owned()),
+    };
+    let Some(Json::Array(rows)) = body.get_mut("value").map(Json::take) else {
+        return Err("the answer holds no list of objects".to_owned());
+    };
+    let items = rows.into_iter().map(|json| {
+        let id = json.get("id").and_then(Json::as_str).map(str::trim).filter(|id| !id.is_empty());
+        let id = id.ok_or("an object came without an id, so that the answer cannot be trusted")?.to_owned();
+        Ok(Item { id, json })
+    });
+    Ok((items.collect::<Result<_, &str>>()?, next))
+}
