@@ -130,7 +130,7 @@ fn a_protected_group_of_which_nobody_can_tell_the_members_is_a_note() {
     let deleted = BTreeSet::from([id("g7")]);
     let groups = GroupIndex::of(&there, &rules(&named), &Bindings::new(), &deleted);
     let notes = notes(&named, &groups, true);
-    let about: Vec<&str> = notes.iter().filter_map(|note| note.sentence.split(' ').nth(8)).collect();
+    let about: Vec<&str> = notes.iter().filter_map(|note| note.sentence.split(' ').nth(7)).collect();
     assert_eq!(about, ["Holed", "Twins", "Bored", "g7"], "{notes:#?}");
     assert!(notes[3].sentence.contains("deleted") && notes.iter().all(|note| note.holds));
 }
