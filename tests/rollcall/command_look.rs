@@ -158,7 +158,7 @@ fn schema_and_completions_are_what_editors_and_shells_take() {
 #[test]
 fn wrong_usage_ends_with_64_and_help_with_0() {
     let site = Site::new();
-    for wrong in [&["frobnicate"][..], &["plan", "--loud"], &["init", "oktta"], &["plan", "nobody"], &[]] {
+    for wrong in [&["frobnicate"][..], &["plan", "--loud"], &["init", "nextcloud"], &["plan", "nobody"], &[]] {
         site.run(wrong).ends_with(64);
     }
     site.golden("usage_unknown_organization", &site.run(&["plan", "nobody"]).whole());
