@@ -209,14 +209,18 @@ fn an_interrupt_finishes_what_is_under_way_and_the_next_run_does_the_rest() {
     for signal in ["-INT", "-TERM"] {
         site.sandbox.forget_requests();
         let mut command = site.command(&["apply", "--yes"]);
-        let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        while site.sandbox.requests().get("POST").copied().unwrap_or(0) < 3 {
-            // The pause that the target asks for is where the signal arrives.
-            if site.sandbox.requests().get("POST").copied() == Some(2) {
-                site.sandbox.inject(Fault::ThrottleNext { retry_after: 1 });
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let posted = || site.sandbox.requests().get("POST").copied().unwrap_or(0);
+        let until = |child: &mut std::process::Child, posts: u64| {
+            while posted() < posts {
+                assert!(child.try_wait().unwrap().is_none(), "it ended before {posts} accounts were asked for");
+                std::thread::sleep(std::time::Duration::from_millis(1));
             }
-            std::thread::sleep(std::time::Duration::from_millis(1));
-        }
+        };
+        // The pause that the target asks for is where the signal arrives. It is asked for once: faults add up.
+        until(&mut child, 2);
+        site.sandbox.inject(Fault::ThrottleNext { retry_after: 1 });
+        until(&mut child, 3);
         assert!(Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap().success());
         let output = child.wait_with_output().unwrap();
         let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
@@ -225,8 +229,8 @@ fn an_interrupt_finishes_what_is_under_way_and_the_next_run_does_the_rest() {
         assert!(out.contains("the run was told to stop") && out.contains(" skipped. Run "), "{out}");
         let last = site.run(&["show", "last", "--format", "json"]).ends_with(0).json();
         assert_eq!(last["run"]["result"]["result"], "applied-in-part");
+        site.sandbox.heal();
     }
-    site.sandbox.heal();
     site.run(&["apply", "--yes"]).ends_with(0);
     assert_eq!((site.active(), site.accounts().len()), (56, 56));
 }
