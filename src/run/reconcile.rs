@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::PoisonError;
 
 use futures::{StreamExt as _, TryStreamExt as _, stream};
-use rollcall_kit::DirectoryId;
+use rollcall_kit::{Address, DirectoryId};
 
 use super::error::RunError;
 use super::event::Event;
@@ -161,12 +161,10 @@ impl Session {
     }
 
     fn not_believed(&self, gone: &BTreeSet<String>, missing: &BTreeMap<String, LedgerAccount>, ours: u64) -> Note {
-        let names: Vec<String> = gone
-            .iter()
-            .take(NAMED)
-            .filter_map(|id| missing.get(id))
-            .map(|account| account.address.to_string())
-            .collect();
+        // By their addresses: the target's ids come in another order wherever it hands them out.
+        let mut names: Vec<&Address> = gone.iter().filter_map(|id| missing.get(id)).map(|one| &one.address).collect();
+        names.sort();
+        let named: Vec<&str> = names.into_iter().take(NAMED).map(Address::as_str).collect();
         let more = gone.len().saturating_sub(NAMED);
         let more = if more > 0 { format!(" and {more} more") } else { String::new() };
         Note {
@@ -175,7 +173,7 @@ impl Session {
                  limit `deletions` lets pass. Nothing was forgotten, and nobody is created again. If they were deleted \
                  on purpose, say so with exactly this number: rollcall reconcile {2} --deleted {0}",
                 gone.len(),
-                names.join(", "),
+                named.join(", "),
                 self.name()
             ),
             holds: true,
