@@ -118,6 +118,7 @@ fn holders(world: &World) -> BTreeSet<String> {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 1_024, max_global_rejects: 16_384, ..ProptestConfig::default() })]
 
+    /// Rule 5. Mutation that it catches: `Limit::is_exceeded` looks only at the number and not at the share.
     #[test]
     fn nothing_beyond_a_limit_passes_without_a_person((directory, world) in scene(), limits in limits()) {
         let (_, reviewed) = judge(&world, &directory, &limits);
@@ -159,6 +160,7 @@ proptest! {
         prop_assert_eq!(matches!(reviewed, Reviewed::Held(_)), !reviewed.holds().is_empty());
     }
 
+    /// Rule 5. Mutation that it catches: `Protection::covers` takes nobody for protected.
     #[test]
     fn a_protected_account_is_never_put_out((directory, mut world) in scene(), limits in limits()) {
         let before = world.clone();
@@ -184,6 +186,7 @@ proptest! {
         }
     }
 
+    /// Rule 5. Mutation that it catches: `protection::spare` leaves the last holder out.
     #[test]
     fn a_protected_role_never_loses_its_last_holder((directory, mut world) in scene(), limits in limits()) {
         let before = holders(&world);

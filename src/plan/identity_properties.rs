@@ -120,7 +120,7 @@ proptest! {
         }
     }
 
-    /// Rule 6. Mutations that it catches: the survey, the order of the plan (`draft::unique_values`) and the comparison
+    /// Rule 6. Mutations that it catches: the survey, the order of the plan (`draft::unique`) and the comparison
     /// of attributes (`Compared::add`) take addresses as they are written.
     #[test]
     fn the_case_of_addresses_decides_nothing((directory, world) in scene()) {
