@@ -1,5 +1,7 @@
 //! What the engine needs of a target: a reader for planning, and the writer that only the executor is handed.
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 use rollcall_kit::{CheckFinding, DirectoryId};
 use serde::{Deserialize, Serialize};
@@ -7,6 +9,9 @@ use serde::{Deserialize, Serialize};
 use crate::plan::{AttributeChange, Candidate, Matches, TargetAccount};
 use crate::roster::Role;
 use crate::roster::account::Attributes;
+
+/// What an account shows under attributes of the target's own, by their names. An attribute may have several values.
+pub type Texts = BTreeMap<String, Vec<String>>;
 
 /// Reads from a target. Planning is handed one of these, never a [`Target`].
 #[async_trait]
@@ -21,6 +26,10 @@ pub trait TargetReader: Send + Sync {
 
     /// One account by the target's id; nothing if the target says that it is not there.
     async fn account(&self, target_id: &str) -> Result<Option<TargetAccount>, TargetError>;
+
+    /// The texts that one account shows under attributes of the target's own (`userType`, `name.familyName`), by
+    /// these names; nothing if the target says that the account is not there.
+    async fn texts(&self, target_id: &str, attributes: &[&str]) -> Result<Option<Texts>, TargetError>;
 
     /// The id of the one group of exactly this name; nothing if there is none; an error if there are several.
     async fn group(&self, name: &str) -> Result<Option<String>, TargetError>;

@@ -162,7 +162,7 @@ impl Organization {
     /// target. A plan names it, and is stale when it has changed.
     #[must_use]
     pub fn configuration_hash(&self) -> String {
-        let protection = (&self.protection.addresses, &self.protection.ids, &self.protection.roles);
+        let protection = (&self.protection, &self.protection.roles);
         hash(&(&self.roster, &self.directory, &self.reading, &self.limits, protection, &self.target))
     }
 }

@@ -8,6 +8,7 @@ use super::Organization;
 use super::directory::{DirectorySettings, TargetSettings};
 use super::error::nearest;
 use super::file::OrganizationFile;
+use crate::guard::AccountMark;
 use crate::plan::drift;
 use crate::roster::account::CUSTOM_PREFIX;
 use crate::roster::{GroupRef, RoleRule};
@@ -45,6 +46,11 @@ pub(super) fn organization(file: &OrganizationFile) -> Vec<Problem> {
             problems.push((key, format!("\"{address}\" is no e-mail address, so it would protect nobody")));
         }
     }
+    for (index, mark) in file.protect.accounts.iter().enumerate() {
+        if let Err((key, message)) = protected_account(mark) {
+            problems.push((format!("protect.accounts[{index}].{key}"), message));
+        }
+    }
     if let Some(Err((key, message))) = file.directory.as_ref().map(DirectorySettings::validate) {
         problems.push((format!("directory.{key}"), message));
     }
@@ -52,6 +58,23 @@ pub(super) fn organization(file: &OrganizationFile) -> Vec<Problem> {
         scim(target, &mut problems);
     }
     problems
+}
+
+/// Checks a value that protects accounts: one that no account can carry would protect nobody.
+fn protected_account(mark: &AccountMark) -> Result<(), (&'static str, String)> {
+    let sound = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | ':' | '$');
+    if mark.attribute.is_empty() || !mark.attribute.chars().all(sound) {
+        let message = format!(
+            "\"{}\" is no name of a SCIM attribute, so it would protect nobody; write it like \"userType\" or \
+             \"name.familyName\", without a filter",
+            mark.attribute
+        );
+        return Err(("attribute", message));
+    }
+    if mark.value.trim().is_empty() {
+        return Err(("value", "`value` is blank, so it would protect nobody; name the value".to_owned()));
+    }
+    Ok(())
 }
 
 fn domain_list(domains: &[String], problems: &mut Vec<Problem>) {

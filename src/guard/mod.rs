@@ -26,5 +26,5 @@ pub use decision::{Decider, Decision, DecisionError, Decisions, Ruling, Verdict,
 pub use file::{KeptPlanError, PlanFile, PlanFileError};
 pub use hold::Hold;
 pub use limits::{Limit, Limits};
-pub use protection::Protection;
+pub use protection::{AccountMark, ProtectedBy, Protection, is_exit};
 pub use review::{KeepsBack, Occasion, Reviewed, review};

@@ -53,7 +53,12 @@ pub(super) fn free() -> Limits {
 }
 
 pub(super) fn protection() -> Protection {
-    Protection { addresses: vec![" A3@ACME.com".to_owned()], ids: vec!["u5".to_owned()], roles: vec![role("admin")] }
+    Protection {
+        addresses: vec![" A3@ACME.com".to_owned()],
+        ids: vec!["u5".to_owned()],
+        roles: vec![role("admin")],
+        ..Protection::default()
+    }
 }
 
 fn judge(world: &World, directory: &Directory, limits: &Limits) -> (Planned, Reviewed) {

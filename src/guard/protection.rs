@@ -1,5 +1,8 @@
 //! Protection: accounts that are never deactivated or deleted, and roles that never lose their last holder.
 //!
+//! Addresses and ids are spelled out in the configuration. Who is in a protected group, and which account carries a
+//! protected value in the target, has to be asked; [`crate::run`] asks and hands the answers over as [`ProtectedBy`].
+//!
 //! Protection comes before the limits and no approval overrides it: what it forbids is taken out of the plan and
 //! becomes a refusal.
 
@@ -10,7 +13,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::plan::{Action, Change, ChangeId, Holdings, Plan};
-use crate::roster::{Reason, Role};
+use crate::roster::{GroupRef, Reason, Role};
 
 /// Accounts that are never deactivated or deleted, and roles whose last holder never loses them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -20,9 +23,49 @@ pub struct Protection {
     pub addresses: Vec<String>,
     /// Directory ids.
     pub ids: Vec<String>,
+    /// Groups of the directory: whoever is in one of them, directly or through other groups, is protected.
+    pub groups: Vec<GroupRef>,
+    /// Values that protect the accounts which carry them in the target.
+    pub accounts: Vec<AccountMark>,
     /// Roles; filled from the role rules that say `protected = true`.
     #[serde(skip)]
     pub roles: Vec<Role>,
+    /// Whom groups and values protect, of those whom the plan would put out; found out in each run.
+    #[serde(skip)]
+    pub found: BTreeMap<DirectoryId, ProtectedBy>,
+}
+
+/// A value in the target that protects the accounts which carry it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AccountMark {
+    /// The target's own attribute: `userType`, a part of one (`name.familyName`, `entitlements.value`), or one of an
+    /// extension (`urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:department`).
+    #[schemars(example = &"userType")]
+    pub attribute: String,
+    /// The value; upper and lower case are the same.
+    #[schemars(example = &"Service")]
+    pub value: String,
+}
+
+impl AccountMark {
+    /// Whether this is the value.
+    #[must_use]
+    pub fn is(&self, shown: &str) -> bool {
+        shown.trim().to_lowercase() == self.value.trim().to_lowercase()
+    }
+}
+
+/// What protects an account that the configuration does not name itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ProtectedBy {
+    /// Its owner is in this group, or was in it when he was last seen.
+    Group(String),
+    /// It carries this value in the target.
+    Mark(AccountMark),
+    /// The target could not be asked for its values, for this reason.
+    Unread(String),
 }
 
 type Refused = BTreeMap<ChangeId, (Reason, String)>;
@@ -30,14 +73,11 @@ type Refused = BTreeMap<ChangeId, (Reason, String)>;
 /// Takes out of the plan what protection forbids.
 pub(super) fn spare(plan: Plan, protection: &Protection, holdings: &Holdings) -> Plan {
     let mut refused = Refused::new();
-    for change in plan.changes.iter().filter(|change| protection.covers(change, holdings)) {
-        let label = change.subject.label();
-        let detail = format!(
-            "the directory asks to {} {label}, which the configuration protects; take it off the protected accounts if \
-             it is to go",
-            change.action.kind()
-        );
-        refused.insert(change.id, (Reason::Protected, detail));
+    for change in &plan.changes {
+        if let Some(why) = protection.covers(change, holdings) {
+            let detail = format!("the directory asks to {} {}, {why}", change.action.kind(), change.subject.label());
+            refused.insert(change.id, (Reason::Protected, detail));
+        }
     }
     for role in &protection.roles {
         match holdings.holders.get(role) {
@@ -49,23 +89,47 @@ pub(super) fn spare(plan: Plan, protection: &Protection, holdings: &Holdings) ->
 }
 
 impl Protection {
-    /// Whether the change would put a protected account out. An account is protected under its address in the target
-    /// and under that in the directory, because an administrator may have written down either.
-    fn covers(&self, change: &Change, holdings: &Holdings) -> bool {
-        let Some(user) = change.subject.user().filter(|_| is_exit(change)) else {
-            return false;
-        };
+    /// Why the change must not put the account out, if it is protected. An account is protected under its address in
+    /// the target and under that in the directory, because an administrator may have written down either.
+    fn covers(&self, change: &Change, holdings: &Holdings) -> Option<String> {
+        let user = change.subject.user().filter(|_| is_exit(change))?;
         let label = change.subject.label().to_lowercase();
         let other = holdings.other_addresses.get(user);
         let named = |address: &String| {
             let address = address.trim().to_lowercase();
             address == label || Some(&address) == other
         };
-        self.ids.iter().any(|id| id.trim() == user.as_str()) || self.addresses.iter().any(named)
+        if self.ids.iter().any(|id| id.trim() == user.as_str()) || self.addresses.iter().any(named) {
+            return Some(
+                "which the configuration protects; take it off the protected accounts if it is to go".to_owned(),
+            );
+        }
+        self.found.get(user).map(ProtectedBy::words)
     }
 }
 
-fn is_exit(change: &Change) -> bool {
+impl ProtectedBy {
+    /// Behind the account that must not go.
+    fn words(&self) -> String {
+        match self {
+            Self::Group(name) => format!(
+                "which the group {name} protects (protect.groups); take the person out of the group, or the group out \
+                 of the configuration, if it is to go"
+            ),
+            Self::Mark(AccountMark { attribute, value }) => format!(
+                "which its {attribute} in the target protects, \"{value}\" (protect.accounts); change the value there, \
+                 or take the entry out of the configuration, if it is to go"
+            ),
+            Self::Unread(why) => format!(
+                "and the target does not tell whether protect.accounts protects it ({why}); the next run asks again"
+            ),
+        }
+    }
+}
+
+/// Whether the change puts an account out.
+#[must_use]
+pub fn is_exit(change: &Change) -> bool {
     matches!(change.action, Action::Deactivate | Action::Delete)
 }
 

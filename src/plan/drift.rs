@@ -1,7 +1,7 @@
 //! Drift: where the target is not as we left it, and what becomes of each difference.
 //!
 //! Last write wins, attribute by attribute: an edit in the target stays until the directory's value changes, unless
-//! the configuration makes the directory the authority ([`Authority`]). [`super::compare`] finds the differences and
+//! the configuration makes the directory the authority ([`Authority`]). [`super::compare()`] finds the differences and
 //! says what the ledger has to be told; the ordinary diff then plans the rest, so that what an edit leads to goes
 //! through the same order, limits and protection as everything else.
 

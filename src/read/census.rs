@@ -102,8 +102,9 @@ impl Census {
             if lost(before, now, limit) {
                 let what = if name == "members" { "members of groups" } else { name };
                 findings.push(format!(
-                    "The directory showed {now} {what}, and {before} before: {} % are missing, and more than {limit} \
-                     (`reading.{name}`) are not taken for granted",
+                    "Of {before} {what} that the directory showed before, {} are missing ({} %), and more than {limit} \
+                     are not taken for granted (`reading.{name}`)",
+                    before.saturating_sub(now),
                     missing(before, now)
                 ));
             }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
 
 use futures::{FutureExt as _, StreamExt as _, stream};
-use rollcall_kit::{Connector, DirectoryId, LookUp, ReadError};
+use rollcall_kit::{Connector, DirectoryId, InactiveReason, LookUp, ReadError, Status};
 use serde::{Deserialize, Serialize};
 
 use super::ReadFailure;
@@ -23,6 +23,9 @@ pub enum Absence {
     Gone,
     /// The directory holds him outside of what the connector reads; the text says where and by which setting.
     OutOfReach(String),
+    /// The directory holds him, and says that he may not work any more: a positive fact, whatever the read missed. The
+    /// text is the provider's own.
+    Inactive(InactiveReason, String),
 }
 
 /// Looks everybody up who is missing from a read. `progress` is told how many of how many are done.
@@ -48,7 +51,12 @@ pub async fn confirm(
             match answer {
                 LookUp::Gone => drop(absent.insert(id, Absence::Gone)),
                 LookUp::OutOfReach(_, detail) => drop(absent.insert(id, Absence::OutOfReach(detail))),
-                LookUp::Found(user) => found.push(user.label()),
+                LookUp::Found(user) => match user.status {
+                    Status::Inactive(reason) => {
+                        drop(absent.insert(id, Absence::Inactive(reason, user.raw_status)));
+                    }
+                    Status::Active | Status::Unknown(_) => found.push(user.label()),
+                },
             }
         }
         progress(done, of);

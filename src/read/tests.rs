@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use async_trait::async_trait;
 use rollcall_kit::{
     Address, Capabilities, Certificate, CertificateDraft, CheckFinding, Collection, Connector, DirectoryGroup,
-    DirectoryId, DirectoryUser, Entries, Entry, LookUp, Member, ReadError, Source, Status, Unreadable, Value,
+    DirectoryId, DirectoryUser, Entries, Entry, InactiveReason, LookUp, Member, ReadError, Source, Status, Unreadable,
+    Value,
 };
 
 use super::{Absence, ReadFailure, Staging, StagingError, confirm, drive};
@@ -314,6 +315,20 @@ async fn an_absence_is_confirmed_by_what_the_directory_says_of_the_id() {
     let expected = [(id("a"), Absence::Gone), (id("b"), Absence::OutOfReach("outside of ou=people".into()))];
     assert_eq!(absent, BTreeMap::from(expected));
     assert_eq!(progress, [(1, 2), (2, 2)]);
+}
+
+#[tokio::test]
+async fn whoever_is_found_and_may_not_work_any_more_is_out_by_the_directorys_own_word() {
+    let mut disabled = user("a");
+    disabled.status = Status::Inactive(InactiveReason::Disabled);
+    disabled.raw_status = "userAccountControl=514".into();
+    let mut unclear = user("b");
+    unclear.status = Status::Unknown("a new word".into());
+    let connector = knows([("a", LookUp::Found(Box::new(disabled)))]);
+    let answers = confirm(&connector, &[id("a")], |_, _| {}).await.unwrap();
+    assert_eq!(answers[&id("a")], Absence::Inactive(InactiveReason::Disabled, "userAccountControl=514".into()));
+    let connector = knows([("b", LookUp::Found(Box::new(unclear)))]);
+    assert!(confirm(&connector, &[id("b")], |_, _| {}).await.is_err(), "a word that nobody knows puts nobody out");
 }
 
 #[tokio::test]

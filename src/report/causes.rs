@@ -91,9 +91,9 @@ fn left(leaving: &Leaving) -> Why {
         Leaving::Inactive { reason: InactiveReason::Deleted, raw } => ("deleted in the directory".to_owned(), raw),
         Leaving::Inactive { reason, raw } => (format!("{reason} in the directory"), raw),
         Leaving::OutsidePlaces { place } => ("outside of the places that the scope names".to_owned(), place),
+        // Whole groups and places are hidden at a time, so the doubt is what these people have in common.
         Leaving::Unproved { doubt } => {
-            let shared = "not found any more, and perhaps only hidden".to_owned();
-            return Why { shared, own: clean(&doubt.to_string()) };
+            return Why::shared(clean(&format!("not found any more, and perhaps only hidden: {doubt}")));
         }
         Leaving::OutOfReach { detail } => ("still in the directory, but out of reach".to_owned(), detail),
         other => return Why::shared(clean(&other.to_string())),

@@ -11,6 +11,7 @@ pub mod event;
 mod explain;
 mod moved;
 mod planning;
+mod protected;
 mod reading;
 mod rebuild;
 mod reconcile;

@@ -16,7 +16,7 @@ use super::event::Event;
 use super::reading::Roll;
 use super::session::{Listener, Session};
 use super::verdicts::{Checked, Verdicts, Withheld, with_store};
-use crate::guard::{self, Occasion, Reviewed};
+use crate::guard::{self, Occasion, Protection, Reviewed};
 use crate::plan::{
     self, Basis, Edited, GoneGroups, GroupKey, GroupMatches, Judged, LedgerGroup, Matches, Note, PlanInput,
     PlanSettings, Planned, Survey,
@@ -67,7 +67,8 @@ impl Session {
         notes: Vec<Note>,
         listener: Listener<'_>,
     ) -> Result<Reviewed, RunError> {
-        let (groups, deleted) = self.group_index(&self.rules).await?;
+        let (groups, mut deleted) = self.group_index(&self.rules).await?;
+        let protected = self.protected_groups(&mut deleted).await?;
         self.keep_if_new(fact::DELETED_GROUPS, &deleted)?;
         let stage = self.stage_under(self.rules.clone(), groups, doubtful.clone())?;
         let unconfirmed: Vec<DirectoryId> =
@@ -79,11 +80,12 @@ impl Session {
         let matches = self.reader().find(&stage.survey.candidates, stage.survey.ours).await?;
         let group_matches = self.find_groups(&stage).await?;
         let edited = self.edited(doubtful, &roll, (&matches, &group_matches)).await?;
-        let planned = self.diff(&stage, &roll, (&matches, &group_matches), notes, edited.as_ref())?;
+        let mut planned = self.diff(&stage, &roll, (&matches, &group_matches), notes, edited.as_ref())?;
+        let protection = self.protection(&mut planned.plan, protected.as_ref()).await?;
         self.remember_bindings(stage.roster.groups())?;
         self.forget_deleted_leavers(&stage.roster)?;
         self.remember_profile()?;
-        let reviewed = self.review(planned)?;
+        let reviewed = self.review(planned, &protection)?;
         listener(Event::Planned { plan: Box::new(reviewed.plan().clone()), holds: reviewed.holds().to_vec() });
         Ok(reviewed)
     }
@@ -96,8 +98,9 @@ impl Session {
         let roll = self.last_roll()?;
         let edited = self.edited_offline(&roll)?;
         let answers = (&Matches::new(), &GroupMatches::new());
-        let planned = self.diff(&stage, &roll, answers, Vec::new(), edited.as_ref())?;
-        let reviewed = self.review(planned)?;
+        let mut planned = self.diff(&stage, &roll, answers, Vec::new(), edited.as_ref())?;
+        let protection = self.protection_offline(&mut planned.plan)?;
+        let reviewed = self.review(planned, &protection)?;
         Ok((stage, reviewed))
     }
 
@@ -177,11 +180,10 @@ impl Session {
         Ok(notes)
     }
 
-    fn review(&self, planned: Planned) -> Result<Reviewed, RunError> {
-        let (limits, protection) = (&self.organization.limits, &self.organization.protection);
+    fn review(&self, planned: Planned, protection: &Protection) -> Result<Reviewed, RunError> {
         let decisions = self.decisions()?;
         let occasion = Occasion { decisions: Some(&decisions), ..self.occasion()? };
-        Ok(guard::review(planned.plan, limits, protection, &occasion, &planned.holdings))
+        Ok(guard::review(planned.plan, &self.organization.limits, protection, &occasion, &planned.holdings))
     }
 
     /// The roster of everybody in the mirror whose record can be understood.
@@ -213,24 +215,37 @@ impl Session {
     /// Who is in which group that a rule can reach. Groups that rules name and the reading did not bring are looked
     /// up by id: only what the directory itself calls gone counts as a group without members. Yields those, too.
     pub(super) async fn group_index(&self, rules: &Rules) -> Result<(GroupIndex, BTreeSet<DirectoryId>), RunError> {
-        let bindings = self.bindings()?;
+        self.group_index_bound(rules, &self.bindings()?).await
+    }
+
+    /// The same with these bindings of names.
+    pub(super) async fn group_index_bound(
+        &self,
+        rules: &Rules,
+        bindings: &Bindings,
+    ) -> Result<(GroupIndex, BTreeSet<DirectoryId>), RunError> {
         let mut outline = GroupOutline::default();
         for group in self.store.groups() {
             outline.add(&group?);
         }
         let mut deleted = BTreeSet::new();
-        for (_, id) in outline.unresolved(rules, &bindings) {
+        for (_, id) in outline.unresolved(rules, bindings) {
             if let Some(id) = id.filter(|id| !deleted.contains(id))
                 && self.connector.look_up_group(&id).await?.is_none()
             {
                 deleted.insert(id);
             }
         }
-        Ok((self.index_groups(rules, outline, &bindings, &deleted)?, deleted))
+        Ok((self.index_groups(rules, outline, bindings, &deleted)?, deleted))
     }
 
     /// The same from the snapshot alone: gone is what the last run's look-ups called gone.
     pub(super) fn group_index_offline(&self, rules: &Rules) -> Result<GroupIndex, RunError> {
+        self.group_index_offline_bound(rules, &self.bindings()?)
+    }
+
+    /// The same with these bindings of names.
+    pub(super) fn group_index_offline_bound(&self, rules: &Rules, bindings: &Bindings) -> Result<GroupIndex, RunError> {
         let mut outline = GroupOutline::default();
         for group in self.store.groups() {
             outline.add(&group?);
@@ -240,7 +255,7 @@ impl Session {
                 .map_err(|error| RunError::Internal(format!("the kept deletions cannot be read: {error}")))?,
             None => BTreeSet::new(),
         };
-        self.index_groups(rules, outline, &self.bindings()?, &deleted)
+        self.index_groups(rules, outline, bindings, &deleted)
     }
 
     fn index_groups(
@@ -258,7 +273,11 @@ impl Session {
     }
 
     pub(super) fn bindings(&self) -> Result<Bindings, RunError> {
-        match self.store.fact(fact::BINDINGS)? {
+        self.bindings_under(fact::BINDINGS)
+    }
+
+    pub(super) fn bindings_under(&self, name: &str) -> Result<Bindings, RunError> {
+        match self.store.fact(name)? {
             Some(json) => serde_json::from_value(json)
                 .map_err(|error| RunError::Internal(format!("the kept group bindings cannot be read: {error}"))),
             None => Ok(Bindings::new()),
@@ -270,7 +289,7 @@ impl Session {
     }
 
     /// Keeps a fact, unless it is kept already.
-    fn keep_if_new(&self, name: &str, fact: &impl serde::Serialize) -> Result<(), RunError> {
+    pub(super) fn keep_if_new(&self, name: &str, fact: &impl serde::Serialize) -> Result<(), RunError> {
         let json = serde_json::to_value(fact).map_err(|error| RunError::Internal(error.to_string()))?;
         if self.store.fact(name)?.as_ref() != Some(&json) {
             self.store.set_fact(name, &json)?;

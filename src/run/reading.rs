@@ -92,6 +92,7 @@ impl Session {
                 let leaving = match absence {
                     Absence::Gone => Leaving::Vanished,
                     Absence::OutOfReach(detail) => Leaving::OutOfReach { detail },
+                    Absence::Inactive(reason, raw) => Leaving::Inactive { reason, raw },
                 };
                 (id, leaving)
             })

@@ -28,7 +28,7 @@ use crate::scim::{Deleted, RoleDelivery};
 use crate::snapshot::{StoreError, StoreLedger, fact};
 
 /// So many accounts are looked up at the same time.
-const LOOK_UPS: usize = 4;
+pub(super) const LOOK_UPS: usize = 4;
 
 /// So many accounts of the ledger are corrected in one step.
 const STEP: usize = 50;

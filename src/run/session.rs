@@ -13,7 +13,7 @@ use super::event::Event;
 use crate::apply::{Target, TargetReader};
 use crate::config::Organization;
 use crate::plan::Drift;
-use crate::roster::Rules;
+use crate::roster::{RosterSettings, Rules};
 use crate::snapshot::{MemoryStore, SledStore, Store};
 
 /// What one organization's runs work with.
@@ -125,7 +125,12 @@ pub fn memory_store() -> MemoryStore {
 ///
 /// With every rule that does not compile, one a line.
 pub(super) fn compile(organization: &Organization) -> Result<Rules, RunError> {
-    Rules::compile(&organization.roster).map_err(|errors| {
+    compile_rules(&organization.roster)
+}
+
+/// The same of rules that are no organization's.
+pub(super) fn compile_rules(settings: &RosterSettings) -> Result<Rules, RunError> {
+    Rules::compile(settings).map_err(|errors| {
         let lines: Vec<String> = errors.iter().map(ToString::to_string).collect();
         RunError::Rules(lines.join("\n"))
     })

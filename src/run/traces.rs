@@ -58,7 +58,7 @@ impl Session {
         Ok(())
     }
 
-    fn traces(&self) -> Result<Traces, RunError> {
+    pub(super) fn traces(&self) -> Result<Traces, RunError> {
         match self.store.fact(fact::TRACES)? {
             Some(json) => serde_json::from_value(json)
                 .map_err(|error| RunError::Internal(format!("the kept traces cannot be read: {error}"))),

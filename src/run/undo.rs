@@ -56,7 +56,7 @@ impl Session {
             }
         }
         let shown = self.look_up(&ids).await?;
-        let planned = with_store(|fault| {
+        let mut planned = with_store(|fault| {
             Ok::<_, RunError>(undo(UndoInput {
                 organization: self.name(),
                 basis: self.basis(&self.last_roll()?)?,
@@ -72,8 +72,10 @@ impl Session {
         })??;
         // The rules did not ask for this plan, so it is none of their first ones.
         let occasion = Occasion { first_plan: false, first_plan_waived: true, ..Occasion::default() };
-        let (limits, protection) = (&self.organization.limits, &self.organization.protection);
-        let reviewed = guard::review(planned.plan, limits, protection, &occasion, &planned.holdings);
+        let protected = self.protected_groups_offline()?;
+        let protection = self.protection(&mut planned.plan, protected.as_ref()).await?;
+        let limits = &self.organization.limits;
+        let reviewed = guard::review(planned.plan, limits, &protection, &occasion, &planned.holdings);
         listener(Event::Planned { plan: Box::new(reviewed.plan().clone()), holds: reviewed.holds().to_vec() });
         Ok(reviewed)
     }

@@ -16,7 +16,7 @@ use super::resource::Resource;
 use super::settings::{RoleDelivery, ScimSettings};
 use super::wire::{Answer, Call};
 use super::{discovery, errors};
-use crate::apply::{Probe, Target, TargetError, TargetReader, Write, WriteError, Written};
+use crate::apply::{Probe, Target, TargetError, TargetReader, Texts, Write, WriteError, Written};
 use crate::plan::{Candidate, Matches, TargetAccount};
 use crate::roster::account::CUSTOM_PREFIX;
 
@@ -159,6 +159,12 @@ impl TargetReader for ScimTarget {
 
     async fn account(&self, target_id: &str) -> Result<Option<TargetAccount>, TargetError> {
         self.read_user(target_id).await?.map(|user| self.as_account(&user)).transpose()
+    }
+
+    async fn texts(&self, target_id: &str, attributes: &[&str]) -> Result<Option<Texts>, TargetError> {
+        let shown = self.read_user(target_id).await?;
+        let of = |user: &Resource| attributes.iter().map(|path| ((*path).to_owned(), user.texts(path))).collect();
+        Ok(shown.as_ref().map(of))
     }
 
     async fn group(&self, name: &str) -> Result<Option<String>, TargetError> {

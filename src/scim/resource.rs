@@ -5,6 +5,8 @@
 
 use serde_json::{Map, Value as Json};
 
+use super::discovery::USER;
+
 /// One user or group, with everything that the target said about it.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Resource(Map<String, Json>);
@@ -56,9 +58,51 @@ impl Resource {
         }
     }
 
+    /// Every text under an attribute by its name (RFC 7644, section 3.10): `userType`, `name.familyName`, or with the
+    /// URN of its schema before it. Of a multi-valued or complex one without a part, the `value`s.
+    pub(super) fn texts(&self, name: &str) -> Vec<String> {
+        let mut found = Vec::new();
+        let (schema, path) = name.rsplit_once(':').unwrap_or(("", name));
+        let path: Vec<&str> = path.split('.').collect();
+        match self.get(schema) {
+            Some(extension) if !schema.is_empty() => collect(extension, &path, &mut found),
+            _ => {
+                if let Some(value) = path.first().filter(|_| is_core(schema)).and_then(|first| self.get(first)) {
+                    collect(value, &path[1..], &mut found);
+                }
+            }
+        }
+        found
+    }
+
     /// The `value`s of a multi-valued attribute.
     pub(super) fn values(&self, name: &str) -> Vec<&str> {
         self.list(name).iter().filter_map(entry_value).collect()
+    }
+}
+
+/// What stands below a value at the path that is left of a name; a multi-valued attribute has it in each entry.
+fn collect(json: &Json, path: &[&str], into: &mut Vec<String>) {
+    match (json, path) {
+        (Json::Array(entries), _) => entries.iter().for_each(|entry| collect(entry, path, into)),
+        (Json::Object(members), [first, rest @ ..]) => {
+            if let Some(found) = member(members, first) {
+                collect(found, rest, into);
+            }
+        }
+        (Json::Object(members), []) => into.extend(member(members, "value").and_then(plain)),
+        (value, []) => into.extend(plain(value)),
+        (_, [_, ..]) => {}
+    }
+}
+
+/// A value that is no structure, as text.
+fn plain(value: &Json) -> Option<String> {
+    match value {
+        Json::String(text) => Some(text.clone()),
+        Json::Number(number) => Some(number.to_string()),
+        Json::Bool(truth) => Some(truth.to_string()),
+        Json::Null | Json::Array(_) | Json::Object(_) => None,
     }
 }
 
@@ -150,11 +194,36 @@ pub(super) fn number(json: &Json) -> Option<usize> {
     }
 }
 
+/// Whether attributes of this schema stand in the user itself.
+fn is_core(schema: &str) -> bool {
+    schema.is_empty() || schema.eq_ignore_ascii_case(USER)
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn every_text_under_the_name_of_an_attribute_is_found() {
+        let urn = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
+        let user = Resource::new(json!({
+            "id": "7", "usertype": "Service", "name": {"familyName": "King"}, "title": null,
+            "roles": [{"value": "admin", "display": "Administrator"}, "editor"],
+            urn: {"department": "IT", "manager": {"value": "9"}},
+        }))
+        .unwrap();
+        assert_eq!(user.texts("userType"), ["Service"]);
+        assert_eq!(user.texts("urn:ietf:params:scim:schemas:core:2.0:User:userType"), ["Service"]);
+        assert_eq!(user.texts("name.familyName"), ["King"]);
+        assert_eq!(user.texts("roles"), ["admin", "editor"]);
+        assert_eq!(user.texts("roles.display"), ["Administrator"]);
+        assert_eq!(user.texts(&format!("{urn}:department")), ["IT"]);
+        assert_eq!(user.texts(&format!("{urn}:manager")), ["9"]);
+        assert_eq!(user.texts("urn:other:userType"), Vec::<String>::new(), "another schema's attribute is another");
+        assert_eq!(user.texts("title"), Vec::<String>::new());
+    }
 
     #[test]
     fn names_are_found_in_any_case_and_null_is_absence() {

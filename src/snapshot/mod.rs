@@ -170,6 +170,10 @@ pub enum StoreError {
 pub mod fact {
     /// Which group id each rule by name was bound to: `{ "App Admins": "0c6f…" }`.
     pub const BINDINGS: &str = "bindings";
+    /// The same for the names of protected groups.
+    pub const PROTECTED_BINDINGS: &str = "protected-bindings";
+    /// Which accounts that the last plan would have put out their values in the target protect, by directory id.
+    pub const PROTECTED_ACCOUNTS: &str = "protected-accounts";
     /// Scoping and mapping at the last applied plan, and the hash of how the directory was read.
     pub const APPLIED_RULES: &str = "applied-rules";
     /// The confirmed absences of the last reading, by directory id.

@@ -260,6 +260,36 @@ fn a_protected_account() {
 }
 
 #[test]
+fn an_account_that_a_group_or_a_value_in_the_target_protects() {
+    let site = changed(|company| company.people.retain(|one| one.id != "p-1" && one.id != "p-5" && one.id != "p-6"));
+    let fay = site.accounts().into_iter().find(|account| account.user_name == mail("fay.moss")).unwrap();
+    let service = serde_json::json!({
+        "schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"],
+        "Operations": [{ "op": "add", "path": "userType", "value": "service" }],
+    });
+    let (status, _) = site.sandbox.by_hand("PATCH", &format!("/Users/{}", fay.id), &service);
+    assert!(status < 300, "{status}");
+    site.configure(
+        "[organization.lumen.protect]\ngroups = [\"eng\"]\n\
+         [[organization.lumen.protect.accounts]]\nattribute = \"userType\"\nvalue = \"Service\"\n",
+    );
+
+    let planned = site.run(&["plan", "--format", "json"]).ends_with(0).json().to_string();
+
+    assert!(
+        planned.contains("ada.king@lumen-optics.example, which the group eng protects (protect.groups)"),
+        "{planned}"
+    );
+    assert!(planned.contains("fay.moss@lumen-optics.example, which its userType in the target protects"), "{planned}");
+    let ada = site.run(&["explain", "p-1"]).out;
+    assert!(ada.contains("which the group eng protects") && ada.contains("leaves the account active"), "{ada}");
+    let fay = site.run(&["explain", "p-6"]).out;
+    assert!(fay.contains("userType in the target protects") && fay.contains("leaves the account active"), "{fay}");
+    let eli = site.run(&["explain", "p-5"]).out;
+    assert!(!eli.contains("protects"), "{eli}");
+}
+
+#[test]
 fn the_last_holder_of_a_protected_role() {
     let site = Site::settled();
     site.write(

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
-use rollcall::apply::{Probe, Target, TargetError, TargetReader, Write, WriteError, Written};
+use rollcall::apply::{Probe, Target, TargetError, TargetReader, Texts, Write, WriteError, Written};
 use rollcall::guard::Reviewed;
 use rollcall::plan::{Candidate, Match, Matches, TargetAccount};
 use rollcall::run::{RunError, Session};
@@ -166,6 +166,9 @@ impl TargetReader for Application {
         Ok(candidates.iter().map(|candidate| (candidate.user.clone(), Match::None)).collect())
     }
     async fn account(&self, _: &str) -> Result<Option<TargetAccount>, TargetError> {
+        Ok(None)
+    }
+    async fn texts(&self, _: &str, _: &[&str]) -> Result<Option<Texts>, TargetError> {
         Ok(None)
     }
     async fn group(&self, _: &str) -> Result<Option<String>, TargetError> {

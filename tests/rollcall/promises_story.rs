@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use async_trait::async_trait;
-use rollcall::apply::{Probe, Target, TargetError, TargetReader, Write, WriteError, Written};
+use rollcall::apply::{Probe, Target, TargetError, TargetReader, Texts, Write, WriteError, Written};
 use rollcall::guard::Reviewed;
 use rollcall::plan::{Candidate, Matches, TargetAccount};
 use rollcall::run::{RunResult, Session};
@@ -38,6 +38,10 @@ impl TargetReader for Deadly {
 
     async fn account(&self, target_id: &str) -> Result<Option<TargetAccount>, TargetError> {
         self.target.account(target_id).await
+    }
+
+    async fn texts(&self, target_id: &str, attributes: &[&str]) -> Result<Option<Texts>, TargetError> {
+        self.target.texts(target_id, attributes).await
     }
 
     async fn group(&self, name: &str) -> Result<Option<String>, TargetError> {

@@ -87,12 +87,12 @@ impl Api {
     }
 
     /// Gets a token, and refuses to go on with one that is good for less than what was asked for: Okta would answer
-    /// later questions with less.
-    pub(crate) async fn sign_in(&self) -> Result<(), ReadError> {
-        let Some(tokens) = &self.tokens else { return Ok(()) };
+    /// later questions with less. Yields what was granted; an API token does not say what it is good for.
+    pub(crate) async fn sign_in(&self) -> Result<Vec<String>, ReadError> {
+        let Some(tokens) = &self.tokens else { return Ok(Vec::new()) };
         let missing = tokens.missing_scopes().await.map_err(|error| self.token_error(error))?;
         if missing.is_empty() {
-            return Ok(());
+            return tokens.granted_scopes().await.map_err(|error| self.token_error(error));
         }
         Err(ReadError::Denied {
             identity: self.identity.clone(),

@@ -24,7 +24,7 @@ pub(crate) async fn check(settings: &OktaSettings, api: &Api) -> Result<Vec<Chec
         findings.push(CheckFinding::warning("the token and everybody's data cross the network in clear text"));
     }
     match api.sign_in().await {
-        Ok(()) => {}
+        Ok(_) => {}
         Err(error @ (ReadError::Unreachable { .. } | ReadError::Untrusted { .. })) => return Err(error),
         Err(error) => {
             findings.extend(refused_scopes(settings, api).await?);

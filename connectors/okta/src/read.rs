@@ -46,7 +46,7 @@ pub(crate) struct Reader<'a> {
 /// Whatever keeps the read from being complete. What was sent before is worth nothing.
 pub(crate) async fn read(settings: &OktaSettings, api: &Api, entries: Entries) -> Result<Certificate, ReadError> {
     let started = Timestamp::now();
-    api.sign_in().await?;
+    let granted = api.sign_in().await?;
     let reach = Reach::resolve(api, settings).await?;
     let source = Source { connector: "okta".to_owned(), server: api.server.clone(), identity: api.identity.clone() };
     let announced: &[&'static str] =
@@ -60,6 +60,7 @@ pub(crate) async fn read(settings: &OktaSettings, api: &Api, entries: Entries) -
         known_members: groups::Known::default(),
         page_size: settings.page_size.to_string(),
     };
+    reader.draft.granted(granted);
     reader.users(&reach).await?;
     if let Some(groups) = &settings.groups {
         groups::read(&mut reader, groups).await?;

@@ -15,6 +15,7 @@ async fn an_organisation_keeps_the_contract() {
     assert_eq!(entries.len(), 12);
     assert_eq!(certificate.source().identity, "client 0oaservice");
     assert_eq!(certificate.source().server, okta.server.uri());
+    assert!(certificate.scopes().contains(&"okta.users.read".to_owned()), "{:?}", certificate.scopes());
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use rollcall_kit::{CheckFinding, DirectoryId};
 
 use crate::apply::{
-    Intent, Journal, JournalError, LedgerReader, Probe, Settlement, Target, TargetError, TargetReader, Write,
+    Intent, Journal, JournalError, LedgerReader, Probe, Settlement, Target, TargetError, TargetReader, Texts, Write,
     WriteError, WriteFailure, Written,
 };
 use crate::plan::ledger::Ledger;
@@ -251,6 +251,9 @@ impl TargetReader for World<'_> {
         Ok(Matches::new())
     }
     async fn account(&self, _: &str) -> Result<Option<TargetAccount>, TargetError> {
+        Ok(None)
+    }
+    async fn texts(&self, _: &str, _: &[&str]) -> Result<Option<Texts>, TargetError> {
         Ok(None)
     }
     async fn group(&self, _: &str) -> Result<Option<String>, TargetError> {

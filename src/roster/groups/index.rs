@@ -3,6 +3,7 @@
 //! Users are kept as 16 bytes of a hash of their ids, their direct groups as numbers; what a group is inside of is
 //! kept once a group, not once a member. A million users in five groups each take some 40 MB.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use rollcall_kit::{DirectoryGroup, DirectoryId, Member};
@@ -287,6 +288,22 @@ impl GroupIndex {
             Ok(at) => &self.direct[self.starts[at] as usize..self.starts[at + 1] as usize],
             Err(_) => &[],
         };
+        self.belonging_to(Cow::Borrowed(direct))
+    }
+
+    /// The groups of somebody who is directly in these, as far as they are here: for people whom the directory does
+    /// not show any more, from what is known of them.
+    #[must_use]
+    pub fn belonging_through<'g>(&self, groups: impl IntoIterator<Item = &'g DirectoryId>) -> Belonging<'_> {
+        let place = |id: &DirectoryId| self.groups.binary_search_by(|(known, _)| known.cmp(id)).ok();
+        let mut direct: Vec<u32> =
+            groups.into_iter().filter_map(place).filter_map(|at| u32::try_from(at).ok()).collect();
+        direct.sort_unstable();
+        direct.dedup();
+        self.belonging_to(Cow::Owned(direct))
+    }
+
+    fn belonging_to<'a>(&'a self, direct: Cow<'a, [u32]>) -> Belonging<'a> {
         let mut all: Vec<u32> = direct.iter().flat_map(|group| &self.reach[*group as usize]).copied().collect();
         all.sort_unstable();
         all.dedup();
@@ -298,7 +315,7 @@ impl GroupIndex {
 #[derive(Clone, Debug)]
 pub struct Belonging<'a> {
     index: &'a GroupIndex,
-    direct: &'a [u32],
+    direct: Cow<'a, [u32]>,
     all: Vec<u32>,
 }
 
@@ -332,7 +349,7 @@ impl<'a> Belonging<'a> {
             Target::Unknown(why) => return Membership::Unknown(why.clone()),
             Target::Groups(groups) => groups,
         };
-        let his = if nested { self.all.as_slice() } else { self.direct };
+        let his = if nested { self.all.as_slice() } else { &self.direct };
         if let Some(number) = groups.iter().find(|number| his.binary_search(number).is_ok()) {
             return Membership::In(*number);
         }

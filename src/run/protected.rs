@@ -1,0 +1,195 @@
+//! Finds out whom protected groups and protected values protect, for the guard, which only compares.
+//!
+//! Groups are asked as the rules ask them: names bound to ids, members of member groups included, look-ups before
+//! anything counts as deleted. Somebody whom the directory does not show any more counts with the groups in which he
+//! was last seen: whoever hides a board member must not put him out. The target is only read, and only for accounts
+//! that the plan would put out.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures::{StreamExt as _, stream};
+use rollcall_kit::DirectoryId;
+
+use super::error::RunError;
+use super::reconcile::LOOK_UPS;
+use super::session::{Session, compile_rules};
+use crate::guard::{ProtectedBy, Protection, is_exit};
+use crate::plan::{Note, Plan};
+use crate::read::Traces;
+use crate::roster::groups::Membership;
+use crate::roster::{GroupIndex, GroupRef, RosterSettings, Rules, ScopeSettings};
+use crate::snapshot::fact;
+
+type Found = BTreeMap<DirectoryId, ProtectedBy>;
+
+impl Session {
+    /// Who is in which protected group; nothing if none is configured. Groups that the directory calls deleted are
+    /// added to `deleted`.
+    ///
+    /// # Errors
+    ///
+    /// If the snapshot cannot be read, or the directory does not answer.
+    pub(super) async fn protected_groups(
+        &self,
+        deleted: &mut BTreeSet<DirectoryId>,
+    ) -> Result<Option<GroupIndex>, RunError> {
+        let Some(rules) = self.protecting_rules()? else { return Ok(None) };
+        let bindings = self.bindings_under(fact::PROTECTED_BINDINGS)?;
+        let (groups, gone) = self.group_index_bound(&rules, &bindings).await?;
+        deleted.extend(gone);
+        self.keep_if_new(fact::PROTECTED_BINDINGS, groups.bindings())?;
+        Ok(Some(groups))
+    }
+
+    /// The same from the snapshot alone.
+    pub(super) fn protected_groups_offline(&self) -> Result<Option<GroupIndex>, RunError> {
+        let Some(rules) = self.protecting_rules()? else { return Ok(None) };
+        let bindings = self.bindings_under(fact::PROTECTED_BINDINGS)?;
+        self.group_index_offline_bound(&rules, &bindings).map(Some)
+    }
+
+    /// Rules that name the protected groups and nothing else, so that they are found as those of any rule are.
+    fn protecting_rules(&self) -> Result<Option<Rules>, RunError> {
+        let groups = &self.organization.protection.groups;
+        if groups.is_empty() {
+            return Ok(None);
+        }
+        let scope = ScopeSettings { groups: groups.clone(), ..ScopeSettings::default() };
+        let domains = self.organization.roster.domains.clone();
+        compile_rules(&RosterSettings { domains, scope, ..RosterSettings::default() }).map(Some)
+    }
+
+    /// The protection for this plan. Adds to the plan's notes which protected groups cannot be told.
+    ///
+    /// # Errors
+    ///
+    /// If the snapshot cannot be read or written. A target that does not answer is no error: what it is not known of
+    /// stays in.
+    pub(super) async fn protection(
+        &self,
+        plan: &mut Plan,
+        groups: Option<&GroupIndex>,
+    ) -> Result<Protection, RunError> {
+        let exits = exits(plan);
+        let mut found = self.among_members(&exits, groups)?;
+        if !self.organization.protection.accounts.is_empty() {
+            let rest: Vec<DirectoryId> = exits.iter().filter(|user| !found.contains_key(*user)).cloned().collect();
+            let marked = self.marked(rest).await?;
+            self.keep_if_new(fact::PROTECTED_ACCOUNTS, &marked)?;
+            found.extend(marked);
+        }
+        Ok(self.protecting(plan, groups, &exits, found))
+    }
+
+    /// The same from the snapshot alone: which values accounts carry is what the last plan found.
+    pub(super) fn protection_offline(&self, plan: &mut Plan) -> Result<Protection, RunError> {
+        let groups = self.protected_groups_offline()?;
+        let exits = exits(plan);
+        let mut found = self.among_members(&exits, groups.as_ref())?;
+        if !self.organization.protection.accounts.is_empty()
+            && let Some(json) = self.store.fact(fact::PROTECTED_ACCOUNTS)?
+        {
+            let marked: Found = serde_json::from_value(json)
+                .map_err(|error| RunError::Internal(format!("the kept protected accounts cannot be read: {error}")))?;
+            found.extend(marked.into_iter().filter(|(user, _)| exits.contains(user)));
+        }
+        Ok(self.protecting(plan, groups.as_ref(), &exits, found))
+    }
+
+    fn protecting(
+        &self,
+        plan: &mut Plan,
+        groups: Option<&GroupIndex>,
+        exits: &BTreeSet<DirectoryId>,
+        found: Found,
+    ) -> Protection {
+        let protection = Protection { found, ..self.organization.protection.clone() };
+        if let Some(groups) = groups {
+            let holds = exits.iter().any(|user| !protection.found.contains_key(user));
+            plan.notes.extend(notes(&protection.groups, groups, holds));
+            plan.notes.sort();
+        }
+        protection
+    }
+
+    /// Those whom a protected group protects.
+    fn among_members(&self, exits: &BTreeSet<DirectoryId>, groups: Option<&GroupIndex>) -> Result<Found, RunError> {
+        match groups {
+            Some(groups) if !exits.is_empty() => {
+                let places = self.organization.protection.groups.len();
+                Ok(members(exits, (groups, places), &self.traces()?))
+            }
+            _ => Ok(Found::new()),
+        }
+    }
+
+    /// Those whose account carries a protected value in the target, or may carry one: the target did not tell.
+    async fn marked(&self, users: Vec<DirectoryId>) -> Result<Found, RunError> {
+        let mut accounts = Vec::new();
+        for user in users {
+            accounts.extend(self.store.account(&user)?.map(|account| (user, account.target_id)));
+        }
+        let marks = &self.organization.protection.accounts;
+        let attributes: Vec<&str> = marks.iter().map(|mark| mark.attribute.as_str()).collect();
+        let attributes = &attributes;
+        let answers = stream::iter(accounts).map(|(user, id)| async move {
+            let by = match self.reader().texts(&id, attributes).await {
+                Err(error) => Some(ProtectedBy::Unread(error.to_string())),
+                Ok(None) => None,
+                Ok(Some(shown)) => {
+                    let carried = marks.iter().find(|mark| {
+                        shown.get(&mark.attribute).is_some_and(|texts| texts.iter().any(|text| mark.is(text)))
+                    });
+                    carried.cloned().map(ProtectedBy::Mark)
+                }
+            };
+            by.map(|by| (user, by))
+        });
+        Ok(answers.buffer_unordered(LOOK_UPS).filter_map(std::future::ready).collect().await)
+    }
+}
+
+/// Whom the plan would put out.
+fn exits(plan: &Plan) -> BTreeSet<DirectoryId> {
+    plan.changes.iter().filter(|change| is_exit(change)).filter_map(|change| change.subject.user().cloned()).collect()
+}
+
+/// Those who are in one of the protected groups, so many as there are, or were when they left their trace.
+fn members(exits: &BTreeSet<DirectoryId>, (groups, places): (&GroupIndex, usize), traces: &Traces) -> Found {
+    let protecting = |user: &DirectoryId| {
+        let now = groups.belonging(user);
+        let before = traces.get(user).map(|trace| groups.belonging_through(trace.groups.keys()));
+        std::iter::once(now).chain(before).find_map(|belonging| {
+            (0..places).find_map(|place| match belonging.in_scope_group(place) {
+                Membership::In(number) => groups.group(number).map(|(_, name)| ProtectedBy::Group(name.to_owned())),
+                Membership::Out | Membership::Unknown(_) => None,
+            })
+        })
+    };
+    exits.iter().filter_map(|user| Some((user.clone(), protecting(user)?))).collect()
+}
+
+/// Protected groups of which it is not known who is in them. Whoever is put out may be one of those.
+fn notes(protected: &[GroupRef], groups: &GroupIndex, holds: bool) -> Vec<Note> {
+    let stranger = groups.belonging_through(std::iter::empty());
+    let trouble = |(place, group): (usize, &GroupRef)| {
+        let why = match stranger.in_scope_group(place) {
+            _ if groups.is_gone_in_scope(place) => "it was deleted in the directory",
+            Membership::Unknown(_) => {
+                "it, or a group inside of it, was not in what the directory sent, or another group is called the same"
+            }
+            Membership::In(_) | Membership::Out => return None,
+        };
+        let sentence = format!(
+            "It is not known whom the group {} of protect.groups protects: {why}. Check its name or name it by its id, \
+             check the permissions and the search base, or take it out of protect.groups. Until then every plan that \
+             deactivates or deletes somebody waits for a person.",
+            group.label()
+        );
+        Some(Note { sentence, holds })
+    };
+    protected.iter().enumerate().filter_map(trouble).collect()
+}
+
+#[cfg(test)]
+mod tests;
