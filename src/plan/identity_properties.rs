@@ -30,8 +30,11 @@ fn shouted(directory: &Directory) -> Directory {
     turned
 }
 
+/// Things of one kind, with whom they concern.
+type Concerning<K> = Vec<(K, Option<DirectoryId>)>;
+
 /// What is done to whom, and what is refused to whom, without the values.
-fn gist(plan: &Plan) -> (Vec<(ActionKind, Option<DirectoryId>)>, Vec<(Reason, Option<DirectoryId>)>) {
+fn gist(plan: &Plan) -> (Concerning<ActionKind>, Concerning<Reason>) {
     let change = |change: &Change| {
         let of = match &change.action {
             Action::Relink { from, .. } => Some(from.clone()),
