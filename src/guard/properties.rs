@@ -123,6 +123,7 @@ fn holders(world: &World) -> BTreeSet<String> {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 1_024, max_global_rejects: 16_384, ..ProptestConfig::default() })]
 
+    /// Rule 5. Mutation that it catches: `Limit::is_exceeded` looks only at the number and not at the share.
     #[test]
     fn nothing_beyond_a_limit_passes_without_a_person((directory, world) in scene(), limits in limits()) {
         let (_, reviewed) = judge(&world, &directory, &limits);
@@ -164,6 +165,7 @@ proptest! {
         prop_assert_eq!(matches!(reviewed, Reviewed::Held(_)), !reviewed.holds().is_empty());
     }
 
+    /// Rule 5. Mutation that it catches: `Protection::covers` takes nobody for protected.
     #[test]
     fn a_protected_account_is_never_put_out((directory, mut world) in scene(), limits in limits()) {
         let before = world.clone();
@@ -189,6 +191,7 @@ proptest! {
         }
     }
 
+    /// Rule 5. Mutation that it catches: `protection::spare` leaves the last holder out.
     #[test]
     fn a_protected_role_never_loses_its_last_holder((directory, mut world) in scene(), limits in limits()) {
         let before = holders(&world);
@@ -211,6 +214,24 @@ proptest! {
     }
 
     #[test]
+    fn a_plan_file_that_was_edited_anywhere_is_refused((directory, world) in scene(), at in 0.0..1.0_f64, to in "[a-z0-9]") {
+        let (_, reviewed) = judge(&world, &directory, &Limits::default());
+        let text = PlanFile::of(&reviewed).to_json();
+        let places: Vec<usize> = text.char_indices().filter(|(_, c)| c.is_ascii_alphanumeric()).map(|(i, _)| i).collect();
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss)]
+        let place = places[((places.len() - 1) as f64 * at) as usize];
+        let mut edited = text.clone();
+        edited.replace_range(place..=place, &to);
+        prop_assume!(edited != text);
+        prop_assert!(PlanFile::from_json(&edited).is_err(), "{}", &text[place.saturating_sub(40)..place]);
+    }
+}
+
+proptest! {
+    // Each of these cases writes, reads and digests a whole plan file, which is what takes long in a debug build.
+    #![proptest_config(ProptestConfig { cases: 96, max_global_rejects: 4_096, ..ProptestConfig::default() })]
+
+    #[test]
     fn a_kept_plan_comes_back_as_it_was_and_stands_while_nothing_moves((directory, mut world) in scene()) {
         let (_, reviewed) = judge(&world, &directory, &Limits::default());
         let file = PlanFile::from_json(&PlanFile::of(&reviewed).to_json()).unwrap();
@@ -223,18 +244,5 @@ proptest! {
         prop_assume!(failed.is_empty() && !reviewed.plan().is_empty());
         let (_, after) = judge(&world, &directory, &Limits::default());
         prop_assert!(file.if_still_asked_for(&after).is_err(), "a plan that is done is asked for again");
-    }
-
-    #[test]
-    fn a_plan_file_that_was_edited_anywhere_is_refused((directory, world) in scene(), at in 0.0..1.0_f64, to in "[a-z0-9]") {
-        let (_, reviewed) = judge(&world, &directory, &Limits::default());
-        let text = PlanFile::of(&reviewed).to_json();
-        let places: Vec<usize> = text.char_indices().filter(|(_, c)| c.is_ascii_alphanumeric()).map(|(i, _)| i).collect();
-        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss)]
-        let place = places[((places.len() - 1) as f64 * at) as usize];
-        let mut edited = text.clone();
-        edited.replace_range(place..=place, &to);
-        prop_assume!(edited != text);
-        prop_assert!(PlanFile::from_json(&edited).is_err(), "{}", &text[place.saturating_sub(40)..place]);
     }
 }

@@ -214,6 +214,7 @@ proptest! {
         prop_assert!(plan.is_empty(), "{:#?}", plan);
     }
 
+    /// Rule 10. Mutation that it catches: the comparison undoes an edit also where the directory is no authority.
     #[test]
     fn an_edit_stays_until_the_directorys_value_changes_unless_the_directory_is_the_authority(
         (directory, mut world) in scene(), hands in prop::collection::vec(hand(), 11), authority in authority(),

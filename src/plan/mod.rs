@@ -42,6 +42,8 @@ mod wording;
 #[cfg(test)]
 mod hand_properties;
 #[cfg(test)]
+mod identity_properties;
+#[cfg(test)]
 pub(crate) mod properties;
 #[cfg(test)]
 mod tests;

@@ -350,6 +350,7 @@ proptest! {
         }
     }
 
+    /// Rule 9. Mutation that it catches: `Compared::add` lists a name that is written already.
     #[test]
     fn planning_again_after_a_clean_apply_yields_no_change((directory, mut world) in scene()) {
         let plan = world.plan(&directory).plan;
@@ -406,6 +407,7 @@ proptest! {
         }
     }
 
+    /// Rule 3. Mutation that it catches: `roles::shift` revokes roles that nobody mapped.
     #[test]
     fn only_what_is_ours_is_changed((directory, mut world) in scene()) {
         let before = world.clone();
@@ -425,6 +427,7 @@ proptest! {
         }
     }
 
+    /// Rule 10. Mutation that it catches: `Compared::add` lists a name that is written already.
     #[test]
     fn a_value_edited_in_the_target_stays_until_the_directorys_value_changes((directory, mut world) in scene()) {
         let before = world.clone();
@@ -440,6 +443,7 @@ proptest! {
         }
     }
 
+    /// Rule 6. Mutation that it catches: `Compared::add` lets every address change.
     #[test]
     fn an_address_never_changes_where_addresses_are_immutable((mut directory, mut world) in scene()) {
         directory.settings.email_mutable = false;

@@ -144,7 +144,10 @@ fn detail(change: &Change, with_cause: bool) -> String {
             Some(Cause::Undone { .. }) => causes::why(change).shared,
             _ => String::new(),
         },
-        Action::Relink { from, .. } => format!("from the directory id {}", clean(from.as_str())),
+        Action::Relink { from, .. } => {
+            let to = change.subject.user().map(|user| format!(" to {}", clean(user.as_str()))).unwrap_or_default();
+            format!("from the directory id {}{to}", clean(from.as_str()))
+        }
         Action::RenameGroup { from } => format!("from {}", clean(from)),
         Action::Adopt { .. } | Action::AddMember { .. } | Action::RemoveMember { .. } if with_cause => shared(change),
         Action::Adopt { .. } | Action::AddMember { .. } | Action::RemoveMember { .. } => String::new(),

@@ -22,7 +22,7 @@ use super::records::runs;
 use super::search::{self, described};
 use super::session::Session;
 use crate::guard::Reviewed;
-use crate::plan::{Change, LedgerAccount, Plan};
+use crate::plan::{Action, Change, LedgerAccount, Plan};
 use crate::roster::trace::GATES;
 use crate::roster::{self, Reason, Standing};
 
@@ -130,7 +130,7 @@ impl Session {
         let account = self.store.account(&user.id)?;
         let (judgement, gates) = known.stage.roster.explain(user);
         telling::gates(&mut answer, gates);
-        telling::account(&mut answer, account.as_ref());
+        telling::account(&mut answer, (&user.id, account.as_ref()), &known.history);
         let mut refused = telling::refusals(&mut answer, &user.id, &known.reviewed);
         refused |= telling::groups(&mut answer, &judgement.standing, known);
         let barred = telling::barred(&judgement.standing, account.as_ref(), &known.reviewed);
@@ -139,7 +139,7 @@ impl Session {
         refused |= unasked_roles.len() < lacking;
         let before = self.tell_what_the_target_said(&mut answer, &user.id, known)?;
         telling::holds(&mut answer, &user.id, &known.reviewed);
-        telling::history(&mut answer, &known.history, |change| change.subject.user() == Some(&user.id));
+        telling::history_of(&mut answer, &known.history, &user.id);
         let mut expected = match before {
             Some(Reason::WriteUnknown) => Expected::Unsettled,
             Some(_) => Expected::RefusedBefore,
@@ -174,9 +174,9 @@ impl Session {
         let not_asked = GATES[1..].join(", ");
         answer.tell(GateVerdict::Told, "not asked", format!("{not_asked}: the record has to be understood first"));
         let account = self.store.account(&odd.id)?;
-        telling::account(&mut answer, account.as_ref());
+        telling::account(&mut answer, (&odd.id, account.as_ref()), &known.history);
         telling::refusals(&mut answer, &odd.id, &known.reviewed);
-        telling::history(&mut answer, &known.history, |change| change.subject.user() == Some(&odd.id));
+        telling::history_of(&mut answer, &known.history, &odd.id);
         answer.conclusion = match account {
             Some(_) => "the next run leaves the account as it is, until the record is corrected in the directory",
             None => "the next run gives no account to this user, until the record is corrected in the directory",
@@ -189,7 +189,7 @@ impl Session {
     /// and unheld for that reason alone; the first plan is held because of them all the same.
     fn awaits_approval(&self, user: &DirectoryId, candidate: bool, reviewed: &Reviewed) -> Result<bool, RunError> {
         let occasion = self.occasion()?;
-        let mut mine = reviewed.plan().changes.iter().filter(|change| change.subject.user() == Some(user));
+        let mut mine = reviewed.plan().changes.iter().filter(|change| concerns(change, user));
         let waits = match reviewed {
             // What a look-up in the target leads to is not in the plan yet; it waits if anything does.
             Reviewed::Parted(_) if !candidate => mine.any(|change| reviewed.waits(change.id)),
@@ -212,11 +212,11 @@ impl Session {
             None => "not in the directory as last read, and not yet confirmed to be gone".to_owned(),
         };
         answer.tell(GateVerdict::Stopped, "found", format!("id {}: {why}", account.user));
-        telling::account(&mut answer, Some(account));
+        telling::account(&mut answer, (&account.user, Some(account)), &known.history);
         let refused = telling::refusals(&mut answer, &account.user, &known.reviewed);
         let before = self.tell_what_the_target_said(&mut answer, &account.user, known)?;
         telling::holds(&mut answer, &account.user, &known.reviewed);
-        telling::history(&mut answer, &known.history, |change| change.subject.user() == Some(&account.user));
+        telling::history_of(&mut answer, &known.history, &account.user);
         if live {
             self.ask_target(&account.user, known, Expected::NoLookUp, &mut answer).await;
         }
@@ -250,11 +250,12 @@ impl Session {
             format!("nobody has this address, login, name or id in the directory as it was read at {read}"),
         );
         let wanted = who.trim().to_lowercase();
-        telling::history(&mut answer, history, |change: &Change| {
+        let touches = |change: &Change| {
             let subject = &change.subject;
             let names = [Some(subject.label()), subject.user().map(DirectoryId::as_str), subject.target_id()];
             names.into_iter().flatten().any(|name| name.to_lowercase() == wanted)
-        });
+        };
+        telling::history(&mut answer, history, touches, |change| change.action.to_string());
         let known_now = live && self.ask_directory_for(who, &mut answer).await;
         if !nearest.is_empty() {
             answer.notes.push(format!("The nearest are: {}.", nearest.join(", ")));
@@ -301,6 +302,19 @@ impl Session {
         answer.tell(GateVerdict::Stopped, "unsettled", detail);
         Ok(Some(Reason::WriteUnknown))
     }
+}
+
+/// To whom the change passes this user's account: the id under which the same person came back.
+fn passes_on<'a>(change: &'a Change, user: &DirectoryId) -> Option<&'a DirectoryId> {
+    match &change.action {
+        Action::Relink { from, .. } if from == user => change.subject.user(),
+        _ => None,
+    }
+}
+
+/// Whether the change does something to this user's account, or passes it on.
+fn concerns(change: &Change, user: &DirectoryId) -> bool {
+    change.subject.user() == Some(user) || passes_on(change, user).is_some()
 }
 
 /// A point in time as reports show it; nobody asks for nanoseconds.

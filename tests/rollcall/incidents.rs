@@ -178,6 +178,18 @@ fn the_threat_model_names_only_what_is_there() {
     assert_eq!(files.into_iter().filter(is_missing).collect::<Vec<_>>(), Vec::<&String>::new());
 }
 
+/// The table of the rules names the properties that prove them, without their binary.
+#[test]
+fn the_table_of_rules_names_only_tests_that_are_there() {
+    let page = read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("ARCHITECTURE.md")).unwrap();
+    let section = page.split("\n## ").find(|section| section.starts_with("Rules and their properties")).unwrap();
+    let rows: Vec<Vec<String>> = section.lines().filter(|line| line.contains(" | `")).map(code_spans).collect();
+    assert_eq!(rows.len(), 10, "rules 1 to 7, 9, 10 and 12");
+    let there = |test: &String| BINARIES.iter().any(|(binary, _)| find(&format!("{binary} {test}")).is_ok());
+    let missing: Vec<String> = rows.into_iter().flatten().filter(|test| !there(test)).collect();
+    assert_eq!(missing, [""; 0]);
+}
+
 const PREFACE: &str = "\
 # What went wrong elsewhere, and what stops it here
 

@@ -8,6 +8,7 @@ mod command_explain;
 mod command_held;
 mod command_look;
 mod command_reconcile;
+mod command_rehire;
 mod command_secrets;
 mod command_support;
 mod command_undo;

@@ -2,6 +2,8 @@
 
 use rollcall_kit::DirectoryId;
 
+use super::passes_on;
+use super::telling::passing_on;
 use crate::guard::Reviewed;
 use crate::plan::{Action, Change, LedgerAccount, Subject};
 use crate::roster::{Role, Standing};
@@ -57,7 +59,6 @@ impl Outlook<'_> {
     }
 
     fn steps(&self) -> Vec<String> {
-        let mine = |change: &&Change| matches!(&change.subject, Subject::Account { user, .. } if user == self.user);
         let first = match &self.expected {
             Expected::NoLookUp | Expected::Unsettled => None,
             Expected::Unasked => Some(
@@ -71,11 +72,19 @@ impl Outlook<'_> {
             Expected::Nobody => Some("create an account".to_owned()),
             Expected::One(name) => Some(format!("adopt the account {name}")),
         };
-        let planned = self.reviewed.plan().changes.iter().filter(mine).map(|change| step(&change.action));
+        let planned = self.reviewed.plan().changes.iter().filter_map(|change| self.step(change));
         let roles = self.unasked_roles.iter().map(|role| {
             format!("look in the target for a group {role}, create it if there is none, and grant the role by it")
         });
         first.into_iter().chain(planned).chain(roles).collect()
+    }
+
+    /// What a change does to him, if it does anything.
+    fn step(&self, change: &Change) -> Option<String> {
+        match &change.subject {
+            Subject::Account { user, .. } if user == self.user => Some(step(&change.action)),
+            _ => passes_on(change, self.user).map(passing_on),
+        }
     }
 
     /// Why nothing is done.

@@ -2,10 +2,10 @@
 
 use rollcall_kit::DirectoryId;
 
-use super::{ExplainedGate, Explanation, GateVerdict, Known, to_the_second};
+use super::{ExplainedGate, Explanation, GateVerdict, Known, concerns, passes_on, to_the_second};
 use crate::apply::Outcome;
 use crate::guard::Reviewed;
-use crate::plan::{Action, Change, LedgerAccount, Origin};
+use crate::plan::{Action, Change, ChangeId, LedgerAccount, Origin};
 use crate::roster::{self, Reason, Refusal, Role, Standing};
 use crate::run::event::{RunRecord, RunResult};
 
@@ -36,10 +36,15 @@ pub(super) fn active(active: bool) -> &'static str {
     if active { "active" } else { "not active" }
 }
 
-/// The account of ours.
-pub(super) fn account(answer: &mut Explanation, account: Option<&LedgerAccount>) {
+/// The account of ours, or where it went.
+pub(super) fn account(
+    answer: &mut Explanation,
+    (user, account): (&DirectoryId, Option<&LedgerAccount>),
+    history: &[RunRecord],
+) {
     let Some(account) = account else {
-        answer.tell(GateVerdict::Told, "our account", "none yet");
+        let detail = passed_on(user, history).unwrap_or_else(|| "none yet".to_owned());
+        answer.tell(GateVerdict::Told, "our account", detail);
         return;
     };
     let origin = match account.origin {
@@ -58,6 +63,17 @@ pub(super) fn account(answer: &mut Explanation, account: Option<&LedgerAccount>)
     }
     let verdict = if account.active { GateVerdict::Passed } else { GateVerdict::Stopped };
     answer.tell(verdict, "our account", detail);
+}
+
+/// That the account of one who has none any more went to the id under which the same person came back.
+fn passed_on(user: &DirectoryId, history: &[RunRecord]) -> Option<String> {
+    history.iter().find_map(|record| {
+        let changes = &record.plan.as_ref()?.changes;
+        let (change, to) = changes.iter().find_map(|change| passes_on(change, user).map(|to| (change, to)))?;
+        let done = |(id, outcome): &(ChangeId, Outcome)| *id == change.id && matches!(outcome, Outcome::Done { .. });
+        let passed = record.outcomes.iter().any(done);
+        passed.then(|| format!("none any more: the run {} passed it on to the directory id {to}", record.id))
+    })
 }
 
 /// What the plan refuses him. True if there is anything.
@@ -137,7 +153,7 @@ pub(super) fn role_groups(answer: &mut Explanation, barred: Vec<Role>, known: &K
 
 /// Why the plan waits, if it does something for him.
 pub(super) fn holds(answer: &mut Explanation, user: &DirectoryId, reviewed: &Reviewed) {
-    let mut mine = reviewed.plan().changes.iter().filter(|change| change.subject.user() == Some(user));
+    let mut mine = reviewed.plan().changes.iter().filter(|change| concerns(change, user));
     if mine.any(|change| reviewed.waits(change.id)) {
         for hold in reviewed.holds() {
             answer.tell(GateVerdict::Stopped, "held", hold.to_string());
@@ -145,8 +161,27 @@ pub(super) fn holds(answer: &mut Explanation, user: &DirectoryId, reviewed: &Rev
     }
 }
 
-/// The last changes of him, with the runs that made or tried them, the time and the causes.
-pub(super) fn history(answer: &mut Explanation, history: &[RunRecord], touches: impl Fn(&Change) -> bool) {
+/// The last changes of a user, the one that passed his account on among them.
+pub(super) fn history_of(answer: &mut Explanation, records: &[RunRecord], user: &DirectoryId) {
+    let said = |change: &Change| match passes_on(change, user) {
+        Some(to) => passing_on(to),
+        None => change.action.to_string(),
+    };
+    history(answer, records, |change| concerns(change, user), said);
+}
+
+/// What a relink is to the one who had the account.
+pub(super) fn passing_on(to: &DirectoryId) -> String {
+    format!("pass the account on to the directory id {to}")
+}
+
+/// The last changes that touch somebody, with the runs that made or tried them, the time and the causes.
+pub(super) fn history(
+    answer: &mut Explanation,
+    history: &[RunRecord],
+    touches: impl Fn(&Change) -> bool,
+    said: impl Fn(&Change) -> String,
+) {
     let mut told = 0;
     for record in history {
         let Some(plan) = &record.plan else { continue };
@@ -160,7 +195,7 @@ pub(super) fn history(answer: &mut Explanation, history: &[RunRecord], touches: 
             };
             let why: Vec<String> = change.causes.iter().map(ToString::to_string).collect();
             let detail =
-                format!("{}: {}, because {}; {ended}", to_the_second(record.ended), change.action, why.join("; "));
+                format!("{}: {}, because {}; {ended}", to_the_second(record.ended), said(change), why.join("; "));
             answer.tell(GateVerdict::Told, &format!("run {}", record.id), detail);
             told += 1;
             if told == CHANGES_TOLD {
