@@ -122,7 +122,7 @@ impl Organization {
             protection,
             first_plan_waived: file.first_plan == file::FirstPlan::Waived,
             keeps_back: file.hold,
-            approvals_expire_after: file.approvals.expire_after.0,
+            approvals_expire_after: file.approvals.expire_after.get(),
             directory: file.directory?,
             target: *target,
         })

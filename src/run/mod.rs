@@ -3,6 +3,7 @@
 
 mod applying;
 mod build;
+mod catch_up;
 mod census;
 mod deciding;
 mod edited;
@@ -24,6 +25,7 @@ mod verdicts;
 
 pub use crate::snapshot::Store;
 pub use build::{Findings, check_parts};
+pub use catch_up::Depth;
 pub use deciding::{Decided, approve, decisions, reject};
 pub use error::RunError;
 pub use event::{Event, RunRecord, RunResult, WaitingPart};
