@@ -5,6 +5,7 @@
 //!
 //! | room | what happens there |
 //! |---|---|
+//! | [`schedule`] | when runs are due, and when less may be done: cron, jitter, catch-up, quarantine, blackouts (pure) |
 //! | [`read`] | drives a connector to a certified reading; bounded memory, no interpretation |
 //! | [`roster`] | who each directory user should be in the target: scope, mapping, roles, conflicts (pure) |
 //! | [`plan`] | changes, the sorted-merge diff, the order, the plan file (pure) |
@@ -28,5 +29,6 @@ pub mod read;
 pub mod report;
 pub mod roster;
 pub mod run;
+pub mod schedule;
 pub mod scim;
 pub mod snapshot;
