@@ -16,12 +16,14 @@
 //! | [`config`] | the configuration file: loading, validation, secret references |
 //! | [`run`] | one run from read to report; emits the events |
 //! | [`report`] | consumers of the events and the plan: text, JSON, Markdown, HTML |
+//! | [`daemon`] | every organization at its time: schedules kept, runs supervised, state and events told |
 //! | [`demo`] | the sample company and the sandbox application |
 //! | [`cli`] | one file a command |
 
 pub mod apply;
 pub mod cli;
 pub mod config;
+pub mod daemon;
 pub mod demo;
 pub mod guard;
 pub mod plan;

@@ -126,9 +126,8 @@ impl Blackout {
             (Bound::Daily(from), Bound::Daily(until)) => {
                 let today = zone.to_datetime(now).date();
                 let starts = [today.checked_sub(1.day()).ok()?, today];
-                let wanted = |day: &Date| {
-                    self.days.is_empty() || self.days.iter().any(|each| each.weekday() == day.weekday())
-                };
+                let wanted =
+                    |day: &Date| self.days.is_empty() || self.days.iter().any(|each| each.weekday() == day.weekday());
                 let windows = starts.into_iter().filter(wanted).filter_map(|day| {
                     let end = if until > from { day } else { day.checked_add(1.day()).ok()? };
                     within(day.to_datetime(from), end.to_datetime(until))

@@ -52,6 +52,8 @@ pub enum Why {
     Scheduled,
     /// The last one failed.
     Retry,
+    /// Somebody asked for it.
+    Asked,
 }
 
 /// A run that is due, now or later.

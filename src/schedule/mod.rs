@@ -12,9 +12,9 @@ mod blackout;
 mod cron;
 mod due;
 mod lasting;
-mod settings;
 #[cfg(test)]
 mod properties;
+mod settings;
 
 pub use blackout::{Blackout, Blackouts, Forbids};
 pub use cron::Cron;

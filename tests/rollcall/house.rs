@@ -4,8 +4,10 @@
 use std::path::{Path, PathBuf};
 
 /// The rooms in the order of the flow. A room imports only from rooms before it in this list.
-const ROOMS: [&str; 13] =
-    ["schedule", "read", "roster", "plan", "guard", "apply", "scim", "snapshot", "config", "run", "report", "demo", "cli"];
+const ROOMS: [&str; 14] = [
+    "schedule", "read", "roster", "plan", "guard", "apply", "scim", "snapshot", "config", "run", "report", "daemon",
+    "demo", "cli",
+];
 
 /// Rooms whose result depends on nothing but their arguments.
 const PURE: [&str; 4] = ["schedule", "roster", "plan", "guard"];
