@@ -115,7 +115,7 @@ impl Desk {
     pub(super) async fn kept(&self) -> Result<Kept, RunError> {
         let store = self.store().await?;
         let mut kept: Kept = store.fact(KEPT)?.and_then(|json| serde_json::from_value(json).ok()).unwrap_or_default();
-        let by_hand = runs(&*store, 20)?.into_iter().find(|record| done(record));
+        let by_hand = runs(&*store, 20)?.into_iter().find(done);
         if let Some(record) = by_hand.filter(|record| Some(record.ended) > kept.past.ended) {
             kept.past = kept.past.after(Depth::Full, record.ended, false);
             kept.good = kept.good.max(Some(record.ended));

@@ -58,7 +58,7 @@ impl FromStr for Cron {
     fn from_str(text: &str) -> Result<Self, String> {
         let fields: Vec<&str> = text.split_whitespace().collect();
         let (seconds, rest, numbers) = match fields.as_slice() {
-            [rest @ ..] if rest.len() == 5 => ("0", rest, true),
+            rest if rest.len() == 5 => ("0", rest, true),
             [seconds, rest @ ..] if rest.len() == 5 => (*seconds, rest, false),
             _ => {
                 return Err(format!(
