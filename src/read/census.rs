@@ -12,7 +12,8 @@ use rollcall_kit::{DirectoryGroup, DirectoryId, DirectoryUser, Entry, attribute}
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Lasting, Percent};
+use super::Percent;
+use crate::schedule::Lasting;
 
 /// How much of a reading there must have been for a loss to mean anything, and how large the loss must be. Small
 /// directories change by large shares every day.
@@ -36,14 +37,14 @@ pub struct ReadingLimits {
     /// Of the members of one group that a rule names.
     pub group: Percent,
     /// For how long changes alone may be read before the directory is read in full again, because only a full read tells
-    /// who is missing: days (`"7d"`) or hours (`"24h"`).
+    /// who is missing: days (`"7d"`), hours (`"24h"`) or less.
     pub full_every: Lasting,
 }
 
 impl Default for ReadingLimits {
     fn default() -> Self {
         let [users, groups, members, attribute, group] = [20, 20, 20, 90, 90].map(Percent::of);
-        Self { users, groups, members, attribute, group, full_every: Lasting::hours(24) }
+        Self { users, groups, members, attribute, group, full_every: Lasting::seconds(24 * 3_600) }
     }
 }
 

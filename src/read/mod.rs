@@ -10,7 +10,6 @@ mod census;
 mod confirm;
 mod drive;
 mod failure;
-mod lasting;
 mod percent;
 #[cfg(test)]
 mod tests;
@@ -24,7 +23,6 @@ pub use self::census::{Census, ReadingLimits};
 pub use self::confirm::{Absence, confirm};
 pub use self::drive::drive;
 pub use self::failure::ReadFailure;
-pub use self::lasting::Lasting;
 pub use self::percent::Percent;
 pub use self::trace::{Doubt, Surroundings, Trace, TracedGroup, Traces, doubts};
 

@@ -8,7 +8,6 @@ use std::sync::{Arc, PoisonError};
 
 use jiff::Timestamp;
 
-use super::catch_up::Depth;
 use super::error::RunError;
 use super::event::{Event, RunRecord, RunResult, WaitingPart};
 use super::planning::Doubtful;
@@ -18,6 +17,7 @@ use crate::apply::{Executor, Outcome};
 use crate::guard::{Approval, ApprovedPlan, HeldPlan, KeptPlanError, PlanFile, Reviewed};
 use crate::plan::{Change, ChangeId, Drift, Plan};
 use crate::roster::{Reason, Refusal};
+use crate::schedule::Depth;
 use crate::snapshot::{StoreJournal, StoreLedger};
 
 impl Session {

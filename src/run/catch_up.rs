@@ -16,15 +16,7 @@ use super::reading::Roll;
 use super::session::{Listener, Session};
 use crate::plan::Note;
 use crate::read::{self, Census, Place, ReadFailure};
-
-/// How much of the directory a run reads.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Depth {
-    /// Everybody and every group: the only read that can tell who is missing.
-    Full,
-    /// What changed since the last run, where the directory can tell; everything where it cannot.
-    Incremental,
-}
+use crate::schedule::Depth;
 
 /// Why a run that was to read what changed reads everything.
 enum ReadsInFull {
@@ -106,7 +98,7 @@ impl Session {
         }
         let (now, began) = ((self.clock)(), certificate.started());
         // A clock that was set back says nothing about how long ago it was.
-        if began > now || now.duration_since(began) > self.organization.reading.full_every.get() {
+        if began > now || now.duration_since(began) > self.organization.reading.full_every.signed() {
             return Ok(Err(ReadsInFull::TooLongAgo(began)));
         }
         Ok(Ok(place))

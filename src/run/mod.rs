@@ -23,9 +23,9 @@ mod traces;
 mod undo;
 mod verdicts;
 
+pub use crate::schedule::Depth;
 pub use crate::snapshot::Store;
 pub use build::{Findings, check_parts};
-pub use catch_up::Depth;
 pub use deciding::{Decided, approve, decisions, reject};
 pub use error::RunError;
 pub use event::{Event, RunRecord, RunResult, WaitingPart};
