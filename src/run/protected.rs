@@ -158,7 +158,7 @@ fn exits(plan: &Plan) -> BTreeSet<DirectoryId> {
 fn members(exits: &BTreeSet<DirectoryId>, (groups, places): (&GroupIndex, usize), traces: &Traces) -> Found {
     let protecting = |user: &DirectoryId| {
         let now = groups.belonging(user);
-        let before = traces.get(user).map(|trace| groups.belonging_through(trace.groups.keys()));
+        let before = traces.get(user).map(|trace| groups.belonging_through(trace.all_groups()));
         std::iter::once(now).chain(before).find_map(|belonging| {
             (0..places).find_map(|place| match belonging.in_scope_group(place) {
                 Membership::In(number) => groups.group(number).map(|(_, name)| ProtectedBy::Group(name.to_owned())),

@@ -38,7 +38,7 @@ impl Session {
         .await?;
         let ours = self.ours_among(reading.vanished())?;
         let absences = self.confirm(&ours, listener).await?;
-        self.take_traces(&absences)?;
+        self.take_traces(&absences, reading.vanished())?;
         self.store.commit(staging, &reading)?;
         self.keep_census(reading.census())?;
         let absences = self.doubted(absences).await?;

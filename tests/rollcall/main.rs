@@ -16,6 +16,7 @@ mod cut;
 mod house;
 mod incidents;
 mod promises_held;
+mod promises_hidden;
 mod promises_lists;
 mod promises_moved;
 mod promises_people;
