@@ -11,6 +11,7 @@ use zeroize::Zeroizing;
 use super::failure::Failure;
 use super::gate::{Gate, Gates};
 use super::origin::{Origin, shown};
+use super::pace::Pace;
 use super::retry::{BackOff, Next, PauseHook, next};
 use super::stats::Counters;
 use super::token::{CHALLENGES, DPOP};
@@ -32,9 +33,10 @@ pub struct Client {
     tokens: Option<Arc<dyn TokenSource>>,
     gates: Arc<Gates>,
     counters: Arc<Counters>,
-    pause_hook: Option<PauseHook>,
+    pause_hook: Option<Arc<PauseHook>>,
     budget_hook: Option<Arc<BudgetHook>>,
     back_off: BackOff,
+    pace: Option<Arc<Pace>>,
 }
 
 impl Client {
@@ -76,16 +78,17 @@ impl Client {
             pause_hook: None,
             budget_hook: None,
             back_off: BackOff::default(),
+            pace: None,
         })
     }
 
     /// The same client, which asks `hook` for the pause that a provider states in its own way: by a header like
     /// `x-rate-limit-reset` or by a quota error in the body. The hook is asked for every answer from status 400 up
-    /// and goes before `Retry-After`; a pause that it states is waited for by all clones, for requests of that class. It counts only where a
-    /// pause makes sense (403, 429, 503, and 500, 502, 504 for requests that are safe to repeat).
+    /// and goes before `Retry-After`; a pause that it states is waited for by all clones, for requests of that class. It
+    /// counts only where a pause makes sense (403, 429, 503, and 500, 502, 504 for requests that are safe to repeat).
     #[must_use]
-    pub fn with_pause(mut self, hook: fn(&Response) -> Option<Duration>) -> Self {
-        self.pause_hook = Some(hook);
+    pub fn with_pause(mut self, hook: impl Fn(&Response) -> Option<Duration> + Send + Sync + 'static) -> Self {
+        self.pause_hook = Some(Arc::new(hook));
         self
     }
 
@@ -102,6 +105,14 @@ impl Client {
     #[must_use]
     pub fn with_back_off(mut self, first: Duration) -> Self {
         self.back_off = BackOff { base: first };
+        self
+    }
+
+    /// The same client, which sends no more than so many requests a minute, evenly, repeated ones and those of all clones
+    /// included: for providers that state a quota and do not say what is left of it.
+    #[must_use]
+    pub fn with_pace(mut self, per_minute: u32) -> Self {
+        self.pace = Some(Arc::new(Pace::new(per_minute)));
         self
     }
 
@@ -171,6 +182,9 @@ impl Client {
             self.origin.own(request.url.clone()).map_err(|foreign| self.origin.foreign(&foreign))?;
             let gate = self.gates.of(request.class);
             self.pass(&gate, &url).await?;
+            if let Some(pace) = &self.pace {
+                pace.pass().await;
+            }
             let token = self.authorization(&url, refused.take()).await?;
             sent += 1;
             self.counters.sent(sent);
@@ -193,7 +207,7 @@ impl Client {
                 continue;
             }
             failures += 1;
-            let todo = next(&outcome, request.repeat, self.pause_hook);
+            let todo = next(&outcome, request.repeat, self.pause_hook.as_deref());
             if let Next::AfterToldPause(pause) = todo {
                 self.told_to_wait(&gate, &url, pause)?;
             }
