@@ -43,7 +43,7 @@ impl Session {
             }
             self.trace_groups(&fresh, &mut traces)?;
         }
-        self.keep_traces(traces)?;
+        self.keep_traces(&traces)?;
         self.trace_the_lost(absences)
     }
 
@@ -62,14 +62,14 @@ impl Session {
         for id in absences.keys() {
             traces.entry(id.clone()).or_insert_with(Trace::lost);
         }
-        self.keep_traces(traces)
+        self.keep_traces(&traces)
     }
 
-    fn keep_traces(&self, traces: Traces) -> Result<(), RunError> {
-        if traces == self.traces()? {
+    fn keep_traces(&self, traces: &Traces) -> Result<(), RunError> {
+        if *traces == self.traces()? {
             return Ok(());
         }
-        let json = serde_json::to_value(&traces).map_err(|error| RunError::Internal(error.to_string()))?;
+        let json = serde_json::to_value(traces).map_err(|error| RunError::Internal(error.to_string()))?;
         Ok(self.store.set_fact(fact::TRACES, &json)?)
     }
 
