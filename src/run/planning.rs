@@ -50,7 +50,8 @@ impl Session {
         doubtful: Doubtful,
         listener: Listener<'_>,
     ) -> Result<Reviewed, RunError> {
-        let notes = self.rebuild_if_unsealed().await?;
+        let mut notes = self.rebuild_if_unsealed().await?;
+        notes.extend(self.note_of_changes());
         self.give_back_edits()?;
         self.plan_from(roll, doubtful, notes, listener).await
     }

@@ -37,8 +37,9 @@ impl Session {
     /// If the read is not certified, contradicts itself, or cannot be kept. The mirror is then as it was.
     pub(super) async fn call_the_roll(&self, listener: Listener<'_>) -> Result<Roll, RunError> {
         let previous = self.store.certificate()?;
+        let settings = self.organization.reading_hash();
         let mut staging = self.store.staging()?;
-        let reading = read::drive(&*self.connector, &mut *staging, previous.as_ref(), |users, groups| {
+        let reading = read::drive(&*self.connector, &mut *staging, previous.as_ref(), &settings, |users, groups| {
             listener(Event::Reading { users, groups });
         })
         .await?;

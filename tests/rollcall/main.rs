@@ -15,6 +15,7 @@ mod command_undo;
 mod cut;
 mod house;
 mod incidents;
+mod promises_changes;
 mod promises_held;
 mod promises_hidden;
 mod promises_lists;
