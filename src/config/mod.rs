@@ -28,6 +28,7 @@ mod file;
 pub mod init;
 mod load;
 pub mod locate;
+mod modes;
 mod rules;
 mod schema;
 pub mod source;

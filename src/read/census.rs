@@ -153,7 +153,7 @@ fn emptied(earlier: &Census, limits: &ReadingLimits, size_of: impl Fn(&Directory
 /// Whether more than this share went missing, and more than a handful.
 fn lost(before: u64, now: u64, limit: Percent) -> bool {
     let missing = before.saturating_sub(now);
-    missing > HANDFUL && u128::from(missing) * 100 > u128::from(limit.get()) * u128::from(before)
+    missing > HANDFUL && limit.is_exceeded(missing, before)
 }
 
 /// The share that went missing, in whole per cent.

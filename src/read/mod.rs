@@ -22,7 +22,7 @@ pub use self::catch_up::catch_up;
 pub use self::census::{Census, ReadingLimits};
 pub use self::confirm::{Absence, confirm};
 pub use self::drive::drive;
-pub use self::failure::ReadFailure;
+pub use self::failure::{Missed, ReadFailure};
 pub use self::percent::Percent;
 pub use self::trace::{Doubt, Surroundings, Trace, TracedGroup, Traces, doubts};
 

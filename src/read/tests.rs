@@ -388,8 +388,8 @@ async fn whoever_is_found_after_all_fails_the_run_and_is_named() {
     let names = ["a", "b", "c", "d", "e", "f", "g", "h"];
     let connector = knows(names.map(|name| (name, LookUp::Found(Box::new(user(name))))));
     let failure = confirm(&connector, &names.map(id), |_, _| {}).await.unwrap_err();
-    let ReadFailure::Contradiction { number: 5, named } = &failure else { panic!("{failure}") };
-    assert_eq!(named.len(), 5);
+    let ReadFailure::Contradiction { number: 5, found } = &failure else { panic!("{failure}") };
+    assert_eq!(found.len(), 5);
     assert!(failure.to_string().contains("@acme.com"), "{failure}");
     let one = knows([("a", LookUp::Gone), ("b", LookUp::Found(Box::new(user("b"))))]);
     let failure = confirm(&one, &[id("a"), id("b")], |_, _| {}).await.unwrap_err();

@@ -187,6 +187,8 @@ pub mod fact {
     pub const PROTECTED_BINDINGS: &str = "protected-bindings";
     /// Which accounts that the last plan would have put out their values in the target protect, by directory id.
     pub const PROTECTED_ACCOUNTS: &str = "protected-accounts";
+    /// An account that was seen to carry each protected value, by the value.
+    pub const PROTECTED_CARRIERS: &str = "protected-carriers";
     /// Scoping and mapping at the last applied plan, and the hash of how the directory was read.
     pub const APPLIED_RULES: &str = "applied-rules";
     /// The confirmed absences of the last reading, by directory id.

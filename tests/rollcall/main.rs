@@ -18,6 +18,7 @@ mod house;
 mod incidents;
 mod promises_changes;
 mod promises_held;
+mod promises_hidden;
 mod promises_lists;
 mod promises_moved;
 mod promises_people;
