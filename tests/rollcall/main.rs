@@ -16,6 +16,7 @@ mod cut;
 mod entra;
 mod house;
 mod incidents;
+mod okta;
 mod promises_changes;
 mod promises_held;
 mod promises_hidden;
