@@ -13,6 +13,7 @@ mod command_secrets;
 mod command_support;
 mod command_undo;
 mod cut;
+mod entra;
 mod house;
 mod incidents;
 mod promises_changes;
