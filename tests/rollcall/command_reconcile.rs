@@ -206,7 +206,7 @@ fn by_groups(target: &str) -> (Site, String) {
     (site, group.id)
 }
 
-fn members(site: &Site, group: &str, operations: Value) {
+fn members(site: &Site, group: &str, operations: &Value) {
     let body = json!({ "schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"], "Operations": operations });
     let (status, answer) = site.sandbox.by_hand("PATCH", &format!("/Groups/{group}"), &body);
     assert!(status < 300, "{answer}");
@@ -221,9 +221,9 @@ fn edited_groups(target: &str) -> (Site, String) {
     });
     assert_eq!(site.sandbox.by_hand("POST", "/Users", &stranger).0, 201);
     let remove = json!([{ "op": "remove", "path": format!("members[value eq \"{}\"]", id(&site, "ada.king")) }]);
-    members(&site, &group, remove);
+    members(&site, &group, &remove);
     let add = json!([{ "value": id(&site, "dora.vey") }, { "value": id(&site, "robot") }]);
-    members(&site, &group, json!([{ "op": "add", "path": "members", "value": add }]));
+    members(&site, &group, &json!([{ "op": "add", "path": "members", "value": add }]));
     site.sandbox.forget_requests();
     (site, group)
 }
