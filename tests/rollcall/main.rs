@@ -13,6 +13,7 @@ mod command_secrets;
 mod command_support;
 mod command_undo;
 mod cut;
+mod google_way;
 mod house;
 mod incidents;
 mod promises_held;
