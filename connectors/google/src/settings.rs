@@ -181,7 +181,7 @@ impl GoogleSettings {
 
     /// Where the Admin SDK is, without a path.
     pub(crate) fn api(&self) -> Result<Url, ReadError> {
-        base(self.api_url.as_ref(), "https://admin.googleapis.com", "api_url")
+        rest::place(self.api_url.as_ref(), "https://admin.googleapis.com", "api_url")
     }
 
     /// Checks what can be checked without asking Google.
@@ -327,7 +327,7 @@ impl KeylessSettings {
 
     /// Where the IAM Service Account Credentials API is, without a path.
     pub(crate) fn iam(&self) -> Result<Url, ReadError> {
-        base(self.iam_url.as_ref(), "https://iamcredentials.googleapis.com", "keyless.iam_url")
+        rest::place(self.iam_url.as_ref(), "https://iamcredentials.googleapis.com", "keyless.iam_url")
     }
 
     fn validate(&self) -> Result<(), ReadError> {
@@ -339,23 +339,6 @@ impl KeylessSettings {
         }
         self.iam().map(drop)
     }
-}
-
-/// A base URL, which holds nothing behind the host.
-fn base(own: Option<&Url>, usual: &str, setting: &str) -> Result<Url, ReadError> {
-    let refused =
-        |why: &str| ReadError::Settings(format!("{setting} {why}; write, for example, {setting} = {usual:?}"));
-    let url = match own {
-        Some(url) => url.clone(),
-        None => Url::parse(usual).map_err(|_| refused("is no URL"))?,
-    };
-    if let Some(problem) = rest::unfit(&url) {
-        return Err(refused(problem));
-    }
-    if !matches!(url.path(), "" | "/") || url.query().is_some() {
-        return Err(refused("must hold nothing behind the host"));
-    }
-    Ok(url)
 }
 
 fn refuse(sentence: impl Into<String>) -> Result<(), ReadError> {
