@@ -13,21 +13,27 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::check::{self, Checker, Findings};
+use super::daemon::DaemonSettings;
 use super::directory::{DirectorySettings, TargetSettings};
 use super::error::ConfigError;
 use super::file::{self, OrganizationFile};
 use super::locate::Locations;
 use super::source::Source;
-use super::{Configuration, Organization, rules, schema};
+use super::{Configuration, Organization, modes, rules, schema};
 
 /// Loads a configuration, and with it the directory of organizations that it may name.
 ///
 /// # Errors
 ///
-/// Everything that is wrong, in the order of the files and lines.
+/// Everything that is wrong, in the order of the files and lines; and nothing else if the file is one that every user of
+/// the machine can write.
 pub fn load(path: impl AsRef<Path>) -> Result<Configuration, Vec<ConfigError>> {
     let path = path.as_ref();
     let text = read(path).map_err(|error| vec![error])?;
+    let exposed = modes::of_file(path);
+    if !exposed.is_empty() {
+        return Err(exposed);
+    }
     Loader::new().load(Source::new(path, text))
 }
 
@@ -79,11 +85,16 @@ impl Loader {
         let source = Arc::new(source);
         let base = source.path().parent().unwrap_or(Path::new("")).to_owned();
         let mut state_dir = file::default_state_dir();
+        let mut daemon = DaemonSettings::default();
         if let Some(mut table) = self.syntax(&source) {
             let found = Checker::new(&self.schema, &source).check(&self.schema, &table);
             let organizations = table.get_mut().remove("organization");
             if let Some(top) = self.part::<file::File>(&source, table, &found) {
                 state_dir = base.join(&top.state_dir);
+                daemon = top.daemon;
+                if let Some(path) = &mut daemon.socket.path {
+                    *path = base.join(&path);
+                }
                 if let Some(directory) = top.organization_dir {
                     self.directory(&base.join(directory));
                 }
@@ -95,10 +106,10 @@ impl Loader {
                            example)";
             self.errors.push(whole_file(source.path(), message.to_owned()));
         }
-        self.finish(state_dir)
+        self.finish(state_dir, daemon)
     }
 
-    fn finish(mut self, state_dir: PathBuf) -> Result<Configuration, Vec<ConfigError>> {
+    fn finish(mut self, state_dir: PathBuf, daemon: DaemonSettings) -> Result<Configuration, Vec<ConfigError>> {
         for (name, (key, message)) in rules::together(self.organizations.values()) {
             let key = format!("{}.{key}", check::join("organization", &name));
             self.errors.push(self.locations.error(&key, message));
@@ -107,7 +118,7 @@ impl Loader {
             self.errors.sort_by_key(|e| (e.file.clone(), e.place.as_ref().map(|place| (place.line, place.column))));
             return Err(self.errors);
         }
-        Ok(Configuration { state_dir, organizations: self.organizations, locations: self.locations })
+        Ok(Configuration { state_dir, daemon, organizations: self.organizations, locations: self.locations })
     }
 
     /// Parses a file. Only the first syntax error is reported: what follows is mostly its echo.
@@ -155,7 +166,9 @@ impl Loader {
             !hidden && path.extension().is_some_and(|extension| extension == "toml")
         });
         paths.sort();
+        self.errors.extend(modes::of_folder(directory));
         for path in paths {
+            self.errors.extend(modes::of_file(&path).into_iter().filter(|error| error.file != directory));
             match read(&path) {
                 Ok(text) => self.organization_file(Source::new(path, text)),
                 Err(error) => self.errors.push(error),
