@@ -14,6 +14,7 @@ mod command_support;
 mod command_undo;
 mod cut;
 mod entra;
+mod google_way;
 mod house;
 mod incidents;
 mod promises_changes;
