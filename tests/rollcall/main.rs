@@ -30,5 +30,6 @@ mod scim_resend;
 mod scim_servers;
 mod scim_support;
 mod scim_wire;
+mod systemd;
 mod unreadable_group;
 mod whole_way;
