@@ -12,6 +12,7 @@
 //! | [`apply`] | the executor: target traits, journal, concurrency |
 //! | [`scim`] | the target over SCIM 2.0 |
 //! | [`snapshot`] | the store: mirror, ledger, journal, history; on sled and in memory |
+//! | [`notify`] | what people are told, once for each state: webhooks, mails, commands |
 //! | [`config`] | the configuration file: loading, validation, secret references |
 //! | [`run`] | one run from read to report; emits the events |
 //! | [`report`] | consumers of the events and the plan: text, JSON, Markdown, HTML |
@@ -23,6 +24,7 @@ pub mod cli;
 pub mod config;
 pub mod demo;
 pub mod guard;
+pub mod notify;
 pub mod plan;
 pub mod read;
 pub mod report;

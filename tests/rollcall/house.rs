@@ -4,8 +4,8 @@
 use std::path::{Path, PathBuf};
 
 /// The rooms in the order of the flow. A room imports only from rooms before it in this list.
-const ROOMS: [&str; 12] =
-    ["read", "roster", "plan", "guard", "apply", "scim", "snapshot", "config", "run", "report", "demo", "cli"];
+const ROOMS: [&str; 13] =
+    ["read", "roster", "plan", "guard", "apply", "scim", "snapshot", "notify", "config", "run", "report", "demo", "cli"];
 
 /// Rooms whose result depends on nothing but their arguments.
 const PURE: [&str; 3] = ["roster", "plan", "guard"];

@@ -15,6 +15,7 @@ mod command_undo;
 mod cut;
 mod house;
 mod incidents;
+mod notices;
 mod promises_held;
 mod promises_lists;
 mod promises_moved;

@@ -1,4 +1,5 @@
-//! Real servers for the tests: OpenLDAP, Samba AD and SCIM servers that nobody here wrote, on loopback.
+//! Real servers for the tests: OpenLDAP, Samba AD, SCIM servers and receivers of mails and webhooks that nobody here
+//! wrote, on loopback.
 //!
 //! `tests/servers/install-ldap.sh` and `install-scim.sh` put everything that is needed on the machine, once; each test then starts what it
 //! needs. A server is a script that starts it in the foreground, prints `NAME=value` facts and `READY`, and ends its
@@ -6,6 +7,7 @@
 
 pub mod gate;
 pub mod ldap;
+pub mod receivers;
 pub mod scim;
 
 use std::collections::BTreeMap;

@@ -35,6 +35,7 @@ pub struct Client {
     pause_hook: Option<PauseHook>,
     budget_hook: Option<Arc<BudgetHook>>,
     back_off: BackOff,
+    hides_path: bool,
 }
 
 impl Client {
@@ -76,6 +77,7 @@ impl Client {
             pause_hook: None,
             budget_hook: None,
             back_off: BackOff::default(),
+            hides_path: false,
         })
     }
 
@@ -103,6 +105,18 @@ impl Client {
     pub fn with_back_off(mut self, first: Duration) -> Self {
         self.back_off = BackOff { base: first };
         self
+    }
+
+    /// The same client for URLs that are secrets themselves, as those of chats are: errors and logs name the origin alone.
+    #[must_use]
+    pub fn with_secret_path(mut self) -> Self {
+        self.hides_path = true;
+        self
+    }
+
+    /// What of a URL of ours may be shown.
+    fn shown(&self, url: &Url) -> String {
+        if self.hides_path { url.origin().ascii_serialization() } else { shown(url) }
     }
 
     /// What this client and all its clones did so far.
@@ -167,7 +181,7 @@ impl Client {
         let mut refused: Option<Secret> = None;
         loop {
             let request = make()?;
-            let url = shown(request.url.as_url());
+            let url = self.shown(request.url.as_url());
             self.origin.own(request.url.clone()).map_err(|foreign| self.origin.foreign(&foreign))?;
             let gate = self.gates.of(request.class);
             self.pass(&gate, &url).await?;
