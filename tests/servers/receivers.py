@@ -9,6 +9,7 @@ import email
 import email.policy
 import http.server
 import json
+import os
 import pathlib
 import ssl
 import sys
@@ -89,4 +90,5 @@ webhooks = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Webhooks)
 threading.Thread(target=webhooks.serve_forever, daemon=True).start()
 print(f"SMTP_PORT={mails.port}\nHTTP_URL=http://127.0.0.1:{webhooks.server_port}\nREADY", flush=True)
 sys.stdin.read()
-mails.stop()
+# Connections that a client left half open must not keep the process alive.
+os._exit(0)
