@@ -39,6 +39,8 @@ pub(super) enum Command {
     Plan(PlanArguments),
     /// Applies what is pending, or exactly a plan that was kept.
     Apply(ApplyArguments),
+    /// Runs every organization at its time, until it is told to stop: the daemon.
+    Run,
     /// Approves a held plan: the next apply does exactly its changes, once.
     Approve(ApproveArguments),
     /// Rejects a held plan: the same plan is not offered for approval again.

@@ -16,6 +16,7 @@ mod interrupt;
 mod log;
 mod plan;
 mod reconcile;
+mod run;
 mod schema;
 mod select;
 mod show;
@@ -51,7 +52,10 @@ pub fn main() -> ExitCode {
             return Exit::Error.into();
         }
     };
-    match runtime.block_on(dispatch(arguments)) {
+    let ended = runtime.block_on(dispatch(arguments));
+    // A thread that does not end must not keep the process.
+    runtime.shutdown_timeout(std::time::Duration::from_secs(1));
+    match ended {
         Ok(exit) => exit.into(),
         Err(failure) => {
             terminal::complain(&failure);
@@ -76,6 +80,7 @@ async fn dispatch(arguments: Arguments) -> Result<Exit, Failure> {
         Command::History(arguments) => history::history(&config, &arguments),
         Command::Show(arguments) => show::show(&config, &arguments),
         Command::Explain(arguments) => explain::explain(&config, &arguments).await,
+        Command::Run => run::run(&config).await,
         Command::Schema => schema::schema(),
         Command::Completions { shell } => completions::completions(shell),
     }

@@ -9,10 +9,12 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::approvals::ApprovalsFile;
+use super::daemon::DaemonSettings;
 use super::directory::{DirectorySettings, TargetSettings};
 use crate::guard::{KeepsBack, Limits, Protection};
 use crate::read::ReadingLimits;
 use crate::roster::{AttributeSettings, Role, RoleMode, RoleRule, ScopeSettings};
+use crate::schedule::{Blackout, ScheduleSettings};
 
 /// The configuration of Rollcall.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -26,6 +28,9 @@ pub(super) struct File {
     /// `[organization.NAME]`). A relative path starts at this file.
     #[serde(default)]
     pub organization_dir: Option<PathBuf>,
+    /// The daemon, `rollcall run`.
+    #[serde(default)]
+    pub daemon: DaemonSettings,
     /// The organizations, by name.
     #[serde(default)]
     #[expect(dead_code, reason = "organizations are read one by one; this is for the schema")]
@@ -62,6 +67,12 @@ pub(super) struct OrganizationFile {
     /// How long held plans and their approvals count.
     #[serde(default)]
     pub approvals: ApprovalsFile,
+    /// When the daemon runs the organization; every hour if absent.
+    #[serde(default)]
+    pub schedule: ScheduleSettings,
+    /// Windows of time in which nothing is removed, or nothing is written, one block each.
+    #[serde(default)]
+    pub blackout: Vec<Blackout>,
     /// Where users and groups are read.
     #[serde(default, deserialize_with = "never")]
     pub directory: Option<DirectorySettings>,

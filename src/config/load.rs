@@ -13,6 +13,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::check::{self, Checker, Findings};
+use super::daemon::DaemonSettings;
 use super::directory::{DirectorySettings, TargetSettings};
 use super::error::ConfigError;
 use super::file::{self, OrganizationFile};
@@ -79,11 +80,14 @@ impl Loader {
         let source = Arc::new(source);
         let base = source.path().parent().unwrap_or(Path::new("")).to_owned();
         let mut state_dir = file::default_state_dir();
+        let mut daemon = DaemonSettings::default();
         if let Some(mut table) = self.syntax(&source) {
             let found = Checker::new(&self.schema, &source).check(&self.schema, &table);
             let organizations = table.get_mut().remove("organization");
             if let Some(top) = self.part::<file::File>(&source, table, &found) {
                 state_dir = base.join(&top.state_dir);
+                daemon = top.daemon;
+                daemon.start_at(&std::path::absolute(&base).unwrap_or_else(|_| base.clone()));
                 if let Some(directory) = top.organization_dir {
                     self.directory(&base.join(directory));
                 }
@@ -95,10 +99,13 @@ impl Loader {
                            example)";
             self.errors.push(whole_file(source.path(), message.to_owned()));
         }
-        self.finish(state_dir)
+        self.finish(state_dir, daemon)
     }
 
-    fn finish(mut self, state_dir: PathBuf) -> Result<Configuration, Vec<ConfigError>> {
+    fn finish(mut self, state_dir: PathBuf, daemon: DaemonSettings) -> Result<Configuration, Vec<ConfigError>> {
+        for (key, message) in daemon.problems() {
+            self.errors.push(self.locations.error(&format!("daemon.{key}"), message));
+        }
         for (name, (key, message)) in rules::together(self.organizations.values()) {
             let key = format!("{}.{key}", check::join("organization", &name));
             self.errors.push(self.locations.error(&key, message));
@@ -107,7 +114,7 @@ impl Loader {
             self.errors.sort_by_key(|e| (e.file.clone(), e.place.as_ref().map(|place| (place.line, place.column))));
             return Err(self.errors);
         }
-        Ok(Configuration { state_dir, organizations: self.organizations, locations: self.locations })
+        Ok(Configuration { state_dir, daemon, organizations: self.organizations, locations: self.locations })
     }
 
     /// Parses a file. Only the first syntax error is reported: what follows is mostly its echo.

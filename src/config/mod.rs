@@ -15,10 +15,12 @@ use serde::Serialize;
 use crate::guard::{KeepsBack, Limits, Protection};
 use crate::read::ReadingLimits;
 use crate::roster::RosterSettings;
+use crate::schedule::{Blackouts, ScheduleSettings};
 use crate::scim::ScimSettings;
 
 mod approvals;
 mod check;
+mod daemon;
 pub mod directory;
 pub mod error;
 mod expect;
@@ -30,6 +32,7 @@ mod rules;
 mod schema;
 pub mod source;
 
+pub use daemon::{DaemonSettings, SocketSettings};
 pub use directory::DirectorySettings;
 pub use error::ConfigError;
 pub use load::{load, parse};
@@ -42,6 +45,8 @@ pub use source::Place;
 pub struct Configuration {
     /// Where snapshots and history are kept.
     pub state_dir: PathBuf,
+    /// The daemon.
+    pub daemon: DaemonSettings,
     /// The organizations, by name.
     pub organizations: BTreeMap<String, Organization>,
     /// Where every key stands.
@@ -92,6 +97,10 @@ pub struct Organization {
     pub keeps_back: KeepsBack,
     /// How long a held plan can be approved, and an approval waits for its apply.
     pub approvals_expire_after: SignedDuration,
+    /// When the daemon runs it.
+    pub schedule: ScheduleSettings,
+    /// When less may be done than a plan asks for.
+    pub blackouts: Blackouts,
     /// Where users and groups are read.
     pub directory: DirectorySettings,
     /// The application that is written to.
@@ -123,6 +132,8 @@ impl Organization {
             first_plan_waived: file.first_plan == file::FirstPlan::Waived,
             keeps_back: file.hold,
             approvals_expire_after: file.approvals.expire_after.0,
+            blackouts: Blackouts { windows: file.blackout, zone: file.schedule.zone.clone() },
+            schedule: file.schedule,
             directory: file.directory?,
             target: *target,
         })

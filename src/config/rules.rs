@@ -51,6 +51,15 @@ pub(super) fn organization(file: &OrganizationFile) -> Vec<Problem> {
             problems.push((format!("protect.accounts[{index}].{key}"), message));
         }
     }
+    if file.schedule.incremental.is_none() && file.schedule.full.is_none() {
+        let message = "a schedule must say when runs are `full`, or `incremental`, or both";
+        problems.push(("schedule".to_owned(), message.to_owned()));
+    }
+    for (index, blackout) in file.blackout.iter().enumerate() {
+        if let Err(message) = blackout.check() {
+            problems.push((format!("blackout[{index}]"), message));
+        }
+    }
     if let Some(Err((key, message))) = file.directory.as_ref().map(DirectorySettings::validate) {
         problems.push((format!("directory.{key}"), message));
     }

@@ -4,11 +4,13 @@
 use std::path::{Path, PathBuf};
 
 /// The rooms in the order of the flow. A room imports only from rooms before it in this list.
-const ROOMS: [&str; 13] =
-    ["read", "roster", "plan", "guard", "apply", "scim", "snapshot", "notify", "config", "run", "report", "demo", "cli"];
+const ROOMS: [&str; 16] = [
+    "schedule", "read", "roster", "plan", "guard", "apply", "scim", "snapshot", "notify", "watch", "config", "run",
+    "report", "daemon", "demo", "cli",
+];
 
 /// Rooms whose result depends on nothing but their arguments.
-const PURE: [&str; 3] = ["roster", "plan", "guard"];
+const PURE: [&str; 4] = ["schedule", "roster", "plan", "guard"];
 
 /// What a pure room never says: clocks, files, networks, tasks, chance, and orders that change from run to run.
 const IMPURE: [&str; 22] = [

@@ -7,8 +7,10 @@ use std::time::Duration;
 use rollcall_kit::ReadError;
 use rollcall_kit::http::token::TokenError;
 use rollcall_kit::http::{
-    Client, HeaderName, HeaderValue, HttpError, NextPage, OriginUrl, PageError, Pages, Request, Response, TokenSource,
+    Client, HeaderName, HeaderValue, HttpError, NextPage, OriginUrl, Pages, Request, Response, TokenSource,
 };
+use rollcall_kit::rest::{self, Interface};
+pub(crate) use rollcall_kit::rest::{Item, List, json};
 use serde_json::Value as Json;
 
 use crate::limits;
@@ -50,18 +52,8 @@ pub(crate) struct Query<'a> {
 impl Query<'_> {
     /// What is asked for, in words that a certificate can keep.
     pub(crate) fn words(&self) -> String {
-        let parameters: Vec<String> = self.parameters.iter().map(|(name, value)| format!("{name}={value}")).collect();
-        let mark = if parameters.is_empty() { "" } else { "?" };
-        format!("/{ROOT}/{}{mark}{}", self.path.join("/"), parameters.join("&"))
+        rest::words(ROOT, self.path, self.parameters)
     }
-}
-
-/// A list under way.
-pub(crate) struct List<'a> {
-    api: &'a Api,
-    pages: Pages,
-    collection: &'static str,
-    words: String,
 }
 
 impl Api {
@@ -122,30 +114,20 @@ impl Api {
 
     /// One thing by its id; nothing if Graph itself says that there is none.
     pub(crate) async fn one(&self, query: &Query<'_>) -> Result<Option<Json>, ReadError> {
-        let answer = self.client.send(self.request(query)).await;
-        let answer = answer.map_err(|error| self.http_error(error, query.collection))?;
-        if answer.status == 200 {
-            return Ok(Some(json(&answer).map_err(|problem| {
-                ReadError::incomplete(query.collection, format!("{}: {problem}", query.words()))
-            })?));
-        }
-        let refusal = Refusal::of(&answer);
-        if refusal.is_not_found() {
-            return Ok(None);
-        }
-        Err(refusal.into_error(&self.server, &self.identity, &query.words(), query.collection))
+        rest::one(self, self.request(query), &query.words(), query.collection).await
     }
 
     /// A walk over a list.
     pub(crate) fn list(&self, query: &Query<'_>) -> List<'_> {
         let pages = Pages::new(self.client.clone(), self.request(query));
-        List { api: self, pages, collection: query.collection, words: query.words() }
+        List::new(self, pages, query.collection, query.words(), take)
     }
 
     /// A walk that goes on at a link which Graph gave.
     pub(crate) fn list_from(&self, collection: &'static str, words: String, link: &str) -> Result<List<'_>, ReadError> {
         let url = self.own(link).map_err(|problem| ReadError::incomplete(collection, format!("{words}: {problem}")))?;
-        Ok(List { api: self, pages: Pages::new(self.client.clone(), marked(Request::get(url))), collection, words })
+        let pages = Pages::new(self.client.clone(), marked(Request::get(url)));
+        Ok(List::new(self, pages, collection, words, take))
     }
 
     /// Takes a link only if it lies within Graph's interface, on the configured origin: our token goes with it.
@@ -158,17 +140,27 @@ impl Api {
     pub(crate) fn request(&self, query: &Query<'_>) -> Request {
         marked(Request::get(self.client.url(query.path).with_query(query.parameters)))
     }
+}
 
-    pub(crate) fn http_error(&self, error: HttpError, collection: &'static str) -> ReadError {
-        match error {
-            HttpError::Unreachable { reason, .. } => ReadError::Unreachable { server: self.server.clone(), reason },
-            HttpError::Untrusted { reason, .. } => ReadError::Untrusted { server: self.server.clone(), reason },
-            HttpError::Token { reason, .. } => {
-                ReadError::SignIn { server: self.server.clone(), identity: self.identity.clone(), reason }
-            }
-            HttpError::Settings(sentence) => ReadError::Settings(sentence),
-            other => ReadError::incomplete(collection, other.to_string()),
-        }
+impl Interface for Api {
+    fn client(&self) -> &Client {
+        &self.client
+    }
+
+    fn server(&self) -> &str {
+        &self.server
+    }
+
+    fn identity(&self) -> &str {
+        &self.identity
+    }
+
+    fn refused(&self, answer: &Response, what: &str, collection: &str) -> ReadError {
+        Refusal::of(answer).into_error(&self.server, &self.identity, what, collection)
+    }
+
+    fn is_absent(&self, answer: &Response) -> bool {
+        Refusal::of(answer).is_not_found()
     }
 }
 
@@ -183,60 +175,11 @@ pub(crate) fn marked(request: Request) -> Request {
     }
 }
 
-impl List<'_> {
-    /// The objects of the next page, each with its id; nothing when the list has ended.
-    pub(crate) async fn next(&mut self) -> Result<Option<Vec<Item>>, ReadError> {
-        self.pages.next(|answer| page(json(answer)?)).await.map_err(|error| self.error(error))
-    }
-
-    /// All objects of a list that is known to be short.
-    pub(crate) async fn all(mut self) -> Result<Vec<Item>, ReadError> {
-        let mut all = Vec::new();
-        while let Some(page) = self.next().await? {
-            all.extend(page);
-        }
-        Ok(all)
-    }
-
-    /// How many pages were read.
-    pub(crate) fn pages(&self) -> u64 {
-        self.pages.read()
-    }
-
-    /// What was asked for.
-    pub(crate) fn words(&self) -> &str {
-        &self.words
-    }
-
-    fn error(&self, error: PageError) -> ReadError {
-        let Self { api, collection, words, .. } = self;
-        match error {
-            PageError::Refused { answer, page } => {
-                let what = if page == 1 { words.clone() } else { format!("page {page} of {words}") };
-                Refusal::of(&answer).into_error(&api.server, &api.identity, &what, collection)
-            }
-            PageError::Http { page: 1, error } => api.http_error(error, collection),
-            other => ReadError::incomplete(*collection, format!("{words}: {other}")),
-        }
-    }
+fn take(answer: &Response) -> Result<(Vec<Item>, NextPage), String> {
+    page(json(answer)?)
 }
 
-/// An object of a list.
-#[derive(Debug)]
-pub(crate) struct Item {
-    /// Its id, which every object has.
-    pub(crate) id: String,
-    /// All of it.
-    pub(crate) json: Json,
-}
-
-/// The body as JSON.
-pub(crate) fn json(answer: &Response) -> Result<Json, String> {
-    serde_json::from_slice(&answer.body).map_err(|_| "the answer is no JSON".to_owned())
-}
-
-/// Reads a page. It may hold nothing and still not be the last: only a page without a next link is. A row without an id
-/// belongs to nobody whom we could hold as he is, so the page counts as damaged.
+/// Reads a page. It may hold nothing and still not be the last: only a page without a next link is.
 pub(crate) fn page(mut body: Json) -> Result<(Vec<Item>, NextPage), String> {
     let next = match body.get("@odata.nextLink") {
         None => NextPage::End,
@@ -246,10 +189,5 @@ pub(crate) fn page(mut body: Json) -> Result<(Vec<Item>, NextPage), String> {
     let Some(Json::Array(rows)) = body.get_mut("value").map(Json::take) else {
         return Err("the answer holds no list of objects".to_owned());
     };
-    let items = rows.into_iter().map(|json| {
-        let id = json.get("id").and_then(Json::as_str).map(str::trim).filter(|id| !id.is_empty());
-        let id = id.ok_or("an object came without an id, so that the answer cannot be trusted")?.to_owned();
-        Ok(Item { id, json })
-    });
-    Ok((items.collect::<Result<_, &str>>()?, next))
+    Ok((rest::items(rows)?, next))
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use rollcall_kit::ReadError;
 use rollcall_kit::http::{Client, Method, Repeat, Request};
+use rollcall_kit::rest;
 use serde_json::{Value as Json, json};
 
 use crate::api::{self, Api, Query, marked};
@@ -124,7 +125,7 @@ impl Api {
         // Every part of it only reads.
         let url = self.client.url(&["$batch"]);
         let request = marked(Request::json(Method::POST, url, "application/json", &body, Repeat::Safe));
-        let answer = self.client.send(request).await.map_err(|error| self.http_error(error, collection))?;
+        let answer = self.client.send(request).await.map_err(|error| rest::no_answer(self, error, collection))?;
         if answer.status != 200 {
             return Err(Refusal::of(&answer).into_error(&self.server, &self.identity, "/v1.0/$batch", collection));
         }

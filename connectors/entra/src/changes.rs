@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 use rollcall_kit::http::{NextPage, PageError, Pages, Request};
+use rollcall_kit::rest;
 use rollcall_kit::{
     Changes, Collection, Cursor, DirectoryId, DirectoryUser, Entries, InactiveReason, LookUp, ReadError, Status,
 };
@@ -213,7 +214,7 @@ async fn walk(api: &Api, stream: &'static str, first: Request) -> Result<Option<
                 let what = format!("/v1.0/{stream}/delta");
                 return Err(Refusal::of(&answer).into_error(&api.server, &api.identity, &what, stream));
             }
-            Err(PageError::Http { page: 1, error }) => return Err(api.http_error(error, stream)),
+            Err(PageError::Http { page: 1, error }) => return Err(rest::no_answer(api, error, stream)),
             Err(error) => return Err(ReadError::incomplete(stream, format!("/v1.0/{stream}/delta: {error}"))),
         }
     }

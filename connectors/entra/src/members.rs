@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use rollcall_kit::ReadError;
 use rollcall_kit::http::{Method, NextPage, Repeat, Request};
+use rollcall_kit::rest;
 use serde_json::{Value as Json, json};
 
 use crate::api::{self, Api, Item, Query, marked, page};
@@ -173,7 +174,7 @@ async fn by_ids(api: &Api, settings: &EntraSettings, ids: &[String]) -> Result<B
     let url = api.client.url(&["directoryObjects", "getByIds"]).with_query(&[("$select", &select)]);
     let body = json!({"ids": ids, "types": ["user"]});
     let request = marked(Request::json(Method::POST, url, "application/json", &body, Repeat::Safe));
-    let answer = api.client.send(request).await.map_err(|error| api.http_error(error, "users"))?;
+    let answer = api.client.send(request).await.map_err(|error| rest::no_answer(api, error, "users"))?;
     if matches!(answer.status, 400 | 403 | 404) {
         return Ok(BTreeMap::new());
     }

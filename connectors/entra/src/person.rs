@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use rollcall_kit::rest;
 use rollcall_kit::{DirectoryId, DirectoryUser, InactiveReason, Status, Value, attribute};
 use serde_json::Value as Json;
 
@@ -156,12 +157,7 @@ fn attributes(user: &Json) -> BTreeMap<String, Value> {
 
 /// A property that is one value, as text; null, blank and lists are none.
 pub(crate) fn text(user: &Json, pointer: &str) -> Option<String> {
-    let text = match user.pointer(pointer)? {
-        Json::String(text) => text.trim().to_owned(),
-        Json::Number(number) => number.to_string(),
-        Json::Bool(_) | Json::Null | Json::Array(_) | Json::Object(_) => return None,
-    };
-    (!text.is_empty()).then_some(text)
+    rest::text(user.pointer(pointer)?)
 }
 
 #[cfg(test)]

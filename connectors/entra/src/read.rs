@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
+use rollcall_kit::rest::Met;
 use rollcall_kit::{Certificate, CertificateDraft, Collection, DirectoryId, Entries, Entry, ReadError, Source};
 use serde_json::Value as Json;
 
@@ -35,8 +36,8 @@ pub(crate) struct Reader<'a> {
     pub(crate) sees_hidden: Option<bool>,
     /// Members of groups that were read to find users, so that they are not read again.
     pub(crate) known_members: BTreeMap<(String, Depth), Members>,
-    /// A hash of the id of every user who was sent: few bytes each, because there may be a million.
-    sent: BTreeSet<u128>,
+    /// Every user who was sent.
+    sent: Met,
     /// Properties that came with anybody.
     seen: Seen,
     rows: u64,
@@ -66,7 +67,7 @@ pub(crate) async fn read(settings: &EntraSettings, api: &Api, entries: Entries) 
         draft: CertificateDraft::new(source, announced, started),
         sees_hidden: roles.as_ref().map(|roles| roles.contains(HIDDEN)),
         known_members: BTreeMap::new(),
-        sent: BTreeSet::new(),
+        sent: Met::default(),
         seen: Seen::default(),
         rows: 0,
         told: 0,
@@ -93,16 +94,10 @@ pub(crate) fn permitted(settings: &EntraSettings, api: &Api, roles: &BTreeSet<St
     })
 }
 
-/// A hash that stands for an id.
-fn key(id: &str) -> u128 {
-    let hash = blake3::hash(id.as_bytes());
-    u128::from_le_bytes(std::array::from_fn(|place| hash.as_bytes()[place]))
-}
-
 impl Reader<'_> {
     /// Whether a user was sent.
     pub(crate) fn knows(&self, id: &str) -> bool {
-        self.sent.contains(&key(id))
+        self.sent.contains(id)
     }
 
     async fn users(&mut self, reach: &Reach) -> Result<(), ReadError> {
@@ -269,7 +264,7 @@ impl Reader<'_> {
             self.told += u64::from(user["accountEnabled"].is_boolean());
             self.seen.add(user);
         }
-        if !person::admitted(user, self.settings.guests) || !self.sent.insert(key(id)) {
+        if !person::admitted(user, self.settings.guests) || !self.sent.meet(id) {
             return Ok(0);
         }
         let id = DirectoryId::new(id).ok_or_else(|| ReadError::incomplete("users", "a user has an id that is none"))?;

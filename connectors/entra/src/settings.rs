@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 use rollcall_kit::ReadError;
 use rollcall_kit::http::HttpSettings;
 use rollcall_kit::http::token::Algorithm;
+use rollcall_kit::rest;
 use rollcall_kit::secret::SecretRef;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use url::{Host, Url};
+use url::Url;
 
 use crate::cloud::Cloud;
 use crate::select;
@@ -318,16 +319,8 @@ fn endpoint(own: Option<&Url>, cloud: &str, setting: &str) -> Result<Url, ReadEr
         Some(url) => url.clone(),
         None => Url::parse(cloud).map_err(|_| refused("is no URL"))?,
     };
-    let loopback = match url.host() {
-        None => return Err(refused("has no host")),
-        Some(Host::Domain(name)) => name == "localhost",
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-    };
-    match url.scheme() {
-        "https" => {}
-        "http" if loopback => {}
-        _ => return Err(refused("must begin with https, or everybody on the way can read the token")),
+    if let Some(problem) = rest::unfit(&url) {
+        return Err(refused(problem));
     }
     if !matches!(url.path(), "" | "/") || url.query().is_some() {
         return Err(refused("must hold nothing behind the host"));

@@ -12,7 +12,7 @@ use async_trait::async_trait;
 use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine};
 use ring::digest::{SHA1_FOR_LEGACY_USE_ONLY, SHA256, digest};
 use rollcall_kit::http::token::{
-    Algorithm, Assertion, ClientProof, Possession, SecretPlace, TokenEndpoint, TokenError, TokenRequest,
+    Algorithm, Ambient, Assertion, ClientProof, Possession, SecretPlace, TokenEndpoint, TokenError, TokenRequest,
 };
 use rollcall_kit::http::{HttpError, TokenSource};
 use rollcall_kit::secret::{Secret, SecretRef};
@@ -21,7 +21,7 @@ use rustls::pki_types::pem::PemObject;
 use serde_json::Value as Json;
 use url::Url;
 
-use crate::managed::ManagedIdentity;
+use crate::managed;
 use crate::settings::EntraSettings;
 
 /// How long an assertion counts, as Microsoft's own clients have it.
@@ -38,14 +38,14 @@ enum Way {
     /// The tenant's token endpoint. Made anew for each read, so that a certificate that was replaced is noticed.
     Endpoint(Mutex<Arc<TokenEndpoint>>),
     /// Azure itself.
-    Managed(Box<ManagedIdentity>),
+    Managed(Box<Ambient>),
 }
 
 impl Tokens {
     /// Makes the source. Nothing is sent.
     pub(crate) fn new(settings: &EntraSettings, back_off: Option<Duration>) -> Result<Self, HttpError> {
         let way = match &settings.managed_identity {
-            Some(identity) => Way::Managed(Box::new(ManagedIdentity::new(settings, identity, back_off)?)),
+            Some(identity) => Way::Managed(Box::new(managed::identity(settings, identity, back_off)?)),
             None => Way::Endpoint(Mutex::new(Arc::new(endpoint(settings, back_off)?))),
         };
         Ok(Self { way, settings: settings.clone(), back_off })

@@ -1,27 +1,17 @@
 //! What changed since the last read: two streams that repeat, mix, cut up and forget.
 
 use rollcall_entra::{EntraConnector, EntraSettings, GroupSettings};
-use rollcall_kit::{
-    Changes, Connector, Cursor, DirectoryId, Entries, Entry, InactiveReason, Member, ReadError, Status,
-};
+use rollcall_kit::{Changes, Connector, Cursor, DirectoryId, Entry, InactiveReason, Member, ReadError, Status};
 use serde_json::{Value, json};
 
 use crate::support::{
-    APP, Answer, EDITOR, Graph, alone, assignment, group_id, groups, quick, user_id, users, with_groups,
+    APP, Answer, EDITOR, Graph, alone, assignment, gather, group_id, groups, quick, user_id, users, with_groups,
 };
 
 type Told = Result<Option<(Vec<Entry>, Changes)>, ReadError>;
 
 async fn changes_since(connector: &EntraConnector, cursor: &Cursor) -> Told {
-    let (sender, mut receiver) = Entries::channel(8);
-    let consume = async {
-        let mut entries = Vec::new();
-        while let Some(entry) = receiver.recv().await {
-            entries.push(entry);
-        }
-        entries
-    };
-    let (outcome, entries) = tokio::join!(connector.read_changes(cursor, sender), consume);
+    let (entries, outcome) = gather(|entries| connector.read_changes(cursor, entries)).await;
     Ok(outcome?.map(|changes| (entries, changes)))
 }
 

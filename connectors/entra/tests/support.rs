@@ -8,8 +8,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use rollcall_entra::{EntraConnector, EntraSettings, GroupSettings, connector};
+pub(crate) use rollcall_kit::contract::{gather, groups, users};
 use rollcall_kit::secret::SecretRef;
-use rollcall_kit::{Certificate, Connector, DirectoryGroup, DirectoryUser, Entries, Entry, ReadError};
+use rollcall_kit::{Certificate, Connector, Entry, ReadError};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use url::Url;
@@ -172,16 +173,7 @@ pub(crate) fn quick(settings: EntraSettings) -> EntraConnector {
 
 /// Reads to the end, whatever that is.
 pub(crate) async fn read(connector: &EntraConnector) -> (Vec<Entry>, Result<Certificate, ReadError>) {
-    let (sender, mut receiver) = Entries::channel(8);
-    let consume = async {
-        let mut entries = Vec::new();
-        while let Some(entry) = receiver.recv().await {
-            entries.push(entry);
-        }
-        entries
-    };
-    let (outcome, entries) = tokio::join!(connector.read(sender), consume);
-    (entries, outcome)
+    gather(|entries| connector.read(entries)).await
 }
 
 /// Reads to a certificate.
@@ -194,22 +186,6 @@ pub(crate) async fn certified(settings: EntraSettings) -> Vec<Entry> {
 /// The sentence in which a read ends that must not be certified.
 pub(crate) async fn failure(settings: EntraSettings) -> String {
     read(&quick(settings)).await.1.unwrap_err().to_string()
-}
-
-pub(crate) fn users(entries: &[Entry]) -> BTreeMap<&str, &DirectoryUser> {
-    let users = entries.iter().filter_map(|entry| match entry {
-        Entry::User(user) => Some((user.id.as_str(), &**user)),
-        _ => None,
-    });
-    users.collect()
-}
-
-pub(crate) fn groups(entries: &[Entry]) -> BTreeMap<&str, &DirectoryGroup> {
-    let groups = entries.iter().filter_map(|entry| match entry {
-        Entry::Group(group) => Some((group.id.as_str(), &**group)),
-        _ => None,
-    });
-    groups.collect()
 }
 
 pub(crate) fn user_id(number: usize) -> String {

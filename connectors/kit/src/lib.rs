@@ -1,7 +1,7 @@
 //! What every connector is built from.
 //!
 //! The directory model ([`model`]), the [`Connector`] trait with its readings and [`Certificate`]s, the one HTTP
-//! client of the house ([`http`]), secret references ([`secret`]) and, for tests, the contract that every connector
+//! client of the house ([`http`]), lists and objects of JSON interfaces ([`rest`]), secret references ([`secret`]) and, for tests, the contract that every connector
 //! must pass. Paging, retrying and authenticating exist here and nowhere else; a connector only says what its
 //! provider's pages look like. Nothing here knows what a plan, a role or a target is.
 
@@ -12,6 +12,7 @@ pub mod connector;
 pub mod contract;
 pub mod http;
 pub mod model;
+pub mod rest;
 pub mod secret;
 pub mod trial;
 pub mod value;

@@ -8,10 +8,10 @@ use std::time::Duration;
 use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine};
 use ring::signature::{ECDSA_P256_SHA256_FIXED, UnparsedPublicKey};
 use rollcall_kit::http::token::{
-    Algorithm, Assertion, ClientProof, Possession, TokenEndpoint, TokenError, TokenRequest,
+    Algorithm, Assertion, ClientProof, Possession, Signer, TokenEndpoint, TokenError, TokenRequest,
 };
 use rollcall_kit::http::{HttpError, HttpSettings, Method, Repeat, Request as Outgoing, TokenSource};
-use rollcall_kit::secret::SecretRef;
+use rollcall_kit::secret::{Secret, SecretRef};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use url::Url;
@@ -145,6 +145,42 @@ async fn a_service_account_asks_on_its_assertions_word_alone() {
     assert_eq!(header["kid"], "other");
     assert_eq!((&claims["iss"], &claims["sub"]), (&json!("a@b.iam.example"), &json!("admin@acme.com")));
     assert_eq!((&claims["aud"], &claims["scope"]), (&json!(setup.url.as_str()), &json!("x y")));
+}
+
+/// Signs nothing, and keeps what it was to sign.
+struct Elsewhere(std::sync::Mutex<Vec<Value>>);
+
+#[async_trait::async_trait]
+impl Signer for Elsewhere {
+    async fn sign(&self, claims: &serde_json::Map<String, Value>) -> Result<Secret, TokenError> {
+        let mut asked = self.0.lock().unwrap();
+        asked.push(Value::Object(claims.clone()));
+        match asked.len() {
+            3 => Err(TokenError::Refused("the signer refuses".to_owned())),
+            number => Ok(Secret::new(format!("signed-{number}"))),
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_assertion_is_signed_by_whoever_keeps_the_key() {
+    let server = answering(token("Bearer")).await;
+    let url = Url::parse(&server.uri()).unwrap();
+    let assertion = Assertion::signed_elsewhere().claim("iss", "a@b.iam.example").claim("scope", "x");
+    let elsewhere = Arc::new(Elsewhere(std::sync::Mutex::default()));
+    let source =
+        source(TokenRequest::jwt_bearer(url.clone(), assertion)).with_signer(Arc::<Elsewhere>::clone(&elsewhere));
+    ask(&source).await.unwrap();
+    source.authorization(true).await.unwrap();
+    let sent: Vec<_> =
+        server.received_requests().await.unwrap().iter().map(|one| form(one)["assertion"].clone()).collect();
+    assert_eq!(sent, ["signed-1", "signed-2"], "each token has an assertion of its own");
+    let error = source.authorization(true).await.err().unwrap();
+    assert_eq!(error, "the signer refuses");
+    let asked = elsewhere.0.lock().unwrap();
+    assert_eq!((&asked[0]["iss"], &asked[0]["aud"]), (&json!("a@b.iam.example"), &json!(url.as_str())));
+    assert_eq!(asked[0]["exp"].as_i64().unwrap() - asked[0]["iat"].as_i64().unwrap(), 300);
+    assert_ne!(asked[0]["jti"], asked[1]["jti"]);
 }
 
 #[tokio::test]

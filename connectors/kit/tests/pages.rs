@@ -53,6 +53,18 @@ async fn failure(server: &MockServer) -> String {
 }
 
 #[tokio::test]
+async fn a_doubtful_page_is_asked_for_once_more_and_the_second_answer_counts() {
+    for (second, whole) in [("abc", "abc"), ("", "")] {
+        let server = MockServer::start().await;
+        Mock::given(any()).respond_with(page("", &[])).up_to_n_times(1).mount(&server).await;
+        Mock::given(any()).respond_with(page(second, &[])).mount(&server).await;
+        let mut pages = pages(&server).1.with_second_look(|answer| answer.body.is_empty());
+        assert_eq!(walk(&mut pages).await.unwrap(), whole);
+        assert_eq!((pages.read(), server.received_requests().await.unwrap().len()), (1, 2));
+    }
+}
+
+#[tokio::test]
 async fn a_list_is_walked_to_the_page_that_names_no_next_one() {
     let server = MockServer::start().await;
     let uri = server.uri();

@@ -7,9 +7,9 @@ use jiff::Timestamp;
 use jiff::fmt::rfc2822;
 use rollcall_kit::ReadError;
 use rollcall_kit::http::token::{Assertion, BearerToken, ClientProof, TokenEndpoint, TokenError, TokenRequest};
-use rollcall_kit::http::{
-    Client, HeaderName, HeaderValue, HttpError, NextPage, PageError, Pages, Request, Response, TokenSource,
-};
+use rollcall_kit::http::{Client, HeaderName, HeaderValue, HttpError, NextPage, Pages, Request, Response, TokenSource};
+use rollcall_kit::rest::{self, Interface};
+pub(crate) use rollcall_kit::rest::{Item, List};
 use serde_json::Value;
 
 use crate::limits::{self, class};
@@ -45,18 +45,8 @@ pub(crate) struct Query<'a> {
 impl Query<'_> {
     /// What is asked for, in words that a certificate can keep.
     pub(crate) fn words(&self) -> String {
-        let parameters: Vec<String> = self.parameters.iter().map(|(name, value)| format!("{name}={value}")).collect();
-        let mark = if parameters.is_empty() { "" } else { "?" };
-        format!("/{}/{}{mark}{}", ROOT.join("/"), self.path.join("/"), parameters.join("&"))
+        rest::words(&ROOT.join("/"), self.path, self.parameters)
     }
-}
-
-/// A list under way.
-pub(crate) struct List<'a> {
-    api: &'a Api,
-    pages: Pages,
-    collection: &'static str,
-    words: String,
 }
 
 impl Api {
@@ -107,7 +97,7 @@ impl Api {
             |reason| ReadError::SignIn { server: self.server.clone(), identity: self.identity.clone(), reason };
         match error {
             TokenError::Http(error @ (HttpError::Unreachable { .. } | HttpError::Untrusted { .. })) => {
-                self.http_error(error, "token")
+                rest::no_answer(self, error, "token")
             }
             TokenError::Http(error) => sign_in(error.to_string()),
             TokenError::Refused(reason) => sign_in(reason),
@@ -116,29 +106,16 @@ impl Api {
 
     /// One thing by its id; nothing if Okta itself says that there is none.
     pub(crate) async fn one(&self, query: &Query<'_>) -> Result<Option<Value>, ReadError> {
-        let answer = self.client.send(self.request(query)).await;
-        let answer = answer.map_err(|error| self.http_error(error, query.collection))?;
-        if answer.status == 200 {
-            let json = serde_json::from_slice(&answer.body).map_err(|_| {
-                ReadError::incomplete(query.collection, format!("the answer to {} is no JSON", query.words()))
-            })?;
-            return Ok(Some(json));
-        }
-        let refusal = Refusal::of(&answer);
-        if refusal.is_not_found() {
-            return Ok(None);
-        }
-        Err(refusal.into_error(&self.server, &self.identity, &query.words(), query.collection))
+        rest::one(self, self.request(query), &query.words(), query.collection).await
     }
 
     /// What time it is at Okta, whose clock its time stamps are by.
     pub(crate) async fn now(&self) -> Result<Timestamp, ReadError> {
         let query = Query { collection: "users", class: class::USERS, path: &["users"], parameters: &[("limit", "1")] };
         let answer = self.client.send(self.request(&query)).await;
-        let answer = answer.map_err(|error| self.http_error(error, query.collection))?;
+        let answer = answer.map_err(|error| rest::no_answer(self, error, query.collection))?;
         if answer.status != 200 {
-            let refusal = Refusal::of(&answer);
-            return Err(refusal.into_error(&self.server, &self.identity, &query.words(), query.collection));
+            return Err(self.refused(&answer, &query.words(), query.collection));
         }
         let date = answer.header("date").and_then(|date| rfc2822::parse(date).ok());
         let missing = || ReadError::incomplete("users", "the answer does not say what time it is at Okta");
@@ -148,7 +125,7 @@ impl Api {
     /// A walk over a list.
     pub(crate) fn list(&self, query: &Query<'_>) -> List<'_> {
         let pages = Pages::new(self.client.clone(), self.request(query));
-        List { api: self, pages, collection: query.collection, words: query.words() }
+        List::new(self, pages, query.collection, query.words(), page)
     }
 
     fn request(&self, query: &Query<'_>) -> Request {
@@ -166,88 +143,42 @@ impl Api {
             _ => request,
         }
     }
+}
 
-    fn http_error(&self, error: HttpError, collection: &'static str) -> ReadError {
-        match error {
-            HttpError::Unreachable { reason, .. } => ReadError::Unreachable { server: self.server.clone(), reason },
-            HttpError::Untrusted { reason, .. } => ReadError::Untrusted { server: self.server.clone(), reason },
-            HttpError::Token { reason, .. } => {
-                ReadError::SignIn { server: self.server.clone(), identity: self.identity.clone(), reason }
-            }
-            HttpError::Settings(sentence) => ReadError::Settings(sentence),
-            other => ReadError::incomplete(collection, other.to_string()),
-        }
+impl Interface for Api {
+    fn client(&self) -> &Client {
+        &self.client
+    }
+
+    fn server(&self) -> &str {
+        &self.server
+    }
+
+    fn identity(&self) -> &str {
+        &self.identity
+    }
+
+    fn refused(&self, answer: &Response, what: &str, collection: &str) -> ReadError {
+        Refusal::of(answer).into_error(&self.server, &self.identity, what, collection)
+    }
+
+    fn is_absent(&self, answer: &Response) -> bool {
+        Refusal::of(answer).is_not_found()
     }
 }
 
-impl List<'_> {
-    /// The objects of the next page, each with its id; nothing when the list has ended.
-    pub(crate) async fn next(&mut self) -> Result<Option<Vec<Item>>, ReadError> {
-        self.pages.next(page).await.map_err(|error| self.error(error))
-    }
-
-    /// The events of the next page of the System Log; nothing when it has ended. A log that is polled always names a
-    /// next page, for what is still to come, and ends with a page that holds nothing.
-    pub(crate) async fn next_events(&mut self) -> Result<Option<Vec<Value>>, ReadError> {
-        self.pages.next(events).await.map_err(|error| self.error(error))
-    }
-
-    /// All objects of a list that is known to be short.
-    pub(crate) async fn all(mut self) -> Result<Vec<Item>, ReadError> {
-        let mut all = Vec::new();
-        while let Some(page) = self.next().await? {
-            all.extend(page);
-        }
-        Ok(all)
-    }
-
-    /// How many pages were read.
-    pub(crate) fn pages(&self) -> u64 {
-        self.pages.read()
-    }
-
-    /// What was asked for.
-    pub(crate) fn words(&self) -> &str {
-        &self.words
-    }
-
-    fn error(&self, error: PageError) -> ReadError {
-        let Self { api, collection, words, .. } = self;
-        match error {
-            PageError::Refused { answer, page } => {
-                let what = if page == 1 { words.clone() } else { format!("page {page} of {words}") };
-                Refusal::of(&answer).into_error(&api.server, &api.identity, &what, collection)
-            }
-            PageError::Http { page: 1, error } => api.http_error(error, collection),
-            other => ReadError::incomplete(*collection, format!("{words}: {other}")),
-        }
-    }
-}
-
-/// An object of a list.
-pub(crate) struct Item {
-    /// Its id, which every object has.
-    pub(crate) id: String,
-    /// All of it.
-    pub(crate) json: Value,
-}
-
-/// Reads a page. Something without an id belongs to nobody whom we could hold as he is, so the page counts as damaged.
+/// Reads a page.
 fn page(answer: &Response) -> Result<(Vec<Item>, NextPage), String> {
     let next = answer.next_link().map_err(|error| error.to_string())?;
     let next = next.map_or(NextPage::End, |link| NextPage::Link(link.to_owned()));
     let objects: Vec<Value> =
         serde_json::from_slice(&answer.body).map_err(|_| "the answer is no JSON list of objects".to_owned())?;
-    let items = objects.into_iter().map(|json| {
-        let id = json.get("id").and_then(Value::as_str).map(str::trim).filter(|id| !id.is_empty());
-        let id = id.ok_or("an object has no id")?.to_owned();
-        Ok(Item { id, json })
-    });
-    Ok((items.collect::<Result<_, &str>>()?, next))
+    Ok((rest::items(objects)?, next))
 }
 
-/// Reads a page of the System Log.
-fn events(answer: &Response) -> Result<(Vec<Value>, NextPage), String> {
+/// Reads a page of the System Log. A log that is polled always names a next page, for what is still to come, and ends
+/// with a page that holds nothing.
+pub(crate) fn events(answer: &Response) -> Result<(Vec<Value>, NextPage), String> {
     let next = answer.next_link().map_err(|error| error.to_string())?;
     let events: Vec<Value> =
         serde_json::from_slice(&answer.body).map_err(|_| "the answer is no JSON list of events".to_owned())?;

@@ -17,7 +17,7 @@ use rollcall_kit::{
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
-use crate::api::{Api, Item, List, Query};
+use crate::api::{self, Api, Item, List, Query};
 use crate::groups::{begins_with, entry, kind_of, members};
 use crate::limits::class;
 use crate::lookup::Desk;
@@ -164,12 +164,11 @@ impl Reader<'_> {
             ASSIGNED.iter().chain([&DELETED]).map(|event| format!("eventType eq \"{event}\"")).collect();
         let (filter, since) = (events.join(" or "), self.moment());
         let parameters = [("since", &*since), ("filter", &*filter), ("sortOrder", "ASCENDING"), ("limit", "1000")];
-        let api = self.api;
         let mut list =
-            api.list(&Query { collection: "log", class: class::LOGS, path: &["logs"], parameters: &parameters });
+            self.api.list(&Query { collection: "log", class: class::LOGS, path: &["logs"], parameters: &parameters });
         let mut people: BTreeMap<String, String> = BTreeMap::new();
         let mut entries = 0;
-        while let Some(events) = list.next_events().await? {
+        while let Some(events) = list.next_by(api::events).await? {
             entries += events.len() as u64;
             events.iter().filter_map(|event| self.whom(event)).for_each(|(id, login)| {
                 people.insert(id, login);

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use rollcall_kit::rest;
 use rollcall_kit::{DirectoryId, DirectoryUser, Entry, Unreadable, Value, attribute};
 use serde_json::{Map, Value as Json};
 
@@ -117,12 +118,7 @@ fn attributes(profile: &Map<String, Json>) -> BTreeMap<String, Value> {
 
 /// A field of the profile that is one value, as text; null, blank and lists are none.
 pub(crate) fn text(profile: &Map<String, Json>, name: &str) -> Option<String> {
-    let text = match profile.get(name)? {
-        Json::String(text) => text.trim().to_owned(),
-        Json::Number(number) => number.to_string(),
-        Json::Bool(_) | Json::Null | Json::Array(_) | Json::Object(_) => return None,
-    };
-    (!text.is_empty()).then_some(text)
+    rest::text(profile.get(name)?)
 }
 
 #[cfg(test)]

@@ -3,10 +3,9 @@
 //! The plain list of users leaves out the deactivated ones, and an application's list loses them; so they are read in a
 //! list of their own, whoever else is within reach. Who left is then seen to have left, and nobody has to be missed.
 
-use std::collections::BTreeSet;
-
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use jiff::Timestamp;
+use rollcall_kit::rest::Met;
 use rollcall_kit::{Certificate, CertificateDraft, Collection, Entries, ReadError, Source};
 use serde_json::Value as Json;
 
@@ -32,8 +31,8 @@ pub(crate) struct Reader<'a> {
     pub(crate) api: &'a Api,
     pub(crate) entries: Entries,
     pub(crate) draft: CertificateDraft,
-    /// A hash of the id of every user who was sent: few bytes each, because there may be a million.
-    sent: BTreeSet<u128>,
+    /// Every user who was sent.
+    sent: Met,
     /// Members of groups that were read to find users, so that they are not read again.
     pub(crate) known_members: groups::Known,
     pub(crate) page_size: String,
@@ -56,7 +55,7 @@ pub(crate) async fn read(settings: &OktaSettings, api: &Api, entries: Entries) -
         api,
         entries,
         draft: CertificateDraft::new(source, announced, started),
-        sent: BTreeSet::new(),
+        sent: Met::default(),
         known_members: groups::Known::default(),
         page_size: settings.page_size.to_string(),
     };
@@ -68,16 +67,10 @@ pub(crate) async fn read(settings: &OktaSettings, api: &Api, entries: Entries) -
     reader.draft.certify(Timestamp::now())
 }
 
-/// Whether an id was sent, by the hash that stands for it.
-fn key(id: &str) -> u128 {
-    let hash = blake3::hash(id.as_bytes());
-    u128::from_le_bytes(std::array::from_fn(|place| hash.as_bytes()[place]))
-}
-
 impl Reader<'_> {
     /// Whether a user was sent.
     pub(crate) fn knows(&self, id: &str) -> bool {
-        self.sent.contains(&key(id))
+        self.sent.contains(id)
     }
 
     async fn users(&mut self, reach: &Reach) -> Result<(), ReadError> {
@@ -144,7 +137,7 @@ impl Reader<'_> {
 
     /// Sends a user, unless he was sent already: a list that changes while it is read can show somebody twice.
     async fn user(&mut self, id: &str, user: &Json, assignment: &Assignment<'_>) -> Result<u64, ReadError> {
-        if !self.sent.insert(key(id)) {
+        if !self.sent.meet(id) {
             return Ok(0);
         }
         let people = People { statuses: &self.settings.statuses };

@@ -6,10 +6,11 @@ use std::path::Path;
 use rollcall_kit::ReadError;
 use rollcall_kit::http::HttpSettings;
 use rollcall_kit::http::token::{Algorithm, Possession};
+use rollcall_kit::rest;
 use rollcall_kit::secret::SecretRef;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use url::{Host, Url};
+use url::Url;
 
 use crate::lifecycle::Reading;
 
@@ -176,13 +177,8 @@ impl OktaSettings {
             Some(host) if matches!(self.url.scheme(), "https" | "http") => host,
             _ => return refuse("url is no https URL; write, for example, url = \"https://acme.okta.com\""),
         };
-        let loopback = match &host {
-            Host::Domain(name) => *name == "localhost",
-            Host::Ipv4(address) => address.is_loopback(),
-            Host::Ipv6(address) => address.is_loopback(),
-        };
-        if self.url.scheme() == "http" && !loopback {
-            return refuse("url must begin with https, or everybody on the way can read the token");
+        if let Some(problem) = rest::unfit(&self.url) {
+            return refuse(format!("url {problem}"));
         }
         if !matches!(self.url.path(), "" | "/") || self.url.query().is_some() {
             return refuse(

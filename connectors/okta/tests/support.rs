@@ -6,9 +6,10 @@ use std::os::unix::fs::PermissionsExt;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+pub(crate) use rollcall_kit::contract::{gather, groups, users};
 use rollcall_kit::secret::SecretRef;
 use rollcall_kit::{Certificate, Connector};
-use rollcall_kit::{DirectoryGroup, DirectoryUser, Entries, Entry, ReadError};
+use rollcall_kit::{Entry, ReadError};
 use rollcall_okta::{GroupSettings, OktaConnector, OktaSettings, connector};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -141,20 +142,6 @@ pub(crate) async fn read(connector: &OktaConnector) -> (Vec<Entry>, Result<Certi
     gather(|entries| connector.read(entries)).await
 }
 
-/// What a read sends, and how it ends.
-pub(crate) async fn gather<T, F: Future<Output = T>>(read: impl FnOnce(Entries) -> F) -> (Vec<Entry>, T) {
-    let (sender, mut receiver) = Entries::channel(8);
-    let consume = async {
-        let mut entries = Vec::new();
-        while let Some(entry) = receiver.recv().await {
-            entries.push(entry);
-        }
-        entries
-    };
-    let (outcome, entries) = tokio::join!(read(sender), consume);
-    (entries, outcome)
-}
-
 /// Reads to a certificate.
 pub(crate) async fn certified(settings: OktaSettings) -> Vec<Entry> {
     let (entries, outcome) = read(&quick(settings)).await;
@@ -165,22 +152,6 @@ pub(crate) async fn certified(settings: OktaSettings) -> Vec<Entry> {
 /// The sentence in which a read ends that must not be certified.
 pub(crate) async fn failure(settings: OktaSettings) -> String {
     read(&quick(settings)).await.1.unwrap_err().to_string()
-}
-
-pub(crate) fn users(entries: &[Entry]) -> BTreeMap<&str, &DirectoryUser> {
-    let users = entries.iter().filter_map(|entry| match entry {
-        Entry::User(user) => Some((user.id.as_str(), &**user)),
-        _ => None,
-    });
-    users.collect()
-}
-
-pub(crate) fn groups(entries: &[Entry]) -> BTreeMap<&str, &DirectoryGroup> {
-    let groups = entries.iter().filter_map(|entry| match entry {
-        Entry::Group(group) => Some((group.id.as_str(), &**group)),
-        _ => None,
-    });
-    groups.collect()
 }
 
 /// Okta's id of the `number`th user.

@@ -14,9 +14,10 @@ mod reading;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::{Certificate, Connector, Entries, Entry, ReadError};
+use crate::{Certificate, Connector, DirectoryGroup, DirectoryUser, Entries, Entry, ReadError};
 
 pub use look_up::looks_up_whom_it_read;
 pub use reading::{is_sound, stops_when_nobody_listens};
@@ -63,6 +64,40 @@ pub async fn fails_without_certificate(connector: &dyn Connector) -> ReadError {
         Err(ReadError::Cancelled) => panic!("the read says that it was cancelled, but its consumer was there"),
         Err(error) => error,
     }
+}
+
+/// What a read sends, of everything or of changes, and how it ends.
+pub async fn gather<T, F: Future<Output = T>>(read: impl FnOnce(Entries) -> F) -> (Vec<Entry>, T) {
+    let (sender, mut receiver) = Entries::channel(8);
+    let consume = async {
+        let mut entries = Vec::new();
+        while let Some(entry) = receiver.recv().await {
+            entries.push(entry);
+        }
+        entries
+    };
+    let (outcome, entries) = tokio::join!(read(sender), consume);
+    (entries, outcome)
+}
+
+/// The users among entries, by their ids.
+#[must_use]
+pub fn users(entries: &[Entry]) -> BTreeMap<&str, &DirectoryUser> {
+    let users = entries.iter().filter_map(|entry| match entry {
+        Entry::User(user) => Some((user.id.as_str(), &**user)),
+        _ => None,
+    });
+    users.collect()
+}
+
+/// The groups among entries, by their ids.
+#[must_use]
+pub fn groups(entries: &[Entry]) -> BTreeMap<&str, &DirectoryGroup> {
+    let groups = entries.iter().filter_map(|entry| match entry {
+        Entry::Group(group) => Some((group.id.as_str(), &**group)),
+        _ => None,
+    });
+    groups.collect()
 }
 
 /// Reads to the end, by a consumer that pauses after each entry.

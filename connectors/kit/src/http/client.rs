@@ -10,7 +10,9 @@ use zeroize::Zeroizing;
 
 use super::failure::Failure;
 use super::gate::{Gate, Gates};
+use super::meter::{Call, meter};
 use super::origin::{Origin, shown};
+use super::pace::Pace;
 use super::retry::{BackOff, Next, PauseHook, next};
 use super::stats::Counters;
 use super::token::{CHALLENGES, DPOP};
@@ -32,10 +34,11 @@ pub struct Client {
     tokens: Option<Arc<dyn TokenSource>>,
     gates: Arc<Gates>,
     counters: Arc<Counters>,
-    pause_hook: Option<PauseHook>,
+    pause_hook: Option<Arc<PauseHook>>,
     budget_hook: Option<Arc<BudgetHook>>,
     back_off: BackOff,
     hides_path: bool,
+    pace: Option<Arc<Pace>>,
 }
 
 impl Client {
@@ -78,16 +81,17 @@ impl Client {
             budget_hook: None,
             back_off: BackOff::default(),
             hides_path: false,
+            pace: None,
         })
     }
 
     /// The same client, which asks `hook` for the pause that a provider states in its own way: by a header like
     /// `x-rate-limit-reset` or by a quota error in the body. The hook is asked for every answer from status 400 up
-    /// and goes before `Retry-After`; a pause that it states is waited for by all clones, for requests of that class. It counts only where a
-    /// pause makes sense (403, 429, 503, and 500, 502, 504 for requests that are safe to repeat).
+    /// and goes before `Retry-After`; a pause that it states is waited for by all clones, for requests of that class. It
+    /// counts only where a pause makes sense (403, 429, 503, and 500, 502, 504 for requests that are safe to repeat).
     #[must_use]
-    pub fn with_pause(mut self, hook: fn(&Response) -> Option<Duration>) -> Self {
-        self.pause_hook = Some(hook);
+    pub fn with_pause(mut self, hook: impl Fn(&Response) -> Option<Duration> + Send + Sync + 'static) -> Self {
+        self.pause_hook = Some(Arc::new(hook));
         self
     }
 
@@ -117,6 +121,14 @@ impl Client {
     /// What of a URL of ours may be shown.
     fn shown(&self, url: &Url) -> String {
         if self.hides_path { url.origin().ascii_serialization() } else { shown(url) }
+    }
+
+    /// The same client, which sends no more than so many requests a minute, evenly, repeated ones and those of all clones
+    /// included: for providers that state a quota and do not say what is left of it.
+    #[must_use]
+    pub fn with_pace(mut self, per_minute: u32) -> Self {
+        self.pace = Some(Arc::new(Pace::new(per_minute)));
+        self
     }
 
     /// What this client and all its clones did so far.
@@ -185,6 +197,9 @@ impl Client {
             self.origin.own(request.url.clone()).map_err(|foreign| self.origin.foreign(&foreign))?;
             let gate = self.gates.of(request.class);
             self.pass(&gate, &url).await?;
+            if let Some(pace) = &self.pace {
+                pace.pass().await;
+            }
             let token = self.authorization(&url, refused.take()).await?;
             sent += 1;
             self.counters.sent(sent);
@@ -192,6 +207,7 @@ impl Client {
                 answer.attempts = sent;
                 answer
             });
+            self.count(request.class, outcome.as_ref().ok(), None);
             if let Ok(answer) = &outcome {
                 if self.asks_for_another_proof(answer) && challenges < CHALLENGES {
                     (challenges, refused) = (challenges + 1, None);
@@ -207,8 +223,9 @@ impl Client {
                 continue;
             }
             failures += 1;
-            let todo = next(&outcome, request.repeat, self.pause_hook);
+            let todo = next(&outcome, request.repeat, self.pause_hook.as_deref());
             if let Next::AfterToldPause(pause) = todo {
+                self.count(request.class, outcome.as_ref().ok(), Some(pause));
                 self.told_to_wait(&gate, &url, pause)?;
             }
             if todo == Next::Done || failures >= self.settings.attempts {
@@ -234,6 +251,17 @@ impl Client {
     async fn pass(&self, gate: &Gate, url: &str) -> Result<(), HttpError> {
         let longest = Duration::from_secs(self.settings.max_wait);
         gate.pass(longest).await.map_err(|remaining| wait_too_long(url, remaining))
+    }
+
+    /// Tells whoever counts of an attempt, or of the pause that its answer asks for.
+    fn count(&self, class: &'static str, answer: Option<&Response>, pause: Option<Duration>) {
+        let Some(meter) = meter() else { return };
+        let origin = self.origin.itself().as_url().origin().ascii_serialization();
+        let call = Call { origin: &origin, class, status: answer.map(|answer| answer.status) };
+        match pause {
+            Some(pause) => meter.told_to_wait(call, pause),
+            None => meter.called(call),
+        }
     }
 
     /// Notes a pause for all clones.

@@ -8,11 +8,13 @@
 //! |---|---|
 //! | `settings` | what an administrator can set |
 //! | `message` | requests, answers, and what may be repeated |
+//! | `meter` | counts for whoever watches the process |
 //! | `origin` | URLs that lie on the client's own origin; what of a URL may be shown |
 //! | `tls` | whom we trust and how we prove ourselves |
 //! | `failure` | what a failed exchange means: surely not carried out, or unknown |
 //! | `retry` | when to send again, and after which pause |
 //! | `gate` | one pause for all clones of a client |
+//! | `pace` | no more requests a minute than we were told |
 //! | `limit` | what is left of a rate limit, and how much of it is ours |
 //! | `pages` | a walk over pages that ends as a list ends, or in an error |
 //! | `client` | the exchange itself |
@@ -24,7 +26,9 @@ mod failure;
 mod gate;
 mod limit;
 mod message;
+pub mod meter;
 mod origin;
+mod pace;
 mod pages;
 mod retry;
 mod settings;

@@ -83,6 +83,7 @@ pub struct Pages {
     seen: BTreeSet<String>,
     read: u64,
     bound: u64,
+    doubt: Option<fn(&Response) -> bool>,
 }
 
 impl Pages {
@@ -90,13 +91,21 @@ impl Pages {
     #[must_use]
     pub fn new(client: Client, first: Request) -> Self {
         let next = Some(first.url.clone());
-        Self { client, first, next, seen: BTreeSet::new(), read: 0, bound: BOUND }
+        Self { client, first, next, seen: BTreeSet::new(), read: 0, bound: BOUND, doubt: None }
     }
 
     /// The same walk with another bound on pages; reached, it is an error.
     #[must_use]
     pub fn with_bound(mut self, bound: u64) -> Self {
         self.bound = bound;
+        self
+    }
+
+    /// The same walk, which asks for a page once more if `doubt` finds its answer doubtful; the second answer counts. For
+    /// providers whose lists have been answered with nothing, and with success.
+    #[must_use]
+    pub fn with_second_look(mut self, doubt: fn(&Response) -> bool) -> Self {
+        self.doubt = Some(doubt);
         self
     }
 
@@ -122,7 +131,10 @@ impl Pages {
         let page = self.read + 1;
         self.seen.insert(url.as_url().to_string());
         let request = Request { url: url.clone(), ..self.first.clone() };
-        let answer = self.client.send(request).await.map_err(|error| PageError::Http { page, error })?;
+        let mut answer = self.fetch(request.clone()).await?;
+        if answer.status == 200 && self.doubt.is_some_and(|doubt| doubt(&answer)) {
+            answer = self.fetch(request).await?;
+        }
         if answer.status != 200 {
             return Err(PageError::Refused { page, answer: Box::new(answer) });
         }
@@ -130,6 +142,12 @@ impl Pages {
         self.read = page;
         self.next = self.follow(&url, next)?;
         Ok(Some(content))
+    }
+
+    /// Sends for the page that comes after those that were read.
+    async fn fetch(&self, request: Request) -> Result<Response, PageError> {
+        let page = self.read + 1;
+        self.client.send(request).await.map_err(|error| PageError::Http { page, error })
     }
 
     /// Checks what follows a page.

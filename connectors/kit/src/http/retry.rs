@@ -12,7 +12,7 @@ use super::{Repeat, Response};
 
 /// A provider's own way of stating a pause: `x-rate-limit-reset`, a quota error in the body. Asked for every answer
 /// from 400 up; nothing means that the provider stated none.
-pub(super) type PauseHook = fn(&Response) -> Option<Duration>;
+pub(super) type PauseHook = dyn Fn(&Response) -> Option<Duration> + Send + Sync;
 
 /// A longer pause than any server means seriously. Without a bound, an absurd number would overflow the clock.
 const LONGEST: Duration = Duration::from_secs(366 * 24 * 60 * 60);
@@ -29,7 +29,7 @@ pub(super) enum Next {
 }
 
 /// Decides what to do with the outcome of one attempt.
-pub(super) fn next(outcome: &Result<Response, Failure>, repeat: Repeat, hook: Option<PauseHook>) -> Next {
+pub(super) fn next(outcome: &Result<Response, Failure>, repeat: Repeat, hook: Option<&PauseHook>) -> Next {
     let answer = match outcome {
         Ok(answer) => answer,
         Err(failure) => return if failure.may_repeat(repeat) { Next::AfterBackOff } else { Next::Done },
@@ -44,7 +44,7 @@ pub(super) fn next(outcome: &Result<Response, Failure>, repeat: Repeat, hook: Op
 }
 
 /// The pause that an answer states: the provider's own way, else `Retry-After`.
-fn told_pause(answer: &Response, hook: Option<PauseHook>) -> Option<Duration> {
+fn told_pause(answer: &Response, hook: Option<&PauseHook>) -> Option<Duration> {
     if answer.status < 400 {
         return None;
     }
@@ -139,7 +139,7 @@ mod tests {
 
     #[test]
     fn a_provider_can_state_a_pause_in_its_own_way() {
-        let hook: PauseHook = |answer| (answer.status == 403).then_some(Duration::from_secs(3));
+        let hook: &PauseHook = &|answer| (answer.status == 403).then_some(Duration::from_secs(3));
         assert_eq!(next(&answer(403, &[]), Repeat::Safe, Some(hook)), Next::AfterToldPause(seconds(3)));
         assert_eq!(next(&answer(404, &[]), Repeat::Safe, Some(hook)), Next::Done);
     }
@@ -147,8 +147,11 @@ mod tests {
     #[test]
     fn the_providers_own_pause_goes_before_retry_after() {
         let told = answer(429, &[(RETRY_AFTER, "7")]);
-        assert_eq!(next(&told, Repeat::Safe, Some(|_| Some(Duration::from_secs(3)))), Next::AfterToldPause(seconds(3)));
-        assert_eq!(next(&told, Repeat::Safe, Some(|_| None)), Next::AfterToldPause(seconds(7)));
+        assert_eq!(
+            next(&told, Repeat::Safe, Some(&|_| Some(Duration::from_secs(3)))),
+            Next::AfterToldPause(seconds(3))
+        );
+        assert_eq!(next(&told, Repeat::Safe, Some(&|_| None)), Next::AfterToldPause(seconds(7)));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Tokens from an OAuth 2.0 token endpoint, whatever the grant: asked for, kept, renewed, and explained when refused.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex as StdMutex, PoisonError};
+use std::sync::{Arc, Mutex as StdMutex, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use url::Url;
 
 use super::possession::{CHALLENGES, DPOP, Prover, Server};
-use super::{TokenRequest, TokenSource};
+use super::{Signer, TokenRequest, TokenSource};
 use crate::http::origin::shown;
 use crate::http::{Client, HttpError, HttpSettings, Method, Repeat, Request, Response};
 use crate::secret::Secret;
@@ -41,6 +41,7 @@ pub struct TokenEndpoint {
     client: Client,
     request: TokenRequest,
     prover: Prover,
+    signer: Option<Arc<dyn Signer>>,
     last: Mutex<Option<Result<Token, TokenError>>>,
     /// How many token requests were answered or failed.
     requests: AtomicU64,
@@ -65,7 +66,8 @@ impl TokenEndpoint {
         // A client of its own: the endpoint may be on another origin than the tokens' destination.
         let client = Client::new(request.token_url.clone(), http, None)?;
         let prover = Prover::new(request.possession);
-        Ok(Self { client, request, prover, last: Mutex::new(None), requests: AtomicU64::new(0) })
+        let (signer, last, requests) = (None, Mutex::new(None), AtomicU64::new(0));
+        Ok(Self { client, request, prover, signer, last, requests })
     }
 
     /// The same source with another first pause between attempts, as [`Client::with_back_off`].
@@ -77,8 +79,15 @@ impl TokenEndpoint {
 
     /// The same source, which asks `hook` for the pause that the endpoint states, as [`Client::with_pause`].
     #[must_use]
-    pub fn with_pause(mut self, hook: fn(&Response) -> Option<Duration>) -> Self {
+    pub fn with_pause(mut self, hook: impl Fn(&Response) -> Option<Duration> + Send + Sync + 'static) -> Self {
         self.client = self.client.with_pause(hook);
+        self
+    }
+
+    /// The same source, whose assertions (of the JWT bearer grant) `signer` signs instead of a key of ours.
+    #[must_use]
+    pub fn with_signer(mut self, signer: Arc<dyn Signer>) -> Self {
+        self.signer = Some(signer);
         self
     }
 
@@ -129,7 +138,8 @@ impl TokenEndpoint {
         let sent = StdMutex::new(Vec::new());
         let mut challenges = 0;
         loop {
-            let answer = self.client.send_fresh(&|| self.attempt(&sent)).await?;
+            let signed = self.signed_elsewhere().await?;
+            let answer = self.client.send_fresh(&|| self.attempt(&sent, signed.as_ref())).await?;
             if self.prover.heed(Server::Issuer, &answer) && challenges < CHALLENGES {
                 challenges += 1;
                 continue;
@@ -139,9 +149,18 @@ impl TokenEndpoint {
         }
     }
 
+    /// The assertion, where somebody else signs it. It is asked for once for all attempts of one token request.
+    async fn signed_elsewhere(&self) -> Result<Option<Secret>, TokenError> {
+        let Some(signer) = &self.signer else { return Ok(None) };
+        match self.request.to_sign(Timestamp::now()).map_err(HttpError::Settings)? {
+            Some(claims) => signer.sign(&claims).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
     /// One attempt: an assertion and a proof of its own, because the server takes none of them twice.
-    fn attempt(&self, sent: &StdMutex<Vec<Secret>>) -> Result<Request, HttpError> {
-        let form = self.request.form(Timestamp::now()).map_err(HttpError::Settings)?;
+    fn attempt(&self, sent: &StdMutex<Vec<Secret>>, signed: Option<&Secret>) -> Result<Request, HttpError> {
+        let form = self.request.form(Timestamp::now(), signed).map_err(HttpError::Settings)?;
         let mut request = Request {
             method: Method::POST,
             headers: form.headers,

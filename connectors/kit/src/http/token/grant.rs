@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use base64::prelude::{BASE64_STANDARD, Engine};
 use jiff::Timestamp;
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
+use serde_json::{Map, Value};
 use url::{Url, form_urlencoded};
 
 use super::{Assertion, Possession, SecretPlace};
@@ -100,8 +101,16 @@ impl TokenRequest {
         !matches!(&self.grant, Grant::ClientCredentials { proof: ClientProof::Secret { .. }, .. })
     }
 
-    /// Makes the request anew: an assertion counts only once.
-    pub(super) fn form(&self, now: Timestamp) -> Result<Form, String> {
+    /// What the assertion of a JWT bearer grant says, for somebody else to sign; nothing for other grants.
+    pub(super) fn to_sign(&self, now: Timestamp) -> Result<Option<Map<String, Value>>, String> {
+        match &self.grant {
+            Grant::JwtBearer(assertion) => assertion.says(&[("aud", self.token_url.as_str())], now).map(Some),
+            Grant::ClientCredentials { .. } => Ok(None),
+        }
+    }
+
+    /// Makes the request anew: an assertion counts only once. `signed` is the assertion, where somebody else signed it.
+    pub(super) fn form(&self, now: Timestamp, signed: Option<&Secret>) -> Result<Form, String> {
         let mut form = Form { headers: HeaderMap::new(), body: String::new(), secrets: Vec::new() };
         let mut fields = form_urlencoded::Serializer::new(String::new());
         match &self.grant {
@@ -128,7 +137,10 @@ impl TokenRequest {
                 }
             }
             Grant::JwtBearer(assertion) => {
-                let assertion = assertion.make(&[("aud", self.token_url.as_str())], now)?;
+                let assertion = match signed {
+                    Some(signed) => Secret::new(signed.expose().to_owned()),
+                    None => assertion.make(&[("aud", self.token_url.as_str())], now)?,
+                };
                 fields.append_pair("grant_type", JWT_BEARER);
                 fields.append_pair("assertion", assertion.expose());
                 form.secrets.push(assertion);

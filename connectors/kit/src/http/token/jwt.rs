@@ -15,8 +15,9 @@ use crate::secret::{Secret, SecretRef};
 /// request, because a server takes each but once, even when it then refuses the request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Assertion {
-    /// Where the private key is. Read anew for each assertion, so that it can be rotated without a restart.
-    pub key: SecretRef,
+    /// Where the private key is. Read anew for each assertion, so that it can be rotated without a restart. None where
+    /// somebody else signs ([`super::TokenEndpoint::with_signer`]).
+    pub key: Option<SecretRef>,
     /// How to sign, instead of the key's own way: RS256, ES256, ES384.
     pub algorithm: Option<Algorithm>,
     /// The `kid` of the header, instead of the one that a JWK or key file names.
@@ -34,9 +35,15 @@ pub struct Assertion {
 impl Assertion {
     /// An assertion that counts for five minutes, signed with this key.
     #[must_use]
-    pub const fn new(key: SecretRef) -> Self {
+    pub fn new(key: SecretRef) -> Self {
+        Self { key: Some(key), ..Self::signed_elsewhere() }
+    }
+
+    /// An assertion that counts for five minutes, and that somebody else signs.
+    #[must_use]
+    pub const fn signed_elsewhere() -> Self {
         Self {
-            key,
+            key: None,
             algorithm: None,
             key_id: None,
             header: BTreeMap::new(),
@@ -59,12 +66,13 @@ impl Assertion {
     ///
     /// A sentence about a key that cannot be had or used; it names the key's place and nothing of its content.
     pub(super) fn make(&self, grant: &[(&str, &str)], now: Timestamp) -> Result<Secret, String> {
-        let unusable = |error: KeyError| match &self.key {
+        let Some(place) = &self.key else { return Err("there is no key to sign the assertion with".to_owned()) };
+        let unusable = |error: KeyError| match place {
             SecretRef::File(path) => format!("the key file {}: {error}", path.display()),
             SecretRef::Env(name) => format!("the key in the environment variable {name}: {error}"),
             SecretRef::Credential(name) => format!("the key in the credential {name}: {error}"),
         };
-        let key = self.key.resolve().map_err(|error| error.to_string())?;
+        let key = place.resolve().map_err(|error| error.to_string())?;
         let key = SigningKey::parse(&key).map_err(unusable)?;
         let algorithm = self.algorithm.unwrap_or(key.algorithm());
         let mut header = Map::new();
@@ -73,6 +81,15 @@ impl Assertion {
             header.insert("kid".to_owned(), id.into());
         }
         header.extend(self.header.clone());
+        signed(&key, algorithm, header, self.says(grant, now)?).map(Secret::new).map_err(unusable)
+    }
+
+    /// The claims of a new one.
+    ///
+    /// # Errors
+    ///
+    /// A sentence about a system without random numbers.
+    pub(super) fn says(&self, grant: &[(&str, &str)], now: Timestamp) -> Result<Map<String, Value>, String> {
         let seconds = now.as_second();
         let mut claims = Map::new();
         claims.extend(grant.iter().map(|(name, value)| ((*name).to_owned(), Value::from(*value))));
@@ -83,7 +100,7 @@ impl Assertion {
         }
         claims.insert("jti".to_owned(), unique_id()?.into());
         claims.extend(self.claims.clone());
-        signed(&key, algorithm, header, claims).map(Secret::new).map_err(unusable)
+        Ok(claims)
     }
 }
 

@@ -10,8 +10,10 @@
 //! | `grant` | what the endpoint is asked, and by which proof |
 //! | `client_credentials` | the settings of the commonest grant |
 //! | `jwt`, `key` | assertions, and the keys that sign them |
+//! | `ambient` | tokens that the surroundings of this machine hand out |
 //! | `possession` | proofs that a token is ours (DPoP) |
 
+mod ambient;
 mod bearer;
 mod client_credentials;
 mod endpoint;
@@ -20,6 +22,7 @@ mod jwt;
 mod key;
 mod possession;
 
+pub use ambient::Ambient;
 pub use bearer::BearerToken;
 pub use client_credentials::{ClientCredentialsSettings, SecretPlace};
 pub use endpoint::{TokenEndpoint, TokenError};
@@ -35,6 +38,13 @@ use url::Url;
 
 use super::Response;
 use crate::secret::Secret;
+
+/// Somebody else who signs our assertions: a service that keeps the key and does not hand it out.
+#[async_trait::async_trait]
+pub trait Signer: Send + Sync {
+    /// The signed JWT (in its compact form) that makes these claims.
+    async fn sign(&self, claims: &serde_json::Map<String, serde_json::Value>) -> Result<Secret, TokenError>;
+}
 
 /// Where tokens come from. Asked before each request; asked to renew once after a 401.
 #[async_trait::async_trait]

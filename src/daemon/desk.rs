@@ -1,0 +1,211 @@
+//! The desk of one organization: its snapshot, what people wish for it, and the one run that may work with it at a time.
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use tokio::sync::{Notify, watch};
+
+use super::state::{OrganizationState, Paused};
+use super::{Consumer, States, Told};
+use crate::config::Organization;
+use crate::run::{Event, RunError, RunRecord, RunResult, Store, open_store, runs};
+use crate::schedule::{Depth, Past};
+
+/// Under which name the snapshot keeps what the schedule must know.
+const KEPT: &str = crate::snapshot::fact::SCHEDULE;
+
+/// What the snapshot keeps for the schedule.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub(super) struct Kept {
+    /// What was run.
+    pub past: Past,
+    /// When a run last ended well.
+    pub good: Option<Timestamp>,
+    /// Who paused it, and when.
+    pub paused: Option<Paused>,
+}
+
+/// What people wish for an organization.
+#[derive(Debug, Default)]
+pub(super) struct Wishes {
+    /// A run as soon as possible.
+    pub run: Option<Depth>,
+    /// No runs until further notice.
+    pub paused: Option<Paused>,
+    /// The organization is no longer in the configuration.
+    pub gone: bool,
+}
+
+/// The desk of one organization.
+pub(super) struct Desk {
+    pub name: String,
+    state_dir: PathBuf,
+    organization: Mutex<Arc<Organization>>,
+    store: tokio::sync::Mutex<Option<Arc<dyn Store>>>,
+    /// Whoever plans or applies holds this.
+    pub turn: Arc<tokio::sync::Mutex<()>>,
+    pub wishes: Mutex<Wishes>,
+    /// Wakes the keeper when a wish or the organization has changed.
+    pub changed: Notify,
+    /// The run that is going on.
+    control: Mutex<Option<Arc<Control>>>,
+    states: Arc<watch::Sender<States>>,
+    consumers: Arc<Vec<Consumer>>,
+}
+
+pub(super) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Desk {
+    pub(super) fn new(
+        organization: Organization,
+        state_dir: PathBuf,
+        states: Arc<watch::Sender<States>>,
+        consumers: Arc<Vec<Consumer>>,
+    ) -> Self {
+        Self {
+            name: organization.name.clone(),
+            state_dir,
+            organization: Mutex::new(Arc::new(organization)),
+            store: tokio::sync::Mutex::default(),
+            turn: Arc::default(),
+            wishes: Mutex::default(),
+            changed: Notify::new(),
+            control: Mutex::default(),
+            states,
+            consumers,
+        }
+    }
+
+    /// The organization's settings as they are now. A run that has begun keeps those with which it began.
+    pub(super) fn organization(&self) -> Arc<Organization> {
+        Arc::clone(&locked(&self.organization))
+    }
+
+    /// Other settings, from the next run on.
+    pub(super) fn reorganize(&self, organization: Organization) {
+        *locked(&self.organization) = Arc::new(organization);
+        self.changed.notify_one();
+    }
+
+    /// The snapshot, opened if it is not open yet.
+    pub(super) async fn store(&self) -> Result<Arc<dyn Store>, RunError> {
+        let mut open = self.store.lock().await;
+        if let Some(store) = &*open {
+            return Ok(Arc::clone(store));
+        }
+        let (organization, state_dir) = (self.organization(), self.state_dir.clone());
+        let opened = tokio::task::spawn_blocking(move || open_store(&organization, &state_dir)).await;
+        let store = opened.map_err(|error| RunError::Internal(error.to_string()))??;
+        *open = Some(Arc::clone(&store));
+        Ok(store)
+    }
+
+    /// Lets go of the snapshot; whoever still works with it keeps it open until he is done.
+    pub(super) async fn close(&self) {
+        self.store.lock().await.take();
+    }
+
+    /// What the snapshot keeps for the schedule. Runs that were made by hand while no daemon ran count.
+    pub(super) async fn kept(&self) -> Result<Kept, RunError> {
+        let store = self.store().await?;
+        let mut kept: Kept = store.fact(KEPT)?.and_then(|json| serde_json::from_value(json).ok()).unwrap_or_default();
+        let by_hand = runs(&*store, 20)?.into_iter().find(done);
+        if let Some(record) = by_hand.filter(|record| Some(record.ended) > kept.past.ended) {
+            kept.past = kept.past.after(Depth::Full, record.ended, false);
+            kept.good = kept.good.max(Some(record.ended));
+        }
+        Ok(kept)
+    }
+
+    /// Keeps it.
+    pub(super) async fn keep(&self, kept: &Kept) -> Result<(), RunError> {
+        let json = serde_json::to_value(kept).map_err(|error| RunError::Internal(error.to_string()))?;
+        Ok(self.store().await?.set_fact(KEPT, &json)?)
+    }
+
+    /// Changes how the organization stands, for everybody who watches.
+    pub(super) fn stands(&self, change: impl FnOnce(&mut OrganizationState)) {
+        self.states.send_if_modified(|states| {
+            let state = states.entry(self.name.clone()).or_insert_with(|| OrganizationState::unknown(Timestamp::now()));
+            let before = state.clone();
+            change(state);
+            *state != before
+        });
+    }
+
+    /// Tells everybody what happened.
+    pub(super) fn tell(&self, event: Event) {
+        let told = Arc::new(Told { organization: self.name.clone(), at: Timestamp::now(), event });
+        for consumer in &*self.consumers {
+            consumer(&told);
+        }
+    }
+
+    /// Sets the run that is going on, or that none is.
+    pub(super) fn is_run(&self, control: Option<Arc<Control>>) {
+        *locked(&self.control) = control;
+    }
+
+    /// Lets the run that is going on, if one is, come to its end soon.
+    pub(super) fn halt(&self) {
+        if let Some(control) = &*locked(&self.control) {
+            control.halt();
+        }
+    }
+}
+
+/// Whether a run did all there was to do.
+fn done(record: &RunRecord) -> bool {
+    matches!(record.result, RunResult::NothingToDo | RunResult::Applied | RunResult::AppliedInPart { .. })
+}
+
+/// What a run can be stopped by.
+pub(super) struct Control {
+    stop: Arc<AtomicBool>,
+    applying: AtomicBool,
+    cancelled: watch::Sender<bool>,
+}
+
+impl Control {
+    /// For the run whose switch this is.
+    pub(super) fn new(stop: Arc<AtomicBool>) -> Self {
+        Self { stop, applying: AtomicBool::new(false), cancelled: watch::Sender::new(false) }
+    }
+
+    /// Takes in what happens in the run.
+    pub(super) fn sees(&self, event: &Event) {
+        if matches!(event, Event::Applying { .. }) {
+            self.applying.store(true, Ordering::SeqCst);
+        }
+    }
+
+    /// Whether the run has begun to write.
+    pub(super) fn is_applying(&self) -> bool {
+        self.applying.load(Ordering::SeqCst)
+    }
+
+    /// Lets a write in flight end and be recorded, and skips the rest; a run that does not write yet ends at once.
+    pub(super) fn halt(&self) {
+        self.stop.store(true, Ordering::SeqCst);
+        if !self.is_applying() {
+            self.cancel();
+        }
+    }
+
+    /// Ends the run where it is. The journal knows what is in doubt.
+    pub(super) fn cancel(&self) {
+        self.cancelled.send_replace(true);
+    }
+
+    /// Waits until it is cancelled.
+    pub(super) async fn cancelled(&self) {
+        // The sender is ours, so it lives as long as we wait.
+        let _ = self.cancelled.subscribe().wait_for(|cancelled| *cancelled).await;
+    }
+}

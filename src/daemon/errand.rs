@@ -1,0 +1,151 @@
+//! One run of an organization by the daemon: on a thread of its own, within its time limit, with exactly one end.
+//!
+//! Planning is work for a processor, and a run's thread may be busy with it for seconds; on its own thread it keeps
+//! neither other organizations nor the control socket nor the watchdog waiting. A panic ends that thread and nothing
+//! else.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::sync::OwnedMutexGuard;
+use tokio::task::JoinError;
+
+use super::desk::{Control, Desk};
+use crate::guard::Reviewed;
+use crate::run::{Event, Listener, RunError, RunRecord, RunResult, Session};
+use crate::schedule::Depth;
+
+/// How long a run that was cancelled may take to notice.
+const TO_NOTICE: Duration = Duration::from_secs(5);
+
+/// Time limits of a run.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Limits {
+    /// The whole run.
+    pub run: Duration,
+    /// From the word to the end.
+    pub stop: Duration,
+}
+
+/// Runs an organization once. Whatever happens, there is a record of how it ended, and everybody was told.
+pub(super) async fn run(desk: &Arc<Desk>, depth: Depth, limits: Limits, turn: OwnedMutexGuard<()>) -> RunRecord {
+    let started = Timestamp::now();
+    let record = match prepare(desk).await {
+        Ok(session) => watched(desk, session, depth, limits, turn).await,
+        Err(error) => Err(error.to_string()),
+    };
+    desk.is_run(None);
+    let record = record.unwrap_or_else(|error| failed(desk, started, error));
+    desk.tell(Event::Ended { record: Box::new(record.clone()) });
+    record
+}
+
+/// Opens what the run works with. Secrets are read here, so each run has those that count now.
+async fn prepare(desk: &Desk) -> Result<Session, RunError> {
+    let (organization, store) = (desk.organization(), desk.store().await?);
+    let built = tokio::task::spawn_blocking(move || Session::with_store((*organization).clone(), store)).await;
+    built.map_err(|error| RunError::Internal(what_happened(error)))?
+}
+
+async fn watched(
+    desk: &Arc<Desk>,
+    session: Session,
+    depth: Depth,
+    limits: Limits,
+    turn: OwnedMutexGuard<()>,
+) -> Result<RunRecord, String> {
+    let control = Arc::new(Control::new(session.stop_switch()));
+    desk.is_run(Some(Arc::clone(&control)));
+    let (runtime, theirs, desk) = (tokio::runtime::Handle::current(), Arc::clone(&control), Arc::clone(desk));
+    let mut thread = tokio::task::spawn_blocking(move || {
+        // Nobody else's turn before this thread is done, even if nobody waits for it any more.
+        let _turn = turn;
+        runtime.block_on(work(&desk, &session, depth, &theirs))
+    });
+    let ended = match tokio::time::timeout(limits.run, &mut thread).await {
+        Ok(ended) => return ended.unwrap_or_else(|error| Err(what_happened(error))),
+        Err(_) => {
+            control.halt();
+            tokio::time::timeout(limits.stop, &mut thread).await
+        }
+    };
+    let ended = match ended {
+        Ok(ended) => Ok(ended),
+        Err(_) => {
+            control.cancel();
+            tokio::time::timeout(TO_NOTICE, &mut thread).await
+        }
+    };
+    let limit = crate::schedule::Lasting::seconds(limits.run.as_secs().try_into().unwrap_or(u32::MAX));
+    match ended {
+        // What it managed to do by then counts, and is in the record.
+        Ok(Ok(Ok(record))) => Ok(record),
+        Ok(Ok(Err(_))) => Err(format!("the run took longer than its limit of {limit} and was ended")),
+        Ok(Err(error)) => Err(what_happened(error)),
+        Err(_) => Err(format!("the run took longer than its limit of {limit}, and its thread does not end")),
+    }
+}
+
+/// The run itself, on its thread.
+async fn work(desk: &Desk, session: &Session, depth: Depth, control: &Control) -> Result<RunRecord, String> {
+    let listener = |event: Event| {
+        control.sees(&event);
+        // The end is told once, by whoever knows it for certain.
+        if !matches!(event, Event::Ended { .. }) {
+            desk.tell(event);
+        }
+    };
+    tokio::select! {
+        record = plan_and_apply(session, depth, &listener) => record.map_err(|error| error.to_string()),
+        () = control.cancelled() => {
+            let reason = "the run was ended before it wrote anything that is not settled or in the journal";
+            Err(reason.to_owned())
+        }
+    }
+}
+
+/// Plans, and applies what nothing holds.
+async fn plan_and_apply(session: &Session, _depth: Depth, listener: Listener<'_>) -> Result<RunRecord, RunError> {
+    match session.plan(listener).await? {
+        Reviewed::Cleared(approved) if approved.plan().is_empty() => session.nothing_to_do(approved),
+        Reviewed::Cleared(approved) => session.apply(approved, listener).await,
+        Reviewed::Parted(parted) => session.apply(parted.into_part(), listener).await,
+        Reviewed::Held(held) => session.held(held),
+    }
+}
+
+/// The record of a run that has none of its own.
+fn failed(desk: &Desk, started: Timestamp, error: String) -> RunRecord {
+    RunRecord {
+        id: String::new(),
+        organization: desk.name.clone(),
+        started,
+        ended: Timestamp::now(),
+        result: RunResult::Failed { error },
+        certificate: None,
+        plan_id: None,
+        plan: None,
+        approval: None,
+        outcomes: Vec::new(),
+        waiting: None,
+        decision: None,
+        drift: None,
+        undoes: None,
+    }
+}
+
+fn what_happened(error: JoinError) -> String {
+    match error.try_into_panic() {
+        Ok(panic) => {
+            let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+            let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
+            format!(
+                "the run ended in a way that it never should, which is an error of Rollcall: {}. What it had begun is in \
+                 the journal",
+                text.unwrap_or_else(|| "it gave no reason".to_owned())
+            )
+        }
+        Err(error) => error.to_string(),
+    }
+}

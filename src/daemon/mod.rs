@@ -1,0 +1,102 @@
+//! The daemon, `rollcall run`: every organization at its time, side by side, until it is told to stop.
+//!
+//! - [`supervisor`] has a [`desk`] for each organization of the configuration, and swaps the configuration whole or keeps
+//!   the old one. A desk owns the organization's snapshot, which only one process can open, and lets one run after the
+//!   other work with it.
+//! - A [`keeper`] for each desk asks [`crate::schedule`] what is due, waits for it, and has the [`errand`] done: one
+//!   run, on a thread of its own, within its time limit. Whatever becomes of that thread, the keeper goes on.
+//! - [`service`] listens to signals and tells systemd how things are.
+//!
+//! What happens is told twice, to everybody who wants to know:
+//!
+//! - **how each organization stands**, dated: [`View::states`], a map that can be read at any time and watched for
+//!   changes ([`state::OrganizationState`]);
+//! - **what happens in runs**: every [`crate::run::Event`] with its organization ([`Told`]), in order and without a gap,
+//!   to each consumer that [`consumers`] lists. Each run ends with exactly one `Ended`, also if it failed before it
+//!   had a plan.
+//!
+//! Whatever watches the daemon (metrics, health, notifications) plugs in at these two places: a consumer in
+//! [`consumers`], a task with a [`View`] in [`attend`], a section of its own in [`crate::config::DaemonSettings`], which
+//! is in [`View::configuration`] and may be another after a reload.
+
+pub mod state;
+
+mod desk;
+mod errand;
+mod keeper;
+mod service;
+mod supervisor;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde::Serialize;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use crate::config::Configuration;
+use crate::run::Event;
+use state::OrganizationState;
+use supervisor::Supervisor;
+
+/// How every organization stands, by its name.
+pub type States = BTreeMap<String, OrganizationState>;
+
+/// One thing that happened in a run of an organization.
+#[derive(Clone, Debug, Serialize)]
+pub struct Told {
+    /// The organization.
+    pub organization: String,
+    /// When.
+    pub at: Timestamp,
+    /// What.
+    pub event: Event,
+}
+
+/// Takes in what happens in runs. It is called by the run itself, so it must be quick and never wait.
+pub type Consumer = Box<dyn Fn(&Arc<Told>) + Send + Sync>;
+
+/// What can be seen of the daemon while it is at work. Dropping it changes nothing.
+#[derive(Clone)]
+pub struct View {
+    /// How each organization stands.
+    pub states: watch::Receiver<States>,
+    /// The configuration by which the daemon works now.
+    pub configuration: watch::Receiver<Arc<Configuration>>,
+}
+
+/// Reads the configuration anew, and says in sentences why it cannot be used.
+pub type Loader = Box<dyn Fn() -> Result<Configuration, String> + Send + Sync>;
+
+/// Who takes in what happens in runs.
+fn consumers(_configuration: &Configuration) -> Vec<Consumer> {
+    Vec::new()
+}
+
+/// Whoever else is there as long as the daemon is: servers and messengers, each a task that ends when it is dropped.
+///
+/// # Errors
+///
+/// In a sentence, if one of them cannot do its work: then the daemon does not start.
+#[expect(clippy::unused_async, reason = "binding a port is")]
+async fn attend(_view: &View, _tasks: &mut JoinSet<()>) -> Result<(), String> {
+    Ok(())
+}
+
+/// Works until it is told to stop, and has then settled everything that it began.
+///
+/// # Errors
+///
+/// In sentences, if it cannot start.
+pub async fn run(configuration: Configuration, load: Loader) -> Result<(), String> {
+    let consumers = consumers(&configuration);
+    let signals = service::Signals::listen().map_err(|error| format!("the system lets nobody listen: {error}"))?;
+    let supervisor = Supervisor::new(configuration, consumers);
+    let mut attendants = JoinSet::new();
+    attend(&supervisor.view(), &mut attendants).await?;
+    supervisor.open();
+    service::serve(&supervisor, signals, &load).await;
+    attendants.shutdown().await;
+    Ok(())
+}

@@ -1,0 +1,121 @@
+//! All desks: who has one, by which configuration, and how they are closed.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinSet;
+
+use super::desk::{Desk, locked};
+use super::keeper::Keeper;
+use super::{Consumer, States, View};
+use crate::config::Configuration;
+
+/// All desks and their keepers.
+pub(super) struct Supervisor {
+    configuration: watch::Sender<Arc<Configuration>>,
+    states: Arc<watch::Sender<States>>,
+    slots: watch::Sender<Arc<Semaphore>>,
+    stopping: watch::Sender<bool>,
+    desks: Mutex<BTreeMap<String, Arc<Desk>>>,
+    keepers: Mutex<JoinSet<()>>,
+    consumers: Arc<Vec<Consumer>>,
+}
+
+impl Supervisor {
+    /// With this configuration; nobody works yet.
+    pub(super) fn new(configuration: Configuration, consumers: Vec<Consumer>) -> Self {
+        let slots = Arc::new(Semaphore::new(configuration.daemon.parallel.into()));
+        Self {
+            configuration: watch::Sender::new(Arc::new(configuration)),
+            states: Arc::new(watch::Sender::new(States::new())),
+            slots: watch::Sender::new(slots),
+            stopping: watch::Sender::new(false),
+            desks: Mutex::default(),
+            keepers: Mutex::default(),
+            consumers: Arc::new(consumers),
+        }
+    }
+
+    /// What can be seen of it.
+    pub(super) fn view(&self) -> View {
+        View { states: self.states.subscribe(), configuration: self.configuration.subscribe() }
+    }
+
+    /// Opens a desk for every organization.
+    pub(super) fn open(&self) {
+        let configuration = Arc::clone(&self.configuration.borrow());
+        for name in configuration.organizations.keys() {
+            self.open_desk(&configuration, name);
+        }
+    }
+
+    fn open_desk(&self, configuration: &Configuration, name: &str) {
+        let Some(organization) = configuration.organizations.get(name) else { return };
+        let (states, consumers) = (Arc::clone(&self.states), Arc::clone(&self.consumers));
+        let desk = Arc::new(Desk::new(organization.clone(), configuration.state_dir.clone(), states, consumers));
+        desk.stands(|_| {});
+        let keeper = Keeper {
+            desk: Arc::clone(&desk),
+            configuration: self.configuration.subscribe(),
+            slots: self.slots.subscribe(),
+            stopping: self.stopping.subscribe(),
+        };
+        locked(&self.desks).insert(name.to_owned(), desk);
+        locked(&self.keepers).spawn(keeper.keep());
+    }
+
+    /// Works by another configuration from now on. Runs that have begun end by the old one.
+    ///
+    /// # Errors
+    ///
+    /// In a sentence, if it asks for what cannot be changed while the daemon runs. Everything is then as it was.
+    pub(super) fn reconfigure(&self, configuration: Configuration) -> Result<(), String> {
+        let old = Arc::clone(&self.configuration.borrow());
+        if old.state_dir != configuration.state_dir || old.daemon.socket != configuration.daemon.socket {
+            return Err(
+                "state_dir and daemon.socket cannot be changed while the daemon runs; restart it for that".into()
+            );
+        }
+        if old.daemon.parallel != configuration.daemon.parallel {
+            self.slots.send_replace(Arc::new(Semaphore::new(configuration.daemon.parallel.into())));
+        }
+        self.configuration.send_replace(Arc::new(configuration));
+        let configuration = Arc::clone(&self.configuration.borrow());
+        let mut desks = locked(&self.desks);
+        desks.retain(|name, desk| match configuration.organizations.get(name) {
+            Some(organization) => {
+                desk.reorganize(organization.clone());
+                true
+            }
+            None => {
+                locked(&desk.wishes).gone = true;
+                desk.changed.notify_one();
+                self.states.send_modify(|states| {
+                    states.remove(name);
+                });
+                false
+            }
+        });
+        let new: Vec<&String> = configuration.organizations.keys().filter(|name| !desks.contains_key(*name)).collect();
+        drop(desks);
+        for name in new {
+            self.open_desk(&configuration, name);
+        }
+        Ok(())
+    }
+
+    /// Ends everything: what is being written is finished and recorded, what only reads is dropped. True if all ended
+    /// in time.
+    pub(super) async fn close(&self) -> bool {
+        self.stopping.send_replace(true);
+        let within = self.configuration.borrow().daemon.stop_within.duration();
+        for desk in locked(&self.desks).values() {
+            desk.halt();
+        }
+        let mut keepers = std::mem::take(&mut *locked(&self.keepers));
+        let all = async { while keepers.join_next().await.is_some() {} };
+        tokio::time::timeout(within.max(Duration::from_secs(1)), all).await.is_ok()
+    }
+}
