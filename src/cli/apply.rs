@@ -7,6 +7,7 @@ use super::decide::person;
 use super::exit::Exit;
 use super::failure::Failure;
 use super::interrupt::Interrupt;
+use super::plan::depth;
 use super::{select, terminal};
 use crate::config::Configuration;
 use crate::guard::{ApprovedPlan, HeldPlan, Hold, PlanFile, Reviewed};
@@ -22,6 +23,9 @@ pub(super) async fn apply(config: &Path, arguments: &ApplyArguments) -> Result<E
         Some(file) if !configuration.organizations.contains_key(file) && Path::new(file).is_file() => {
             if arguments.reconcile {
                 return Err(Failure::usage("--reconcile makes a plan of its own; leave it out to apply a kept plan"));
+            }
+            if arguments.incremental {
+                return Err(Failure::usage("a kept plan is compared with a full read; leave --incremental out"));
             }
             apply_file(&configuration, Path::new(file), arguments, &interrupt, &mut machine).await?
         }
@@ -62,7 +66,7 @@ async fn apply_pending(
     let progress = std::sync::Mutex::new(Progress::on_terminal());
     let reviewed = match arguments.reconcile {
         true => session.reconcile(None, &listening(&progress)).await?,
-        false => session.plan(&listening(&progress)).await?,
+        false => session.plan_at(depth(arguments.incremental), &listening(&progress)).await?,
     };
     drop(progress);
     apply_reviewed(session, reviewed, arguments, interrupt, machine).await

@@ -9,7 +9,7 @@ use super::{select, terminal};
 use crate::config::Organization;
 use crate::guard::PlanFile;
 use crate::report::{self, Format, Options, Progress, json, listening};
-use crate::run::Session;
+use crate::run::{Depth, Session};
 
 /// Plans one organization or all of them.
 pub(super) async fn plan(config: &Path, arguments: &PlanArguments) -> Result<Exit, Failure> {
@@ -43,7 +43,7 @@ async fn plan_one(
 ) -> Result<Exit, Failure> {
     let session = Session::open(organization, state_dir)?;
     let progress = std::sync::Mutex::new(Progress::on_terminal());
-    let reviewed = session.plan(&listening(&progress)).await?;
+    let reviewed = session.plan_at(depth(arguments.incremental), &listening(&progress)).await?;
     drop(progress);
     session.planned(&reviewed)?;
     let (plan, holds) = (reviewed.plan(), reviewed.holds());
@@ -58,6 +58,11 @@ async fn plan_one(
         report::print(&report::render(arguments.format, &document, || json::plan(plan, holds)))?;
     }
     Ok(if plan.is_empty() || !arguments.detailed_exitcode { Exit::Done } else { Exit::Pending })
+}
+
+/// How much of the directory is read.
+pub(super) fn depth(incremental: bool) -> Depth {
+    if incremental { Depth::Incremental } else { Depth::Full }
 }
 
 /// Writes a plan file: whole or not at all, and readable by its owner only, because it names people.

@@ -29,6 +29,7 @@ pub(super) async fn undo(config: &Path, arguments: &UndoArguments) -> Result<Exi
         what: None,
         yes: arguments.yes,
         reconcile: false,
+        incremental: false,
         format: arguments.format,
         all: arguments.all,
     };

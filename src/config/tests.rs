@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::guard::Limit;
+use crate::read::Percent;
 use crate::roster::{GroupRef, Role};
 
 /// A sound organization; tests break it.
@@ -128,7 +129,7 @@ fn a_sound_configuration_means_what_it_says() {
     assert_eq!(acme.roster.domains, ["acme.com", "acme.co.uk"]);
     assert_eq!(acme.roster.role_rules[0].group, GroupRef::Name("App Admins".to_owned()));
     assert_eq!(acme.protection.roles, [Role("admin".to_owned())]);
-    assert_eq!(acme.limits.deactivations, Limit { count: 20, percent: Some(10) });
+    assert_eq!(acme.limits.deactivations, Limit { count: 20, percent: Some(Percent::of(10)) });
     assert_eq!(acme.limits.updates, Limits::default().updates);
     assert_eq!(acme.directory.kind(), "file");
 }

@@ -12,20 +12,23 @@
 //! - **how each organization stands**, dated: [`View::states`], a map that can be read at any time and watched for
 //!   changes ([`state::OrganizationState`]);
 //! - **what happens in runs**: every [`crate::run::Event`] with its organization ([`Told`]), in order and without a gap,
-//!   to each consumer that [`consumers`] lists. Each run ends with exactly one `Ended`, also if it failed before it
+//!   to each consumer that [`attendants`] lists. Each run ends with exactly one `Ended`, also if it failed before it
 //!   had a plan.
 //!
-//! Whatever watches the daemon (metrics, health, notifications) plugs in at these two places: a consumer in
-//! [`consumers`], a task with a [`View`] in [`attend`], a section of its own in [`crate::config::DaemonSettings`], which
+//! Whatever watches the daemon (metrics, health, notifications) plugs in at these two places: a consumer and
+//! a task with a [`View`] in [`attendants`], a section of its own in [`crate::config::DaemonSettings`], which
 //! is in [`View::configuration`] and may be another after a reload.
 
 pub mod state;
 
+mod attendants;
 mod desk;
 mod errand;
 mod keeper;
 mod service;
 mod supervisor;
+mod telling;
+mod watching;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -37,6 +40,7 @@ use tokio::task::JoinSet;
 
 use crate::config::Configuration;
 use crate::run::Event;
+use attendants::Attendants;
 use state::OrganizationState;
 use supervisor::Supervisor;
 
@@ -69,34 +73,19 @@ pub struct View {
 /// Reads the configuration anew, and says in sentences why it cannot be used.
 pub type Loader = Box<dyn Fn() -> Result<Configuration, String> + Send + Sync>;
 
-/// Who takes in what happens in runs.
-fn consumers(_configuration: &Configuration) -> Vec<Consumer> {
-    Vec::new()
-}
-
-/// Whoever else is there as long as the daemon is: servers and messengers, each a task that ends when it is dropped.
-///
-/// # Errors
-///
-/// In a sentence, if one of them cannot do its work: then the daemon does not start.
-#[expect(clippy::unused_async, reason = "binding a port is")]
-async fn attend(_view: &View, _tasks: &mut JoinSet<()>) -> Result<(), String> {
-    Ok(())
-}
-
 /// Works until it is told to stop, and has then settled everything that it began.
 ///
 /// # Errors
 ///
 /// In sentences, if it cannot start.
 pub async fn run(configuration: Configuration, load: Loader) -> Result<(), String> {
-    let consumers = consumers(&configuration);
+    let attendants = Attendants::new(&configuration)?;
     let signals = service::Signals::listen().map_err(|error| format!("the system lets nobody listen: {error}"))?;
-    let supervisor = Supervisor::new(configuration, consumers);
-    let mut attendants = JoinSet::new();
-    attend(&supervisor.view(), &mut attendants).await?;
+    let supervisor = Supervisor::new(configuration, attendants.consumers());
+    let mut tasks = JoinSet::new();
+    attendants.attend(&supervisor.view(), &mut tasks).await?;
     supervisor.open();
     service::serve(&supervisor, signals, &load).await;
-    attendants.shutdown().await;
+    tasks.shutdown().await;
     Ok(())
 }

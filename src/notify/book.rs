@@ -103,13 +103,7 @@ struct Told {
 
 impl Book {
     /// Takes an observation, and yields what has to be told because of it.
-    pub fn observe(
-        &mut self,
-        organization: &str,
-        at: Timestamp,
-        observation: Observation,
-        pace: &Pace,
-    ) -> Vec<Notice> {
+    pub fn observe(&mut self, organization: &str, at: Timestamp, observation: Observation, pace: &Pace) -> Vec<Notice> {
         let told = self.organizations.entry(organization.to_owned()).or_default();
         let (run, news) = match observation {
             Observation::Run { run, end } => (Some(run), told.run(end, pace).into_iter().collect()),
@@ -345,10 +339,7 @@ mod tests {
     #[test]
     fn a_failure_in_between_does_not_make_a_hold_new() {
         let ends = [held(&["a"]), failed(), held(&["a"])];
-        assert_eq!(
-            told(ends),
-            [(Kind::Held, vec![]), (Kind::Failed, vec![]), (Kind::Recovered, vec![Kind::Failed])]
-        );
+        assert_eq!(told(ends), [(Kind::Held, vec![]), (Kind::Failed, vec![]), (Kind::Recovered, vec![Kind::Failed])]);
     }
 
     #[test]

@@ -85,13 +85,8 @@ pub(super) fn write(path: &Path, kept: &Kept) -> Result<(), NotifyError> {
     let failed = |reason| NotifyError::File { path: path.to_owned(), reason };
     let text = serde_json::to_vec(kept).map_err(|error| failed(error.into()))?;
     let new = path.with_extension("new");
-    let mut file = std::fs::OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(&new)
-        .map_err(failed)?;
+    let mut file =
+        std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new).map_err(failed)?;
     file.write_all(&text).and_then(|()| file.sync_all()).map_err(failed)?;
     std::fs::rename(&new, path).map_err(failed)?;
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));

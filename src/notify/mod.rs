@@ -21,5 +21,5 @@ mod webhook;
 
 pub use book::{Book, Observation, Reason, RunEnd};
 pub use notice::{Kind, Notice};
-pub use notifier::{Notifier, NotifyError};
+pub use notifier::{Deliveries, Notifier, NotifyError};
 pub use settings::{CommandSettings, MailSettings, MailTls, NotifySettings, Shape, WebhookSettings};

@@ -134,9 +134,10 @@ impl WebhookSettings {
             (None, None) => Err("name the address in `url`, or where it is in `secret_url`".to_owned()),
             (Some(_), Some(_)) => Err("`url` and `secret_url` both name the address; keep one".to_owned()),
             _ => match (self.shape, &self.secret) {
-                (Shape::Standard, None) => Err(
-                    "a webhook of the shape \"standard\" is signed; say in `secret` where the key (whsec_…) is".to_owned(),
-                ),
+                (Shape::Standard, None) => {
+                    Err("a webhook of the shape \"standard\" is signed; say in `secret` where the key (whsec_…) is"
+                        .to_owned())
+                }
                 (Shape::Slack | Shape::Teams, Some(_)) => {
                     Err("nobody checks a signature there; remove `secret`, or set shape = \"standard\"".to_owned())
                 }

@@ -94,7 +94,12 @@ impl Progress {
                 }
                 self.bar.inc(1);
             }
-            Event::Read { .. } | Event::Compared { .. } | Event::Planned { .. } | Event::Ended { .. } => self.leave(),
+            Event::ReadingInFull { why } => self.say(&format!("reading the whole directory: {}", clean(why))),
+            Event::Read { .. }
+            | Event::CaughtUp { .. }
+            | Event::Compared { .. }
+            | Event::Planned { .. }
+            | Event::Ended { .. } => self.leave(),
         }
     }
 

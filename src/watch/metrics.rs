@@ -123,22 +123,14 @@ impl Metrics {
                 "Requests to directories and targets, by server, rate limit class and status (none: no answer).",
                 &["origin", "class", "status"],
             )?,
-            throttled: counter(
-                "rollcall_http_throttled_total",
-                "Answers that asked to wait.",
-                &["origin", "class"],
-            )?,
+            throttled: counter("rollcall_http_throttled_total", "Answers that asked to wait.", &["origin", "class"])?,
             throttled_seconds,
             health: whole(
                 "rollcall_organization_health",
                 "1 for the health that the organization has, 0 for the others.",
                 &["organization", "health"],
             )?,
-            failures: whole(
-                "rollcall_consecutive_failures",
-                "Runs that failed in a row.",
-                &["organization"],
-            )?,
+            failures: whole("rollcall_consecutive_failures", "Runs that failed in a row.", &["organization"])?,
             paused: whole("rollcall_paused", "Whether somebody paused the organization.", &["organization"])?,
             snapshot: gauge("rollcall_snapshot_bytes", "The size of the snapshot on disk.", &["organization"])?,
             last_good: gauge(

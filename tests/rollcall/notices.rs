@@ -67,10 +67,8 @@ async fn a_webhook_that_is_refused_is_sent_again_with_the_same_id_and_a_signatur
     let folder = tempfile::tempdir().unwrap();
     let receivers = Receivers::start(folder.path(), None);
     let key = secret(folder.path(), "key", WEBHOOK_KEY);
-    let settings = settings(&format!(
-        "[[webhook]]\nurl = \"{}\"\nsecret = {key}\nhttp = {{ attempts = 1 }}\n",
-        receivers.url()
-    ));
+    let settings =
+        settings(&format!("[[webhook]]\nurl = \"{}\"\nsecret = {key}\nhttp = {{ attempts = 1 }}\n", receivers.url()));
     receivers.refuse(true);
     let notifier = tell(folder.path(), settings, vec![held()]).await;
     assert_eq!((notifier.waiting(), received(&receivers, "webhook").len()), (1, 0));
@@ -148,9 +146,8 @@ async fn a_chats_secret_address_stands_in_no_error_and_no_log() {
     };
     let subscriber = tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(writer).finish();
     let _guard = tracing::subscriber::set_default(subscriber);
-    let settings = settings(&format!(
-        "[[webhook]]\nsecret_url = {address}\nshape = \"slack\"\nhttp = {{ attempts = 1 }}\n"
-    ));
+    let settings =
+        settings(&format!("[[webhook]]\nsecret_url = {address}\nshape = \"slack\"\nhttp = {{ attempts = 1 }}\n"));
     let notifier = tell(folder.path(), settings, vec![held()]).await;
     assert_eq!(notifier.waiting(), 1);
     let log = String::from_utf8(log.lock().unwrap().clone()).unwrap();
