@@ -14,6 +14,7 @@ mod history;
 mod init;
 mod interrupt;
 mod log;
+mod man;
 mod plan;
 mod reconcile;
 mod run;
@@ -44,7 +45,7 @@ pub fn main() -> ExitCode {
             return if asked_for { Exit::Done } else { Exit::Usage }.into();
         }
     };
-    log::to_standard_error(arguments.verbose);
+    log::start(arguments.verbose, matches!(arguments.command, Command::Run));
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -82,6 +83,7 @@ async fn dispatch(arguments: Arguments) -> Result<Exit, Failure> {
         Command::Explain(arguments) => explain::explain(&config, &arguments).await,
         Command::Run => run::run(&config).await,
         Command::Schema => schema::schema(),
+        Command::Man { folder } => man::man(&folder),
         Command::Completions { shell } => completions::completions(shell),
     }
 }

@@ -1,14 +1,17 @@
 //! Whoever watches the daemon at its work: counters, the server that monitors ask, and whoever tells people.
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
+use jiff::Timestamp;
 use tokio::task::JoinSet;
 
 use super::telling::Telling;
 use super::watching::{self, Watching};
 use super::{Consumer, View};
 use crate::config::Configuration;
-use crate::notify::Notifier;
+use crate::notify::{Notifier, Observation};
+use crate::run::secret_ends;
 use crate::watch::Metrics;
 
 /// Everybody who watches.
@@ -50,7 +53,35 @@ impl Attendants {
         let server = watching::start(settings.as_ref(), &watching).await?;
         tasks.spawn(watching::answer(watching, server));
         tasks.spawn(self.telling.follow(view.clone()));
+        tasks.spawn(look_at_secrets(view.clone(), Arc::clone(&self.metrics), Arc::clone(&self.notifier)));
         tasks.spawn(async move { self.notifier.run().await });
         Ok(())
+    }
+}
+
+/// How often secrets are looked at: whoever renews one sees the warning end within the hour.
+const LOOK: Duration = Duration::from_secs(3600);
+
+/// Looks when the secrets of each organization end, every hour and after every reload, for as long as it is polled.
+async fn look_at_secrets(view: View, metrics: Arc<Metrics>, notifier: Arc<Notifier>) {
+    let mut configuration = view.configuration;
+    loop {
+        let current = Arc::clone(&configuration.borrow_and_update());
+        let look = move || current.organizations.values().map(|each| (each.name.clone(), secret_ends(each))).collect();
+        let ends: Vec<(String, Vec<(String, Timestamp)>)> = match tokio::task::spawn_blocking(look).await {
+            Ok(ends) => ends,
+            Err(error) => {
+                tracing::error!(%error, "when secrets end cannot be looked at");
+                Vec::new()
+            }
+        };
+        let each = ends.iter().flat_map(|(name, ends)| ends.iter().map(move |(what, end)| (&**name, &**what, *end)));
+        metrics.secrets(each);
+        for (name, ends) in ends {
+            notifier.observe(&name, Timestamp::now(), Observation::Secrets { ends });
+        }
+        if let Ok(Err(_)) = tokio::time::timeout(LOOK, configuration.changed()).await {
+            return;
+        }
     }
 }

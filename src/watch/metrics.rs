@@ -260,13 +260,15 @@ fn seconds(at: Timestamp) -> f64 {
 }
 
 #[cfg(test)]
+#[allow(clippy::print_stderr, reason = "a test says what it skips")]
 mod tests {
+    use std::collections::BTreeSet;
     use std::process::{Command, Stdio};
 
     use super::*;
 
     /// Metrics of which each has a value.
-    pub(crate) fn filled() -> Metrics {
+    fn filled() -> Metrics {
         let metrics = Metrics::new().unwrap();
         let now = Timestamp::from_second(1_800_000_000).unwrap();
         metrics.ran("acme", "applied", Duration::from_secs(7));
@@ -304,6 +306,37 @@ mod tests {
         metrics.stand(Timestamp::UNIX_EPOCH, std::iter::empty());
         let text = metrics.text();
         assert!(!text.contains("rollcall_organization_health{") && text.contains("rollcall_runs_total{"), "{text}");
+    }
+
+    /// Every word that begins as our metrics do.
+    fn named(text: &str) -> BTreeSet<String> {
+        let words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+        words.filter(|word| word.starts_with("rollcall_")).map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn alerts_and_the_dashboard_ask_only_for_what_there_is() {
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/monitoring");
+        let there = named(&filled().text());
+        for file in ["alerts.yml", "dashboard.json"] {
+            let asked = named(&std::fs::read_to_string(folder.join(file)).unwrap());
+            assert!(asked.len() > 5, "{file} asks for {asked:?}");
+            assert_eq!(asked.difference(&there).collect::<Vec<_>>(), Vec::<&String>::new(), "{file}");
+        }
+        let dashboard = std::fs::read_to_string(folder.join("dashboard.json")).unwrap();
+        serde_json::from_str::<serde_json::Value>(&dashboard).unwrap();
+    }
+
+    #[test]
+    fn promtool_understands_the_alerts() {
+        let alerts = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/monitoring/alerts.yml");
+        match Command::new("promtool").args(["check", "rules"]).arg(alerts).output() {
+            Ok(output) => {
+                assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+                assert!(String::from_utf8_lossy(&output.stdout).contains("10 rules found"));
+            }
+            Err(_) => eprintln!("skipped: this machine has no promtool, so the alerts were not judged"),
+        }
     }
 
     #[test]

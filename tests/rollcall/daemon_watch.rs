@@ -1,5 +1,7 @@
 //! The daemon as monitors and people see it: health, readiness, metrics, and notices of what happened.
 
+#![allow(clippy::disallowed_methods, clippy::print_stderr, reason = "a test waits for a process, and says what it skips")]
+
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::path::Path;
@@ -107,7 +109,7 @@ fn a_monitor_sees_how_each_organization_stands_and_people_are_told_once() {
 
     // A restart repeats nothing; somebody's approval ends it, and that is told.
     let plan = site.run(&["status", "--format", "json"]).ends_with(0).json();
-    let plan = find(&plan, "plan_id").unwrap();
+    let plan = find(&plan, "plan").unwrap();
     site.run(&["approve", &plan]).ends_with(0);
     let _daemon = Daemon::start(&site);
     wait_for("recovery", || (told(&site).len() >= 2).then_some(()));
@@ -139,6 +141,35 @@ fn a_failing_organization_is_not_ready_and_is_told_once() {
     site.directory(&staff_but(|_| ()));
     drop(daemon);
     assert_eq!(told(&site), ["failed"]);
+}
+
+#[test]
+fn a_token_that_ends_soon_is_told_once_and_watched() {
+    let port = free_port();
+    let site = watched(port, "");
+    let end = jiff::Timestamp::now().as_second() + 3 * 24 * 3600;
+    // {"exp": …}, as the second of a JWT's three parts.
+    let claims = base64_url(&format!("{{\"exp\":{end}}}"));
+    site.write("token", &format!("e30.{claims}.c2ln"));
+    let daemon = Daemon::start(&site);
+    wait_for("notice", || told(&site).contains(&"expiring".to_owned()).then_some(()));
+    let name = "rollcall_secret_expiry_timestamp_seconds{organization=\"lumen\",secret=\"the token of the target\"}";
+    assert_eq!(metric(&ask(port, "/metrics", None).unwrap().1, name), Some(end as f64));
+    drop(daemon);
+    let _daemon = Daemon::start(&site);
+    wait_for("daemon", || ask(port, "/healthz", None));
+    std::thread::sleep(Duration::from_secs(2));
+    assert_eq!(told(&site).iter().filter(|kind| *kind == "expiring").count(), 1);
+}
+
+/// Base64 as in a JWT.
+fn base64_url(text: &str) -> String {
+    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    let bits: String = text.bytes().map(|byte| format!("{byte:08b}")).collect();
+    let pad = (6 - bits.len() % 6) % 6;
+    let bits = bits + &"0".repeat(pad);
+    let letter = |six: &[u8]| LETTERS[usize::from_str_radix(std::str::from_utf8(six).unwrap(), 2).unwrap()] as char;
+    bits.as_bytes().chunks(6).map(letter).collect()
 }
 
 #[test]
