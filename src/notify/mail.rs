@@ -12,13 +12,15 @@ use lettre::{AsyncSmtpTransport, AsyncTransport, Tokio1Executor};
 use super::notice::Notice;
 use super::settings::{MailSettings, MailTls};
 
-/// How long the server may take for one answer.
+/// How long the server may take for the whole of it. The library bounds the connection only, and a server that goes
+/// silent would hold the channel up for good.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Sends one notice as one mail to all receivers.
 pub(super) async fn deliver(settings: &MailSettings, notice: &Notice) -> Result<(), String> {
     let mail = mail(settings, notice)?;
-    let sent = transport(settings)?.send(mail).await;
+    let sent = tokio::time::timeout(PATIENCE, transport(settings)?.send(mail)).await;
+    let sent = sent.map_err(|_| format!("the mail server {} went silent", settings.server))?;
     sent.map(drop).map_err(|error| format!("the mail server {} did not take it: {}", settings.server, whole(&error)))
 }
 

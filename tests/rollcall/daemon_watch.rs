@@ -1,6 +1,10 @@
 //! The daemon as monitors and people see it: health, readiness, metrics, and notices of what happened.
 
-#![allow(clippy::disallowed_methods, clippy::print_stderr, reason = "a test waits for a process, and says what it skips")]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::print_stderr,
+    reason = "a test waits for a process, and says what it skips"
+)]
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
