@@ -12,6 +12,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine as _};
 use rollcall_test_servers::free_port;
 
 use super::command_support::{Site, staff_but};
@@ -153,27 +154,17 @@ fn a_token_that_ends_soon_is_told_once_and_watched() {
     let site = watched(port, "");
     let end = jiff::Timestamp::now().as_second() + 3 * 24 * 3600;
     // {"exp": …}, as the second of a JWT's three parts.
-    let claims = base64_url(&format!("{{\"exp\":{end}}}"));
+    let claims = BASE64_URL_SAFE_NO_PAD.encode(format!("{{\"exp\":{end}}}"));
     site.write("token", &format!("e30.{claims}.c2ln"));
     let daemon = Daemon::start(&site);
     wait_for("notice", || told(&site).contains(&"expiring".to_owned()).then_some(()));
     let name = "rollcall_secret_expiry_timestamp_seconds{organization=\"lumen\",secret=\"the token of the target\"}";
-    assert_eq!(metric(&ask(port, "/metrics", None).unwrap().1, name), Some(end as f64));
+    assert_eq!(metric(&ask(port, "/metrics", None).unwrap().1, name), Some(f64::from(i32::try_from(end).unwrap())));
     drop(daemon);
     let _daemon = Daemon::start(&site);
     wait_for("daemon", || ask(port, "/healthz", None));
     std::thread::sleep(Duration::from_secs(2));
     assert_eq!(told(&site).iter().filter(|kind| *kind == "expiring").count(), 1);
-}
-
-/// Base64 as in a JWT.
-fn base64_url(text: &str) -> String {
-    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-    let bits: String = text.bytes().map(|byte| format!("{byte:08b}")).collect();
-    let pad = (6 - bits.len() % 6) % 6;
-    let bits = bits + &"0".repeat(pad);
-    let letter = |six: &[u8]| LETTERS[usize::from_str_radix(std::str::from_utf8(six).unwrap(), 2).unwrap()] as char;
-    bits.as_bytes().chunks(6).map(letter).collect()
 }
 
 #[test]

@@ -14,6 +14,8 @@ mod command_support;
 mod command_undo;
 mod cut;
 mod daemon_watch;
+mod entra;
+mod google_way;
 mod house;
 mod incidents;
 mod notices;
