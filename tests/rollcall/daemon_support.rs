@@ -1,0 +1,78 @@
+//! A daemon for tests: the real binary, listened to as systemd would listen, so that nothing has to be waited for by
+//! the clock.
+
+use std::os::unix::net::UnixDatagram;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use super::command_support::Site;
+
+/// Longer than anything takes on a busy machine.
+pub(super) const PATIENCE: Duration = Duration::from_secs(120);
+
+/// A schedule that never comes while a test runs.
+pub(super) const SELDOM: &str = "[organization.lumen.schedule]\nfull = \"0 0 1 1 *\"\n";
+
+/// A running daemon.
+pub(super) struct Daemon {
+    pub(super) child: Child,
+    notified: UnixDatagram,
+}
+
+impl Daemon {
+    /// Starts one, and waits until it is ready.
+    pub(super) fn start(site: &Site) -> Self {
+        let daemon = Self::start_without_waiting(site);
+        daemon.hear("READY=1");
+        daemon
+    }
+
+    pub(super) fn start_without_waiting(site: &Site) -> Self {
+        let path = site.path("notify");
+        let _ = std::fs::remove_file(&path);
+        let notified = UnixDatagram::bind(&path).unwrap();
+        notified.set_read_timeout(Some(PATIENCE)).unwrap();
+        let log = std::fs::File::options().create(true).append(true).open(site.path("log")).unwrap();
+        let mut command = site.command(&["-v", "run"]);
+        let child = command.env("NOTIFY_SOCKET", &path).stdout(Stdio::null()).stderr(log).spawn().unwrap();
+        Self { child, notified }
+    }
+
+    /// Waits until the daemon tells systemd something with these words, and returns all of it.
+    #[track_caller]
+    pub(super) fn hear(&self, words: &str) -> String {
+        let mut buffer = [0; 4096];
+        loop {
+            let length = self.notified.recv(&mut buffer).unwrap_or_else(|error| panic!("never heard {words}: {error}"));
+            let text = String::from_utf8_lossy(&buffer[..length]).into_owned();
+            if text.contains(words) {
+                return text;
+            }
+        }
+    }
+
+    /// Sends it a signal.
+    pub(super) fn signal(&self, name: &str) {
+        let sent = Command::new("kill").args([format!("-{name}"), self.child.id().to_string()]).status().unwrap();
+        assert!(sent.success());
+    }
+
+    /// Waits for its end.
+    pub(super) fn ends(mut self) -> Option<i32> {
+        self.child.wait().unwrap().code()
+    }
+
+    /// Stops it as systemd does, and expects that all is well.
+    #[track_caller]
+    pub(super) fn stop(self) {
+        self.signal("TERM");
+        assert_eq!(self.ends(), Some(0));
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
