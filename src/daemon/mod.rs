@@ -125,9 +125,9 @@ pub async fn run(configuration: Configuration, load: Loader, commands: Commands)
     supervisor.open();
     let floor = Floor::new(Arc::clone(&supervisor));
     supervisor.employ(server.serve(floor, commands, supervisor.stopping()));
-    service::serve(&supervisor, signals, &load).await;
+    let served = service::serve(&supervisor, signals, &load).await;
     attendants.shutdown().await;
-    Ok(())
+    served.map_err(|error| format!("the system gives no threads: {error}"))
 }
 
 /// Waits until it is said, or until nobody is left who could say it.

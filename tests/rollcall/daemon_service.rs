@@ -53,7 +53,7 @@ fn the_first_run_of_a_new_organization_waits_for_a_person() {
 fn a_daemon_that_is_told_to_stop_finishes_what_it_writes_and_leaves_the_journal_settled() {
     let (site, gate) = behind_gate(SELDOM);
     let daemon = Daemon::start(&site);
-    gate.arm("POST", 0, Cut::Request);
+    gate.arm("POST", 0, Cut::Nothing);
     site.run(&["trigger"]).ends_with(0);
     gate.wait_until_holding(PATIENCE);
     daemon.signal("TERM");
@@ -61,7 +61,7 @@ fn a_daemon_that_is_told_to_stop_finishes_what_it_writes_and_leaves_the_journal_
     gate.open();
     assert_eq!(daemon.ends(), Some(0));
     let status = site.run(&["status", "--format", "json"]).ends_with(0).json();
-    assert_eq!(status[0]["unsettled"], 0, "{status}");
+    assert_eq!(status["organizations"][0]["unsettled"], 0, "{status}");
     site.run(&["apply", "--yes"]).ends_with(0);
     assert_eq!((site.active(), site.accounts().len()), (8, 8));
 }
@@ -160,13 +160,13 @@ fn an_organization_that_fails_again_and_again_is_quarantined_and_comes_back() {
     let daemon = Daemon::start(&site);
     daemon.hear("1 quarantined");
     let status = site.run(&["status", "--format", "json"]).ends_with(0).json();
-    assert_eq!(status[0]["daemon"]["failures"], 3, "{status}");
+    assert_eq!(status["organizations"][0]["daemon"]["failures"], 3, "{status}");
     daemon.stop();
     let daemon = Daemon::start(&site);
     daemon.hear("1 quarantined");
     site.sandbox.heal();
     site.run(&["trigger", "--follow"]).ends_with(0);
     let status = site.run(&["status", "--format", "json"]).ends_with(0).json();
-    assert_eq!(status[0]["daemon"]["failures"], 0, "{status}");
+    assert_eq!(status["organizations"][0]["daemon"]["failures"], 0, "{status}");
     daemon.stop();
 }

@@ -3,6 +3,7 @@
 
 use std::os::unix::net::UnixDatagram;
 use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
 use super::command_support::Site;
@@ -16,7 +17,7 @@ pub(super) const SELDOM: &str = "[organization.lumen.schedule]\nfull = \"0 0 1 1
 /// A running daemon.
 pub(super) struct Daemon {
     pub(super) child: Child,
-    notified: UnixDatagram,
+    told: Receiver<String>,
 }
 
 impl Daemon {
@@ -31,20 +32,27 @@ impl Daemon {
         let path = site.path("notify");
         let _ = std::fs::remove_file(&path);
         let notified = UnixDatagram::bind(&path).unwrap();
-        notified.set_read_timeout(Some(PATIENCE)).unwrap();
+        let (tell, told) = channel();
+        // As systemd does, it is always read: a full queue would keep the daemon waiting.
+        std::thread::spawn(move || {
+            let mut buffer = [0; 4096];
+            while let Ok(length) = notified.recv(&mut buffer) {
+                if tell.send(String::from_utf8_lossy(&buffer[..length]).into_owned()).is_err() {
+                    return;
+                }
+            }
+        });
         let log = std::fs::File::options().create(true).append(true).open(site.path("log")).unwrap();
         let mut command = site.command(&["-v", "run"]);
         let child = command.env("NOTIFY_SOCKET", &path).stdout(Stdio::null()).stderr(log).spawn().unwrap();
-        Self { child, notified }
+        Self { child, told }
     }
 
     /// Waits until the daemon tells systemd something with these words, and returns all of it.
     #[track_caller]
     pub(super) fn hear(&self, words: &str) -> String {
-        let mut buffer = [0; 4096];
         loop {
-            let length = self.notified.recv(&mut buffer).unwrap_or_else(|error| panic!("never heard {words}: {error}"));
-            let text = String::from_utf8_lossy(&buffer[..length]).into_owned();
+            let text = self.told.recv_timeout(PATIENCE).unwrap_or_else(|error| panic!("never heard {words}: {error}"));
             if text.contains(words) {
                 return text;
             }
