@@ -39,8 +39,9 @@ pub(crate) fn read(store: &dyn Store, file: &Path) {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     let previous = store.certificate().unwrap();
     let mut staging = store.staging().unwrap();
-    let reading =
-        runtime.block_on(rollcall::read::drive(&connector, &mut *staging, previous.as_ref(), |_, _| {})).unwrap();
+    let reading = runtime
+        .block_on(rollcall::read::drive(&connector, &mut *staging, previous.as_ref(), "settings", |_, _| {}))
+        .unwrap();
     store.commit(staging, &reading).unwrap();
 }
 

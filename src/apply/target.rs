@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use rollcall_kit::{CheckFinding, DirectoryId};
 use serde::{Deserialize, Serialize};
 
+use crate::guard::AccountMark;
 use crate::plan::{AttributeChange, Candidate, Matches, TargetAccount};
 use crate::roster::Role;
 use crate::roster::account::Attributes;
@@ -30,6 +31,12 @@ pub trait TargetReader: Send + Sync {
     /// The texts that one account shows under attributes of the target's own (`userType`, `name.familyName`), by
     /// these names; nothing if the target says that the account is not there.
     async fn texts(&self, target_id: &str, attributes: &[&str]) -> Result<Option<Texts>, TargetError>;
+
+    /// The id of an account that shows this value: asked for by a filter, or else found in the whole list. Nothing if none
+    /// does, be it that nobody carries the value or that the target never returns it.
+    async fn carrier(&self, _: &AccountMark) -> Result<Option<String>, TargetError> {
+        Ok(None)
+    }
 
     /// The id of the one group of exactly this name; nothing if there is none; an error if there are several.
     async fn group(&self, name: &str) -> Result<Option<String>, TargetError>;

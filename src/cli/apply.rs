@@ -4,6 +4,7 @@ use super::arguments::ApplyArguments;
 use super::exit::Exit;
 use super::failure::Failure;
 use super::place::Place;
+use super::plan::depth;
 use super::select;
 use crate::guard::{ApprovedPlan, HeldPlan, Hold, PlanFile, Reviewed};
 use crate::report::{self, Format, Options, json};
@@ -21,6 +22,9 @@ pub(super) async fn apply(place: &Place<'_>, arguments: &ApplyArguments) -> Resu
         (Some((name, text)), _) => {
             if arguments.reconcile {
                 return Err(Failure::usage("--reconcile makes a plan of its own; leave it out to apply a kept plan"));
+            }
+            if arguments.incremental {
+                return Err(Failure::usage("a kept plan is compared with a full read; leave --incremental out"));
             }
             apply_file(place, name, text, arguments, &mut machine).await?
         }
@@ -61,7 +65,7 @@ async fn apply_pending(
     let listener = place.console.listener();
     let reviewed = match arguments.reconcile {
         true => session.reconcile(None, &*listener).await?,
-        false => session.plan(&*listener).await?,
+        false => session.plan_at(depth(arguments.incremental), &*listener).await?,
     };
     drop(listener);
     apply_reviewed(place, session, reviewed, arguments, machine).await

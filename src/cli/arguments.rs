@@ -118,6 +118,10 @@ pub(super) struct PlanArguments {
     /// Keeps the plan in this file, so that exactly it can be applied later.
     #[arg(long, short)]
     pub(super) output: Option<PathBuf>,
+    /// Reads only what changed in the directory since the last run, where it can tell. Who is merely missing is found by
+    /// a full read.
+    #[arg(long)]
+    pub(super) incremental: bool,
     /// How to print it.
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub(super) format: Format,
@@ -142,6 +146,10 @@ pub(super) struct ApplyArguments {
     /// Compares the target's accounts with what was written before it plans, as `reconcile` does.
     #[arg(long)]
     pub(super) reconcile: bool,
+    /// Reads only what changed in the directory since the last run, where it can tell. Who is merely missing is found by
+    /// a full read.
+    #[arg(long, conflicts_with = "reconcile")]
+    pub(super) incremental: bool,
     /// How to print it.
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub(super) format: Format,

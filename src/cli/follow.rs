@@ -12,16 +12,16 @@ use super::arguments::{FollowArguments, TriggerArguments};
 use super::exit::Exit;
 use super::failure::Failure;
 use super::place::Place;
+use super::plan::depth;
 use super::select;
 use crate::daemon::{Floor, Told};
 use crate::report::{self, Format};
 use crate::run::Event;
-use crate::schedule::Depth;
 
 /// Has organizations run now.
 pub(super) async fn trigger(place: &Place<'_>, arguments: &TriggerArguments) -> Result<Exit, Failure> {
     let floor = floor(place)?;
-    let depth = if arguments.incremental { Depth::Incremental } else { Depth::Full };
+    let depth = depth(arguments.incremental);
     let (events, since) = (floor.follow(), Timestamp::now());
     let mut awaited = BTreeMap::new();
     for organization in select::organizations(place.configuration, arguments.organization.as_deref())? {

@@ -10,6 +10,7 @@ use super::select;
 use crate::config::Organization;
 use crate::guard::PlanFile;
 use crate::report::{self, Format, Options, json};
+use crate::run::Depth;
 
 /// Plans one organization or all of them.
 pub(super) async fn plan(place: &Place<'_>, arguments: &PlanArguments) -> Result<Exit, Failure> {
@@ -42,7 +43,7 @@ async fn plan_one(
 ) -> Result<Exit, Failure> {
     let session = place.session(organization, "plan").await?;
     let listener = place.console.listener();
-    let reviewed = session.plan(&*listener).await?;
+    let reviewed = session.plan_at(depth(arguments.incremental), &*listener).await?;
     drop(listener);
     session.planned(&reviewed)?;
     let (plan, holds) = (reviewed.plan(), reviewed.holds());
@@ -57,6 +58,11 @@ async fn plan_one(
         place.show(arguments.format, &document, || json::plan(plan, holds))?;
     }
     Ok(if plan.is_empty() || !arguments.detailed_exitcode { Exit::Done } else { Exit::Pending })
+}
+
+/// How much of the directory is read.
+pub(super) fn depth(incremental: bool) -> Depth {
+    if incremental { Depth::Incremental } else { Depth::Full }
 }
 
 /// Writes a plan file: whole or not at all, and readable by its owner only, because it names people.

@@ -24,6 +24,7 @@ pub(super) async fn undo(place: &Place<'_>, arguments: &UndoArguments) -> Result
         what: None,
         yes: arguments.yes,
         reconcile: false,
+        incremental: false,
         format: arguments.format,
         all: arguments.all,
     };

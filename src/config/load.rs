@@ -19,16 +19,21 @@ use super::error::ConfigError;
 use super::file::{self, OrganizationFile};
 use super::locate::Locations;
 use super::source::Source;
-use super::{Configuration, Organization, rules, schema};
+use super::{Configuration, Organization, modes, rules, schema};
 
 /// Loads a configuration, and with it the directory of organizations that it may name.
 ///
 /// # Errors
 ///
-/// Everything that is wrong, in the order of the files and lines.
+/// Everything that is wrong, in the order of the files and lines; and nothing else if the file is one that every user of
+/// the machine can write.
 pub fn load(path: impl AsRef<Path>) -> Result<Configuration, Vec<ConfigError>> {
     let path = path.as_ref();
     let text = read(path).map_err(|error| vec![error])?;
+    let exposed = modes::of_file(path);
+    if !exposed.is_empty() {
+        return Err(exposed);
+    }
     Loader::new().load(Source::new(path, text))
 }
 
@@ -161,7 +166,9 @@ impl Loader {
             !hidden && path.extension().is_some_and(|extension| extension == "toml")
         });
         paths.sort();
+        self.errors.extend(modes::of_folder(directory));
         for path in paths {
+            self.errors.extend(modes::of_file(&path).into_iter().filter(|error| error.file != directory));
             match read(&path) {
                 Ok(text) => self.organization_file(Source::new(path, text)),
                 Err(error) => self.errors.push(error),

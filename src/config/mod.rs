@@ -28,6 +28,7 @@ mod file;
 pub mod init;
 mod load;
 pub mod locate;
+mod modes;
 mod rules;
 mod schema;
 pub mod source;
@@ -131,7 +132,7 @@ impl Organization {
             protection,
             first_plan_waived: file.first_plan == file::FirstPlan::Waived,
             keeps_back: file.hold,
-            approvals_expire_after: file.approvals.expire_after.0,
+            approvals_expire_after: file.approvals.expire_after.signed(),
             blackouts: Blackouts { windows: file.blackout, zone: file.schedule.zone.clone() },
             schedule: file.schedule,
             directory: file.directory?,

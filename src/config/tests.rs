@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::guard::Limit;
+use crate::read::Percent;
 use crate::roster::{GroupRef, Role};
 
 /// A sound organization; tests break it.
@@ -107,7 +108,7 @@ fn the_schema_says_what_every_key_means() {
     assert!(schema.pointer("/$defs/OrganizationFile/properties/domains/description").is_some(), "{schema:#}");
     let directory = schema.pointer("/$defs/DirectorySettings/oneOf").unwrap().as_array().unwrap();
     let kinds: Vec<_> = directory.iter().map(|kind| &kind["properties"]["connector"]["const"]).collect();
-    assert_eq!(kinds, ["ldap", "file", "okta", "entra"]);
+    assert_eq!(kinds, ["ldap", "file", "okta", "entra", "google"]);
 }
 
 fn errors(text: &str) -> String {
@@ -128,7 +129,7 @@ fn a_sound_configuration_means_what_it_says() {
     assert_eq!(acme.roster.domains, ["acme.com", "acme.co.uk"]);
     assert_eq!(acme.roster.role_rules[0].group, GroupRef::Name("App Admins".to_owned()));
     assert_eq!(acme.protection.roles, [Role("admin".to_owned())]);
-    assert_eq!(acme.limits.deactivations, Limit { count: 20, percent: Some(10) });
+    assert_eq!(acme.limits.deactivations, Limit { count: 20, percent: Some(Percent::of(10)) });
     assert_eq!(acme.limits.updates, Limits::default().updates);
     assert_eq!(acme.directory.kind(), "file");
 }

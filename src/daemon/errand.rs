@@ -106,8 +106,8 @@ async fn work(desk: &Desk, session: &Session, depth: Depth, control: &Control) -
 }
 
 /// Plans, and applies what nothing holds.
-async fn plan_and_apply(session: &Session, _depth: Depth, listener: Listener<'_>) -> Result<RunRecord, RunError> {
-    match session.plan(listener).await? {
+async fn plan_and_apply(session: &Session, depth: Depth, listener: Listener<'_>) -> Result<RunRecord, RunError> {
+    match session.plan_at(depth, listener).await? {
         Reviewed::Cleared(approved) if approved.plan().is_empty() => session.nothing_to_do(approved),
         Reviewed::Cleared(approved) => session.apply(approved, listener).await,
         Reviewed::Parted(parted) => session.apply(parted.into_part(), listener).await,
@@ -124,6 +124,7 @@ fn failed(desk: &Desk, started: Timestamp, error: String) -> RunRecord {
         ended: Timestamp::now(),
         result: RunResult::Failed { error },
         certificate: None,
+        changes: None,
         plan_id: None,
         plan: None,
         approval: None,

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::hold::Hold;
 use super::limits::{Limit, Limits};
 use crate::plan::{Action, Cause, Change, ChangeId, GroupKey, Holdings, Plan, Subject};
+use crate::read::Percent;
 use crate::roster::{Leaving, Role};
 
 /// So many people are named for each cause; the rest is counted.
@@ -66,6 +67,7 @@ fn rules(limits: &Limits, waits_as_first: bool) -> Vec<Rule> {
     // A first plan consists of these, and whoever reads it counts them himself.
     if !waits_as_first {
         rules.push(rule("creations", limits.creations, creation, |_, holdings| holdings.active));
+        rules.push(rule("adoptions", limits.adoptions, adoption, |_, holdings| holdings.active));
         rules.push(rule("protected_grants", limits.protected_grants, protected_grant, protected_holders));
     }
     rules
@@ -103,7 +105,7 @@ pub(super) fn exceeded(
             }
             let (because, people) = causes(counted.groups);
             let (limit, within) = (rule.name.to_owned(), within.name());
-            let (count, percent) = (rule.limit.count, rule.limit.percent);
+            let (count, percent) = (rule.limit.count, rule.limit.percent.map(Percent::get));
             holds.push((
                 Hold::OverLimit { limit, within, number, of, count, percent, because, people },
                 counted.changes,
@@ -208,6 +210,17 @@ fn deletion(change: &Change, _: &Holdings) -> Vec<Count> {
 fn creation(change: &Change, _: &Holdings) -> Vec<Count> {
     match change.action {
         Action::Create { .. } => Count::one("they are in scope and have no account"),
+        _ => Vec::new(),
+    }
+}
+
+/// Somebody is given an account that others made. An edited mapping that suddenly matches everybody shows here, and the
+/// attribute by which it does.
+fn adoption(change: &Change, _: &Holdings) -> Vec<Count> {
+    match &change.action {
+        Action::Adopt { matched_by, .. } => {
+            Count::one(format!("accounts that are not ours have the {matched_by} that theirs would have"))
+        }
         _ => Vec::new(),
     }
 }

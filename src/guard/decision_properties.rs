@@ -10,7 +10,7 @@ use super::properties::{free, limits, protection, within_limits};
 use super::{
     Approval, ApprovedPlan, Decider, DecisionError, Decisions, Hold, KeepsBack, Limits, Occasion, Reviewed, review,
 };
-use crate::plan::properties::scene;
+use crate::plan::scene::scene;
 use crate::plan::world::{Directory, World};
 use crate::plan::{Action, Change, Edited, Mark, Plan, Subject};
 use crate::roster::{Leaving, Standing};
@@ -89,7 +89,7 @@ fn held(world: &World, directory: &Directory, limits: &Limits) -> Option<(Plan, 
 
 /// Limits that hold nearly everything, for worlds in which something should be held.
 fn tight() -> Limits {
-    let nothing = super::Limit { count: 0, percent: Some(0) };
+    let nothing = super::Limit { count: 0, percent: Some(crate::read::Percent::of(0)) };
     Limits { deactivations: nothing, role_revocations: nothing, updates: nothing, floor: 0, ..free() }
 }
 

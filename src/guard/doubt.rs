@@ -49,7 +49,7 @@ fn sentence(doubt: &Doubt, names: &[&str]) -> String {
         Doubt::StillNamed { .. } => {
             "; if this directory leaves the names of deleted people in its groups, set leaves_names"
         }
-        Doubt::PlaceHidden { .. } | Doubt::PlaceEmptied { .. } => "",
+        Doubt::PlaceHidden { .. } | Doubt::PlaceEmptied { .. } | Doubt::Untraced => "",
     };
     format!(
         "{people} not found in the directory any more, but {doubt}. Perhaps hidden from us and not gone: {who}. Look at \

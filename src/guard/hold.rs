@@ -144,6 +144,7 @@ fn what_it_does(limit: &str, within: Option<&str>, number: u64, of: u64) -> Stri
         }
         "deletions" => format!("deletes {number} of {of} accounts"),
         "creations" => format!("creates {number} accounts beside {of} active ones"),
+        "adoptions" => format!("takes over {number} accounts that are not ours, beside {of} active ones that are"),
         "role_revocations" => format!("revokes {number} of {of} roles that accounts have"),
         "role_revocations_per_role" => format!("revokes the role {each} from {number} of {of} accounts that have it"),
         "protected_grants" if of == 1 => format!("grants protected roles {number} times, and 1 active account has one"),

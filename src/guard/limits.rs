@@ -3,6 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::read::Percent;
+
 /// How much of one kind of change goes through without a person. Both bounds hold: a plan is held if it exceeds the
 /// count, or if it exceeds the share and the share is more than a handful (see [`Limits::floor`]). A count of 0 holds
 /// every change of the kind, however few they are.
@@ -11,15 +13,15 @@ pub struct Limit {
     /// At most so many.
     pub count: u64,
     /// At most this share, in whole per cent: `"5%"`. Without one only the count holds.
-    #[serde(rename = "share", serialize_with = "share::serialize", skip_serializing_if = "Option::is_none")]
-    pub percent: Option<u8>,
+    #[serde(rename = "share", skip_serializing_if = "Option::is_none")]
+    pub percent: Option<Percent>,
 }
 
 impl Limit {
     /// Whether so many out of so many go beyond it. Counted exactly, without rounding.
     #[must_use]
     pub fn is_exceeded(&self, number: u64, of: u64, floor: u64) -> bool {
-        let beyond = |percent: u8| u128::from(number) * 100 > u128::from(percent) * u128::from(of);
+        let beyond = |percent: Percent| percent.is_exceeded(number, of);
         number > self.count || (number > floor && self.percent.is_some_and(beyond))
     }
 }
@@ -38,7 +40,7 @@ macro_rules! limits {
 
         impl Default for Limits {
             fn default() -> Self {
-                Self { $($name: Limit { count: $count, percent: None$(.or(Some($percent)))? },)+ floor: 3 }
+                Self { $($name: Limit { count: $count, percent: None$(.or(Some(Percent::of($percent))))? },)+ floor: 3 }
             }
         }
 
@@ -75,6 +77,9 @@ limits! {
     deletions = 10, 2;
     /// Accounts created, as licences may be. The first plan, which waits for a person anyway, is not counted.
     creations = 1_000;
+    /// Accounts of the target taken over because they match somebody: each of them becomes ours, and gets another
+    /// owner's values. The first plan, which waits for a person anyway, is not counted.
+    adoptions = 50;
     /// Roles revoked, out of all roles that accounts of ours have.
     role_revocations = 100, 10;
     /// Accounts from which one role is revoked, out of those that have it: a group that gave it and lost nearly all
@@ -100,9 +105,7 @@ struct WrittenLimit {
     /// At most so many; with 0 every change of the kind waits.
     count: Option<u64>,
     /// At most this share of what there is, in whole per cent: `"5%"`.
-    #[serde(deserialize_with = "share::deserialize")]
-    #[schemars(with = "Option<share::Share>")]
-    share: Option<u8>,
+    share: Option<Percent>,
 }
 
 impl WrittenLimit {
@@ -121,46 +124,6 @@ impl JsonSchema for Limits {
     }
 }
 
-/// A share, written as people write it.
-mod share {
-    use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-    use serde::de::Error;
-    use serde::{Deserialize, Deserializer, Serializer};
-
-    /// The shape of a share in a schema.
-    pub(super) struct Share;
-
-    impl JsonSchema for Share {
-        fn schema_name() -> std::borrow::Cow<'static, str> {
-            "Share".into()
-        }
-
-        fn json_schema(_: &mut SchemaGenerator) -> Schema {
-            json_schema!({ "type": "string", "pattern": "^ *(100|[1-9]?[0-9]) *%$", "examples": ["5%"] })
-        }
-    }
-
-    #[allow(clippy::ref_option, clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
-    pub(super) fn serialize<S: Serializer>(percent: &Option<u8>, serializer: S) -> Result<S::Ok, S::Error> {
-        match percent {
-            Some(percent) => serializer.collect_str(&format_args!("{percent}%")),
-            None => serializer.serialize_none(),
-        }
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u8>, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        let number = text.trim().strip_suffix('%').map(str::trim_end);
-        let digits = number.filter(|digits| digits.bytes().all(|byte| byte.is_ascii_digit()));
-        let percent = digits.and_then(|digits| digits.parse::<u8>().ok()).filter(|percent| *percent <= 100);
-        percent.map(Some).ok_or_else(|| {
-            D::Error::custom(format!(
-                "`share` must be a whole number of per cent from \"0%\" to \"100%\", such as \"5%\", not {text:?}"
-            ))
-        })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -168,7 +131,7 @@ mod tests {
     #[test]
     fn a_limit_is_read_and_written_as_people_write_it() {
         let limits: Limits = toml::from_str("deactivations = { count = 7, share = \"12%\" }\nfloor = 0").unwrap();
-        assert_eq!(limits.deactivations, Limit { count: 7, percent: Some(12) });
+        assert_eq!(limits.deactivations, Limit { count: 7, percent: Some(Percent::of(12)) });
         assert_eq!(limits.floor, 0);
         assert_eq!(limits.deletions, Limits::default().deletions);
         let again: Limits = toml::from_str(&toml::to_string(&limits).unwrap()).unwrap();
@@ -189,7 +152,7 @@ mod tests {
         let limits: Limits = toml::from_str("deactivations = { count = 7 }\ndeletions = { share = \"0%\" }").unwrap();
         let defaults = Limits::default();
         assert_eq!(limits.deactivations, Limit { count: 7, percent: defaults.deactivations.percent });
-        assert_eq!(limits.deletions, Limit { count: defaults.deletions.count, percent: Some(0) });
+        assert_eq!(limits.deletions, Limit { count: defaults.deletions.count, percent: Some(Percent::of(0)) });
         assert_eq!((limits.updates, limits.floor), (defaults.updates, defaults.floor));
     }
 
@@ -201,7 +164,7 @@ mod tests {
 
     #[test]
     fn a_limit_lets_exactly_its_count_and_its_share_through() {
-        let limit = Limit { count: 50, percent: Some(5) };
+        let limit = Limit { count: 50, percent: Some(Percent::of(5)) };
         assert!(!limit.is_exceeded(50, 1_000, 3));
         assert!(limit.is_exceeded(51, 100_000, 3));
         assert!(!limit.is_exceeded(5, 100, 3));

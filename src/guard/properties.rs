@@ -6,18 +6,19 @@ use proptest::prelude::*;
 use rollcall_kit::DirectoryId;
 
 use super::{Hold, Limit, Limits, Occasion, PlanFile, Protection, Reviewed, review};
-use crate::plan::properties::scene;
+use crate::plan::scene::scene;
 use crate::plan::world::{Directory, World, role};
 use crate::plan::{Action, ActionKind, Cause, Change, Plan, Planned};
+use crate::read::Percent;
 use crate::roster::{Leaving, Role};
 
 fn limit() -> impl Strategy<Value = Limit> {
     (0..4_u64, prop_oneof![Just(None), Just(Some(0)), Just(Some(10)), Just(Some(40)), Just(Some(100))])
-        .prop_map(|(count, percent)| Limit { count, percent })
+        .prop_map(|(count, percent)| Limit { count, percent: percent.map(Percent::of) })
 }
 
 pub(super) fn limits() -> impl Strategy<Value = Limits> {
-    (prop::collection::vec(limit(), 11), 0..3_u64).prop_map(|(each, floor)| Limits {
+    (prop::collection::vec(limit(), 12), 0..3_u64).prop_map(|(each, floor)| Limits {
         deactivations: each[0],
         absences: each[1],
         deletions: each[2],
@@ -29,6 +30,7 @@ pub(super) fn limits() -> impl Strategy<Value = Limits> {
         member_removals_per_group: each[8],
         updates: each[9],
         attribute_changes: each[10],
+        adoptions: each[11],
         floor,
     })
 }
@@ -41,6 +43,7 @@ pub(super) fn free() -> Limits {
         absences: free,
         deletions: free,
         creations: free,
+        adoptions: free,
         role_revocations: free,
         role_revocations_per_role: free,
         protected_grants: free,
@@ -85,6 +88,7 @@ pub(super) fn within_limits(plan: &Plan, world: &World, limits: &Limits) -> Resu
         (limits.absences, vanished, active),
         (limits.deletions, kind(ActionKind::Delete), held().count() as u64),
         (limits.creations, kind(ActionKind::Create), active),
+        (limits.adoptions, kind(ActionKind::Adopt), active),
         (limits.role_revocations, kind(ActionKind::RevokeRole), roles),
         (limits.protected_grants, grants, admins),
         (limits.updates, kind(ActionKind::Update), active),
@@ -108,7 +112,7 @@ pub(super) fn within_limits(plan: &Plan, world: &World, limits: &Limits) -> Resu
     }
     for (limit, number, of) in counted {
         prop_assert!(number <= limit.count);
-        let share = |percent: u8| number * 100 <= u64::from(percent) * of;
+        let share = |percent: Percent| number * 100 <= u64::from(percent.get()) * of;
         prop_assert!(number <= limits.floor || limit.percent.is_none_or(share), "{number} of {of} under {limit:?}");
     }
     Ok(())
@@ -147,7 +151,7 @@ proptest! {
         world.apply(reviewed.plan(), &directory.settings);
         let gone = before.difference(&members(&world)).count() as u64;
         prop_assert!(gone <= limit.count);
-        prop_assert!(limit.percent.is_none_or(|percent| gone * 100 <= u64::from(percent) * before.len() as u64));
+        prop_assert!(limit.percent.is_none_or(|percent| gone * 100 <= u64::from(percent.get()) * before.len() as u64));
     }
 
     /// Rule 4, the first plan; what an edit of the rules takes away is in `decision_properties`. Mutations of the review

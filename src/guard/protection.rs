@@ -7,6 +7,7 @@
 //! becomes a refusal.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use rollcall_kit::DirectoryId;
 use schemars::JsonSchema;
@@ -53,6 +54,18 @@ impl AccountMark {
     #[must_use]
     pub fn is(&self, shown: &str) -> bool {
         shown.trim().to_lowercase() == self.value.trim().to_lowercase()
+    }
+
+    /// Whether it is among the texts that an account shows.
+    #[must_use]
+    pub fn is_among(&self, shown: &BTreeMap<String, Vec<String>>) -> bool {
+        shown.get(&self.attribute).is_some_and(|texts| texts.iter().any(|text| self.is(text)))
+    }
+}
+
+impl fmt::Display for AccountMark {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} \"{}\"", self.attribute, self.value)
     }
 }
 

@@ -103,6 +103,21 @@ fn masses_of_new_accounts_and_of_new_admins_are_held_but_not_twice_in_a_first_pl
 }
 
 #[test]
+fn a_mapping_that_suddenly_adopts_everybody_is_held_and_names_by_what_it_matches() {
+    let (mut people, mut world) = settled(5);
+    for index in 0..60 {
+        let (user, address) = (format!("v{index:02}"), format!("old{index:02}@acme.com"));
+        world.stranger(&format!("t{index:02}"), &address);
+        people.push(wanted(&user, &address, &[("preferred_username", &address)], &[]));
+    }
+    let planned = world.plan(&directory(people));
+    let reviewed = judge(&planned, &Occasion::default());
+    insta::assert_snapshot!(sentences(&reviewed));
+    let first = Occasion { first_plan: true, ..Occasion::default() };
+    assert_eq!(judge(&planned, &first).holds(), [Hold::FirstPlan], "whoever reads a first plan counts them himself");
+}
+
+#[test]
 fn a_role_that_nearly_everybody_loses_is_held_however_many_roles_there_are() {
     let (mut people, mut world) = settled(60);
     for person in people.iter_mut().skip(1).take(5) {

@@ -11,7 +11,7 @@ use super::draft::attribute_changes;
 use super::drift::{ACTIVE, Authority, Becomes, DriftPolicy, EVERYTHING, Edit, ROLES};
 use super::found::Found;
 use super::matching::TargetAccount;
-use super::properties::scene;
+use super::scene::scene;
 use super::world::{Directory, World, role};
 use super::{ByHand, Cause, Comparison, Plan, Sight, compare};
 use crate::roster::{DesiredAccount, Standing};

@@ -9,7 +9,7 @@ use rollcall_kit::{Address, DirectoryId, Value, attribute};
 
 use super::change::{Action, ActionKind, Change, Subject};
 use super::draft::attribute_changes;
-use super::properties::scene;
+use super::scene::scene;
 use super::world::{Directory, World};
 use super::{LedgerAccount, Plan};
 use crate::roster::account::Attributes;

@@ -44,7 +44,9 @@ mod hand_properties;
 #[cfg(test)]
 mod identity_properties;
 #[cfg(test)]
-pub(crate) mod properties;
+mod properties;
+#[cfg(test)]
+pub(crate) mod scene;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]

@@ -7,7 +7,7 @@ use rollcall_kit::DirectoryId;
 
 use super::change::{Action, ActionKind, Change};
 use super::draft::attribute_changes;
-use super::properties::scene;
+use super::scene::scene;
 use super::world::{Directory, World, role};
 use super::{Basis, Plan, UndoInput, undo};
 use crate::roster::Standing;

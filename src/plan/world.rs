@@ -38,6 +38,22 @@ impl World {
         Self { ledger: Ledger::default(), accounts: BTreeMap::new(), groups: BTreeMap::new(), made: 0 }
     }
 
+    /// Puts an account there that is not ours.
+    pub(crate) fn stranger(&mut self, target_id: &str, address: &str) {
+        let account = TargetAccount {
+            target_id: target_id.to_owned(),
+            external_id: None,
+            user_name: address.to_owned(),
+            addresses: vec![address.to_owned()],
+            active: true,
+            attributes: [attribute::EMAIL, "preferred_username"]
+                .map(|name| (name.to_owned(), Value::from(address)))
+                .into(),
+            roles: Vec::new(),
+        };
+        self.accounts.insert(target_id.to_owned(), account);
+    }
+
     /// Plans as a run does: survey, look-ups, plan. The look-up recognises by `externalId`, user name and address.
     pub(crate) fn plan(&self, directory: &Directory) -> Planned {
         self.plan_edited(directory, None)

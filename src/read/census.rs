@@ -8,11 +8,12 @@
 
 use std::collections::BTreeMap;
 
-use rollcall_kit::{DirectoryId, Entry, attribute};
+use rollcall_kit::{DirectoryGroup, DirectoryId, DirectoryUser, Entry, attribute};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Percent;
+use crate::schedule::Lasting;
 
 /// How much of a reading there must have been for a loss to mean anything, and how large the loss must be. Small
 /// directories change by large shares every day.
@@ -35,12 +36,15 @@ pub struct ReadingLimits {
     pub attribute: Percent,
     /// Of the members of one group that a rule names.
     pub group: Percent,
+    /// For how long changes alone may be read before the directory is read in full again, because only a full read tells
+    /// who is missing: days (`"7d"`), hours (`"24h"`) or less.
+    pub full_every: Lasting,
 }
 
 impl Default for ReadingLimits {
     fn default() -> Self {
         let [users, groups, members, attribute, group] = [20, 20, 20, 90, 90].map(Percent::of);
-        Self { users, groups, members, attribute, group }
+        Self { users, groups, members, attribute, group, full_every: Lasting::seconds(24 * 3_600) }
     }
 }
 
@@ -63,23 +67,29 @@ impl Census {
     /// Counts one entry. What cannot be understood is no user and no group to count.
     pub fn count(&mut self, entry: &Entry) {
         match entry {
-            Entry::User(user) => {
-                self.users += 1;
-                for name in attribute::MAPPED_BY_DEFAULT.into_iter().chain(attribute::ALSO_KNOWN) {
-                    if user.profile.contains_key(name) {
-                        *self.attributes.entry(name.to_owned()).or_default() += 1;
-                    }
-                }
-            }
-            Entry::Group(group) => {
-                let members = group.members.len() as u64;
-                self.groups += 1;
-                self.members += members;
-                if members > HANDFUL {
-                    self.large_groups.insert(group.id.clone(), (group.name.clone(), members));
-                }
-            }
+            Entry::User(user) => self.count_user(user),
+            Entry::Group(group) => self.count_group(group),
             Entry::Unreadable(_) => {}
+        }
+    }
+
+    /// Counts a user.
+    pub fn count_user(&mut self, user: &DirectoryUser) {
+        self.users += 1;
+        for name in attribute::MAPPED_BY_DEFAULT.into_iter().chain(attribute::ALSO_KNOWN) {
+            if user.profile.contains_key(name) {
+                *self.attributes.entry(name.to_owned()).or_default() += 1;
+            }
+        }
+    }
+
+    /// Counts a group.
+    pub fn count_group(&mut self, group: &DirectoryGroup) {
+        let members = group.members.len() as u64;
+        self.groups += 1;
+        self.members += members;
+        if members > HANDFUL {
+            self.large_groups.insert(group.id.clone(), (group.name.clone(), members));
         }
     }
 
@@ -143,7 +153,7 @@ fn emptied(earlier: &Census, limits: &ReadingLimits, size_of: impl Fn(&Directory
 /// Whether more than this share went missing, and more than a handful.
 fn lost(before: u64, now: u64, limit: Percent) -> bool {
     let missing = before.saturating_sub(now);
-    missing > HANDFUL && u128::from(missing) * 100 > u128::from(limit.get()) * u128::from(before)
+    missing > HANDFUL && limit.is_exceeded(missing, before)
 }
 
 /// The share that went missing, in whole per cent.

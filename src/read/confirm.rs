@@ -7,8 +7,8 @@ use futures::{FutureExt as _, StreamExt as _, stream};
 use rollcall_kit::{Connector, DirectoryId, InactiveReason, LookUp, ReadError, Status};
 use serde::{Deserialize, Serialize};
 
-use super::ReadFailure;
 use super::drive::broke;
+use super::failure::{Missed, ReadFailure};
 
 /// Look-ups in flight.
 const AT_ONCE: usize = 4;
@@ -55,7 +55,7 @@ pub async fn confirm(
                     Status::Inactive(reason) => {
                         drop(absent.insert(id, Absence::Inactive(reason, user.raw_status)));
                     }
-                    Status::Active | Status::Unknown(_) => found.push(user.label()),
+                    Status::Active | Status::Unknown(_) => found.push(Missed { user: *user, left_out: None }),
                 },
             }
         }
@@ -64,12 +64,12 @@ pub async fn confirm(
             break;
         }
     }
-    found.sort_unstable();
+    found.sort_by_key(|missed| missed.user.label());
     found.truncate(NAMED);
     if found.is_empty() {
         return Ok(absent);
     }
-    Err(ReadFailure::Contradiction { number: found.len(), named: found })
+    Err(ReadFailure::Contradiction { number: found.len(), found })
 }
 
 async fn look_up(

@@ -6,7 +6,7 @@ use futures::FutureExt as _;
 use rollcall_kit::{Certificate, Connector, Entries, Entry};
 use tokio::sync::mpsc;
 
-use super::{Census, ReadFailure, Reading, Staging};
+use super::{Census, FullStaging, Place, ReadFailure, Reading, Staging};
 
 /// Entries that may wait between the connector and the staging area. Bounds the memory of a read.
 const WAITING: usize = 1_024;
@@ -16,7 +16,7 @@ const BATCH: usize = 512;
 
 /// How many entries of each kind arrived, duplicates counted as often as they came, as certificates count them.
 #[derive(Debug, Default)]
-struct Arrived {
+pub(super) struct Arrived {
     users: u64,
     groups: u64,
     unreadable: u64,
@@ -25,26 +25,49 @@ struct Arrived {
 
 /// Reads everybody and every group into the staging area, and yields the reading if the read was complete.
 ///
-/// `previous` is the certificate of the mirror; `progress` is told how many users and groups have arrived. Dropping the
-/// future cancels the read. Nothing is committed here.
+/// `previous` is the certificate of the mirror, `settings` a hash of those by which the directory is read; `progress` is
+/// told how many users and groups have arrived. Dropping the future cancels the read. Nothing is committed here.
 ///
 /// # Errors
 ///
 /// Whenever the read is not proved to be complete, or contradicts itself or what was there before.
 pub async fn drive(
     connector: &dyn Connector,
-    staging: &mut dyn Staging,
+    staging: &mut dyn FullStaging,
     previous: Option<&Certificate>,
+    settings: &str,
     progress: impl FnMut(u64, u64),
 ) -> Result<Reading, ReadFailure> {
-    let (entries, arriving) = Entries::channel(WAITING);
+    let place = place(connector, settings).await?;
+    let (entries, arriving) = channel();
     // Whichever fails first ends the other, so that neither waits for a partner that is gone.
     let (certificate, arrived) =
         tokio::try_join!(certified(connector, entries), receive(arriving, &mut *staging, progress))?;
     require_fit(&certificate, &arrived)?;
     require_not_emptied(&certificate, previous)?;
     let vanished = blocking(|| staging.vanished())?;
-    Ok(Reading { certificate, vanished, census: arrived.census })
+    Ok(Reading { certificate, vanished, census: arrived.census, place })
+}
+
+/// The place from which the changes after this read will be followed. It is asked for before the read, so that what
+/// changes meanwhile is told twice and never lost. A directory that will not give one is read in full all the same.
+async fn place(connector: &dyn Connector, settings: &str) -> Result<Option<Place>, ReadFailure> {
+    if !connector.capabilities().incremental {
+        return Ok(None);
+    }
+    let cursor = AssertUnwindSafe(connector.cursor()).catch_unwind().await;
+    match cursor.map_err(|panic| broke(connector, "asked for a place in the stream of changes", &*panic))? {
+        Ok(cursor) => Ok(cursor.map(|cursor| Place { cursor, settings: settings.to_owned() })),
+        Err(error) => {
+            tracing::warn!(%error, "the directory gives no place in its stream of changes; the next run reads in full");
+            Ok(None)
+        }
+    }
+}
+
+/// The way from a connector to the staging area.
+pub(super) fn channel() -> (Entries, mpsc::Receiver<Entry>) {
+    Entries::channel(WAITING)
 }
 
 /// Lets the connector read. If it panics, that is an error of this read and not the end of the daemon.
@@ -53,7 +76,8 @@ async fn certified(connector: &dyn Connector, entries: Entries) -> Result<Certif
     outcome.map_err(|panic| broke(connector, "read", &*panic))?.map_err(ReadFailure::Directory)
 }
 
-async fn receive(
+/// Takes in what arrives, until nothing comes any more.
+pub(super) async fn receive(
     mut arriving: mpsc::Receiver<Entry>,
     staging: &mut dyn Staging,
     mut progress: impl FnMut(u64, u64),

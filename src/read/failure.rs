@@ -1,6 +1,8 @@
 //! Why there is no reading. Whatever the reason, nothing was changed: not the target, not the mirror, not the cursor.
 
-use rollcall_kit::ReadError;
+use std::fmt;
+
+use rollcall_kit::{DirectoryUser, ReadError};
 
 use super::StagingError;
 
@@ -52,18 +54,42 @@ pub enum ReadFailure {
         /// Which server answered.
         server: String,
     },
-    /// People whom the read missed are there after all.
+    /// People whom the read missed are there after all. Also somebody whom the scope would leave out disproves it: a read
+    /// that misses a record within its reach may have missed others, and members of groups, whom nobody looks up.
     #[error(
         "the read of the directory was wrong: it missed {} that a look-up by id found within reach: {}. Nothing was \
          changed; if this happens again, the directory hides records from the search that it shows one by one",
-        people(*.number), .named.join(", ")
+        people(*.number), list(.found)
     )]
     Contradiction {
         /// How many were found before the look-ups were given up.
         number: usize,
-        /// Some of them, by their labels.
-        named: Vec<String>,
+        /// Some of them, in the order of their labels.
+        found: Vec<Missed>,
     },
+}
+
+/// Somebody whom a read missed and a look-up found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Missed {
+    /// His record as the look-up showed it.
+    pub user: DirectoryUser,
+    /// By which rule the scope leaves him out; nothing if it does not, or if nobody asked it yet.
+    pub left_out: Option<String>,
+}
+
+impl fmt::Display for Missed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.user.label())?;
+        match &self.left_out {
+            Some(rule) => write!(f, " (out of scope anyway, so he leaves once a read shows him: {rule})"),
+            None => Ok(()),
+        }
+    }
+}
+
+fn list(found: &[Missed]) -> String {
+    found.iter().map(Missed::to_string).collect::<Vec<_>>().join(", ")
 }
 
 fn people(number: usize) -> String {

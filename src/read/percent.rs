@@ -1,4 +1,4 @@
-//! A share in whole per cent, written as people write it: `"20%"`.
+//! A share in whole per cent, written as people write it: `"5%"`.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -23,6 +23,12 @@ impl Percent {
     pub const fn get(self) -> u8 {
         self.0
     }
+
+    /// Whether so many out of so many are a larger share. Counted exactly, without rounding.
+    #[must_use]
+    pub fn is_exceeded(self, number: u64, of: u64) -> bool {
+        u128::from(number) * 100 > u128::from(self.0) * u128::from(of)
+    }
 }
 
 impl fmt::Display for Percent {
@@ -45,7 +51,7 @@ impl<'de> Deserialize<'de> for Percent {
         let percent = digits.and_then(|digits| digits.parse::<u8>().ok()).filter(|percent| *percent <= 100);
         percent.map(Self).ok_or_else(|| {
             D::Error::custom(format!(
-                "it must be a whole number of per cent from \"0%\" to \"100%\", such as \"20%\", not {text:?}"
+                "a share must be a whole number of per cent from \"0%\" to \"100%\", such as \"5%\", not {text:?}"
             ))
         })
     }
@@ -61,7 +67,7 @@ impl JsonSchema for Percent {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "string", "pattern": "^ *(100|[1-9]?[0-9]) *%$", "examples": ["20%"] })
+        json_schema!({ "type": "string", "pattern": "^ *(100|[1-9]?[0-9]) *%$", "examples": ["5%"] })
     }
 }
 

@@ -6,12 +6,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
 use rollcall_kit::{
-    Address, Capabilities, Certificate, CertificateDraft, CheckFinding, Collection, Connector, DirectoryGroup,
-    DirectoryId, DirectoryUser, Entries, Entry, InactiveReason, LookUp, Member, ReadError, Source, Status, Unreadable,
-    Value,
+    Address, Capabilities, Certificate, CertificateDraft, Changes, CheckFinding, Collection, Connector, Cursor,
+    DirectoryGroup, DirectoryId, DirectoryUser, Entries, Entry, InactiveReason, LookUp, Member, ReadError, Source,
+    Status, Unreadable, Value,
 };
 
-use super::{Absence, ReadFailure, Staging, StagingError, confirm, drive};
+use super::{Absence, FullStaging, Place, ReadFailure, Staging, StagingError, catch_up, confirm, drive};
 
 fn id(id: &str) -> DirectoryId {
     DirectoryId::new(id).unwrap()
@@ -80,14 +80,17 @@ impl Staging for Staged {
         }
         if self.full { Err(StagingError("the disk is full".into())) } else { Ok(()) }
     }
-    fn vanished(&mut self) -> Result<Vec<DirectoryId>, StagingError> {
-        Ok(self.mirrored.difference(&self.users).cloned().collect())
-    }
     fn staged(&self) -> (u64, u64) {
         (self.users.len() as u64, 0)
     }
     fn ticket(&self) -> u64 {
         0
+    }
+}
+
+impl FullStaging for Staged {
+    fn vanished(&mut self) -> Result<Vec<DirectoryId>, StagingError> {
+        Ok(self.mirrored.difference(&self.users).cloned().collect())
     }
 }
 
@@ -112,6 +115,7 @@ struct Fake {
     in_flight: AtomicUsize,
     most_in_flight: AtomicUsize,
     sent: Mutex<usize>,
+    streams: bool,
 }
 
 impl Fake {
@@ -123,6 +127,7 @@ impl Fake {
             in_flight: AtomicUsize::new(0),
             most_in_flight: AtomicUsize::new(0),
             sent: Mutex::new(0),
+            streams: false,
         }
     }
 
@@ -139,7 +144,7 @@ impl Connector for Fake {
         "fake"
     }
     fn capabilities(&self) -> Capabilities {
-        Capabilities { groups: true, ..Capabilities::default() }
+        Capabilities { groups: true, incremental: self.streams, ..Capabilities::default() }
     }
     async fn check(&self) -> Result<Vec<CheckFinding>, ReadError> {
         Ok(Vec::new())
@@ -170,6 +175,20 @@ impl Connector for Fake {
     async fn look_up_group(&self, _: &DirectoryId) -> Result<Option<String>, ReadError> {
         Ok(None)
     }
+    async fn cursor(&self) -> Result<Option<Cursor>, ReadError> {
+        assert_eq!(*self.sent.lock().unwrap(), 0, "asked for after the read began");
+        match self.end {
+            End::Fail => Err(ReadError::Settings("no stream today".into())),
+            _ => Ok(Some(Cursor::new("here".into()))),
+        }
+    }
+    async fn read_changes(&self, since: &Cursor, entries: Entries) -> Result<Option<Changes>, ReadError> {
+        if since.as_str() == "lost" {
+            return Ok(None);
+        }
+        self.read(entries).await?;
+        Ok(Some(Changes { cursor: Cursor::new("there".into()), collections: Vec::new() }))
+    }
 }
 
 fn three_and_a_group() -> Vec<Entry> {
@@ -179,7 +198,7 @@ fn three_and_a_group() -> Vec<Entry> {
 /// Drives a connector; if that yields a reading, it becomes the mirror.
 async fn run(mirror: &mut Mirror, connector: &Fake) -> Result<Vec<DirectoryId>, ReadFailure> {
     mirror.staged = Staged { mirrored: mirror.users.clone(), ..Staged::default() };
-    let reading = drive(connector, &mut mirror.staged, mirror.certificate.as_ref(), |_, _| {}).await?;
+    let reading = drive(connector, &mut mirror.staged, mirror.certificate.as_ref(), "settings", |_, _| {}).await?;
     mirror.users = std::mem::take(&mut mirror.staged.users);
     mirror.certificate = Some(reading.certificate().clone());
     Ok(reading.vanished().to_vec())
@@ -282,7 +301,7 @@ async fn a_read_is_cancelled_by_letting_go_of_it() {
 async fn a_staging_area_that_fails_ends_the_read_at_once() {
     let connector = Fake::new(three_and_a_group(), End::Hang);
     let mut full = Staged { full: true, ..Staged::default() };
-    let failure = drive(&connector, &mut full, None, |_, _| {}).await.unwrap_err();
+    let failure = drive(&connector, &mut full, None, "settings", |_, _| {}).await.unwrap_err();
     assert_eq!(failure.to_string(), "what was read cannot be kept: the disk is full");
 }
 
@@ -291,13 +310,46 @@ async fn a_read_works_on_a_runtime_of_many_threads_and_reports_progress() {
     let mut staging = Staged::default();
     let connector = Fake::honest((0..5_000).map(|number| entry(user(&format!("u{number}")))).collect());
     let mut last = (0, 0);
-    drive(&connector, &mut staging, None, |users, groups| {
+    drive(&connector, &mut staging, None, "settings", |users, groups| {
         assert!(users >= last.0);
         last = (users, groups);
     })
     .await
     .unwrap();
     assert_eq!(last, (5_000, 0));
+}
+
+fn place(words: &str) -> Place {
+    Place { cursor: Cursor::new(words.into()), settings: "settings".into() }
+}
+
+#[tokio::test]
+async fn changes_that_were_told_to_the_end_move_the_place() {
+    let mut staging = Staged::default();
+    let connector = Fake::honest(vec![entry(user("a"))]);
+    let increment = catch_up(&connector, &mut staging, &place("here"), |_, _| {}).await.unwrap().unwrap();
+    assert_eq!(increment.place(), &place("there"));
+    assert_eq!(staging.staged(), (1, 0));
+    assert!(catch_up(&connector, &mut staging, &place("lost"), |_, _| {}).await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn changes_that_were_not_told_to_the_end_are_none() {
+    for end in [End::Fail, End::Panic] {
+        let connector = Fake::new(three_and_a_group(), end);
+        let failure = catch_up(&connector, &mut Staged::default(), &place("here"), |_, _| {}).await;
+        assert!(matches!(failure, Err(ReadFailure::Directory(_) | ReadFailure::Broke { .. })), "{failure:?}");
+    }
+}
+
+#[tokio::test]
+async fn the_place_is_asked_for_before_the_read_and_a_read_goes_without_one() {
+    let mut connector = Fake::honest(three_and_a_group());
+    let reading = drive(&connector, &mut Staged::default(), None, "settings", |_, _| {}).await.unwrap();
+    assert_eq!(reading.place(), None, "it does not say that it can tell what changed");
+    connector = Fake { streams: true, ..Fake::honest(three_and_a_group()) };
+    let reading = drive(&connector, &mut Staged::default(), None, "settings", |_, _| {}).await.unwrap();
+    assert_eq!(reading.place(), Some(&place("here")));
 }
 
 fn knows(answers: impl IntoIterator<Item = (&'static str, LookUp)>) -> Fake {
@@ -336,8 +388,8 @@ async fn whoever_is_found_after_all_fails_the_run_and_is_named() {
     let names = ["a", "b", "c", "d", "e", "f", "g", "h"];
     let connector = knows(names.map(|name| (name, LookUp::Found(Box::new(user(name))))));
     let failure = confirm(&connector, &names.map(id), |_, _| {}).await.unwrap_err();
-    let ReadFailure::Contradiction { number: 5, named } = &failure else { panic!("{failure}") };
-    assert_eq!(named.len(), 5);
+    let ReadFailure::Contradiction { number: 5, found } = &failure else { panic!("{failure}") };
+    assert_eq!(found.len(), 5);
     assert!(failure.to_string().contains("@acme.com"), "{failure}");
     let one = knows([("a", LookUp::Gone), ("b", LookUp::Found(Box::new(user("b"))))]);
     let failure = confirm(&one, &[id("a"), id("b")], |_, _| {}).await.unwrap_err();
@@ -366,6 +418,6 @@ async fn look_ups_are_bounded() {
 fn reading_and_confirming_can_be_moved_between_threads() {
     fn movable<T: Send>(_: &T) {}
     let (mut staging, connector) = (Staged::default(), knows([]));
-    movable(&drive(&connector, &mut staging, None, |_, _| {}));
+    movable(&drive(&connector, &mut staging, None, "settings", |_, _| {}));
     movable(&confirm(&connector, &[], |_, _| {}));
 }

@@ -6,7 +6,8 @@
 //! trace is not proved, and waits for a person.
 //!
 //! Traces are taken from the mirror before the reading that misses somebody replaces it, and kept until he is back or
-//! out: a doubt must not end because a second reading misses him as well. Pure: what has to be asked comes in as
+//! out: a doubt must not end because a second reading misses him as well. Where they are lost with a damaged snapshot, that
+//! is a doubt by itself. Pure: what has to be asked comes in as
 //! [`Surroundings`].
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,15 +17,38 @@ use rollcall_kit::DirectoryId;
 use serde::{Deserialize, Serialize};
 
 /// So many people must leave a container empty at once for that to be strange: the only person in one may well leave.
-const STRANGE: usize = 2;
+const STRANGE: u64 = 2;
 
 /// What somebody left behind who is missing from a reading.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Trace {
     /// The container in which he stood.
     pub container: Option<String>,
+    /// How many others vanished from the same container at the same time and have no account of ours. Those who have one
+    /// have a trace of their own.
+    #[serde(default)]
+    pub company: u64,
     /// The groups that he was in.
     pub groups: BTreeMap<DirectoryId, TracedGroup>,
+    /// The groups that he was in only through those.
+    #[serde(default)]
+    pub through: BTreeSet<DirectoryId>,
+    /// Whether nobody knows what he left behind: the snapshot that knew him was damaged or lost.
+    #[serde(default)]
+    pub lost: bool,
+}
+
+impl Trace {
+    /// The trace of somebody whom the snapshot does not know any more, because it was damaged.
+    #[must_use]
+    pub fn lost() -> Self {
+        Self { lost: true, ..Self::default() }
+    }
+
+    /// Every group that he was in, directly or through others.
+    pub fn all_groups(&self) -> impl Iterator<Item = &DirectoryId> {
+        self.groups.keys().chain(&self.through)
+    }
 }
 
 /// A group that somebody was in when he was last read.
@@ -74,6 +98,8 @@ pub enum Doubt {
         /// Which.
         place: String,
     },
+    /// The snapshot lost what it knew of him, so no sign could be looked for.
+    Untraced,
 }
 
 impl fmt::Display for Doubt {
@@ -82,6 +108,7 @@ impl fmt::Display for Doubt {
             Self::PlaceHidden { place } => write!(f, "the place where they stood is not shown any more: {place}"),
             Self::StillNamed { group } => write!(f, "the group {group} still names somebody who cannot be seen"),
             Self::PlaceEmptied { place } => write!(f, "all who stood in the same place are missing at once: {place}"),
+            Self::Untraced => f.write_str("the snapshot was damaged, and what it knew of their surroundings is lost"),
         }
     }
 }
@@ -89,7 +116,7 @@ impl fmt::Display for Doubt {
 /// Who of the missing may be hidden rather than gone, and why.
 #[must_use]
 pub fn doubts(traces: &Traces, now: &Surroundings) -> BTreeMap<DirectoryId, Doubt> {
-    let mut from: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut from: BTreeMap<&str, u64> = BTreeMap::new();
     let mut explained: BTreeMap<&DirectoryId, u64> = BTreeMap::new();
     for (user, trace) in traces {
         if now.elsewhere.contains(user) {
@@ -104,6 +131,9 @@ pub fn doubts(traces: &Traces, now: &Surroundings) -> BTreeMap<DirectoryId, Doub
         (more && !now.leaves_names).then(|| Doubt::StillNamed { group: group.name.clone() })
     };
     let doubt = |trace: &Trace| {
+        if trace.lost {
+            return Some(Doubt::Untraced);
+        }
         let container = trace.container.as_deref();
         if let Some(place) = container.filter(|container| now.hidden.contains(*container)) {
             return Some(Doubt::PlaceHidden { place: place.to_owned() });
@@ -112,7 +142,8 @@ pub fn doubts(traces: &Traces, now: &Surroundings) -> BTreeMap<DirectoryId, Doub
             return Some(doubt);
         }
         let emptied = |container: &&str| {
-            from.get(*container).is_some_and(|left| *left >= STRANGE) && !now.inhabited.contains(*container)
+            let left = from.get(*container).copied().unwrap_or_default();
+            left + trace.company >= STRANGE && !now.inhabited.contains(*container)
         };
         container.filter(emptied).map(|place| Doubt::PlaceEmptied { place: place.to_owned() })
     };
@@ -132,7 +163,8 @@ mod tests {
         let group = |(name, unresolved): &(&str, u64)| {
             (id(name), TracedGroup { name: (*name).to_owned(), unresolved: *unresolved })
         };
-        Trace { container: Some(container.to_owned()), groups: groups.iter().map(group).collect() }
+        let groups = groups.iter().map(group).collect();
+        Trace { container: Some(container.to_owned()), groups, ..Trace::default() }
     }
 
     fn inhabited(containers: &[&str]) -> Surroundings {
@@ -195,6 +227,21 @@ mod tests {
         let both = Traces::from([(id("ann"), trace("sales", &[])), (id("bob"), trace("sales", &[]))]);
         assert_eq!(doubts(&both, &Surroundings::default()).len(), 2);
         assert!(doubts(&both, &inhabited(&["sales"])).is_empty(), "somebody is still there");
+    }
+
+    #[test]
+    fn whoever_vanishes_beside_others_who_have_no_account_of_ours_is_doubted_as_if_they_had() {
+        let mut one = trace("sales", &[]);
+        one.company = 1;
+        let traces = Traces::from([(id("ann"), one)]);
+        assert_eq!(doubts(&traces, &Surroundings::default()).len(), 1);
+        assert!(doubts(&traces, &inhabited(&["sales"])).is_empty(), "somebody is still there");
+    }
+
+    #[test]
+    fn whose_trace_went_with_a_damaged_snapshot_is_doubted_wherever_he_stood() {
+        let doubts = doubts(&Traces::from([(id("ann"), Trace::lost())]), &inhabited(&["sales"]));
+        assert_eq!(doubts[&id("ann")], Doubt::Untraced);
     }
 
     #[test]

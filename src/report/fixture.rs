@@ -284,6 +284,7 @@ pub(super) fn record() -> RunRecord {
         ended,
         result: RunResult::AppliedInPart { failed: 2 },
         certificate: Some(certificate),
+        changes: None,
         plan_id: Some(plan.id()),
         approval: Some(Approval::Person { who: "root".into(), how: "at the prompt".into(), decision: None }),
         outcomes: plan.changes.iter().map(|change| (change.id, outcome(change))).collect(),

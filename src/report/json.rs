@@ -7,9 +7,9 @@
 //! |---|---|
 //! | `plan` | `id`, `digest`, `held`, `holds`, `counts` (by kind of change), `counts_of_configuration` (those of them that are there because the configuration was edited; their last cause is `rules-edited`), `plan`: the plan file, which `apply` takes |
 //! | `reconcile` | `drift`: what was done to accounts in the target, what becomes of it, and which accounts are not ours; `plan`: the `plan` document that follows |
-//! | `run` | `run`: `id`, `organization`, `started`, `ended`, `result`, `certificate`, `plan_id`, `plan`, `approval`, `decision` (what somebody decided about it since), `drift`, `undoes`, `outcomes` (each with its `change` and `outcome`), `waiting` (`plan_id` and `plan` of the part that waits while the rest was applied); `counts`: `done`, `failed`, `skipped`, `left`, `waiting`; `summary` |
+//! | `run` | `run`: `id`, `organization`, `started`, `ended`, `result`, `certificate`, `changes` (what was read of the directory's changes, if it was no more than those), `plan_id`, `plan`, `approval`, `decision` (what somebody decided about it since), `drift`, `undoes`, `outcomes` (each with its `change` and `outcome`), `waiting` (`plan_id` and `plan` of the part that waits while the rest was applied); `counts`: `done`, `failed`, `skipped`, `left`, `waiting`; `summary` |
 //! | `decision` | `organization`, `decision` (`verdict`, `plan`, `who`, `how`, `at`, `until`), `changes` |
-//! | `history` | `runs`: as in `run`, without `plan`, `certificate` and `outcomes`, with `counts` |
+//! | `history` | `runs`: as in `run`, without `plan`, `certificate`, `changes` and `outcomes`, with `counts` |
 //! | `status` | `organizations`: the fields of [`super::status::Status`] |
 //! | `check` | `checks`: `organization`, `part`, `findings` (`level`, `sentence`); `problems`, `warnings` |
 //! | `explain` | `answers`: the fields of [`super::explain::Answer`] |
@@ -46,6 +46,7 @@ pub fn run(record: &RunRecord) -> Value {
     let outcomes: Vec<Value> =
         record.outcomes.iter().map(|(change, outcome)| json!({ "change": change, "outcome": outcome })).collect();
     run["certificate"] = json!(record.certificate);
+    run["changes"] = json!(record.changes);
     run["plan"] = json!(record.plan);
     run["outcomes"] = json!(outcomes);
     run["waiting"] = json!(record.waiting);

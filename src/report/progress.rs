@@ -21,6 +21,7 @@ use crate::run::Event;
 pub enum Step {
     Started { organization: String },
     Reading { users: u64, groups: u64 },
+    InFull { why: String },
     Confirming { done: u64, of: u64 },
     Comparing,
     Matching { candidates: u64 },
@@ -45,6 +46,7 @@ impl Steps {
                 Step::Started { organization: organization.clone() }
             }
             Event::Reading { users, groups } => Step::Reading { users: *users, groups: *groups },
+            Event::ReadingInFull { why } => Step::InFull { why: why.clone() },
             Event::Confirming { done, of } => Step::Confirming { done: *done, of: *of },
             Event::Comparing => Step::Comparing,
             Event::Matching { candidates } => Step::Matching { candidates: *candidates },
@@ -54,7 +56,11 @@ impl Steps {
                 self.failed += u64::from(!matches!(outcome, Outcome::Done { .. }));
                 Step::Changed { done: self.done, failed: self.failed }
             }
-            Event::Read { .. } | Event::Compared { .. } | Event::Planned { .. } | Event::Ended { .. } => Step::Left,
+            Event::Read { .. }
+            | Event::CaughtUp { .. }
+            | Event::Compared { .. }
+            | Event::Planned { .. }
+            | Event::Ended { .. } => Step::Left,
         }
     }
 }
@@ -146,6 +152,7 @@ impl Progress {
                 }
                 self.bar.set_position(*done);
             }
+            Step::InFull { why } => self.say(&format!("reading the whole directory: {}", clean(why))),
             Step::Left => self.leave(),
         }
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use rollcall_kit::Certificate;
+use rollcall_kit::{Certificate, Changes};
 
 use super::document::{Document, Item, Text, Tone};
 use super::sections::{self, Tense};
@@ -30,7 +30,7 @@ pub fn document(record: &RunRecord, options: Options) -> Document {
         record.waiting.as_ref().map(|part| ("waits", format!("plan {}", part.plan_id).into())),
     ]);
     if let Some(certificate) = &record.certificate {
-        read(&mut document, certificate);
+        read(&mut document, certificate, record.changes.as_ref());
     }
     if let Some(drift) = &record.drift {
         document.heading("What was found in the target");
@@ -200,19 +200,25 @@ fn by(decision: &Decision) -> String {
     format!("{who} at {}, {how} (plan {})", time(decision.at), decision.plan)
 }
 
-/// What was read, and what proves that it was all.
-fn read(document: &mut Document, certificate: &Certificate) {
+/// What was read, and what proves that it was all, or up to where it is known what changed since.
+fn read(document: &mut Document, certificate: &Certificate, changes: Option<&Changes>) {
     document.heading("What was read");
     let source = certificate.source();
-    document.paragraph(format!(
-        "{} at {} as {}, in {}. Certificate {}.",
-        clean(&source.connector),
-        clean(&source.server),
-        clean(&source.identity),
-        duration(certificate.ended().duration_since(certificate.started())),
-        certificate.id()
-    ));
-    let items = certificate.collections().iter().map(|collection| {
+    let (server, identity) = (clean(&source.server), clean(&source.identity));
+    let from = format!("{} at {server} as {identity}", clean(&source.connector));
+    document.paragraph(match changes {
+        Some(_) => format!(
+            "What changed since the run before: {from}. Last read in full at {}, certificate {}.",
+            time(certificate.ended()),
+            certificate.id()
+        ),
+        None => {
+            let took = duration(certificate.ended().duration_since(certificate.started()));
+            format!("{from}, in {took}. Certificate {}.", certificate.id())
+        }
+    });
+    let collections = changes.map_or(certificate.collections(), |changes| &changes.collections);
+    let items = collections.iter().map(|collection| {
         let (entries, pages) =
             (count(collection.entries, "entry", "entries"), count(collection.pages, "page", "pages"));
         let fact = |name: &str, text: &str| vec![Text::from(name), Text::new(clean(text), Tone::Faint)];

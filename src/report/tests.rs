@@ -138,6 +138,7 @@ fn failed() -> RunRecord {
         id: "20261123T080000-11aa".to_owned(),
         result: RunResult::Failed { error: error.to_owned() },
         certificate: None,
+        changes: None,
         plan_id: None,
         plan: None,
         approval: None,

@@ -17,6 +17,7 @@ use crate::apply::{Executor, Outcome};
 use crate::guard::{Approval, ApprovedPlan, HeldPlan, KeptPlanError, PlanFile, Reviewed};
 use crate::plan::{Change, ChangeId, Drift, Plan};
 use crate::roster::{Reason, Refusal};
+use crate::schedule::Depth;
 use crate::snapshot::{StoreJournal, StoreLedger};
 
 impl Session {
@@ -26,20 +27,32 @@ impl Session {
     ///
     /// If anything that the plan depends on could not be had. A record of the failed run is kept.
     pub async fn plan(&self, listener: Listener<'_>) -> Result<Reviewed, RunError> {
+        self.plan_at(Depth::Full, listener).await
+    }
+
+    /// The same, with this much of the directory read.
+    ///
+    /// # Errors
+    ///
+    /// As [`Session::plan`].
+    pub async fn plan_at(&self, depth: Depth, listener: Listener<'_>) -> Result<Reviewed, RunError> {
         let (run, started) = self.begin_run(listener);
-        let planned = self.read_and_plan(listener).await;
+        let planned = self.read_and_plan(depth, listener).await;
         planned.inspect_err(|error| self.remember_failure(&run, started, error))
     }
 
-    async fn read_and_plan(&self, listener: Listener<'_>) -> Result<Reviewed, RunError> {
+    async fn read_and_plan(&self, depth: Depth, listener: Listener<'_>) -> Result<Reviewed, RunError> {
         self.require_same_target()?;
         let doubtful = self.settle_leftovers().await?;
-        let roll = self.call_the_roll(listener).await?;
+        let roll = self.read_directory(depth, listener).await?;
         self.make_plan(roll, doubtful, listener).await
     }
 
     /// Keeps the record of a run that failed. If even that fails, the first failure is the one to tell of.
     pub(super) fn remember_failure(&self, run: &str, started: Timestamp, error: &RunError) {
+        if let Err(error) = self.doubt_the_place(error) {
+            tracing::error!(%error, "the place in the stream of changes cannot be forgotten");
+        }
         let failed = RunResult::Failed { error: error.to_string() };
         if let Err(error) = records::keep(&*self.store, &self.record(run, started, failed, None, None)) {
             tracing::error!(%error, "the record of the failed run cannot be kept");
@@ -67,7 +80,7 @@ impl Session {
         }
         let fresh = match &file.plan().undoes {
             Some(run) => self.plan_undo(run, listener).await?,
-            None => self.read_and_plan(listener).await?,
+            None => self.read_and_plan(Depth::Full, listener).await?,
         };
         file.if_still_asked_for(&fresh).map_err(|error| {
             let mut text = error.to_string();
@@ -178,6 +191,7 @@ impl Session {
     /// Begins a run: its id, and when it began.
     pub(super) fn begin_run(&self, listener: Listener<'_>) -> (String, Timestamp) {
         self.set_drift(None);
+        self.set_changes(None);
         let started = (self.clock)();
         let run = (records::new_id(started), started);
         *self.current.lock().unwrap_or_else(PoisonError::into_inner) = Some(run.clone());
@@ -283,6 +297,7 @@ impl Session {
             ended: (self.clock)(),
             result,
             certificate: self.store.certificate().ok().flatten().filter(|_| plan.is_some()),
+            changes: self.changes().filter(|_| plan.is_some()),
             plan_id: plan.map(Plan::id),
             plan: plan.cloned(),
             approval: approval.cloned(),

@@ -1,7 +1,7 @@
 //! What a run says while it goes on, and what is kept of it.
 
 use jiff::Timestamp;
-use rollcall_kit::Certificate;
+use rollcall_kit::{Certificate, Changes};
 use serde::{Deserialize, Serialize};
 
 use crate::apply::Outcome;
@@ -31,6 +31,16 @@ pub enum Event {
     Read {
         /// The proof.
         certificate: Certificate,
+    },
+    /// What changed in the directory was read, and no more.
+    CaughtUp {
+        /// What was asked, and how much came.
+        changes: Changes,
+    },
+    /// What changed cannot be told, so everything is read.
+    ReadingInFull {
+        /// Why, in the middle of a sentence.
+        why: String,
     },
     /// Absences are being confirmed, one look-up each.
     Confirming {
@@ -117,8 +127,11 @@ pub struct RunRecord {
     pub ended: Timestamp,
     /// How it ended.
     pub result: RunResult,
-    /// The proof of its read, if it came so far.
+    /// The proof of the last full read, if it came so far: its own, or the one that the changes came after.
     pub certificate: Option<Certificate>,
+    /// What it read of the directory's changes, if it read no more than those.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub changes: Option<Changes>,
     /// The plan's digest.
     pub plan_id: Option<PlanId>,
     /// The plan.

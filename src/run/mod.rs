@@ -3,6 +3,7 @@
 
 mod applying;
 mod build;
+mod catch_up;
 mod census;
 mod deciding;
 mod edited;
@@ -22,6 +23,7 @@ mod traces;
 mod undo;
 mod verdicts;
 
+pub use crate::schedule::Depth;
 pub use crate::snapshot::Store;
 pub use build::{Findings, check_parts};
 pub use deciding::{Decided, approve, decisions, reject};

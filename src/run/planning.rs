@@ -50,7 +50,8 @@ impl Session {
         doubtful: Doubtful,
         listener: Listener<'_>,
     ) -> Result<Reviewed, RunError> {
-        let notes = self.rebuild_if_unsealed().await?;
+        let mut notes = self.rebuild_if_unsealed().await?;
+        notes.extend(self.note_of_changes());
         self.give_back_edits()?;
         self.plan_from(roll, doubtful, notes, listener).await
     }
@@ -74,6 +75,7 @@ impl Session {
         let unconfirmed: Vec<DirectoryId> =
             stage.survey.unconfirmed.iter().filter(|id| !roll.absences.contains_key(*id)).cloned().collect();
         let absences = self.confirm(&unconfirmed, listener).await?;
+        self.trace_the_lost(&absences)?;
         roll.absences.extend(self.doubted(absences).await?);
         self.remember(&roll.absences)?;
         listener(Event::Matching { candidates: stage.survey.candidates.len() as u64 });

@@ -13,7 +13,7 @@ use rollcall_kit::DirectoryId;
 use super::error::RunError;
 use super::reconcile::LOOK_UPS;
 use super::session::{Session, compile_rules};
-use crate::guard::{ProtectedBy, Protection, is_exit};
+use crate::guard::{AccountMark, ProtectedBy, Protection, is_exit};
 use crate::plan::{Note, Plan};
 use crate::read::Traces;
 use crate::roster::groups::Membership;
@@ -21,6 +21,9 @@ use crate::roster::{GroupIndex, GroupRef, RosterSettings, Rules, ScopeSettings};
 use crate::snapshot::fact;
 
 type Found = BTreeMap<DirectoryId, ProtectedBy>;
+
+/// Protected values, as people write them, each with the target's id of an account that was seen to carry it.
+type Carriers = BTreeMap<String, Option<String>>;
 
 impl Session {
     /// Who is in which protected group; nothing if none is configured. Groups that the directory calls deleted are
@@ -77,8 +80,11 @@ impl Session {
             let marked = self.marked(rest).await?;
             self.keep_if_new(fact::PROTECTED_ACCOUNTS, &marked)?;
             found.extend(marked);
+            if !exits.is_empty() {
+                self.look_for_carriers(&found).await?;
+            }
         }
-        Ok(self.protecting(plan, groups, &exits, found))
+        self.protecting(plan, groups, &exits, found)
     }
 
     /// The same from the snapshot alone: which values accounts carry is what the last plan found.
@@ -93,7 +99,7 @@ impl Session {
                 .map_err(|error| RunError::Internal(format!("the kept protected accounts cannot be read: {error}")))?;
             found.extend(marked.into_iter().filter(|(user, _)| exits.contains(user)));
         }
-        Ok(self.protecting(plan, groups.as_ref(), &exits, found))
+        self.protecting(plan, groups.as_ref(), &exits, found)
     }
 
     fn protecting(
@@ -102,14 +108,52 @@ impl Session {
         groups: Option<&GroupIndex>,
         exits: &BTreeSet<DirectoryId>,
         found: Found,
-    ) -> Protection {
+    ) -> Result<Protection, RunError> {
         let protection = Protection { found, ..self.organization.protection.clone() };
+        let holds = exits.iter().any(|user| !protection.found.contains_key(user));
         if let Some(groups) = groups {
-            let holds = exits.iter().any(|user| !protection.found.contains_key(user));
             plan.notes.extend(notes(&protection.groups, groups, holds));
-            plan.notes.sort();
         }
-        protection
+        if holds {
+            let carriers = self.carriers()?;
+            let seen = |mark: &AccountMark| carriers.get(&mark.to_string()).is_none_or(Option::is_some);
+            let idle = protection.accounts.iter().filter(|mark| !seen(mark));
+            plan.notes.extend(idle.map(|mark| Note { sentence: protects_nobody(mark), holds }));
+        }
+        plan.notes.sort();
+        Ok(protection)
+    }
+
+    /// Looks for an account that carries each of the protected values: a value that the target never returns, or that is
+    /// spelled otherwise there, protects nobody, and nothing else would tell. Who carried it last time is asked first.
+    async fn look_for_carriers(&self, found: &Found) -> Result<(), RunError> {
+        let (known, mut carriers) = (self.carriers()?, Carriers::new());
+        for mark in &self.organization.protection.accounts {
+            let name = mark.to_string();
+            let carried = found.iter().find(|(_, by)| **by == ProtectedBy::Mark(mark.clone())).map(|(user, _)| user);
+            let mut carrier = match carried {
+                Some(user) => self.store.account(user)?.map(|account| account.target_id),
+                None => None,
+            };
+            if let (None, Some(Some(id))) = (&carrier, known.get(&name)) {
+                let shown = self.reader().texts(id, &[&mark.attribute]).await.ok().flatten();
+                carrier = shown.filter(|shown| mark.is_among(shown)).map(|_| id.clone());
+            }
+            if carrier.is_none() {
+                // A target that does not answer shows nobody who carries it either.
+                carrier = self.reader().carrier(mark).await.unwrap_or_default();
+            }
+            carriers.insert(name, carrier);
+        }
+        self.keep_if_new(fact::PROTECTED_CARRIERS, &carriers)
+    }
+
+    fn carriers(&self) -> Result<Carriers, RunError> {
+        match self.store.fact(fact::PROTECTED_CARRIERS)? {
+            Some(json) => serde_json::from_value(json)
+                .map_err(|error| RunError::Internal(format!("the kept protected values cannot be read: {error}"))),
+            None => Ok(Carriers::new()),
+        }
     }
 
     /// Those whom a protected group protects.
@@ -137,9 +181,7 @@ impl Session {
                 Err(error) => Some(ProtectedBy::Unread(error.to_string())),
                 Ok(None) => None,
                 Ok(Some(shown)) => {
-                    let carried = marks.iter().find(|mark| {
-                        shown.get(&mark.attribute).is_some_and(|texts| texts.iter().any(|text| mark.is(text)))
-                    });
+                    let carried = marks.iter().find(|mark| mark.is_among(&shown));
                     carried.cloned().map(ProtectedBy::Mark)
                 }
             };
@@ -158,7 +200,7 @@ fn exits(plan: &Plan) -> BTreeSet<DirectoryId> {
 fn members(exits: &BTreeSet<DirectoryId>, (groups, places): (&GroupIndex, usize), traces: &Traces) -> Found {
     let protecting = |user: &DirectoryId| {
         let now = groups.belonging(user);
-        let before = traces.get(user).map(|trace| groups.belonging_through(trace.groups.keys()));
+        let before = traces.get(user).map(|trace| groups.belonging_through(trace.all_groups()));
         std::iter::once(now).chain(before).find_map(|belonging| {
             (0..places).find_map(|place| match belonging.in_scope_group(place) {
                 Membership::In(number) => groups.group(number).map(|(_, name)| ProtectedBy::Group(name.to_owned())),
@@ -167,6 +209,16 @@ fn members(exits: &BTreeSet<DirectoryId>, (groups, places): (&GroupIndex, usize)
         })
     };
     exits.iter().filter_map(|user| Some((user.clone(), protecting(user)?))).collect()
+}
+
+/// What is said of a protected value that no account shows.
+fn protects_nobody(mark: &AccountMark) -> String {
+    format!(
+        "protect.accounts protects nobody by {mark}: the target shows no account that carries it, neither when it is asked \
+         for one nor in its list. Perhaps it never returns that attribute, or spells it otherwise. Compare it with an account \
+         in the target, or take it out of protect.accounts. Until then every plan that deactivates or deletes somebody waits \
+         for a person."
+    )
 }
 
 /// Protected groups of which it is not known who is in them. Whoever is put out may be one of those.

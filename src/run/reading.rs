@@ -2,17 +2,23 @@
 //!
 //! Nothing is committed unless the read is certified and every absence that would cost somebody his account was
 //! confirmed by a look-up of the id (a directory that says "gone" in a list and "here" when asked is not believed).
+//!
+//! Whom a look-up finds outside of the connector's reach, the read was right to leave out: where he is and by which
+//! setting is the cause of his leaving. Whom it finds within reach the read was wrong to miss, also if the scope would
+//! leave him out, because scope is judged on what reads bring: such a read may miss others for the same reason, and
+//! members of groups, whom nobody looks up. The run fails, names him and his rule, and he leaves by that rule as soon as a
+//! read shows him.
 
 use std::collections::BTreeMap;
 
-use rollcall_kit::{Certificate, DirectoryId};
+use rollcall_kit::{Certificate, DirectoryId, DirectoryUser};
 
 use super::error::RunError;
 use super::event::Event;
 use super::session::{Listener, Session};
-use crate::read::{self, Absence};
-use crate::roster::Leaving;
-use crate::snapshot::fact;
+use crate::read::{self, Absence, Missed, ReadFailure};
+use crate::roster::{Leaving, Roster, Standing};
+use crate::snapshot::{StoreError, fact};
 
 /// What a reading left behind, besides the mirror.
 #[derive(Debug)]
@@ -31,14 +37,15 @@ impl Session {
     /// If the read is not certified, contradicts itself, or cannot be kept. The mirror is then as it was.
     pub(super) async fn call_the_roll(&self, listener: Listener<'_>) -> Result<Roll, RunError> {
         let previous = self.store.certificate()?;
+        let settings = self.organization.reading_hash();
         let mut staging = self.store.staging()?;
-        let reading = read::drive(&*self.connector, &mut *staging, previous.as_ref(), |users, groups| {
+        let reading = read::drive(&*self.connector, &mut *staging, previous.as_ref(), &settings, |users, groups| {
             listener(Event::Reading { users, groups });
         })
         .await?;
         let ours = self.ours_among(reading.vanished())?;
         let absences = self.confirm(&ours, listener).await?;
-        self.take_traces(&absences)?;
+        self.take_traces(&absences, reading.vanished())?;
         self.store.commit(staging, &reading)?;
         self.keep_census(reading.census())?;
         let absences = self.doubted(absences).await?;
@@ -84,8 +91,12 @@ impl Session {
         if absent.is_empty() {
             return Ok(BTreeMap::new());
         }
-        let answers =
-            read::confirm(&*self.connector, absent, |done, of| listener(Event::Confirming { done, of })).await?;
+        let answers = match read::confirm(&*self.connector, absent, |done, of| listener(Event::Confirming { done, of }))
+            .await
+        {
+            Err(ReadFailure::Contradiction { number, found }) => return Err(self.contradiction(number, found)?.into()),
+            answers => answers?,
+        };
         Ok(answers
             .into_iter()
             .map(|(id, absence)| {
@@ -97,6 +108,20 @@ impl Session {
                 (id, leaving)
             })
             .collect())
+    }
+
+    /// The failure that follows from people who were missed and are there after all, with the rules by which the scope
+    /// leaves some of them out anyway. Groups are asked as they were last read.
+    fn contradiction(&self, number: usize, mut found: Vec<Missed>) -> Result<ReadFailure, RunError> {
+        let groups = self.group_index_offline(&self.rules)?;
+        let nobody = || std::iter::empty::<Result<DirectoryUser, StoreError>>();
+        let roster = Roster::new(self.rules.clone(), groups, nobody)?;
+        for missed in &mut found {
+            if let Standing::Unwanted(leaving) = roster.judge(&missed.user).standing {
+                missed.left_out = Some(leaving.to_string());
+            }
+        }
+        Ok(ReadFailure::Contradiction { number, found })
     }
 
     /// Keeps the confirmed absences, so that a kept plan can be compared without asking again.

@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 
 use jiff::Timestamp;
-use rollcall_kit::Connector;
+use rollcall_kit::{Changes, Connector};
 
 use super::build;
 use super::error::RunError;
@@ -29,6 +29,8 @@ pub struct Session {
     pub(super) current: Mutex<Option<(String, Timestamp)>>,
     /// What the current run found where the target is not as we left it.
     pub(super) drift: Mutex<Option<Drift>>,
+    /// What the current run read of the directory's changes, if it read no more than those.
+    pub(super) changes: Mutex<Option<Changes>>,
 }
 
 /// Takes the events of a run, in their order.
@@ -77,6 +79,7 @@ impl Session {
             stop: Arc::default(),
             current: Mutex::default(),
             drift: Mutex::default(),
+            changes: Mutex::default(),
         })
     }
 

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use rollcall_kit::{DirectoryId, Member};
+use rollcall_kit::{DirectoryId, DirectoryUser, Member, Status};
 
 use super::error::RunError;
 use super::session::Session;
@@ -12,47 +12,109 @@ use crate::roster::Leaving;
 use crate::snapshot::fact;
 
 impl Session {
-    /// Keeps what absent people leave behind in the mirror. Called before the reading that misses
-    /// them is committed, because the mirror forgets them then. Who is missing for longer keeps the trace that he has.
+    /// Keeps what absent people leave behind in the mirror; `vanished` are all whom the reading misses, also those who
+    /// have no account of ours. Called before the reading that misses them is committed, because the mirror forgets them
+    /// then. Who is missing for longer keeps the trace that he has.
     ///
     /// # Errors
     ///
     /// If the snapshot cannot be read or written.
-    pub(super) fn take_traces(&self, absences: &BTreeMap<DirectoryId, Leaving>) -> Result<(), RunError> {
-        let kept = self.traces()?;
+    pub(super) fn take_traces(
+        &self,
+        absences: &BTreeMap<DirectoryId, Leaving>,
+        vanished: &[DirectoryId],
+    ) -> Result<(), RunError> {
+        let mut kept = self.traces()?;
         let mut traces = Traces::new();
         let mut fresh = BTreeSet::new();
         for id in absences.keys() {
             if let Some(user) = self.store.user(id)? {
-                let container = user.place.as_deref().and_then(|place| self.connector.container(place));
-                traces.insert(id.clone(), Trace { container, groups: BTreeMap::new() });
+                traces.insert(id.clone(), Trace { container: self.container_of(&user), ..Trace::default() });
                 fresh.insert(id.clone());
-            } else if let Some(trace) = kept.get(id) {
-                traces.insert(id.clone(), trace.clone());
+            } else if let Some(trace) = kept.remove(id) {
+                traces.insert(id.clone(), trace);
             }
         }
         if !fresh.is_empty() {
+            let company = self.company(absences, vanished)?;
+            for (_, trace) in traces.iter_mut().filter(|(id, _)| fresh.contains(*id)) {
+                let left = trace.container.as_ref().and_then(|container| company.get(container));
+                trace.company = left.copied().unwrap_or_default();
+            }
             self.trace_groups(&fresh, &mut traces)?;
         }
-        if traces != kept {
-            let json = serde_json::to_value(&traces).map_err(|error| RunError::Internal(error.to_string()))?;
-            self.store.set_fact(fact::TRACES, &json)?;
-        }
-        Ok(())
+        self.keep_traces(&traces)?;
+        self.trace_the_lost(absences)
     }
 
-    /// The groups of the mirror that name these people.
+    /// Marks those of whom a snapshot that does not match its seal knows nothing any more: neither the mirror nor an
+    /// earlier trace has them. Without the mark they would pass for people who vanished without leaving a sign, once the
+    /// snapshot is sealed again.
+    ///
+    /// # Errors
+    ///
+    /// If the snapshot cannot be read or written.
+    pub(super) fn trace_the_lost(&self, absences: &BTreeMap<DirectoryId, Leaving>) -> Result<(), RunError> {
+        if self.store.is_sealed() {
+            return Ok(());
+        }
+        let mut traces = self.traces()?;
+        for id in absences.keys() {
+            traces.entry(id.clone()).or_insert_with(Trace::lost);
+        }
+        self.keep_traces(&traces)
+    }
+
+    fn keep_traces(&self, traces: &Traces) -> Result<(), RunError> {
+        if *traces == self.traces()? {
+            return Ok(());
+        }
+        let json = serde_json::to_value(traces).map_err(|error| RunError::Internal(error.to_string()))?;
+        Ok(self.store.set_fact(fact::TRACES, &json)?)
+    }
+
+    fn container_of(&self, user: &DirectoryUser) -> Option<String> {
+        user.place.as_deref().and_then(|place| self.connector.container(place))
+    }
+
+    /// How many of the vanished who have no account of ours stood in which container. Whoever was disabled there does not
+    /// count: a container of leavers is emptied now and then.
+    fn company(
+        &self,
+        absences: &BTreeMap<DirectoryId, Leaving>,
+        vanished: &[DirectoryId],
+    ) -> Result<BTreeMap<String, u64>, RunError> {
+        let mut company = BTreeMap::new();
+        for id in vanished.iter().filter(|id| !absences.contains_key(*id)) {
+            let user = self.store.user(id)?.filter(|user| !matches!(user.status, Status::Inactive(_)));
+            if let Some(container) = user.and_then(|user| self.container_of(&user)) {
+                *company.entry(container).or_default() += 1;
+            }
+        }
+        Ok(company)
+    }
+
+    /// The groups of the mirror that name these people, and those that name these groups in turn.
     fn trace_groups(&self, people: &BTreeSet<DirectoryId>, traces: &mut Traces) -> Result<(), RunError> {
+        let mut outer: BTreeMap<DirectoryId, Vec<DirectoryId>> = BTreeMap::new();
         for group in self.store.groups() {
             let group = group?;
             let traced = TracedGroup { name: group.name.clone(), unresolved: group.unresolved_members };
             for member in &group.members {
-                if let Member::User(user) = member
-                    && people.contains(user)
-                    && let Some(trace) = traces.get_mut(user)
-                {
-                    trace.groups.insert(group.id.clone(), traced.clone());
+                match member {
+                    Member::User(user) if people.contains(user) => {
+                        if let Some(trace) = traces.get_mut(user) {
+                            trace.groups.insert(group.id.clone(), traced.clone());
+                        }
+                    }
+                    Member::User(_) => {}
+                    Member::Group(inner) => outer.entry(inner.clone()).or_default().push(group.id.clone()),
                 }
+            }
+        }
+        for user in people {
+            if let Some(trace) = traces.get_mut(user) {
+                trace.through = reached(&outer, trace.groups.keys());
             }
         }
         Ok(())
@@ -118,9 +180,27 @@ impl Session {
             if inhabited.len() == containers.len() {
                 break;
             }
-            let container = user?.place.as_deref().and_then(|place| self.connector.container(place));
+            let container = self.container_of(&user?);
             inhabited.extend(container.filter(|container| containers.contains(container.as_str())));
         }
         Ok(inhabited)
     }
+}
+
+/// The groups that these are in, directly or through others, without these themselves. Loops end.
+pub(super) fn reached<'a>(
+    outer: &BTreeMap<DirectoryId, Vec<DirectoryId>>,
+    from: impl Iterator<Item = &'a DirectoryId>,
+) -> BTreeSet<DirectoryId> {
+    let direct: BTreeSet<&DirectoryId> = from.collect();
+    let mut through = BTreeSet::new();
+    let mut open: Vec<&DirectoryId> = direct.iter().copied().collect();
+    while let Some(inner) = open.pop() {
+        for group in outer.get(inner).into_iter().flatten() {
+            if !direct.contains(group) && through.insert(group.clone()) {
+                open.push(group);
+            }
+        }
+    }
+    through
 }

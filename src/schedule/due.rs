@@ -10,9 +10,9 @@ use super::settings::{QuarantineSettings, ScheduleSettings, Zone};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Depth {
-    /// Only what changed, where that can be had.
+    /// What changed since the last run, where the directory can tell; everything where it cannot.
     Incremental,
-    /// All of it.
+    /// Everybody and every group: the only read that can tell who is missing.
     Full,
 }
 

@@ -6,8 +6,10 @@
 use super::client::ScimTarget;
 use super::errors;
 use super::filter;
+use super::paging::List;
 use super::resource::{Page, Resource};
 use crate::apply::TargetError;
+use crate::guard::AccountMark;
 
 /// An attribute by which accounts are recognised.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -95,6 +97,21 @@ impl ScimTarget {
             Err(reason) => return Ok(Asked::Cannot(format!("the answer to {filter} cannot be relied on: {reason}"))),
         };
         Ok(self.checked(key, value, page))
+    }
+
+    /// An account that shows this value. Whatever a filter is answered with is looked at itself, and where it shows nobody
+    /// the whole list is: many targets filter by few attributes, and refuse or ignore the others.
+    pub(super) async fn carrier_of(&self, mark: &AccountMark) -> Result<Option<String>, TargetError> {
+        let carries = |user: &Resource| user.texts(&mark.attribute).iter().any(|text| mark.is(text));
+        let answer = self.matching("Users", &filter::equals(&mark.attribute, &mark.value)).await?;
+        if answer.status == 200
+            && let Ok(page) = Page::read(&answer.json)
+            && let Some(id) = page.resources.iter().find(|user| carries(user)).and_then(Resource::id)
+        {
+            return Ok(Some(id));
+        }
+        let all = self.walk(List::USERS, |user| carries(&user).then(|| user.id()).flatten()).await?;
+        Ok(all.into_iter().next())
     }
 
     /// What of a page can be believed.

@@ -17,6 +17,7 @@ use super::settings::{RoleDelivery, ScimSettings};
 use super::wire::{Answer, Call};
 use super::{discovery, errors};
 use crate::apply::{Probe, Target, TargetError, TargetReader, Texts, Write, WriteError, Written};
+use crate::guard::AccountMark;
 use crate::plan::{Candidate, Matches, TargetAccount};
 use crate::roster::account::CUSTOM_PREFIX;
 
@@ -165,6 +166,10 @@ impl TargetReader for ScimTarget {
         let shown = self.read_user(target_id).await?;
         let of = |user: &Resource| attributes.iter().map(|path| ((*path).to_owned(), user.texts(path))).collect();
         Ok(shown.as_ref().map(of))
+    }
+
+    async fn carrier(&self, mark: &AccountMark) -> Result<Option<String>, TargetError> {
+        self.carrier_of(mark).await
     }
 
     async fn group(&self, name: &str) -> Result<Option<String>, TargetError> {

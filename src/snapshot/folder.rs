@@ -1,9 +1,11 @@
 //! The folder of a snapshot, which nobody but its owner and his group may enter.
 //!
 //! Mirror, ledger and history hold people's names, addresses and roles. sled makes its files readable by everybody, so
-//! what keeps others out is the folder around them.
+//! what keeps others out is the folder around them. Whoever may write in the folder above could put another one in its
+//! place, with a history that never was; so that right is taken from others, too.
 
 use std::fs::{self, DirBuilder, Permissions};
+use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::Path;
 
@@ -13,24 +15,38 @@ use super::disk::cannot;
 /// What others may do with a folder.
 const OTHERS: u32 = 0o007;
 
+/// The right of others to replace what is in a folder, and the mark of a folder in which only owners may.
+const OTHERS_WRITE: u32 = 0o002;
+const STICKY: u32 = 0o1000;
+
 /// Makes the folder, and those above it that are missing, for their owner alone; takes the right to look into it from
-/// others if it is there already. What its group may do stays, so that administrators can be let in on purpose.
+/// others if it is there already, and the right to replace it. What its group may do stays, so that administrators can be
+/// let in on purpose.
 ///
 /// # Errors
 ///
-/// If it cannot be made, or if it is open to others and somebody else's, so that it cannot be closed.
+/// If it cannot be made, or if others could enter or replace it and it is somebody else's, so that it cannot be closed.
 pub(super) fn make(directory: &Path) -> Result<(), StoreError> {
     DirBuilder::new()
         .recursive(true)
         .mode(0o700)
         .create(directory)
         .map_err(|error| cannot(directory, "be made", &error))?;
+    if let Some(above) = directory.parent().filter(|above| !above.as_os_str().is_empty()) {
+        let closed = |mode| if mode & STICKY == 0 { mode & !OTHERS_WRITE } else { mode };
+        close(above, closed).map_err(|error| cannot(above, "be closed to others (chmod o-w)", &error))?;
+    }
     let failed = |error| cannot(directory, "be closed to others (chmod o-rwx)", &error);
-    let mode = fs::metadata(directory).map_err(failed)?.permissions().mode() & 0o7777;
-    if mode & OTHERS == 0 {
+    close(directory, |mode| mode & !OTHERS).map_err(failed)
+}
+
+/// Gives a folder the mode that follows from the one it has, if that is another.
+fn close(folder: &Path, closed: impl Fn(u32) -> u32) -> io::Result<()> {
+    let mode = fs::metadata(folder)?.permissions().mode() & 0o7777;
+    if closed(mode) == mode {
         return Ok(());
     }
-    fs::set_permissions(directory, Permissions::from_mode(mode & !OTHERS)).map_err(failed)
+    fs::set_permissions(folder, Permissions::from_mode(closed(mode)))
 }
 
 #[cfg(test)]
@@ -47,6 +63,16 @@ mod tests {
         let folder = above.path().join("state/acme");
         make(&folder).unwrap();
         assert_eq!((mode(&folder), mode(&above.path().join("state"))), (0o700, 0o700));
+    }
+
+    #[test]
+    fn a_folder_above_in_which_others_could_replace_it_is_closed_to_their_writing() {
+        for (before, after) in [(0o777, 0o775), (0o1777, 0o1777), (0o755, 0o755)] {
+            let above = tempfile::tempdir().unwrap();
+            fs::set_permissions(above.path(), Permissions::from_mode(before)).unwrap();
+            make(&above.path().join("acme")).unwrap();
+            assert_eq!(mode(above.path()), after, "{before:o}");
+        }
     }
 
     #[test]

@@ -18,6 +18,8 @@ pub(super) const GROUP: &[u8] = b"g";
 pub(super) const UNREADABLE: &[u8] = b"x";
 /// The certificate of the mirror.
 pub(super) const CERTIFICATE: &[u8] = b"c";
+/// The place in the directory's stream of changes that the mirror has reached.
+pub(super) const PLACE: &[u8] = b"p";
 /// An account of the ledger.
 pub(super) const ACCOUNT: &[u8] = b"a";
 /// A group of the ledger, without its members.

@@ -9,7 +9,7 @@ use super::{Records, Store, StoreError, runs};
 use crate::apply::{Intent, JournalError, Settlement};
 use crate::plan::ledger::Ledger;
 use crate::plan::{GroupKey, LedgerAccount, LedgerGroup};
-use crate::read::{Reading, Staging, StagingError};
+use crate::read::{FullStaging, Increment, Place, Reading, Staging, StagingError};
 
 /// A store that is gone when it is dropped.
 #[derive(Default)]
@@ -21,6 +21,7 @@ pub struct MemoryStore {
 struct State {
     generation: u64,
     certificate: Option<Certificate>,
+    place: Option<Place>,
     users: BTreeMap<DirectoryId, DirectoryUser>,
     groups: BTreeMap<DirectoryId, DirectoryGroup>,
     unreadable: BTreeMap<DirectoryId, Unreadable>,
@@ -36,9 +37,18 @@ struct State {
 #[derive(Default)]
 struct Staged {
     ticket: u64,
+    full: bool,
     users: BTreeMap<DirectoryId, DirectoryUser>,
     groups: BTreeMap<DirectoryId, DirectoryGroup>,
     unreadable: BTreeMap<DirectoryId, Unreadable>,
+}
+
+impl State {
+    /// Ends the reading in progress, if it is this one.
+    fn take_staged(&mut self, ticket: u64, full: bool) -> Result<Staged, StoreError> {
+        let staged = self.staged.take().filter(|staged| staged.ticket == ticket && staged.full == full);
+        staged.ok_or_else(|| StoreError::Other("another reading has begun since".into()))
+    }
 }
 
 impl MemoryStore {
@@ -50,6 +60,14 @@ impl MemoryStore {
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn begin_staging(&self, full: bool) -> MemoryStaging<'_> {
+        let mut state = self.state();
+        state.readings += 1;
+        let ticket = state.readings;
+        state.staged = Some(Staged { ticket, full, ..Staged::default() });
+        MemoryStaging { store: self, ticket }
     }
 
     fn all<K, T: Clone + Send + 'static>(records: &BTreeMap<K, T>) -> Records<'static, T> {
@@ -70,25 +88,46 @@ impl Store for MemoryStore {
         Ok(())
     }
 
-    fn staging(&self) -> Result<Box<dyn Staging + '_>, StoreError> {
-        let mut state = self.state();
-        state.readings += 1;
-        let ticket = state.readings;
-        state.staged = Some(Staged { ticket, ..Staged::default() });
-        Ok(Box::new(MemoryStaging { store: self, ticket }))
+    fn staging(&self) -> Result<Box<dyn FullStaging + '_>, StoreError> {
+        Ok(Box::new(self.begin_staging(true)))
     }
 
-    fn commit(&self, staging: Box<dyn Staging + '_>, reading: &Reading) -> Result<(), StoreError> {
+    fn commit(&self, staging: Box<dyn FullStaging + '_>, reading: &Reading) -> Result<(), StoreError> {
         let mut state = self.state();
-        let staged = state.staged.take().filter(|staged| staged.ticket == staging.ticket());
-        let staged = staged.ok_or_else(|| StoreError::Other("another reading has begun since".into()))?;
+        let staged = state.take_staged(staging.ticket(), true)?;
         state.users.retain(|id, _| staged.unreadable.contains_key(id));
         state.groups.retain(|id, _| staged.unreadable.contains_key(id));
         state.users.extend(staged.users);
         state.groups.extend(staged.groups);
         state.unreadable = staged.unreadable;
         state.certificate = Some(reading.certificate().clone());
+        state.place = reading.place().cloned();
         state.generation += 1;
+        Ok(())
+    }
+
+    fn staging_changes(&self) -> Result<Box<dyn Staging + '_>, StoreError> {
+        Ok(Box::new(self.begin_staging(false)))
+    }
+
+    fn commit_changes(&self, staging: Box<dyn Staging + '_>, increment: &Increment) -> Result<(), StoreError> {
+        let mut state = self.state();
+        let staged = state.take_staged(staging.ticket(), false)?;
+        state.unreadable.retain(|id, _| !staged.users.contains_key(id) && !staged.groups.contains_key(id));
+        state.users.extend(staged.users);
+        state.groups.extend(staged.groups);
+        state.unreadable.extend(staged.unreadable);
+        state.place = Some(increment.place().clone());
+        state.generation += 1;
+        Ok(())
+    }
+
+    fn place(&self) -> Result<Option<Place>, StoreError> {
+        Ok(self.state().place.clone())
+    }
+
+    fn forget_place(&self) -> Result<(), StoreError> {
+        self.state().place = None;
         Ok(())
     }
 
@@ -231,6 +270,16 @@ impl Staging for MemoryStaging<'_> {
         })
     }
 
+    fn staged(&self) -> (u64, u64) {
+        self.with(|staged, _| (staged.users.len() as u64, staged.groups.len() as u64)).unwrap_or_default()
+    }
+
+    fn ticket(&self) -> u64 {
+        self.ticket
+    }
+}
+
+impl FullStaging for MemoryStaging<'_> {
     fn vanished(&mut self) -> Result<Vec<DirectoryId>, StagingError> {
         self.with(|staged, state| {
             let active = state.ledger.accounts.values().filter(|account| account.active).map(|account| &account.user);
@@ -238,13 +287,5 @@ impl Staging for MemoryStaging<'_> {
             let read = |id: &DirectoryId| staged.users.contains_key(id) || staged.unreadable.contains_key(id);
             expected.into_iter().filter(|id| !read(id)).cloned().collect()
         })
-    }
-
-    fn staged(&self) -> (u64, u64) {
-        self.with(|staged, _| (staged.users.len() as u64, staged.groups.len() as u64)).unwrap_or_default()
-    }
-
-    fn ticket(&self) -> u64 {
-        self.ticket
     }
 }

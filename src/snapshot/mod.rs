@@ -30,7 +30,7 @@ pub use self::seal::Seal;
 pub use self::sled::SledStore;
 use crate::apply::{Intent, JournalError, LedgerReader, Settlement};
 use crate::plan::{GroupKey, LedgerAccount, LedgerGroup};
-use crate::read::{Reading, Staging};
+use crate::read::{FullStaging, Increment, Place, Reading, Staging};
 
 /// Iterates over records in the order of their ids.
 pub type Records<'a, T> = Box<dyn Iterator<Item = Result<T, StoreError>> + Send + 'a>;
@@ -47,11 +47,24 @@ pub trait Store: Send + Sync {
     fn seal(&self) -> Result<(), StoreError>;
 
     /// A staging area for one reading. What an earlier one left behind is thrown away.
-    fn staging(&self) -> Result<Box<dyn Staging + '_>, StoreError>;
+    fn staging(&self) -> Result<Box<dyn FullStaging + '_>, StoreError>;
 
-    /// Makes the staged entries the mirror, all at once, with the certificate. A crash in the middle is finished when
-    /// the store is opened again.
-    fn commit(&self, staging: Box<dyn Staging + '_>, reading: &Reading) -> Result<(), StoreError>;
+    /// Makes the staged entries the mirror, all at once, with the certificate and the place in the stream of changes. A
+    /// crash in the middle is finished when the store is opened again.
+    fn commit(&self, staging: Box<dyn FullStaging + '_>, reading: &Reading) -> Result<(), StoreError>;
+
+    /// A staging area for changes. What an earlier one left behind is thrown away.
+    fn staging_changes(&self) -> Result<Box<dyn Staging + '_>, StoreError>;
+
+    /// Lays the staged entries over the mirror, all at once, with the place up to which they were told. Who was not
+    /// staged stays as he is. A crash in the middle is finished when the store is opened again.
+    fn commit_changes(&self, staging: Box<dyn Staging + '_>, increment: &Increment) -> Result<(), StoreError>;
+
+    /// The place in the directory's stream of changes that the mirror has reached; none if only a full read helps.
+    fn place(&self) -> Result<Option<Place>, StoreError>;
+
+    /// Forgets that place, so that the next read is a full one.
+    fn forget_place(&self) -> Result<(), StoreError>;
 
     /// The certificate of the mirror.
     fn certificate(&self) -> Result<Option<Certificate>, StoreError>;
@@ -174,6 +187,8 @@ pub mod fact {
     pub const PROTECTED_BINDINGS: &str = "protected-bindings";
     /// Which accounts that the last plan would have put out their values in the target protect, by directory id.
     pub const PROTECTED_ACCOUNTS: &str = "protected-accounts";
+    /// An account that was seen to carry each protected value, by the value.
+    pub const PROTECTED_CARRIERS: &str = "protected-carriers";
     /// Scoping and mapping at the last applied plan, and the hash of how the directory was read.
     pub const APPLIED_RULES: &str = "applied-rules";
     /// The confirmed absences of the last reading, by directory id.

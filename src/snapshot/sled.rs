@@ -12,11 +12,11 @@ use serde::de::DeserializeOwned;
 use super::codec::{CodecError, from_json, pack, to_json, unpack};
 use super::disk::{BATCH_KEYS, Disk, Ops};
 use super::seal::Tally;
-use super::staging::{Overlay, SledStaging, finish};
+use super::staging::{Extent, Overlay, SledStaging, finish};
 use super::{Records, Store, StoreError, compaction, keys, members, runs};
 use crate::apply::{Intent, JournalError, Settlement};
 use crate::plan::{GroupKey, LedgerAccount, LedgerGroup};
-use crate::read::{Reading, Staging, StagingError};
+use crate::read::{FullStaging, Increment, Place, Reading, Staging, StagingError};
 
 /// A snapshot in a state directory.
 pub struct SledStore {
@@ -31,6 +31,14 @@ struct State {
     next_intent: u64,
     readings: u64,
     overlay: Option<Overlay>,
+}
+
+impl State {
+    /// Ends the reading in progress, if it is this one.
+    fn take_overlay(&mut self, ticket: u64, extent: Extent) -> Result<Overlay, StoreError> {
+        let overlay = self.overlay.take().filter(|overlay| overlay.is(ticket, extent));
+        overlay.ok_or_else(|| StoreError::Other("another reading has begun since".into()))
+    }
 }
 
 impl SledStore {
@@ -89,6 +97,16 @@ impl SledStore {
             Some(overlay) => work(&self.disk, tally, overlay).map_err(|error| StagingError(error.to_string())),
             None => Err(StagingError("another reading has begun since".into())),
         }
+    }
+
+    /// Throws away what an earlier reading left behind, and begins a new one.
+    fn begin_staging(&self, extent: Extent) -> Result<SledStaging<'_>, StoreError> {
+        let mut state = self.state();
+        state.readings += 1;
+        let ticket = state.readings;
+        state.overlay = None;
+        state.overlay = Some(Overlay::begin(&self.disk, &mut state.tally, ticket, extent)?);
+        Ok(SledStaging { store: self, ticket })
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -197,20 +215,33 @@ impl Store for SledStore {
         self.disk.seal(&mut self.state().tally)
     }
 
-    fn staging(&self) -> Result<Box<dyn Staging + '_>, StoreError> {
-        let mut state = self.state();
-        state.readings += 1;
-        let ticket = state.readings;
-        state.overlay = None;
-        state.overlay = Some(Overlay::begin(&self.disk, &mut state.tally, ticket)?);
-        Ok(Box::new(SledStaging { store: self, ticket }))
+    fn staging(&self) -> Result<Box<dyn FullStaging + '_>, StoreError> {
+        Ok(Box::new(self.begin_staging(Extent::All)?))
     }
 
-    fn commit(&self, staging: Box<dyn Staging + '_>, reading: &Reading) -> Result<(), StoreError> {
+    fn commit(&self, staging: Box<dyn FullStaging + '_>, reading: &Reading) -> Result<(), StoreError> {
         let mut state = self.state();
-        let overlay = state.overlay.take().filter(|overlay| overlay.ticket() == staging.ticket());
-        let overlay = overlay.ok_or_else(|| StoreError::Other("another reading has begun since".into()))?;
-        overlay.commit(&self.disk, &mut state.tally, reading.certificate())
+        let overlay = state.take_overlay(staging.ticket(), Extent::All)?;
+        overlay.commit(&self.disk, &mut state.tally, reading)
+    }
+
+    fn staging_changes(&self) -> Result<Box<dyn Staging + '_>, StoreError> {
+        Ok(Box::new(self.begin_staging(Extent::Changes)?))
+    }
+
+    fn commit_changes(&self, staging: Box<dyn Staging + '_>, increment: &Increment) -> Result<(), StoreError> {
+        let mut state = self.state();
+        let overlay = state.take_overlay(staging.ticket(), Extent::Changes)?;
+        overlay.commit_changes(&self.disk, &mut state.tally, increment.place())
+    }
+
+    fn place(&self) -> Result<Option<Place>, StoreError> {
+        self.read(keys::PLACE, from_json)
+    }
+
+    fn forget_place(&self) -> Result<(), StoreError> {
+        self.disk.write(&mut self.state().tally, Ops::from([(keys::PLACE.to_vec(), None)]))?;
+        self.disk.flush()
     }
 
     fn certificate(&self) -> Result<Option<Certificate>, StoreError> {

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use rollcall_kit::{Certificate, DirectoryGroup, DirectoryId, DirectoryUser, Entry, Unreadable};
+use rollcall_kit::{DirectoryGroup, DirectoryId, DirectoryUser, Entry, Unreadable};
 
 use super::codec::{CodecError, pack, to_json, unpack};
 use super::disk::{BATCH_KEYS, Disk, Ops};
@@ -15,7 +15,7 @@ use super::seal::Tally;
 use super::sled::SledStore;
 use super::{StoreError, codec};
 use crate::plan::LedgerAccount;
-use crate::read::{Staging, StagingError};
+use crate::read::{FullStaging, Place, Reading, Staging, StagingError};
 
 /// Batches between two flushes while staging; nothing of it is acknowledged to anybody.
 const BATCHES_PER_FLUSH: usize = 50;
@@ -52,6 +52,11 @@ impl Index {
         mirror.sort_unstable();
         let marks = vec![Mark::Absent; mirror.len()];
         Ok(Self { mirror, marks, fresh: BTreeSet::new() })
+    }
+
+    /// Of changes: nothing of the mirror is looked at, and all that comes is staged.
+    fn blank() -> Self {
+        Self { mirror: Vec::new(), marks: Vec::new(), fresh: BTreeSet::new() }
     }
 
     fn place(&self, name: u128) -> Option<usize> {
@@ -95,9 +100,19 @@ impl Index {
     }
 }
 
+/// How much of the directory a reading is meant to bring.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Extent {
+    /// Everything: what is not read is no more.
+    All,
+    /// What changed: what is not read stays as it is.
+    Changes,
+}
+
 /// The state of one reading in progress.
 pub(super) struct Overlay {
     ticket: u64,
+    extent: Extent,
     users: Index,
     groups: Index,
     unreadable: BTreeSet<u128>,
@@ -107,17 +122,24 @@ pub(super) struct Overlay {
 
 impl Overlay {
     /// Throws away what an earlier reading left behind, and begins a new one.
-    pub(super) fn begin(disk: &Disk, tally: &mut Tally, ticket: u64) -> Result<Self, StoreError> {
+    pub(super) fn begin(disk: &Disk, tally: &mut Tally, ticket: u64, extent: Extent) -> Result<Self, StoreError> {
         clear(disk, tally, keys::STAGED)?;
         clear(disk, tally, keys::CONDEMNED)?;
+        let index = |kind| if extent == Extent::All { Index::load(disk, kind) } else { Ok(Index::blank()) };
         Ok(Self {
             ticket,
-            users: Index::load(disk, keys::USER)?,
-            groups: Index::load(disk, keys::GROUP)?,
+            extent,
+            users: index(keys::USER)?,
+            groups: index(keys::GROUP)?,
             unreadable: BTreeSet::new(),
             pending: Ops::new(),
             batches: 0,
         })
+    }
+
+    /// Whether this is the reading with that number, and of that extent.
+    pub(super) fn is(&self, ticket: u64, extent: Extent) -> bool {
+        self.ticket == ticket && self.extent == extent
     }
 
     /// Which reading this is.
@@ -225,14 +247,10 @@ impl Overlay {
     }
 
     /// Makes it the mirror.
-    pub(super) fn commit(
-        mut self,
-        disk: &Disk,
-        tally: &mut Tally,
-        certificate: &Certificate,
-    ) -> Result<(), StoreError> {
-        let certificate = to_json(certificate).map_err(|error| disk.damaged(&error))?;
+    pub(super) fn commit(mut self, disk: &Disk, tally: &mut Tally, reading: &Reading) -> Result<(), StoreError> {
+        let certificate = to_json(reading.certificate()).map_err(|error| disk.damaged(&error))?;
         self.pending.insert(keys::under(keys::STAGED, keys::CERTIFICATE), Some(certificate));
+        self.move_place(disk, reading.place())?;
         self.write(disk, tally)?;
         for (kind, index) in [(keys::USER, &self.users), (keys::GROUP, &self.groups)] {
             if index.any_absent() {
@@ -240,11 +258,43 @@ impl Overlay {
             }
         }
         condemn_old_unreadable(disk, tally)?;
-        disk.flush()?;
-        disk.write(tally, Ops::from([(keys::COMMITTING.to_vec(), Some(vec![codec::MARK]))]))?;
-        disk.flush()?;
-        finish(disk, tally)
+        take_over(disk, tally)
     }
+
+    /// Lays it over the mirror.
+    pub(super) fn commit_changes(mut self, disk: &Disk, tally: &mut Tally, place: &Place) -> Result<(), StoreError> {
+        self.move_place(disk, Some(place))?;
+        self.write(disk, tally)?;
+        condemn(disk, tally, keys::UNREADABLE, |key| self.is_readable_again(disk, key))?;
+        take_over(disk, tally)
+    }
+
+    /// Notes the place in the stream of changes, so that it moves in the same commit as what was read up to it.
+    fn move_place(&mut self, disk: &Disk, place: Option<&Place>) -> Result<(), StoreError> {
+        let (note, value) = match place {
+            Some(place) => (keys::STAGED, to_json(place).map_err(|error| disk.damaged(&error))?),
+            None => (keys::CONDEMNED, Vec::new()),
+        };
+        self.pending.insert(keys::under(note, keys::PLACE), Some(value));
+        Ok(())
+    }
+
+    /// Whether the record with this key of an unreadable one was read properly this time.
+    fn is_readable_again(&self, disk: &Disk, key: &[u8]) -> bool {
+        let is_staged = |index: &Index, kind| {
+            let key = keys::under(kind, &key[keys::UNREADABLE.len()..]);
+            index.fresh.contains(&name(disk, &key))
+        };
+        is_staged(&self.users, keys::USER) || is_staged(&self.groups, keys::GROUP)
+    }
+}
+
+/// Passes the point of no return of a commit of which everything is written down, and does it.
+fn take_over(disk: &Disk, tally: &mut Tally) -> Result<(), StoreError> {
+    disk.flush()?;
+    disk.write(tally, Ops::from([(keys::COMMITTING.to_vec(), Some(vec![codec::MARK]))]))?;
+    disk.flush()?;
+    finish(disk, tally)
 }
 
 /// Does what a commit wrote down, or the rest of it. Each step leaves the note of what is still to do in step with
@@ -333,10 +383,6 @@ impl Staging for SledStaging<'_> {
         self.store.with_overlay(self.ticket, |disk, tally, overlay| overlay.stage(disk, tally, &batch))
     }
 
-    fn vanished(&mut self) -> Result<Vec<DirectoryId>, StagingError> {
-        self.store.with_overlay(self.ticket, |disk, _, overlay| overlay.vanished(disk))
-    }
-
     fn staged(&self) -> (u64, u64) {
         let counted =
             self.store.with_overlay(self.ticket, |_, _, overlay| Ok((overlay.users.staged(), overlay.groups.staged())));
@@ -345,5 +391,11 @@ impl Staging for SledStaging<'_> {
 
     fn ticket(&self) -> u64 {
         self.ticket
+    }
+}
+
+impl FullStaging for SledStaging<'_> {
+    fn vanished(&mut self) -> Result<Vec<DirectoryId>, StagingError> {
+        self.store.with_overlay(self.ticket, |disk, _, overlay| overlay.vanished(disk))
     }
 }

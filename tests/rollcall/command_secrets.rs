@@ -100,3 +100,18 @@ fn a_token_is_in_nothing_that_is_printed_or_kept_whatever_happens() {
     assert!(printed > 10_000, "the log was not switched on");
     assert_eq!(holders(&site.path(""), &token), ["token"], "the token was kept");
 }
+
+/// The person on the host who may write where the configuration lies is its author from then on.
+#[test]
+fn a_configuration_that_every_user_of_the_machine_could_write_is_refused_by_every_command() {
+    let site = Site::settled();
+    site.mode("config.toml", 0o666);
+    for command in
+        [&["plan"] as &[&str], &["apply", "--yes"], &["check"], &["status"], &["explain", "ada"], &["reconcile"]]
+    {
+        let ran = site.run(command).ends_with(78);
+        assert!(ran.err.contains("chmod o-w") && ran.err.contains("mode 0666"), "{command:?}: {}", ran.err);
+    }
+    site.mode("config.toml", 0o644);
+    site.run(&["plan"]).ends_with(0);
+}

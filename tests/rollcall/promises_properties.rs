@@ -11,9 +11,10 @@ use async_trait::async_trait;
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 use rollcall::apply::{Probe, Target, TargetError, TargetReader, Texts, Write, WriteError, Written};
+use rollcall::config::Organization;
 use rollcall::guard::Reviewed;
 use rollcall::plan::{Candidate, Match, Matches, TargetAccount};
-use rollcall::run::{RunError, Session};
+use rollcall::run::{Depth, RunError, Session};
 use rollcall::snapshot::{MemoryStore, Store};
 use rollcall_kit::{
     Address, Capabilities, Certificate, CertificateDraft, CheckFinding, Collection, Connector, DirectoryGroup,
@@ -23,13 +24,13 @@ use rollcall_kit::{
 use super::promises_support::House;
 
 /// People by number, and whether they are active.
-type People = BTreeMap<u8, bool>;
+pub(crate) type People = BTreeMap<u8, bool>;
 
-fn id(number: u8) -> DirectoryId {
+pub(crate) fn id(number: u8) -> DirectoryId {
     DirectoryId::new(&format!("p{number}")).unwrap()
 }
 
-fn user(number: u8, active: bool) -> DirectoryUser {
+pub(crate) fn user(number: u8, active: bool) -> DirectoryUser {
     DirectoryUser {
         id: id(number),
         login: format!("p{number}"),
@@ -141,17 +142,17 @@ impl Connector for Scripted {
 
 /// An application that is a map: who is active, by the target's ids, which are those of the directory.
 #[derive(Default)]
-struct Application {
+pub(crate) struct Application {
     active: Mutex<BTreeMap<String, bool>>,
     writes: AtomicU32,
 }
 
 impl Application {
-    fn writes(&self) -> u32 {
+    pub(crate) fn writes(&self) -> u32 {
         self.writes.load(Ordering::SeqCst)
     }
 
-    fn who_is_in(&self) -> BTreeSet<String> {
+    pub(crate) fn who_is_in(&self) -> BTreeSet<String> {
         let active = self.active.lock().unwrap();
         active.iter().filter(|(_, active)| **active).map(|(id, _)| id.clone()).collect()
     }
@@ -208,34 +209,52 @@ impl Target for Application {
 }
 
 /// One organization over many runs, each with a directory of its own.
-struct Course<'a> {
+pub(crate) struct Course<'a> {
     house: &'a House,
-    store: Arc<MemoryStore>,
-    application: Arc<Application>,
+    pub(crate) store: Arc<MemoryStore>,
+    pub(crate) application: Arc<Application>,
 }
 
 impl<'a> Course<'a> {
-    fn new(house: &'a House) -> Self {
+    pub(crate) fn new(house: &'a House) -> Self {
         Self { house, store: Arc::new(MemoryStore::new()), application: Arc::default() }
     }
 
-    fn session(&self, directory: Scripted) -> Session {
+    pub(crate) fn session(&self, directory: impl Connector + 'static) -> Session {
+        self.session_of(self.house.organization(), directory)
+    }
+
+    /// The same snapshot and application under another configuration.
+    pub(crate) fn session_of(&self, organization: Organization, directory: impl Connector + 'static) -> Session {
         let store = Arc::clone(&self.store) as Arc<dyn Store>;
         let target = Arc::clone(&self.application) as Arc<dyn Target>;
-        Session::new(self.house.organization(), store, Arc::new(directory), target).unwrap()
+        Session::new(organization, store, Arc::new(directory), target).unwrap()
     }
 
     /// Plans; nothing may be written by that.
-    async fn plan(&self, directory: Scripted) -> Result<(Session, Reviewed), RunError> {
+    async fn plan(&self, directory: impl Connector + 'static) -> Result<(Session, Reviewed), RunError> {
+        self.plan_at(Depth::Full, directory).await
+    }
+
+    /// The same with this much of the directory read.
+    pub(crate) async fn plan_at(
+        &self,
+        depth: Depth,
+        directory: impl Connector + 'static,
+    ) -> Result<(Session, Reviewed), RunError> {
         let (session, before) = (self.session(directory), self.application.writes());
-        let reviewed = session.plan(&|_| {}).await;
+        let reviewed = session.plan_at(depth, &|_| {}).await;
         assert_eq!(self.application.writes(), before, "planning wrote to the application");
         reviewed.map(|reviewed| (session, reviewed))
     }
 
     /// Plans, approves whatever holds it, and applies.
     async fn settle(&self, directory: Scripted) {
-        let (session, reviewed) = self.plan(directory).await.unwrap();
+        self.apply(self.plan(directory).await.unwrap()).await;
+    }
+
+    /// Approves whatever holds a plan, and applies it.
+    pub(crate) async fn apply(&self, (session, reviewed): (Session, Reviewed)) {
         let approved = match reviewed {
             Reviewed::Cleared(approved) => approved,
             Reviewed::Held(held) => held.approve("ada", "in a test"),
@@ -245,7 +264,7 @@ impl<'a> Course<'a> {
     }
 
     /// Everything that a failed run must leave as it was.
-    fn state(&self) -> (u32, BTreeSet<String>, Vec<DirectoryUser>, usize, u64, Option<Certificate>) {
+    pub(crate) fn state(&self) -> (u32, BTreeSet<String>, Vec<DirectoryUser>, usize, u64, Option<Certificate>) {
         (
             self.application.writes(),
             self.application.who_is_in(),
@@ -257,7 +276,7 @@ impl<'a> Course<'a> {
     }
 }
 
-fn who_should_be_in(people: &People) -> BTreeSet<String> {
+pub(crate) fn who_should_be_in(people: &People) -> BTreeSet<String> {
     people.iter().filter(|(_, active)| **active).map(|(number, _)| format!("p{number}")).collect()
 }
 
@@ -275,7 +294,7 @@ fn end() -> impl Strategy<Value = End> {
 }
 
 /// Runs a property over whole runs. A house costs a server, so all cases share one; only its configuration is used.
-fn holds<S: Strategy>(strategy: &S, property: &impl AsyncFn(&House, S::Value) -> Result<(), TestCaseError>) {
+pub(crate) fn holds<S: Strategy>(strategy: &S, property: &impl AsyncFn(&House, S::Value) -> Result<(), TestCaseError>) {
     let house = House::new();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let mut runner = TestRunner::new(ProptestConfig { cases: 192, failure_persistence: None, ..Default::default() });
@@ -329,4 +348,34 @@ fn whoever_is_missing_is_out_only_if_the_directory_says_that_he_is_gone() {
         prop_assert!(again.plan().is_empty(), "{:?}", again.plan().changes);
         Ok(())
     });
+}
+
+/// Rule 2 where the scope would leave him out. Mutation that it catches: `read::confirm` takes whoever is found and out of
+/// scope for absent.
+#[tokio::test]
+async fn a_read_that_missed_somebody_is_wrong_also_if_the_scope_leaves_him_out_and_his_rule_is_named() {
+    let mut house = House::new();
+    let both: People = [(1, true), (2, true)].into();
+    let Course { store, application, .. } = {
+        let course = Course::new(&house);
+        course.settle(Scripted::honest(&both)).await;
+        Course { house: &house, ..course }
+    };
+    house.extra = "scope = { when = 'user.login != \"p2\"' }".to_owned();
+    let course = Course { house: &house, store, application };
+    let state = course.state();
+    let missing = Scripted { people: [(1, true)].into(), end: End::Whole, answers: [(id(2), Answer::Found)].into() };
+
+    let error = course.plan(missing).await.err().unwrap().to_string();
+
+    assert!(
+        error.contains(
+            "it missed somebody that a look-up by id found within reach: p2@acme.com (out of scope anyway, so he leaves \
+             once a read shows him: the scope's expression is false: user.login != \"p2\")"
+        ),
+        "{error}"
+    );
+    assert_eq!(course.state(), state);
+    course.settle(Scripted::honest(&both)).await;
+    assert_eq!(course.application.who_is_in(), ["p1".to_owned()].into(), "a read that shows him puts him out");
 }

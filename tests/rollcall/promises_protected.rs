@@ -128,3 +128,49 @@ async fn an_account_of_which_the_target_does_not_tell_the_protected_value_stays_
     assert!(refused(&reviewed)[0].contains("and the target does not tell whether protect.accounts protects it"));
     assert_eq!(put_out(&house.plan().await.unwrap()), ["eve@acme.com"], "the next run asks again");
 }
+
+fn idle(reviewed: &Reviewed) -> Vec<(&str, bool)> {
+    let notes =
+        reviewed.plan().notes.iter().filter(|note| note.sentence.starts_with("protect.accounts protects nobody"));
+    notes.map(|note| (note.sentence.as_str(), note.holds)).collect()
+}
+
+#[tokio::test]
+async fn a_protected_value_that_no_account_shows_protects_nobody_and_that_is_told_before_anybody_goes() {
+    let house = with_a_board(SERVICE).await;
+    assert!(idle(&house.plan().await.unwrap()).is_empty(), "nobody goes, so nobody asks");
+    write(&house, &ALL[..4], &[("staff", &[])]);
+
+    for _ in 0..2 {
+        let reviewed = house.plan().await.unwrap();
+        assert_eq!(put_out(&reviewed), ["eve@acme.com"]);
+        assert!(matches!(reviewed, Reviewed::Held(_)));
+        let idle = idle(&reviewed);
+        assert!(matches!(idle[..], [(words, true)] if words.contains("by userType \"Service\"")), "{idle:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_protected_value_that_somebody_carries_who_stays_is_found_once_and_then_asked_for_by_his_id() {
+    for fault in [None, Some(Fault::IgnoreFilters)] {
+        let house = with_a_board(SERVICE).await;
+        let robot = house.account("ann").unwrap().id;
+        let patch = json!({
+            "schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"],
+            "Operations": [{ "op": "add", "path": "userType", "value": "Service" }],
+        });
+        assert!(house.sandbox.by_hand("PATCH", &format!("/Users/{robot}"), &patch).0 < 300);
+        fault.into_iter().for_each(|fault| house.sandbox.inject(fault));
+        let requests = || house.sandbox.requests().values().sum::<u64>();
+        house.plan().await.unwrap();
+        house.sandbox.forget_requests();
+        house.plan().await.unwrap();
+        let quiet = requests();
+        write(&house, &ALL[..4], &[("staff", &[])]);
+        let reviewed = house.plan().await.unwrap();
+        assert!(idle(&reviewed).is_empty() && put_out(&reviewed) == ["eve@acme.com"], "{:?}", reviewed.plan().notes);
+        house.sandbox.forget_requests();
+        house.plan().await.unwrap();
+        assert_eq!(requests() - quiet, 2, "the leaver, and who was seen to carry it");
+    }
+}

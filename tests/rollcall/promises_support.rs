@@ -20,6 +20,8 @@ pub(crate) struct House {
     pub(crate) extra: String,
     /// What stands in the target's table besides its URL and token.
     pub(crate) target_extra: String,
+    /// The table of another directory than the file.
+    pub(crate) elsewhere: Option<String>,
 }
 
 impl House {
@@ -34,6 +36,7 @@ impl House {
             store,
             extra: String::new(),
             target_extra: String::new(),
+            elsewhere: None,
         };
         house.directory(&[]);
         house
@@ -65,23 +68,20 @@ impl House {
     }
 
     pub(crate) fn organization_at(&self, sandbox: &Sandbox) -> Organization {
-        use std::os::unix::fs::OpenOptionsExt;
         let folder = self.folder.path();
         let token = folder.join("token");
-        let mut file = std::fs::OpenOptions::new();
-        let mut file = file.write(true).create(true).truncate(true).mode(0o600).open(&token).unwrap();
-        std::io::Write::write_all(&mut file, sandbox.token().as_bytes()).unwrap();
+        private_file(&token, sandbox.token());
+        let file = || format!("connector = \"file\"\nusers = \"{}/people.json\"", folder.display());
         let text = format!(
             r#"
 state_dir = "{folder}"
 
 [organization.acme]
-domains = ["acme.com"]
+domains = ["acme.com", "example.test"]
 {extra}
 
 [organization.acme.directory]
-connector = "file"
-users = "{folder}/people.json"
+{directory}
 
 [[organization.acme.role]]
 group = "staff"
@@ -96,6 +96,7 @@ http = {{ attempts = 1, max_wait = 1 }}
 "#,
             folder = folder.display(),
             extra = self.extra,
+            directory = self.elsewhere.clone().unwrap_or_else(file),
             url = sandbox.url(),
             token = token.display(),
             target = self.target_extra,
@@ -130,6 +131,14 @@ http = {{ attempts = 1, max_wait = 1 }}
     pub(crate) fn is_in(&self, id: &str) -> bool {
         self.account(id).is_some_and(|account| account.active)
     }
+}
+
+/// Writes a file that only its owner can read.
+pub(crate) fn private_file(path: &Path, text: &str) {
+    use std::os::unix::fs::OpenOptionsExt;
+    let mut file = std::fs::OpenOptions::new();
+    let mut file = file.write(true).create(true).truncate(true).mode(0o600).open(path).unwrap();
+    std::io::Write::write_all(&mut file, text.as_bytes()).unwrap();
 }
 
 /// A user with an id, the local part of his address, and a status.

@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 use rollcall_kit::{DirectoryGroup, Member};
 
+use super::super::traces::reached;
 use super::*;
 use crate::guard::{Limit, Limits, Occasion, review};
 use crate::plan::PlanSettings;
@@ -61,9 +62,27 @@ fn traces(nesting: &Nesting, hidden: &BTreeSet<usize>) -> Traces {
             .enumerate()
             .filter(|(_, (people, _))| people.contains(one))
             .map(|(number, _)| (group(number), TracedGroup { name: format!("group {number}"), unresolved: 0 }));
-        (person(*one), Trace { container: None, groups: groups.collect() })
+        let groups: BTreeMap<_, _> = groups.collect();
+        let holds = |(number, (_, inside)): (usize, &(BTreeSet<usize>, BTreeSet<usize>))| {
+            inside.iter().map(move |inner| (group(*inner), group(number))).collect::<Vec<_>>()
+        };
+        let mut outer: BTreeMap<DirectoryId, Vec<DirectoryId>> = BTreeMap::new();
+        for (inner, group) in nesting.iter().enumerate().flat_map(holds) {
+            outer.entry(inner).or_default().push(group);
+        }
+        (person(*one), Trace { through: reached(&outer, groups.keys()), groups, ..Trace::default() })
     };
     hidden.iter().map(trace).collect()
+}
+
+/// The same groups once some were deleted, and with them what they held.
+fn without(nesting: &Nesting, deleted: &BTreeSet<usize>) -> Nesting {
+    let left = |(number, (people, inside)): (usize, &(BTreeSet<usize>, BTreeSet<usize>))| {
+        let people = if deleted.contains(&number) { BTreeSet::new() } else { people.clone() };
+        let inside = if deleted.contains(&number) { BTreeSet::new() } else { inside - deleted };
+        (people, inside)
+    };
+    nesting.iter().enumerate().map(left).collect()
 }
 
 /// Who is in the group, counted anew: rounds until nothing is added.
@@ -95,25 +114,35 @@ fn everybody_out() -> (crate::plan::Planned, Limits) {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 512, ..ProptestConfig::default() })]
 
-    /// Direct, through groups inside of groups, in loops, and hidden from the directory: nobody of a protected group
-    /// goes, and everybody else does.
+    /// Direct, through groups inside of groups, in loops, hidden from the directory, and hidden together with a group
+    /// inside of the protected one that was deleted: nobody of a protected group goes, and everybody else does. Mutation
+    /// that it catches: a trace without the groups that somebody was in through others.
     #[test]
     fn nobody_of_a_protected_group_is_ever_put_out(
         nesting in nesting(),
         hidden in prop::collection::btree_set(0..PEOPLE, 0..4),
         protected in prop::collection::btree_map(0..GROUPS, any::<bool>(), 1..3),
+        mut deleted in prop::collection::btree_set(0..GROUPS, 0..3),
     ) {
+        deleted.retain(|group| !protected.contains_key(group));
+        let now = without(&nesting, &deleted);
         let named: Vec<GroupRef> = protected
             .iter()
             .map(|(number, by_id)| if *by_id { GroupRef::Id(group(*number)) } else { GroupRef::Name(format!("group {number}")) })
             .collect();
-        let groups = index(&mirror(&nesting, &hidden), &named);
+        let mut left = mirror(&now, &hidden);
+        left.retain(|shown| !deleted.iter().any(|gone| group(*gone) == shown.id));
+        let groups = index(&left, &named);
         let (planned, limits) = everybody_out();
         let found = members(&exits(&planned.plan), (&groups, named.len()), &traces(&nesting, &hidden));
         let protection = Protection { found, ..Protection::default() };
         let reviewed = review(planned.plan, &limits, &protection, &Occasion::default(), &planned.holdings);
-        let safe: BTreeSet<usize> = protected.keys().flat_map(|number| inside(&nesting, *number)).collect();
-        let out: BTreeSet<DirectoryId> = (0..PEOPLE).filter(|one| !safe.contains(one)).map(person).collect();
+        let inside_of = |nesting: &Nesting| -> BTreeSet<usize> {
+            protected.keys().flat_map(|number| inside(nesting, *number)).collect()
+        };
+        let (before, after) = (inside_of(&nesting), inside_of(&now));
+        let safe = |one: &usize| after.contains(one) || hidden.contains(one) && before.contains(one);
+        let out: BTreeSet<DirectoryId> = (0..PEOPLE).filter(|one| !safe(one)).map(person).collect();
         prop_assert_eq!(exits(reviewed.plan()), out);
         prop_assert!(notes(&named, &groups, true).is_empty());
     }

@@ -5,10 +5,11 @@ use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 
 use super::sample::{
-    account, commit, entry, id, intent, ledger_group, named, role_key, settle_account, user, user_ids, users,
+    account, commit, commit_changes, entry, id, intent, ledger_group, named, place, role_key, settle_account, user,
+    user_ids, users,
 };
 use crate::apply::{MembersSettled, Settlement};
-use crate::read::Reading;
+use crate::read::{Increment, Reading};
 use crate::snapshot::{RepairStep, SledStore, Store, StoreError, compact, repair};
 
 fn directory() -> tempfile::TempDir {
@@ -279,6 +280,60 @@ fn try_commit(store: &SledStore, next: &[rollcall_kit::DirectoryUser]) -> bool {
     }
     let reading = Reading::for_tests(super::sample::certificate(400, 0), vec![]);
     store.commit(staging, &reading).is_ok()
+}
+
+#[test]
+fn a_crash_anywhere_in_a_commit_of_changes_leaves_mirror_and_place_as_they_were_or_moves_both() {
+    let pristine = directory();
+    filled(pristine.path(), 400);
+    commit_changes(&open(pristine.path()), &[], "before");
+    let before = users(&open(pristine.path()));
+    let next: Vec<_> = (200..600).map(|number| named(&format!("u{number:04}"), "Changed")).collect();
+    let after = [&before[..200], &next[..]].concat();
+    let (mut old, mut new) = (0, 0);
+    for batches in 0.. {
+        let directory = directory();
+        copy_tree(pristine.path(), directory.path());
+        let store = open(directory.path());
+        store.crash_after(batches);
+        let survived = try_commit_changes(&store, &next);
+        drop(store);
+        let store = open(directory.path());
+        assert!(store.is_sealed(), "{:?}", store.broken());
+        let found = (users(&store), store.place().unwrap());
+        match found == (before.clone(), Some(place("before"))) {
+            true => old += 1,
+            false => {
+                assert!(found == (after.clone(), Some(place("after"))), "crashed after {batches} batches");
+                new += 1;
+            }
+        }
+        if survived {
+            break;
+        }
+    }
+    assert!(old > 5 && new > 5, "crashed {old} times before the point of no return and {new} times behind it");
+}
+
+/// The same with changes.
+fn try_commit_changes(store: &SledStore, next: &[rollcall_kit::DirectoryUser]) -> bool {
+    let Ok(mut staging) = store.staging_changes() else { return false };
+    for user in next {
+        if staging.stage(vec![entry(user.clone())]).is_err() {
+            return false;
+        }
+    }
+    store.commit_changes(staging, &Increment::for_tests(place("after"))).is_ok()
+}
+
+#[test]
+fn changes_cost_as_much_as_they_are_and_not_as_much_as_the_mirror() {
+    let directory = directory();
+    filled(directory.path(), 2_000);
+    let store = open(directory.path());
+    store.crash_after(12);
+    commit_changes(&store, &[entry(named("u0007", "Changed"))], "after");
+    assert_eq!(store.user(&id("u0007")).unwrap(), Some(named("u0007", "Changed")));
 }
 
 #[test]

@@ -77,7 +77,7 @@ mod slow {
     use super::{Ordering, Slow, Store};
     use crate::apply::{Intent, JournalError, Settlement};
     use crate::plan::{GroupKey, LedgerAccount, LedgerGroup};
-    use crate::read::{Reading, Staging};
+    use crate::read::{FullStaging, Increment, Place, Reading, Staging};
     use crate::snapshot::{Records, StoreError};
 
     impl Store for Slow {
@@ -102,11 +102,23 @@ mod slow {
         fn seal(&self) -> Result<(), StoreError> {
             self.inner.seal()
         }
-        fn staging(&self) -> Result<Box<dyn Staging + '_>, StoreError> {
+        fn staging(&self) -> Result<Box<dyn FullStaging + '_>, StoreError> {
             self.inner.staging()
         }
-        fn commit(&self, staging: Box<dyn Staging + '_>, reading: &Reading) -> Result<(), StoreError> {
+        fn commit(&self, staging: Box<dyn FullStaging + '_>, reading: &Reading) -> Result<(), StoreError> {
             self.inner.commit(staging, reading)
+        }
+        fn staging_changes(&self) -> Result<Box<dyn Staging + '_>, StoreError> {
+            self.inner.staging_changes()
+        }
+        fn commit_changes(&self, staging: Box<dyn Staging + '_>, increment: &Increment) -> Result<(), StoreError> {
+            self.inner.commit_changes(staging, increment)
+        }
+        fn place(&self) -> Result<Option<Place>, StoreError> {
+            self.inner.place()
+        }
+        fn forget_place(&self) -> Result<(), StoreError> {
+            self.inner.forget_place()
         }
         fn certificate(&self) -> Result<Option<Certificate>, StoreError> {
             self.inner.certificate()

@@ -3,13 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use rollcall_kit::{
-    Address, Certificate, CertificateDraft, Collection, DirectoryGroup, DirectoryId, DirectoryUser, Entry,
+    Address, Certificate, CertificateDraft, Collection, Cursor, DirectoryGroup, DirectoryId, DirectoryUser, Entry,
     InactiveReason, Member, Source, Status, Unreadable, Value,
 };
 
 use crate::apply::{Intent, Settlement, Write};
 use crate::plan::{GroupKey, LedgerAccount, LedgerGroup, Origin};
-use crate::read::{Reading, Staging};
+use crate::read::{FullStaging, Increment, Place, Reading};
 use crate::roster::Role;
 use crate::snapshot::Store;
 
@@ -127,11 +127,25 @@ pub(in crate::snapshot) fn commit(store: &dyn Store, entries: Vec<Entry>) -> Vec
     vanished
 }
 
-pub(in crate::snapshot) fn stage(staging: &mut dyn Staging, entries: &[Entry]) -> Vec<DirectoryId> {
+pub(in crate::snapshot) fn stage(staging: &mut dyn FullStaging, entries: &[Entry]) -> Vec<DirectoryId> {
     for batch in entries.chunks(3) {
         staging.stage(batch.to_vec()).unwrap();
     }
     staging.vanished().unwrap()
+}
+
+/// A place in a stream of changes.
+pub(in crate::snapshot) fn place(words: &str) -> Place {
+    Place { cursor: Cursor::new(words.into()), settings: "settings".into() }
+}
+
+/// Stages entries as changes and commits them with the place up to which they were told.
+pub(in crate::snapshot) fn commit_changes(store: &dyn Store, entries: &[Entry], until: &str) {
+    let mut staging = store.staging_changes().unwrap();
+    for batch in entries.chunks(3) {
+        staging.stage(batch.to_vec()).unwrap();
+    }
+    store.commit_changes(staging, &Increment::for_tests(place(until))).unwrap();
 }
 
 pub(in crate::snapshot) fn users(store: &dyn Store) -> Vec<DirectoryUser> {

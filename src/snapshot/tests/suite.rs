@@ -6,11 +6,11 @@ use rollcall_kit::Entry;
 use serde_json::json;
 
 use super::sample::{
-    account, certificate, commit, entry, group, id, intent, ledger_group, named, role_key, settle_account, stage,
-    unreadable, user, user_ids, users,
+    account, certificate, commit, commit_changes, entry, group, id, intent, ledger_group, named, place, role_key,
+    settle_account, stage, unreadable, user, user_ids, users,
 };
 use crate::apply::{MembersSettled, Settlement};
-use crate::read::Reading;
+use crate::read::{Increment, Reading};
 use crate::snapshot::{MemoryStore, SledStore, Store};
 
 /// Runs each function against both stores, as a test of its own.
@@ -41,6 +41,11 @@ both! {
     a_record_that_changes_back_within_one_reading_is_unchanged,
     an_unreadable_record_has_not_vanished_and_keeps_its_old_state,
     an_unreadable_record_that_is_read_again_properly_counts_as_read,
+    changes_are_laid_over_the_mirror_and_everybody_else_stays,
+    the_place_moves_with_the_mirror_and_with_nothing_else,
+    an_unreadable_record_among_changes_is_held_until_it_is_read_properly,
+    of_the_same_change_twice_the_later_one_counts,
+    changes_are_never_committed_as_if_they_were_everybody,
     a_second_staging_ends_the_first,
     a_settlement_changes_the_ledger_and_ends_the_intent,
     an_abandoned_intent_leaves_the_ledger_alone,
@@ -131,6 +136,70 @@ fn an_unreadable_record_that_is_read_again_properly_counts_as_read(store: &dyn S
     commit(store, vec![Entry::Unreadable(unreadable("jane")), entry(user("jane"))]);
     assert_eq!(store.unreadable().unwrap(), []);
     assert_eq!(users(store), [user("jane")]);
+}
+
+fn changes_are_laid_over_the_mirror_and_everybody_else_stays(store: &dyn Store) {
+    let groups = ["eng", "ops"].map(|name| Entry::Group(Box::new(group(name, &["jane"]))));
+    commit(store, [vec![entry(user("jane")), entry(user("joe"))], groups.to_vec()].concat());
+    let (before, certified) = (store.generation().unwrap(), store.certificate().unwrap());
+    let eng = Entry::Group(Box::new(group("eng", &["new"])));
+    commit_changes(store, &[entry(named("joe", "Joe")), entry(user("new")), eng], "later");
+    assert_eq!(users(store), [user("jane"), named("joe", "Joe"), user("new")]);
+    assert_eq!(
+        store.groups().map(Result::unwrap).collect::<Vec<_>>(),
+        [group("eng", &["new"]), group("ops", &["jane"])]
+    );
+    assert_eq!(store.certificate().unwrap(), certified, "changes prove nothing about who is missing");
+    assert!(store.generation().unwrap() > before);
+}
+
+fn the_place_moves_with_the_mirror_and_with_nothing_else(store: &dyn Store) {
+    assert_eq!(store.place().unwrap(), None);
+    let mut staging = store.staging().unwrap();
+    stage(&mut *staging, &[entry(user("jane"))]);
+    let reading = Reading::for_tests(certificate(1, 0), vec![]).at_place(place("first"));
+    assert_eq!(store.place().unwrap(), None, "before the commit");
+    store.commit(staging, &reading).unwrap();
+    assert_eq!(store.place().unwrap(), Some(place("first")));
+    let mut cut = store.staging_changes().unwrap();
+    cut.stage(vec![entry(named("jane", "Jane"))]).unwrap();
+    drop(cut);
+    assert_eq!((store.place().unwrap(), users(store)), (Some(place("first")), vec![user("jane")]));
+    commit_changes(store, &[], "second");
+    assert_eq!((store.place().unwrap(), users(store)), (Some(place("second")), vec![user("jane")]));
+    commit(store, vec![entry(user("jane"))]);
+    assert_eq!(store.place().unwrap(), None, "a full read from which nothing can be followed");
+    commit_changes(store, &[], "third");
+    store.forget_place().unwrap();
+    assert_eq!(store.place().unwrap(), None);
+}
+
+fn an_unreadable_record_among_changes_is_held_until_it_is_read_properly(store: &dyn Store) {
+    commit(store, vec![entry(user("jane")), entry(user("joe")), Entry::Unreadable(unreadable("old"))]);
+    let odd =
+        [entry(named("jane", "Half")), Entry::Unreadable(unreadable("jane")), Entry::Unreadable(unreadable("new"))];
+    commit_changes(store, &odd, "second");
+    assert_eq!(users(store), [user("jane"), user("joe")]);
+    assert_eq!(store.unreadable().unwrap(), [unreadable("jane"), unreadable("new"), unreadable("old")]);
+    commit_changes(store, &[entry(named("joe", "Joe"))], "third");
+    assert_eq!(store.unreadable().unwrap().len(), 3, "who is not told of is as he was");
+    commit_changes(store, &[Entry::Unreadable(unreadable("jane")), entry(named("jane", "Jane"))], "fourth");
+    commit_changes(store, &[Entry::Group(Box::new(group("old", &[])))], "fifth");
+    assert_eq!(store.unreadable().unwrap(), [unreadable("new")]);
+    assert_eq!(users(store), [named("jane", "Jane"), named("joe", "Joe")]);
+}
+
+fn of_the_same_change_twice_the_later_one_counts(store: &dyn Store) {
+    commit(store, vec![entry(user("jane"))]);
+    commit_changes(store, &[entry(named("jane", "Other")), entry(user("jane"))], "second");
+    assert_eq!(users(store), [user("jane")]);
+}
+
+fn changes_are_never_committed_as_if_they_were_everybody(store: &dyn Store) {
+    commit(store, vec![entry(user("jane")), entry(user("joe"))]);
+    let everybody = store.staging().unwrap();
+    assert!(store.commit_changes(everybody, &Increment::for_tests(place("second"))).is_err());
+    assert_eq!((user_ids(store), store.place().unwrap()), (vec!["jane".to_owned(), "joe".to_owned()], None));
 }
 
 fn a_second_staging_ends_the_first(store: &dyn Store) {

@@ -1,10 +1,12 @@
-//! Real servers for the tests: OpenLDAP, Samba AD and SCIM servers that nobody here wrote, on loopback.
+//! Real servers for the tests: OpenLDAP, Samba AD and SCIM servers that nobody here wrote, on loopback;
+//! and a tenant of Entra ID, which nobody serves for tests.
 //!
 //! `tests/servers/install-ldap.sh` and `install-scim.sh` put everything that is needed on the machine, once; each test then starts what it
 //! needs. A server is a script that starts it in the foreground, prints `NAME=value` facts and `READY`, and ends its
 //! own processes, by their pids, when its standard input closes: so nothing outlives a test, however it dies.
 
 pub mod gate;
+pub mod graph;
 pub mod ldap;
 pub mod scim;
 

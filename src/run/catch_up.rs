@@ -1,0 +1,148 @@
+//! From the directory's stream of changes to the mirror: the quick runs between full reads.
+//!
+//! What is told is laid over the mirror, together with the place up to which it was told, and planned from as ever. Only
+//! a full read finds out who is missing; so a run reads in full whenever the stream cannot be trusted to have told
+//! everything since the last one, and when that is too long ago.
+
+use std::collections::BTreeMap;
+use std::sync::PoisonError;
+
+use jiff::Timestamp;
+use rollcall_kit::Changes;
+
+use super::error::RunError;
+use super::event::Event;
+use super::reading::Roll;
+use super::session::{Listener, Session};
+use crate::plan::Note;
+use crate::read::{self, Census, Place, ReadFailure};
+use crate::schedule::Depth;
+
+/// Why a run that was to read what changed reads everything.
+enum ReadsInFull {
+    CannotTell,
+    NoPlace,
+    OtherSettings,
+    Unsealed,
+    TooLongAgo(Timestamp),
+    PlaceLost,
+}
+
+impl ReadsInFull {
+    fn sentence(&self) -> String {
+        match self {
+            Self::CannotTell => "this directory cannot tell what changed".to_owned(),
+            Self::NoPlace => "no full read has left a place from which changes can be followed".to_owned(),
+            Self::OtherSettings => "the settings by which the directory is read were edited since".to_owned(),
+            Self::Unsealed => "the snapshot does not match its seal".to_owned(),
+            Self::TooLongAgo(when) => {
+                format!("the last full read began at {when:.0}, longer ago than `reading.full_every` allows")
+            }
+            Self::PlaceLost => "the directory does not know any more what changed since the last run".to_owned(),
+        }
+    }
+}
+
+impl Session {
+    /// Reads the directory into the mirror: everything, or what changed.
+    ///
+    /// # Errors
+    ///
+    /// As [`Session::call_the_roll`].
+    pub(super) async fn read_directory(&self, depth: Depth, listener: Listener<'_>) -> Result<Roll, RunError> {
+        if depth == Depth::Incremental {
+            match self.catch_up(listener).await? {
+                Ok(roll) => return Ok(roll),
+                Err(why) => listener(Event::ReadingInFull { why: why.sentence() }),
+            }
+        }
+        self.call_the_roll(listener).await
+    }
+
+    /// Reads what changed, unless only a full read helps.
+    async fn catch_up(&self, listener: Listener<'_>) -> Result<Result<Roll, ReadsInFull>, RunError> {
+        let since = match self.followed_place()? {
+            Ok(place) => place,
+            Err(why) => return Ok(Err(why)),
+        };
+        let Some(certificate) = self.store.certificate()? else { return Ok(Err(ReadsInFull::NoPlace)) };
+        let mut staging = self.store.staging_changes()?;
+        let told = read::catch_up(&*self.connector, &mut *staging, &since, |users, groups| {
+            listener(Event::Reading { users, groups });
+        });
+        let Some(increment) = told.await? else {
+            self.store.forget_place()?;
+            return Ok(Err(ReadsInFull::PlaceLost));
+        };
+        self.store.commit_changes(staging, &increment)?;
+        self.recount()?;
+        self.set_changes(Some(increment.changes().clone()));
+        listener(Event::CaughtUp { changes: increment.changes().clone() });
+        // Whose account is to go because he is missing is looked up again before it goes, as in every run.
+        Ok(Ok(Roll { certificate, absences: BTreeMap::new() }))
+    }
+
+    /// The place from which changes can be read, or why there is none.
+    fn followed_place(&self) -> Result<Result<Place, ReadsInFull>, RunError> {
+        if !self.connector.capabilities().incremental {
+            return Ok(Err(ReadsInFull::CannotTell));
+        }
+        if !self.store.is_sealed() {
+            return Ok(Err(ReadsInFull::Unsealed));
+        }
+        let (Some(place), Some(certificate)) = (self.store.place()?, self.store.certificate()?) else {
+            return Ok(Err(ReadsInFull::NoPlace));
+        };
+        if place.settings != self.organization.reading_hash() {
+            return Ok(Err(ReadsInFull::OtherSettings));
+        }
+        let (now, began) = ((self.clock)(), certificate.started());
+        // A clock that was set back says nothing about how long ago it was.
+        if began > now || now.duration_since(began) > self.organization.reading.full_every.signed() {
+            return Ok(Err(ReadsInFull::TooLongAgo(began)));
+        }
+        Ok(Ok(place))
+    }
+
+    /// Counts the mirror, so that what is strange about it is noticed whichever way it came about.
+    fn recount(&self) -> Result<(), RunError> {
+        let mut census = Census::default();
+        for user in self.store.users() {
+            census.count_user(&user?);
+        }
+        for group in self.store.groups() {
+            census.count_group(&group?);
+        }
+        self.keep_census(&census)
+    }
+
+    /// What a failed run leaves behind of the place. If somebody was found whom the mirror misses, the stream has kept
+    /// something from us, and only a full read mends that.
+    pub(super) fn doubt_the_place(&self, error: &RunError) -> Result<(), RunError> {
+        let contradicted = matches!(error, RunError::Read(ReadFailure::Contradiction { .. }));
+        match contradicted && self.store.place()?.is_some() {
+            true => Ok(self.store.forget_place()?),
+            false => Ok(()),
+        }
+    }
+
+    /// What the current run read of changes, if it read no more.
+    pub(super) fn changes(&self) -> Option<Changes> {
+        self.changes.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(super) fn set_changes(&self, changes: Option<Changes>) {
+        *self.changes.lock().unwrap_or_else(PoisonError::into_inner) = changes;
+    }
+
+    /// What the reader of a plan should know if it was made from changes alone.
+    pub(super) fn note_of_changes(&self) -> Option<Note> {
+        self.changes().map(|_| {
+            let sentence =
+                "Only what the directory told of its changes was read for this plan; who is merely missing is \
+                            found by the next full read."
+                    .to_owned();
+            Note { sentence, holds: false }
+        })
+    }
+}
