@@ -3,6 +3,7 @@
 
 mod applying;
 mod build;
+mod carriers;
 mod catch_up;
 mod census;
 mod deciding;
