@@ -221,7 +221,9 @@ pub mod fact {
     pub const TARGET: &str = "target";
     /// What the target can do, as discovered.
     pub const TARGET_PROFILE: &str = "target-profile";
-    /// What was run last, for the schedule, and who paused the organization.
+    /// Who paused the organization, if somebody did.
+    pub const PAUSED: &str = "paused";
+    /// What was run last, for the schedule.
     pub const SCHEDULE: &str = "schedule";
     /// What comparisons with the target found, for the plans that follow them.
     pub const FOUND: &str = "found";
