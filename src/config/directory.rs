@@ -8,6 +8,7 @@ use std::path::Path;
 
 use rollcall_entra::EntraSettings;
 use rollcall_file::FileSettings;
+use rollcall_google::GoogleSettings;
 use rollcall_ldap::LdapSettings;
 use rollcall_okta::OktaSettings;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
@@ -30,6 +31,8 @@ pub enum DirectorySettings {
     Okta(Box<OktaSettings>),
     /// Microsoft Entra ID.
     Entra(Box<EntraSettings>),
+    /// Google Workspace.
+    Google(Box<GoogleSettings>),
 }
 
 impl DirectorySettings {
@@ -43,6 +46,7 @@ impl DirectorySettings {
             Some((kind, rest)) if kind == "file" => Some(Self::File(Box::new(deserialize(rest)?))),
             Some((kind, rest)) if kind == "okta" => Some(Self::Okta(Box::new(deserialize(rest)?))),
             Some((kind, rest)) if kind == "entra" => Some(Self::Entra(Box::new(deserialize(rest)?))),
+            Some((kind, rest)) if kind == "google" => Some(Self::Google(Box::new(deserialize(rest)?))),
             _ => None,
         })
     }
@@ -54,6 +58,7 @@ impl DirectorySettings {
             Self::File(settings) => settings.start_at(folder),
             Self::Okta(settings) => settings.start_at(folder),
             Self::Entra(settings) => settings.start_at(folder),
+            Self::Google(settings) => settings.start_at(folder),
         }
     }
 
@@ -68,6 +73,7 @@ impl DirectorySettings {
             Self::File(settings) => settings.validate(),
             Self::Okta(settings) => settings.validate(),
             Self::Entra(settings) => settings.validate(),
+            Self::Google(settings) => settings.validate(),
         };
         sound.map_err(|error| {
             let text = error.to_string();
@@ -82,7 +88,7 @@ impl DirectorySettings {
         })
     }
 
-    /// The word for it in the configuration: `ldap`, `file`, `okta`, `entra`.
+    /// The word for it in the configuration: `ldap`, `file`, `okta`, `entra`, `google`.
     #[must_use]
     pub const fn kind(&self) -> &'static str {
         match self {
@@ -90,6 +96,7 @@ impl DirectorySettings {
             Self::File(_) => "file",
             Self::Okta(_) => "okta",
             Self::Entra(_) => "entra",
+            Self::Google(_) => "google",
         }
     }
 }
@@ -105,6 +112,7 @@ impl JsonSchema for DirectorySettings {
             tagged(FileSettings::json_schema(generator), Self::TAG, "file"),
             tagged(OktaSettings::json_schema(generator), Self::TAG, "okta"),
             tagged(EntraSettings::json_schema(generator), Self::TAG, "entra"),
+            tagged(GoogleSettings::json_schema(generator), Self::TAG, "google"),
         ])
     }
 }

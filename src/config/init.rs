@@ -25,6 +25,8 @@ pub enum Directory {
     Okta,
     /// Microsoft Entra ID.
     Entra,
+    /// Google Workspace.
+    Google,
 }
 
 /// What is known of the organization. What is not is filled with an example that is easy to spot.
@@ -34,7 +36,7 @@ pub struct Answers {
     pub organization: String,
     /// Its e-mail domains; the first also names the examples.
     pub domains: Vec<String>,
-    /// The URL of the directory server or organisation, the tenant, or the path of the file.
+    /// The URL of the directory server or organisation, the tenant, the administrator, or the path of the file.
     pub source: Option<String>,
     /// The SCIM base URL of the application.
     pub target: Option<String>,
@@ -103,6 +105,7 @@ fn source(directory: Directory, answers: &Answers, organization: &str) -> String
         return match directory {
             Directory::Okta => okta(answers, organization),
             Directory::Entra => entra(answers, organization),
+            Directory::Google => google(answers, organization),
             _ => file(answers),
         };
     };
@@ -198,7 +201,7 @@ impl Preset {
                 may_leave_names: false,
                 ..common
             },
-            Directory::File | Directory::Okta | Directory::Entra => return None,
+            Directory::File | Directory::Okta | Directory::Entra | Directory::Google => return None,
         })
     }
 }
@@ -267,6 +270,31 @@ all = true
     )
 }
 
+fn google(answers: &Answers, organization: &str) -> String {
+    let first = answers.domains.first().map_or("example.com", String::as_str);
+    let admin = quoted(&answers.source.clone().unwrap_or_else(|| format!("rollcall@{first}")));
+    let key = quoted(&format!("/etc/rollcall/{}.google.json", answers.organization));
+    format!(
+        "\
+connector = \"google\"
+# A service account's key file, and in the admin console (Security, API controls, Domain-wide delegation) its numeric client
+# id with the scopes admin.directory.user.readonly and admin.directory.group.readonly (each under
+# https://www.googleapis.com/auth/). On a machine of Google's, keyless = {{}} in its place needs no key.
+key_file = {{ file = {key} }}
+# As whom it reads: an account of its own with a role that holds Users > Read and Groups > Read.
+admin = {admin}
+# Without one of these everybody is read, in all of the customer's domains.
+#org_units = [\"/Staff\"]
+#queries_per_minute = 1200
+
+# Which groups to read: all, or those that are named, or whose addresses begin with a prefix.
+[organization.{organization}.directory.groups]
+all = true
+#prefix = \"app-\"
+"
+    )
+}
+
 /// `dc=acme,dc=com` for `acme.com`.
 fn base(answers: &Answers) -> String {
     let domain = answers.domains.first().map_or("example.com", String::as_str);
@@ -310,6 +338,11 @@ mod tests {
     #[test]
     fn the_template_for_entra() {
         insta::assert_snapshot!(template(Directory::Entra, &Answers::default()));
+    }
+
+    #[test]
+    fn the_template_for_google() {
+        insta::assert_snapshot!(template(Directory::Google, &Answers::default()));
     }
 
     #[test]

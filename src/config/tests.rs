@@ -108,7 +108,7 @@ fn the_schema_says_what_every_key_means() {
     assert!(schema.pointer("/$defs/OrganizationFile/properties/domains/description").is_some(), "{schema:#}");
     let directory = schema.pointer("/$defs/DirectorySettings/oneOf").unwrap().as_array().unwrap();
     let kinds: Vec<_> = directory.iter().map(|kind| &kind["properties"]["connector"]["const"]).collect();
-    assert_eq!(kinds, ["ldap", "file", "okta", "entra"]);
+    assert_eq!(kinds, ["ldap", "file", "okta", "entra", "google"]);
 }
 
 fn errors(text: &str) -> String {

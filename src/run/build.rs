@@ -19,6 +19,7 @@ pub(super) fn connector(settings: &DirectorySettings) -> Result<Arc<dyn Connecto
         DirectorySettings::File(settings) => Arc::new(rollcall_file::connector((**settings).clone())?),
         DirectorySettings::Okta(settings) => Arc::new(rollcall_okta::connector((**settings).clone())?),
         DirectorySettings::Entra(settings) => Arc::new(rollcall_entra::connector((**settings).clone())?),
+        DirectorySettings::Google(settings) => Arc::new(rollcall_google::connector((**settings).clone())?),
     })
 }
 

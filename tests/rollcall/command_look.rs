@@ -134,7 +134,7 @@ fn check_says_what_it_found_on_both_sides_and_asks_nobody_if_it_is_told_so() {
 #[test]
 fn init_writes_every_kind_once_and_what_it_writes_passes_the_offline_check() {
     let site = Site::new();
-    for kind in ["openldap", "active-directory", "389-ds", "freeipa", "lldap", "file", "okta", "entra"] {
+    for kind in ["openldap", "active-directory", "389-ds", "freeipa", "lldap", "file", "okta", "entra", "google"] {
         let name = format!("{kind}.toml");
         site.run(&["init", kind, "-o", &name]).ends_with(0);
         site.run(&["-c", &name, "check", "--offline"]).ends_with(0);

@@ -182,12 +182,12 @@ impl EntraSettings {
 
     /// Where tokens come from, without a path.
     pub(crate) fn login(&self) -> Result<Url, ReadError> {
-        endpoint(self.login_url.as_ref(), self.cloud.login(), "login_url")
+        rest::place(self.login_url.as_ref(), self.cloud.login(), "login_url")
     }
 
     /// Where Graph is, without a path.
     pub(crate) fn graph(&self) -> Result<Url, ReadError> {
-        endpoint(self.graph_url.as_ref(), self.cloud.graph(), "graph_url")
+        rest::place(self.graph_url.as_ref(), self.cloud.graph(), "graph_url")
     }
 
     /// Checks what can be checked without asking anybody.
@@ -309,23 +309,6 @@ impl EntraSettings {
 /// Whether this is spelled as Entra ID spells ids.
 pub(crate) fn is_guid(text: &str) -> bool {
     text.trim().len() == 36 && uuid::Uuid::try_parse(text.trim()).is_ok()
-}
-
-/// A base URL, which holds nothing behind the host.
-fn endpoint(own: Option<&Url>, cloud: &str, setting: &str) -> Result<Url, ReadError> {
-    let refused =
-        |why: &str| ReadError::Settings(format!("{setting} {why}; write, for example, {setting} = {cloud:?}"));
-    let url = match own {
-        Some(url) => url.clone(),
-        None => Url::parse(cloud).map_err(|_| refused("is no URL"))?,
-    };
-    if let Some(problem) = rest::unfit(&url) {
-        return Err(refused(problem));
-    }
-    if !matches!(url.path(), "" | "/") || url.query().is_some() {
-        return Err(refused("must hold nothing behind the host"));
-    }
-    Ok(url)
 }
 
 fn refuse(sentence: impl Into<String>) -> Result<(), ReadError> {

@@ -232,6 +232,27 @@ pub fn unfit(url: &Url) -> Option<&'static str> {
     }
 }
 
+/// Where an interface is, without a path: what the administrator set, else the usual place.
+///
+/// # Errors
+///
+/// [`ReadError::Settings`] about `setting`, for a URL that is unfit or holds something behind the host.
+pub fn place(own: Option<&Url>, usual: &str, setting: &str) -> Result<Url, ReadError> {
+    let refused =
+        |why: &str| ReadError::Settings(format!("{setting} {why}; write, for example, {setting} = {usual:?}"));
+    let url = match own {
+        Some(url) => url.clone(),
+        None => Url::parse(usual).map_err(|_| refused("is no URL"))?,
+    };
+    if let Some(problem) = unfit(&url) {
+        return Err(refused(problem));
+    }
+    if !matches!(url.path(), "" | "/") || url.query().is_some() {
+        return Err(refused("must hold nothing behind the host"));
+    }
+    Ok(url)
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;

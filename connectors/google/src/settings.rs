@@ -1,0 +1,346 @@
+//! The settings of a Google Workspace customer, as the configuration file spells them.
+
+use std::path::Path;
+
+use rollcall_kit::http::HttpSettings;
+use rollcall_kit::secret::SecretRef;
+use rollcall_kit::{Address, ReadError, rest};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+/// What Google calls the customer of whoever asks.
+pub(crate) const MY_CUSTOMER: &str = "my_customer";
+
+/// How to reach a customer, and what to read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct GoogleSettings {
+    /// Where the key file (JSON) of the service account is.
+    #[serde(default)]
+    pub key_file: Option<SecretRef>,
+    /// Sign in without a downloaded key, as the service account that Google gave this machine, instead of `key_file`.
+    #[serde(default)]
+    pub keyless: Option<KeylessSettings>,
+    /// The administrator as whom the service account reads: an address, best of an account of its own. Without one the
+    /// service account needs an admin role itself, and `customer` must be given.
+    #[serde(default)]
+    pub admin: Option<String>,
+    /// The customer's id (`C0…`), as the admin console shows it, instead of that of `admin`.
+    #[serde(default)]
+    pub customer: Option<String>,
+    /// Read only users and groups whose primary address is in this one domain of the customer's.
+    #[serde(default)]
+    pub domain: Option<String>,
+    /// Read only users in these organisational units and below: paths (`/Sales`) or ids (`id:03ph8a2z…`), which survive
+    /// a rename.
+    #[serde(default)]
+    pub org_units: Vec<String>,
+    /// Read only members of these groups: ids or addresses.
+    #[serde(default)]
+    pub members_of: Vec<String>,
+    /// Whether members of groups within the groups of `members_of` count too.
+    #[serde(default)]
+    pub transitive: bool,
+    /// Which groups to read. Without it none is read.
+    #[serde(default)]
+    pub groups: Option<GroupSettings>,
+    /// The custom schemas to read, instead of all of them.
+    #[serde(default)]
+    pub custom_schemas: Option<Vec<String>>,
+    /// Fields of users to read besides the usual ones, for mappings: `recoveryEmail`, `addresses`, `posixAccounts`.
+    #[serde(default)]
+    pub extra_fields: Vec<String>,
+    /// Learn what changed from the audit logs (Reports API) between full reads, instead of comparing everybody's etags.
+    /// Needs the scope `admin.reports.audit.readonly`.
+    #[serde(default)]
+    pub activity: bool,
+    /// By how many minutes the audit logs may lag behind: each read of changes looks back as far again.
+    #[serde(default = "three_hours")]
+    pub activity_lag: u32,
+    /// The scopes to ask for, instead of those that what is read needs.
+    #[serde(default)]
+    pub scopes: Option<Vec<String>>,
+    /// Requests a minute. Google allows 2400 for each administrator and project, unless it was asked for others.
+    #[serde(default = "half_the_quota")]
+    pub queries_per_minute: u32,
+    /// Requests in flight.
+    #[serde(default = "four")]
+    pub parallel: usize,
+    /// Seconds for one whole read.
+    #[serde(default = "six_hours")]
+    pub read_timeout: u64,
+    /// Users per page; groups and members come by 200 at most.
+    #[serde(default = "largest_page")]
+    pub page_size: u32,
+    /// Where the Admin SDK is, instead of `https://admin.googleapis.com`.
+    #[serde(default)]
+    pub api_url: Option<Url>,
+    /// Where tokens come from, instead of the place that the key file names among Google's own.
+    #[serde(default)]
+    pub token_url: Option<Url>,
+    /// For whom assertions are made out (`aud`), instead of for `token_url`.
+    #[serde(default)]
+    pub token_audience: Option<String>,
+    /// How the connection is made.
+    #[serde(default)]
+    pub http: HttpSettings,
+}
+
+/// Where a machine at Google gets its own token, and who signs with it. An empty table means the usual places.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct KeylessSettings {
+    /// The address of the service account whose key signs, where it is another than the machine's own.
+    pub service_account: Option<String>,
+    /// Where the metadata server is, instead of `http://169.254.169.254`.
+    pub metadata_url: Option<Url>,
+    /// Where the IAM Service Account Credentials API is, instead of `https://iamcredentials.googleapis.com`.
+    pub iam_url: Option<Url>,
+}
+
+/// Which groups to read. What several of these name is read once.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct GroupSettings {
+    /// Every group of the customer (or of `domain`).
+    pub all: bool,
+    /// These: ids or addresses.
+    pub named: Vec<String>,
+    /// Those whose addresses begin so.
+    pub prefix: Option<String>,
+    /// By what rules name groups.
+    pub called: Called,
+    /// Whether members of groups within a group are given as its own, for groups whose nested groups are not read
+    /// themselves. Membership in nested groups that are read is worked out without it.
+    pub transitive: bool,
+}
+
+/// By what a group is called.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Called {
+    /// Its address, which no two groups share.
+    #[default]
+    Address,
+    /// Its display name. Several groups can have the same, and whoever may make groups can make another one.
+    Name,
+}
+
+fn three_hours() -> u32 {
+    180
+}
+
+/// Others ask as the same administrator, too.
+fn half_the_quota() -> u32 {
+    1200
+}
+
+fn four() -> usize {
+    4
+}
+
+fn six_hours() -> u64 {
+    6 * 60 * 60
+}
+
+/// The largest that Google takes.
+fn largest_page() -> u32 {
+    500
+}
+
+/// What begins the name of every scope.
+const SCOPES: &str = "https://www.googleapis.com/auth/";
+
+impl GoogleSettings {
+    /// Lets relative paths start at this folder.
+    pub fn start_at(&mut self, folder: &Path) {
+        self.key_file.iter_mut().for_each(|secret| secret.start_at(folder));
+        self.http.start_at(folder);
+    }
+
+    /// The scopes to ask for: no more than what is read needs, and only to read.
+    #[must_use]
+    pub fn wanted_scopes(&self) -> Vec<String> {
+        if let Some(scopes) = &self.scopes {
+            return scopes.clone();
+        }
+        let needed = [
+            (true, "admin.directory.user.readonly"),
+            (self.groups.is_some() || !self.members_of.is_empty(), "admin.directory.group.readonly"),
+            (!self.org_units.is_empty(), "admin.directory.orgunit.readonly"),
+            (self.activity, "admin.reports.audit.readonly"),
+        ];
+        needed.into_iter().filter(|(needed, _)| *needed).map(|(_, scope)| format!("{SCOPES}{scope}")).collect()
+    }
+
+    /// The customer, as requests name it.
+    pub(crate) fn customer(&self) -> &str {
+        self.customer.as_deref().map_or(MY_CUSTOMER, str::trim)
+    }
+
+    /// Where the Admin SDK is, without a path.
+    pub(crate) fn api(&self) -> Result<Url, ReadError> {
+        rest::place(self.api_url.as_ref(), "https://admin.googleapis.com", "api_url")
+    }
+
+    /// Checks what can be checked without asking Google.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError::Settings`], naming the setting and what to write instead.
+    pub fn validate(&self) -> Result<(), ReadError> {
+        self.validate_sign_in()?;
+        self.api()?;
+        self.validate_reach()?;
+        self.validate_groups()?;
+        self.validate_fields()?;
+        if self.queries_per_minute == 0 {
+            return refuse("queries_per_minute of 0 lets nothing be read; Google's own limit is 2400");
+        }
+        if !(1..=16).contains(&self.parallel) {
+            return refuse("parallel must be between 1 and 16; Google refuses more at once");
+        }
+        if !(1..=500).contains(&self.page_size) {
+            return refuse("page_size must be between 1 and 500; Google refuses other sizes");
+        }
+        if self.read_timeout == 0 {
+            return refuse("read_timeout of 0 seconds can never be met; leave it out for the default");
+        }
+        Ok(())
+    }
+
+    fn validate_sign_in(&self) -> Result<(), ReadError> {
+        match (&self.key_file, &self.keyless) {
+            (Some(_), None) => {}
+            (None, Some(keyless)) => keyless.validate()?,
+            (None, None) => {
+                return refuse(
+                    "key_file is missing: name the service account's key file, or write keyless = {} on a \
+                               machine of Google's",
+                );
+            }
+            (Some(_), Some(_)) => return refuse("key_file and keyless are two ways to sign in; keep one of them"),
+        }
+        if let Some(url) = &self.token_url
+            && let Some(problem) = rest::unfit(url)
+        {
+            return refuse(format!("token_url {problem}"));
+        }
+        match (&self.admin, &self.customer) {
+            (Some(admin), _) if Address::parse(admin).is_none() => {
+                return refuse("admin must be the address of an administrator, such as rollcall@acme.com");
+            }
+            (None, None) => {
+                return refuse(
+                    "admin is missing: name the administrator as whom the service account reads (or customer, if the \
+                     service account has an admin role itself)",
+                );
+            }
+            (None, Some(customer)) if !customer.trim().starts_with('C') => {
+                return refuse(
+                    "customer must be the customer's id, which begins with C: without admin there is no \
+                               my_customer",
+                );
+            }
+            _ => {}
+        }
+        if self.customer.as_ref().is_some_and(|customer| customer.trim().is_empty()) {
+            return refuse("customer is empty; leave it out for that of admin");
+        }
+        if self.wanted_scopes().is_empty() {
+            return refuse("scopes is empty; leave it out for those that are needed");
+        }
+        Ok(())
+    }
+
+    fn validate_reach(&self) -> Result<(), ReadError> {
+        let ways = [
+            ("domain", self.domain.is_some()),
+            ("org_units", !self.org_units.is_empty()),
+            ("members_of", !self.members_of.is_empty()),
+        ];
+        let ways: Vec<&str> = ways.into_iter().filter_map(|(name, there)| there.then_some(name)).collect();
+        if ways.len() > 1 {
+            return refuse(format!(
+                "{} are several answers to one question; keep one, and narrow further by the organization's scope",
+                ways.join(" and ")
+            ));
+        }
+        let is_domain = |domain: &str| !domain.is_empty() && !domain.contains(['@', '/', ' ']) && domain.contains('.');
+        if self.domain.as_ref().is_some_and(|domain| !is_domain(domain.trim())) {
+            return refuse("domain must be one of the customer's domains, such as acme.com");
+        }
+        for unit in self.org_units.iter().map(|unit| unit.trim()) {
+            match unit {
+                "/" => return refuse("org_units names the root, which holds everybody; leave it out"),
+                _ if unit.starts_with('/') || unit.starts_with("id:") => {}
+                _ => {
+                    return refuse(format!(
+                        "org_units: {unit:?} is neither a path, which begins with a slash, nor an id, which begins with id:"
+                    ));
+                }
+            }
+        }
+        if self.members_of.iter().any(|name| name.trim().is_empty()) {
+            return refuse("members_of holds an empty name");
+        }
+        if self.transitive && self.members_of.is_empty() {
+            return refuse("transitive is about the groups of members_of, and none is named");
+        }
+        Ok(())
+    }
+
+    fn validate_groups(&self) -> Result<(), ReadError> {
+        let Some(groups) = &self.groups else { return Ok(()) };
+        if !groups.all && groups.named.is_empty() && groups.prefix.is_none() {
+            return refuse("groups names no group; write all = true, or named or prefix");
+        }
+        let empty_prefix = groups.prefix.as_ref().is_some_and(|prefix| prefix.trim().is_empty());
+        if empty_prefix || groups.named.iter().any(|name| name.trim().is_empty()) {
+            return refuse("groups holds an empty name or prefix");
+        }
+        Ok(())
+    }
+
+    fn validate_fields(&self) -> Result<(), ReadError> {
+        let is_name = |name: &String| !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+        if let Some(schema) = self.custom_schemas.iter().flatten().find(|name| !is_name(name)) {
+            return refuse(format!("custom_schemas: {schema:?} is no name of a schema"));
+        }
+        match self.extra_fields.iter().find(|name| !is_name(name)) {
+            Some(field) => refuse(format!("extra_fields: {field:?} is no name of a field of a user")),
+            None => Ok(()),
+        }
+    }
+}
+
+impl KeylessSettings {
+    /// Where the metadata server is: beside the machine, where no proxy leads and nobody else listens.
+    pub(crate) fn metadata(&self) -> Result<Url, ReadError> {
+        let text = "http://169.254.169.254";
+        match &self.metadata_url {
+            Some(url) => Ok(url.clone()),
+            None => Url::parse(text).map_err(|_| ReadError::Settings(format!("{text} is no URL"))),
+        }
+    }
+
+    /// Where the IAM Service Account Credentials API is, without a path.
+    pub(crate) fn iam(&self) -> Result<Url, ReadError> {
+        rest::place(self.iam_url.as_ref(), "https://iamcredentials.googleapis.com", "keyless.iam_url")
+    }
+
+    fn validate(&self) -> Result<(), ReadError> {
+        let account = self.service_account.as_deref();
+        if account.is_some_and(|account| Address::parse(account).is_none()) {
+            return refuse(
+                "keyless.service_account must be an address, such as rollcall@project.iam.gserviceaccount.com",
+            );
+        }
+        self.iam().map(drop)
+    }
+}
+
+fn refuse(sentence: impl Into<String>) -> Result<(), ReadError> {
+    Err(ReadError::Settings(sentence.into()))
+}
