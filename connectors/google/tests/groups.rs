@@ -4,8 +4,8 @@ use rollcall_google::{Called, GoogleSettings, GroupSettings};
 use rollcall_kit::{DirectoryGroup, Member, ReadError};
 use serde_json::json;
 
-use crate::fake::{CUSTOMER, Workspace, forbidden, group, group_id, member, refusal, user_id};
-use crate::support::{certified, failure, groups};
+use crate::support::{Settings as _, certified, failure, groups};
+use rollcall_test_servers::workspace::{CUSTOMER, Workspace, forbidden, group, group_id, member, refusal, user_id};
 
 fn only(workspace: &Workspace, groups: GroupSettings) -> GoogleSettings {
     GoogleSettings { groups: Some(groups), ..workspace.settings() }
