@@ -18,4 +18,4 @@ mod tests;
 pub use executor::Executor;
 pub use journal::{Intent, Journal, JournalError, LedgerReader, MembersSettled, Outcome, Settlement};
 pub use recover::{RecoverError, Recovered};
-pub use target::{Probe, Target, TargetError, TargetReader, Texts, Write, WriteError, WriteFailure, Written};
+pub use target::{Members, Probe, Target, TargetError, TargetReader, Texts, Write, WriteError, WriteFailure, Written};

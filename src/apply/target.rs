@@ -1,6 +1,6 @@
 //! What the engine needs of a target: a reader for planning, and the writer that only the executor is handed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
 use rollcall_kit::{CheckFinding, DirectoryId};
@@ -13,6 +13,15 @@ use crate::roster::account::Attributes;
 
 /// What an account shows under attributes of the target's own, by their names. An attribute may have several values.
 pub type Texts = BTreeMap<String, Vec<String>>;
+
+/// Who is in a group, as far as the target shows it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Members {
+    /// The target's ids of accounts.
+    pub ids: BTreeSet<String>,
+    /// Whether whoever is not among them is not in the group. Many targets show no members, or a hundred of them.
+    pub whole: bool,
+}
 
 /// Reads from a target. Planning is handed one of these, never a [`Target`].
 #[async_trait]
@@ -40,6 +49,11 @@ pub trait TargetReader: Send + Sync {
 
     /// The id of the one group of exactly this name; nothing if there is none; an error if there are several.
     async fn group(&self, name: &str) -> Result<Option<String>, TargetError>;
+
+    /// Who is in a group, by the group's id in the target; nothing if the target says that the group is not there.
+    async fn members(&self, _: &str) -> Result<Option<Members>, TargetError> {
+        Ok(Some(Members::default()))
+    }
 
     /// What was learnt of the target so far, to be kept for later runs. Nobody but the target's own client reads it.
     fn learnt(&self) -> Option<serde_json::Value> {

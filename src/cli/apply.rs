@@ -1,48 +1,47 @@
 //! `rollcall apply`: shows the plan, asks where a person is needed, and applies exactly what was shown.
 
-use std::path::Path;
-
 use super::arguments::ApplyArguments;
-use super::decide::person;
 use super::exit::Exit;
 use super::failure::Failure;
-use super::interrupt::Interrupt;
+use super::place::Place;
 use super::plan::depth;
-use super::{select, terminal};
-use crate::config::Configuration;
+use super::select;
 use crate::guard::{ApprovedPlan, HeldPlan, Hold, PlanFile, Reviewed};
-use crate::report::{self, Format, Options, Progress, json, listening};
+use crate::report::{self, Format, Options, json};
 use crate::run::{RunRecord, RunResult, Session};
 
 /// Applies what is pending, or a kept plan.
-pub(super) async fn apply(config: &Path, arguments: &ApplyArguments) -> Result<Exit, Failure> {
-    let configuration = select::load(config)?;
-    let interrupt = Interrupt::listen()?;
+pub(super) async fn apply(place: &Place<'_>, arguments: &ApplyArguments) -> Result<Exit, Failure> {
     let mut machine = Vec::new();
-    let exit = match arguments.what.as_deref() {
-        Some(file) if !configuration.organizations.contains_key(file) && Path::new(file).is_file() => {
+    let file = arguments
+        .what
+        .as_deref()
+        .filter(|name| !place.configuration.organizations.contains_key(*name))
+        .and_then(|name| Some((name, place.console.file(name)?)));
+    let exit = match (file, arguments.what.as_deref()) {
+        (Some((name, text)), _) => {
             if arguments.reconcile {
                 return Err(Failure::usage("--reconcile makes a plan of its own; leave it out to apply a kept plan"));
             }
             if arguments.incremental {
                 return Err(Failure::usage("a kept plan is compared with a full read; leave --incremental out"));
             }
-            apply_file(&configuration, Path::new(file), arguments, &interrupt, &mut machine).await?
+            apply_file(place, name, text, arguments, &mut machine).await?
         }
-        name => {
+        (None, name) => {
             let mut worst = Exit::Done;
-            for organization in select::organizations(&configuration, name)? {
-                if interrupt.wanted() {
+            for organization in select::organizations(place.configuration, name)? {
+                if place.interrupt.wanted() {
                     break;
                 }
                 let applied = async {
-                    let session = Session::open(organization, &configuration.state_dir)?;
-                    apply_pending(&session, arguments, &interrupt, &mut machine).await
+                    let session = place.session(organization, "apply").await?;
+                    apply_pending(place, &session, arguments, &mut machine).await
                 };
                 match applied.await {
                     Ok(exit) => worst = worst.max(exit),
                     Err(failure) => {
-                        terminal::complain(&failure.about(&organization.name));
+                        place.complain(&failure.about(&organization.name));
                         worst = worst.max(Exit::Error);
                     }
                 }
@@ -51,89 +50,88 @@ pub(super) async fn apply(config: &Path, arguments: &ApplyArguments) -> Result<E
         }
     };
     if arguments.format == Format::Json {
-        report::print(&json::pretty(&json::one_or_list(machine)))?;
+        place.show_machine(machine)?;
     }
     Ok(exit)
 }
 
 /// Plans afresh and applies what comes out.
 async fn apply_pending(
+    place: &Place<'_>,
     session: &Session,
     arguments: &ApplyArguments,
-    interrupt: &Interrupt,
     machine: &mut Vec<serde_json::Value>,
 ) -> Result<Exit, Failure> {
-    let progress = std::sync::Mutex::new(Progress::on_terminal());
+    let listener = place.console.listener();
     let reviewed = match arguments.reconcile {
-        true => session.reconcile(None, &listening(&progress)).await?,
-        false => session.plan_at(depth(arguments.incremental), &listening(&progress)).await?,
+        true => session.reconcile(None, &*listener).await?,
+        false => session.plan_at(depth(arguments.incremental), &*listener).await?,
     };
-    drop(progress);
-    apply_reviewed(session, reviewed, arguments, interrupt, machine).await
+    drop(listener);
+    apply_reviewed(place, session, reviewed, arguments, machine).await
 }
 
 /// Shows a plan, asks where a person is needed, and applies it.
 pub(super) async fn apply_reviewed(
+    place: &Place<'_>,
     session: &Session,
     reviewed: Reviewed,
     arguments: &ApplyArguments,
-    interrupt: &Interrupt,
     machine: &mut Vec<serde_json::Value>,
 ) -> Result<Exit, Failure> {
-    show(&reviewed, arguments)?;
+    show(place, &reviewed, arguments)?;
     let approved = match reviewed {
         Reviewed::Cleared(approved) if approved.plan().is_empty() => {
-            return finish(&session.nothing_to_do(approved)?, arguments, machine);
+            return finish(place, &session.nothing_to_do(approved)?, arguments, machine);
         }
-        Reviewed::Cleared(approved) => match consent(arguments, "Apply these changes?")? {
+        Reviewed::Cleared(approved) => match consent(place, arguments, "Apply these changes?")? {
             true => approved,
             false => {
                 session.declined(approved)?;
-                return declined();
+                return declined(place);
             }
         },
-        Reviewed::Parted(parted) => match consent(arguments, "Apply what goes now, and let the rest wait?")? {
+        Reviewed::Parted(parted) => match consent(place, arguments, "Apply what goes now, and let the rest wait?")? {
             true => parted.into_part(),
             false => {
                 session.held(parted.into_held())?;
-                return declined();
+                return declined(place);
             }
         },
-        Reviewed::Held(held) => match approve(held, arguments, Kept::No)? {
+        Reviewed::Held(held) => match approve(place, held, arguments, Kept::No)? {
             Ok(approved) => approved,
-            Err(held) => return finish(&session.held(*held)?, arguments, machine),
+            Err(held) => return finish(place, &session.held(*held)?, arguments, machine),
         },
     };
-    execute(session, approved, arguments, interrupt, machine).await
+    execute(place, session, approved, arguments, machine).await
 }
 
 /// Applies a kept plan, if every one of its changes is still asked for.
 async fn apply_file(
-    configuration: &Configuration,
-    path: &Path,
+    place: &Place<'_>,
+    path: &str,
+    text: std::io::Result<String>,
     arguments: &ApplyArguments,
-    interrupt: &Interrupt,
     machine: &mut Vec<serde_json::Value>,
 ) -> Result<Exit, Failure> {
-    let text = std::fs::read_to_string(path)
-        .map_err(|error| Failure::error(format!("{} cannot be read: {error}", path.display())))?;
-    let file = PlanFile::from_json(&text).map_err(|error| Failure::error(format!("{}: {error}", path.display())))?;
+    let text = text.map_err(|error| Failure::error(format!("{path} cannot be read: {error}")))?;
+    let file = PlanFile::from_json(&text).map_err(|error| Failure::error(format!("{path}: {error}")))?;
     let name = file.plan().organization.clone();
-    let organization = select::organizations(configuration, Some(&name))?;
+    let organization = select::organizations(place.configuration, Some(&name))?;
     let Some(organization) = organization.first() else {
         return Err(Failure::usage(format!("the configuration names no organization {name}")));
     };
-    let session = Session::open(organization, &configuration.state_dir)?;
-    let progress = std::sync::Mutex::new(Progress::on_terminal());
-    let held = session.kept(file, &listening(&progress)).await?;
-    drop(progress);
+    let session = place.session(organization, "apply").await?;
+    let listener = place.console.listener();
+    let held = session.kept(file, &*listener).await?;
+    drop(listener);
     if arguments.format != Format::Json {
         let document = report::plan::document(held.plan(), held.holds(), Options::of(arguments.format, arguments.all));
-        report::print(&report::render(arguments.format, &document, || json::plan(held.plan(), held.holds())))?;
+        place.show(arguments.format, &document, || json::plan(held.plan(), held.holds()))?;
     }
-    match approve(held, arguments, Kept::Yes)? {
-        Ok(approved) => execute(&session, approved, arguments, interrupt, machine).await,
-        Err(held) => finish(&session.held(*held)?, arguments, machine),
+    match approve(place, held, arguments, Kept::Yes)? {
+        Ok(approved) => execute(place, &session, approved, arguments, machine).await,
+        Err(held) => finish(place, &session.held(*held)?, arguments, machine),
     }
 }
 
@@ -147,28 +145,33 @@ enum Kept {
 /// Asks for what a held plan needs. What goes beyond a limit is approved by its id: a habitual yes is not enough, and
 /// `--yes` in a script is a habit.
 fn approve(
+    place: &Place<'_>,
     held: HeldPlan,
     arguments: &ApplyArguments,
     kept: Kept,
 ) -> Result<Result<ApprovedPlan, Box<HeldPlan>>, Failure> {
     if held.is_rejected() {
-        terminal::say("the plan was rejected, so nobody was asked; nothing was changed");
+        place.say("the plan was rejected, so nobody was asked; nothing was changed");
         let id = held.plan().id().0;
-        terminal::say(&format!("hint: if that has changed, `rollcall approve {} --although-rejected`", &id[..8]));
+        place.say(&format!("hint: if that has changed, `rollcall approve {} --although-rejected`", &id[..8]));
         return Ok(Err(Box::new(held)));
     }
     let simple = held.holds().iter().all(Hold::needs_only_a_look);
-    let who = person();
+    let who = place.console.person();
     if arguments.yes && (simple || kept == Kept::Yes) {
         let how = if kept == Kept::Yes { "by its file, with --yes" } else { "with --yes" };
         return Ok(Ok(held.approve(who, how)));
     }
-    if arguments.yes || !terminal::can_ask() {
-        terminal::say("the plan is held, and nobody was asked; nothing was changed");
+    if arguments.yes || !place.console.can_ask() {
+        place.say("the plan is held, and nobody was asked; nothing was changed");
         let id = held.plan().id().0;
         let hint = match &held.plan().undoes {
             Some(run) => {
-                format!("keep it with `rollcall undo {run} -o FILE`, and approve it with `rollcall apply FILE`")
+                format!(
+                    "look at it, and approve exactly it with `rollcall approve {}`; the next `rollcall undo {run}` uses \
+                     that up",
+                    &id[..8]
+                )
             }
             None if simple => {
                 "look at it with `rollcall plan`, then `rollcall apply` on a terminal or with --yes".to_owned()
@@ -178,87 +181,93 @@ fn approve(
                 &id[..8]
             ),
         };
-        terminal::say(&format!("hint: {hint}"));
+        place.say(&format!("hint: {hint}"));
         return Ok(Err(Box::new(held)));
     }
     if simple {
-        return Ok(match consent(arguments, "Apply these changes?")? {
+        return Ok(match consent(place, arguments, "Apply these changes?")? {
             true => Ok(held.approve(who, "at the prompt")),
             false => Err(Box::new(held)),
         });
     }
     let id = held.plan().id().0;
-    let answer = terminal::ask(&format!("To apply exactly this plan, type its id ({}):", &id[..8]))?;
+    let answer = place.console.ask(&format!("To apply exactly this plan, type its id ({}):", &id[..8]))?;
     if answer.len() >= 8 && id.starts_with(&answer) {
         Ok(Ok(held.approve(who, "at the prompt, by its id")))
     } else {
-        terminal::say("that is not its id; nothing was changed");
+        place.say("that is not its id; nothing was changed");
         Ok(Err(Box::new(held)))
     }
 }
 
 /// Asks for a plain yes, unless `--yes` said it.
-fn consent(arguments: &ApplyArguments, question: &str) -> Result<bool, Failure> {
+fn consent(place: &Place<'_>, arguments: &ApplyArguments, question: &str) -> Result<bool, Failure> {
     if arguments.yes {
         return Ok(true);
     }
-    if !terminal::can_ask() {
+    if !place.console.can_ask() {
         return Err(Failure::error("there is no terminal to ask on; nothing was changed")
             .hint("pass --yes, or keep the plan with `rollcall plan -o FILE` and apply the file"));
     }
-    let answer = terminal::ask(&format!("{question} [y/N]"))?;
+    let answer = place.console.ask(&format!("{question} [y/N]"))?;
     Ok(matches!(answer.to_lowercase().as_str(), "y" | "yes"))
 }
 
-fn declined() -> Result<Exit, Failure> {
-    terminal::say("nothing was changed");
+fn declined(place: &Place<'_>) -> Result<Exit, Failure> {
+    place.say("nothing was changed");
     Ok(Exit::Done)
 }
 
 async fn execute(
+    place: &Place<'_>,
     session: &Session,
     approved: ApprovedPlan,
     arguments: &ApplyArguments,
-    interrupt: &Interrupt,
     machine: &mut Vec<serde_json::Value>,
 ) -> Result<Exit, Failure> {
-    let progress = std::sync::Mutex::new(Progress::on_terminal());
-    interrupt.stops(Some(session));
-    let applied = session.apply(approved, &listening(&progress)).await;
-    interrupt.stops(None);
-    drop(progress);
+    let listener = place.console.listener();
+    place.interrupt.stops(Some(session));
+    let applied = session.apply(approved, &*listener).await;
+    place.interrupt.stops(None);
+    drop(listener);
     let record = applied?;
-    finish(&record, arguments, machine)
+    finish(place, &record, arguments, machine)
 }
 
-fn show(reviewed: &Reviewed, arguments: &ApplyArguments) -> Result<(), Failure> {
+fn show(place: &Place<'_>, reviewed: &Reviewed, arguments: &ApplyArguments) -> Result<(), Failure> {
     if arguments.format == Format::Text {
         let options = Options::of(arguments.format, arguments.all);
         let document = report::plan::reviewed(reviewed, options);
-        report::print(&format!("{}\n", report::text_for_terminal(&document)))?;
+        place.console.print(&format!("{}\n", report::text::render_within(&document, place.console.columns())))?;
     }
     Ok(())
 }
 
 /// Prints how it ended. On a terminal the plan stands above already, so only what failed is told again.
 fn finish(
+    place: &Place<'_>,
     record: &RunRecord,
     arguments: &ApplyArguments,
     machine: &mut Vec<serde_json::Value>,
 ) -> Result<Exit, Failure> {
     match arguments.format {
         Format::Json => machine.push(json::run(record)),
-        Format::Text => report::print(&report::text_for_terminal(&report::run::ending(record)))?,
+        Format::Text => place.show(Format::Text, &report::run::ending(record), || json::run(record))?,
         format => {
             let document = report::run::document(record, Options::of(format, arguments.all));
-            report::print(&report::render(format, &document, || json::run(record)))?;
+            place.show(format, &document, || json::run(record))?;
         }
     }
-    Ok(match &record.result {
+    Ok(how_it_ended(record))
+}
+
+/// The exit code of a run.
+pub(super) fn how_it_ended(record: &RunRecord) -> Exit {
+    match &record.result {
         RunResult::NothingToDo | RunResult::Applied if record.leaves_something() => Exit::InPart,
         RunResult::Planned | RunResult::NothingToDo | RunResult::Applied => Exit::Done,
         RunResult::AppliedInPart { .. } => Exit::InPart,
         RunResult::Held { .. } => Exit::Held,
         RunResult::Failed { .. } => Exit::Error,
-    })
+    }
 }

@@ -57,12 +57,26 @@ pub(super) enum Command {
     Show(ShowArguments),
     /// Answers why somebody is there or is not, gate by gate.
     Explain(ExplainArguments),
+    /// Lets the daemon begin no run of an organization until it is resumed.
+    Pause(PauseArguments),
+    /// Lets a paused organization be run again.
+    Resume(PauseArguments),
+    /// Has the daemon run an organization as soon as it can.
+    Trigger(TriggerArguments),
+    /// Follows the daemon's runs while they go on.
+    Follow(FollowArguments),
     /// Prints the JSON Schema of the configuration, for editors.
     Schema,
     /// Prints a completion script for a shell.
     Completions {
         /// The shell.
         shell: clap_complete::Shell,
+    },
+    /// Writes the manual pages into a folder.
+    #[command(hide = true)]
+    Man {
+        /// The folder; it must be there.
+        folder: PathBuf,
     },
 }
 
@@ -262,6 +276,39 @@ pub(super) struct ExplainArguments {
     #[arg(long)]
     pub(super) live: bool,
     /// How to print it.
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(super) format: Format,
+}
+
+/// Arguments of `pause` and `resume`.
+#[derive(Debug, Args)]
+pub(super) struct PauseArguments {
+    /// The organization; all of them if absent.
+    pub(super) organization: Option<String>,
+}
+
+/// Arguments of `trigger`.
+#[derive(Debug, Args)]
+pub(super) struct TriggerArguments {
+    /// The organization; all of them if absent.
+    pub(super) organization: Option<String>,
+    /// Reads only what changed, where the directory's connector can do that.
+    #[arg(long)]
+    pub(super) incremental: bool,
+    /// Follows the run, and ends with it as `apply` would.
+    #[arg(long)]
+    pub(super) follow: bool,
+    /// How to print what happens: text, or a line of JSON for each event.
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(super) format: Format,
+}
+
+/// Arguments of `follow`.
+#[derive(Debug, Args)]
+pub(super) struct FollowArguments {
+    /// The organization; all of them if absent.
+    pub(super) organization: Option<String>,
+    /// How to print what happens: text, or a line of JSON for each event.
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub(super) format: Format,
 }

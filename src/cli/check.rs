@@ -32,7 +32,7 @@ pub(super) async fn check(config: &Path, arguments: &CheckArguments) -> Result<E
         }
     }
     let document = checks::document(&found);
-    report::print(&report::render(arguments.format, &document, || json::checks(&found)))?;
+    report::print(&report::render(arguments.format, &document, report::columns(), || json::checks(&found)))?;
     let problem = found.iter().flat_map(|each| &each.findings).any(|each| each.level == CheckLevel::Problem);
     Ok(if problem { Exit::Error } else { Exit::Done })
 }

@@ -2,47 +2,47 @@
 //!
 //! Both work from the snapshot alone. What was approved is done by the next apply, exactly and once.
 
-use std::path::Path;
-
 use jiff::Timestamp;
 
 use super::arguments::{ApproveArguments, RejectArguments};
 use super::exit::Exit;
 use super::failure::Failure;
+use super::place::Place;
 use super::select;
 use crate::config::Organization;
 use crate::guard::{Decider, DecisionError};
 use crate::report::{self, Format, json};
 use crate::run::Store;
-use crate::run::{Decided, RunError, open_store};
+use crate::run::{Decided, RunError};
 
 /// Approves a held plan.
-pub(super) fn approve(config: &Path, arguments: &ApproveArguments) -> Result<Exit, Failure> {
+pub(super) async fn approve(place: &Place<'_>, arguments: &ApproveArguments) -> Result<Exit, Failure> {
     let overrule = arguments.although_rejected;
-    let (organization, decided) = decide(config, &arguments.plan, "rollcall approve", |store, by| {
+    let (organization, decided) = decide(place, &arguments.plan, "rollcall approve", |store, by| {
         crate::run::approve(store, &arguments.plan, by, overrule)
-    })?;
-    tell(arguments.format, &organization, &decided)
+    })
+    .await?;
+    tell(place, arguments.format, &organization, &decided)
 }
 
 /// Rejects a held plan.
-pub(super) fn reject(config: &Path, arguments: &RejectArguments) -> Result<Exit, Failure> {
+pub(super) async fn reject(place: &Place<'_>, arguments: &RejectArguments) -> Result<Exit, Failure> {
     let (organization, decided) =
-        decide(config, &arguments.plan, "rollcall reject", |store, by| crate::run::reject(store, &arguments.plan, by))?;
-    tell(arguments.format, &organization, &decided)
+        decide(place, &arguments.plan, "rollcall reject", |store, by| crate::run::reject(store, &arguments.plan, by))
+            .await?;
+    tell(place, arguments.format, &organization, &decided)
 }
 
 /// Finds the organization whose plan it is, and decides there. Nothing is decided if several could be meant.
-fn decide(
-    config: &Path,
+async fn decide(
+    place: &Place<'_>,
     plan: &str,
     command: &str,
     decide: impl Fn(&dyn Store, Decider) -> Result<Decided, RunError>,
 ) -> Result<(String, Decided), Failure> {
-    let configuration = select::load(config)?;
     let mut found: Option<(&Organization, _)> = None;
-    for organization in select::organizations(&configuration, None)? {
-        let store = open_store(organization, &configuration.state_dir)?;
+    for organization in select::organizations(place.configuration, None)? {
+        let store = place.store(organization).await?;
         match crate::run::decisions(&*store)?.find(plan) {
             Ok(_) if found.is_some() => return Err(RunError::from(DecisionError::Ambiguous(plan.to_owned())).into()),
             Ok(_) => found = Some((organization, store)),
@@ -54,7 +54,7 @@ fn decide(
         return Err(RunError::from(DecisionError::Unknown(plan.to_owned())).into());
     };
     let by = Decider {
-        who: person(),
+        who: place.console.person(),
         how: format!("with {command}"),
         at: Timestamp::now(),
         expire_after: organization.approvals_expire_after,
@@ -62,14 +62,8 @@ fn decide(
     Ok((organization.name.clone(), decide(&*store, by)?))
 }
 
-fn tell(format: Format, organization: &str, decided: &Decided) -> Result<Exit, Failure> {
+fn tell(place: &Place<'_>, format: Format, organization: &str, decided: &Decided) -> Result<Exit, Failure> {
     let document = report::decided::document(organization, decided);
-    report::print(&report::render(format, &document, || json::decision(organization, decided)))?;
+    place.show(format, &document, || json::decision(organization, decided))?;
     Ok(Exit::Done)
-}
-
-/// Who sits there, for the record.
-pub(super) fn person() -> String {
-    let name = |variable| std::env::var(variable).ok().filter(|name: &String| !name.is_empty());
-    name("SUDO_USER").or_else(|| name("USER")).or_else(|| name("LOGNAME")).unwrap_or_else(|| "unknown".to_owned())
 }

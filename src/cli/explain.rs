@@ -1,26 +1,24 @@
 //! `rollcall explain`: why somebody is there or is not, gate by gate.
 
-use std::path::Path;
-
 use super::arguments::ExplainArguments;
 use super::exit::Exit;
 use super::failure::Failure;
+use super::place::Place;
 use super::select;
 use crate::report::explain::{self, Answer, Gate, Verdict};
-use crate::report::{self, json};
-use crate::run::{Explanation, GateVerdict, Session};
+use crate::report::json;
+use crate::run::{Explanation, GateVerdict};
 
 /// Explains one person in one organization or in all of them.
-pub(super) async fn explain(config: &Path, arguments: &ExplainArguments) -> Result<Exit, Failure> {
-    let configuration = select::load(config)?;
+pub(super) async fn explain(place: &Place<'_>, arguments: &ExplainArguments) -> Result<Exit, Failure> {
     let mut answers = Vec::new();
-    for organization in select::organizations(&configuration, arguments.organization.as_deref())? {
-        let session = Session::open(organization, &configuration.state_dir)?;
+    for organization in select::organizations(place.configuration, arguments.organization.as_deref())? {
+        let session = place.look(organization).await?;
         let explained = session.explain(&arguments.who, arguments.live).await.map_err(Failure::from)?;
         answers.extend(explained.into_iter().map(|explanation| told(&organization.name, explanation)));
     }
     let document = explain::document(&answers);
-    report::print(&report::render(arguments.format, &document, || json::explain(&answers)))?;
+    place.show(arguments.format, &document, || json::explain(&answers))?;
     Ok(Exit::Done)
 }
 

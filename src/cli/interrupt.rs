@@ -1,5 +1,6 @@
-//! Ctrl-C and SIGTERM while a plan is applied: what is in flight is finished and recorded, and the rest is left for the
-//! next run. A second one ends at once; the journal then knows what is in doubt.
+//! The word to stop while a plan is applied: what is in flight is finished and recorded, and the rest is left for the
+//! next run. It comes as Ctrl-C or SIGTERM, or over the daemon's socket. A second signal ends a process at once; the
+//! journal then knows what is in doubt.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -9,7 +10,8 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use super::terminal;
 use crate::run::Session;
 
-/// Listens for signals as long as a command runs.
+/// By what a command is stopped.
+#[derive(Clone, Default)]
 pub(super) struct Interrupt(Arc<State>);
 
 #[derive(Default)]
@@ -21,19 +23,19 @@ struct State {
 }
 
 impl Interrupt {
-    /// Begins to listen. From here on the first signal ends the process only while nothing is being applied.
+    /// Begins to listen to signals. From here on the first one ends the process only while nothing is being applied.
     ///
     /// # Errors
     ///
     /// If the system lets nobody listen.
     pub(super) fn listen() -> std::io::Result<Self> {
-        let state = Arc::new(State::default());
-        let (interrupt, terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
-        tokio::spawn(obey(Arc::clone(&state), interrupt, terminate));
-        Ok(Self(state))
+        let interrupt = Self::default();
+        let (keyboard, terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+        tokio::spawn(obey(interrupt.clone(), keyboard, terminate));
+        Ok(interrupt)
     }
 
-    /// While a session applies, a signal stops it instead of the process.
+    /// While a session applies, an interrupt stops it instead of the whole command.
     pub(super) fn stops(&self, session: Option<&Session>) {
         if let Ok(mut applying) = self.0.applying.lock() {
             *applying = session.map(Session::stop_switch);
@@ -44,6 +46,19 @@ impl Interrupt {
     pub(super) fn wanted(&self) -> bool {
         self.0.wanted.load(Ordering::Relaxed)
     }
+
+    /// Somebody wants this to end. True if something is being applied and will come to its end by itself.
+    pub(super) fn interrupted(&self) -> bool {
+        let again = self.0.wanted.swap(true, Ordering::Relaxed);
+        let switch = self.0.applying.lock().ok().and_then(|applying| applying.clone());
+        match switch.filter(|_| !again) {
+            Some(switch) => {
+                switch.store(true, Ordering::Relaxed);
+                true
+            }
+            None => false,
+        }
+    }
 }
 
 #[expect(
@@ -51,21 +66,17 @@ impl Interrupt {
     clippy::disallowed_methods,
     reason = "whoever insists must not wait for a prompt or for a server; the journal knows what is in doubt"
 )]
-async fn obey(state: Arc<State>, mut interrupt: Signal, mut terminate: Signal) {
+async fn obey(interrupted: Interrupt, mut keyboard: Signal, mut terminate: Signal) {
     loop {
         // As shells count: 128 and the number of the signal.
         let code = tokio::select! {
-            _ = interrupt.recv() => 130,
+            _ = keyboard.recv() => 130,
             _ = terminate.recv() => 143,
         };
-        let again = state.wanted.swap(true, Ordering::Relaxed);
-        let switch = state.applying.lock().ok().and_then(|applying| applying.clone());
-        match switch.filter(|_| !again) {
-            Some(switch) => {
-                switch.store(true, Ordering::Relaxed);
-                terminal::say("stopping: what is under way is finished and recorded; once more ends at once");
-            }
-            None => std::process::exit(code),
+        if interrupted.interrupted() {
+            terminal::say("stopping: what is under way is finished and recorded; once more ends at once");
+        } else {
+            std::process::exit(code);
         }
     }
 }

@@ -10,12 +10,17 @@ mod demo;
 mod exit;
 mod explain;
 mod failure;
+mod follow;
 mod history;
 mod init;
 mod interrupt;
 mod log;
+mod man;
+mod pause;
+mod place;
 mod plan;
 mod reconcile;
+mod remote;
 mod run;
 mod schema;
 mod select;
@@ -32,6 +37,8 @@ use clap::error::ErrorKind;
 use arguments::{Arguments, Command};
 use exit::Exit;
 use failure::Failure;
+use interrupt::Interrupt;
+use place::Place;
 
 /// Parses the arguments, runs the command and turns its end into an exit code.
 #[must_use]
@@ -44,7 +51,7 @@ pub fn main() -> ExitCode {
             return if asked_for { Exit::Done } else { Exit::Usage }.into();
         }
     };
-    log::to_standard_error(arguments.verbose);
+    log::start(arguments.verbose, matches!(arguments.command, Command::Run));
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -56,7 +63,7 @@ pub fn main() -> ExitCode {
     // A thread that does not end must not keep the process.
     runtime.shutdown_timeout(std::time::Duration::from_secs(1));
     match ended {
-        Ok(exit) => exit.into(),
+        Ok(code) => ExitCode::from(code),
         Err(failure) => {
             terminal::complain(&failure);
             failure.exit.into()
@@ -64,24 +71,56 @@ pub fn main() -> ExitCode {
     }
 }
 
-async fn dispatch(arguments: Arguments) -> Result<Exit, Failure> {
+/// Has a command carried out: by the daemon if it works with snapshots and a daemon has them open, else here.
+async fn dispatch(arguments: Arguments) -> Result<u8, Failure> {
     let config = arguments.config;
-    match arguments.command {
+    let exit = match arguments.command {
         Command::Demo => demo::demo().await,
         Command::Init(arguments) => init::init(&arguments),
         Command::Check(arguments) => check::check(&config, &arguments).await,
-        Command::Plan(arguments) => plan::plan(&config, &arguments).await,
-        Command::Apply(arguments) => apply::apply(&config, &arguments).await,
-        Command::Approve(arguments) => decide::approve(&config, &arguments),
-        Command::Reject(arguments) => decide::reject(&config, &arguments),
-        Command::Reconcile(arguments) => reconcile::reconcile(&config, &arguments).await,
-        Command::Undo(arguments) => undo::undo(&config, &arguments).await,
-        Command::Status(arguments) => status::status(&config, &arguments),
-        Command::History(arguments) => history::history(&config, &arguments),
-        Command::Show(arguments) => show::show(&config, &arguments),
-        Command::Explain(arguments) => explain::explain(&config, &arguments).await,
         Command::Run => run::run(&config).await,
         Command::Schema => schema::schema(),
+        Command::Man { folder } => man::man(&folder),
         Command::Completions { shell } => completions::completions(shell),
+        command => {
+            let configuration = select::load(&config)?;
+            if let Some(code) = remote::ask(&config, &configuration).await? {
+                return Ok(code);
+            }
+            let interrupt = match &command {
+                Command::Apply(_) | Command::Undo(_) => Interrupt::listen()?,
+                _ => Interrupt::default(),
+            };
+            let (console, configuration) = (&terminal::Terminal, &configuration);
+            perform(&Place { console, interrupt: &interrupt, configuration, floor: None }, command).await
+        }
+    };
+    exit.map(Exit::code)
+}
+
+/// Carries out a command that works with snapshots.
+async fn perform(place: &Place<'_>, command: Command) -> Result<Exit, Failure> {
+    match command {
+        Command::Plan(arguments) => plan::plan(place, &arguments).await,
+        Command::Apply(arguments) => apply::apply(place, &arguments).await,
+        Command::Approve(arguments) => decide::approve(place, &arguments).await,
+        Command::Reject(arguments) => decide::reject(place, &arguments).await,
+        Command::Reconcile(arguments) => reconcile::reconcile(place, &arguments).await,
+        Command::Undo(arguments) => undo::undo(place, &arguments).await,
+        Command::Status(arguments) => status::status(place, &arguments).await,
+        Command::History(arguments) => history::history(place, &arguments).await,
+        Command::Show(arguments) => show::show(place, &arguments).await,
+        Command::Explain(arguments) => explain::explain(place, &arguments).await,
+        Command::Pause(arguments) => pause::pause(place, &arguments).await,
+        Command::Resume(arguments) => pause::resume(place, &arguments).await,
+        Command::Trigger(arguments) => follow::trigger(place, &arguments).await,
+        Command::Follow(arguments) => follow::follow(place, &arguments).await,
+        Command::Demo
+        | Command::Init(_)
+        | Command::Check(_)
+        | Command::Run
+        | Command::Schema
+        | Command::Man { .. }
+        | Command::Completions { .. } => Err(Failure::usage("the daemon does not carry out this command")),
     }
 }

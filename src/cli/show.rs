@@ -1,20 +1,18 @@
 //! `rollcall show`: one run, whole: its proof, its plan, how each change ended.
 
-use std::path::Path;
-
 use super::arguments::ShowArguments;
 use super::exit::Exit;
 use super::failure::Failure;
+use super::place::Place;
 use super::select;
-use crate::config::Configuration;
 use crate::report::{self, Options, json};
-use crate::run::{RunRecord, find_run, open_store, runs};
+use crate::run::{RunRecord, find_run, runs};
 
 /// Shows a run.
-pub(super) fn show(config: &Path, arguments: &ShowArguments) -> Result<Exit, Failure> {
-    let record = find(&select::load(config)?, &arguments.run)?;
+pub(super) async fn show(place: &Place<'_>, arguments: &ShowArguments) -> Result<Exit, Failure> {
+    let record = find(place, &arguments.run).await?;
     let document = report::run::document(&record, Options::of(arguments.format, arguments.all));
-    report::print(&report::render(arguments.format, &document, || json::run(&record)))?;
+    place.show(arguments.format, &document, || json::run(&record))?;
     Ok(Exit::Done)
 }
 
@@ -23,10 +21,10 @@ pub(super) fn show(config: &Path, arguments: &ShowArguments) -> Result<Exit, Fai
 /// # Errors
 ///
 /// If there is none, or several are meant.
-pub(super) fn find(configuration: &Configuration, run: &str) -> Result<RunRecord, Failure> {
+pub(super) async fn find(place: &Place<'_>, run: &str) -> Result<RunRecord, Failure> {
     let mut found = Vec::new();
-    for organization in select::organizations(configuration, None)? {
-        let store = open_store(organization, &configuration.state_dir)?;
+    for organization in select::organizations(place.configuration, None)? {
+        let store = place.store(organization).await?;
         if run == "last" {
             found.extend(runs(&*store, 1)?);
         } else {

@@ -1,29 +1,35 @@
 //! `rollcall status`: how each organization stands, from its snapshot alone.
 
-use std::path::Path;
-
 use super::arguments::ListArguments;
 use super::exit::Exit;
 use super::failure::Failure;
+use super::place::Place;
 use super::select;
-use crate::report::status::{Held, LastRun, Status};
+use crate::daemon::pausing;
+use crate::daemon::state::{Activity, OrganizationState};
+use crate::report::status::{Held, LastRun, Paused, Status, Supervised};
 use crate::report::{self, json};
-use crate::run::{State, open_store, state};
+use crate::run::{State, state};
 
 /// Shows how each organization stands.
-pub(super) fn status(config: &Path, arguments: &ListArguments) -> Result<Exit, Failure> {
-    let configuration = select::load(config)?;
+pub(super) async fn status(place: &Place<'_>, arguments: &ListArguments) -> Result<Exit, Failure> {
     let organizations = match arguments.organization.as_deref() {
-        None => configuration.organizations.values().collect(),
-        name => select::organizations(&configuration, name)?,
+        None => place.configuration.organizations.values().collect(),
+        name => select::organizations(place.configuration, name)?,
     };
     let mut statuses = Vec::new();
     for organization in organizations {
-        let store = open_store(organization, &configuration.state_dir)?;
-        statuses.push(told(&organization.name, organization.enabled, state(&*store)?));
+        let store = place.store(organization).await?;
+        let mut status = told(&organization.name, organization.enabled, state(&*store)?);
+        status.paused = pausing::paused(&*store)?.map(|paused| Paused { by: paused.by, at: paused.at });
+        if let Some(state) = place.floor.and_then(|floor| floor.state(&organization.name)) {
+            status.next_run = state.next.map(|due| due.at);
+            status.daemon = Some(supervised(&state));
+        }
+        statuses.push(status);
     }
     let document = report::status::document(&statuses);
-    report::print(&report::render(arguments.format, &document, || json::status(&statuses)))?;
+    place.show(arguments.format, &document, || json::status(&statuses))?;
     Ok(Exit::Done)
 }
 
@@ -50,5 +56,27 @@ fn told(name: &str, enabled: bool, state: State) -> Status {
         held,
         approval: state.approval,
         next_run: None,
+        paused: None,
+        daemon: None,
+    }
+}
+
+/// What the daemon makes of it, as the report shows it.
+fn supervised(state: &OrganizationState) -> Supervised {
+    let busy = match &state.activity {
+        Activity::Idle => None,
+        Activity::Waiting { .. } => Some("due, and waits for its turn".to_owned()),
+        Activity::Running { since, .. } => Some(format!("being run since {}", since.strftime("%H:%M:%S UTC"))),
+        Activity::Busy { since, command, who } => {
+            Some(format!("{command} by {who} since {}", since.strftime("%H:%M:%S UTC")))
+        }
+    };
+    let word = |value: serde_json::Value| value.as_str().map(str::to_owned).unwrap_or_default();
+    Supervised {
+        activity: serde_json::to_value(&state.activity).unwrap_or_default(),
+        busy,
+        health: serde_json::to_value(state.health).map(word).unwrap_or_default(),
+        since: state.since,
+        failures: state.failures,
     }
 }

@@ -2,22 +2,81 @@
 //! lose their colours in a pipe, or where `NO_COLOR` is set.
 
 use std::io::{self, BufRead, IsTerminal, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 
 use super::failure::Failure;
-use crate::report::clean_lines;
+use crate::report::{self, Console, Progress, clean_lines, listening};
+use crate::run::Event;
 
-/// Prints a result. A reader that goes away (`| head`) is no error.
+/// The terminal of this process.
+pub(super) struct Terminal;
+
+impl Console for Terminal {
+    fn print(&self, text: &str) -> io::Result<()> {
+        report::print(text)
+    }
+
+    fn say(&self, text: &str) {
+        say(text);
+    }
+
+    fn columns(&self) -> usize {
+        report::columns()
+    }
+
+    fn can_ask(&self) -> bool {
+        io::stdin().is_terminal() && io::stderr().is_terminal()
+    }
+
+    fn ask(&self, question: &str) -> io::Result<String> {
+        let mut err = anstream::stderr().lock();
+        write!(err, "{question} ")?;
+        err.flush()?;
+        drop(err);
+        let mut answer = String::new();
+        io::stdin().lock().read_line(&mut answer)?;
+        Ok(answer.trim().to_owned())
+    }
+
+    fn person(&self) -> String {
+        let name = |variable| std::env::var(variable).ok().filter(|name: &String| !name.is_empty());
+        name("SUDO_USER").or_else(|| name("USER")).or_else(|| name("LOGNAME")).unwrap_or_else(|| "unknown".to_owned())
+    }
+
+    fn listener(&self) -> Box<dyn Fn(Event) + Send + Sync + '_> {
+        let progress = Mutex::new(Progress::on_terminal());
+        Box::new(move |event| listening(&progress)(event))
+    }
+
+    fn file(&self, name: &str) -> Option<io::Result<String>> {
+        Path::new(name).is_file().then(|| std::fs::read_to_string(name))
+    }
+
+    fn keep(&self, path: &Path, text: &str) -> io::Result<()> {
+        use std::os::unix::fs::OpenOptionsExt;
+        let mut name = path.as_os_str().to_owned();
+        name.push(".part");
+        let part = PathBuf::from(name);
+        // One that is there already may be open to others, or lead elsewhere.
+        match std::fs::remove_file(&part) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&part)?;
+        file.write_all(text.as_bytes()).and_then(|()| file.sync_all())?;
+        std::fs::rename(&part, path)
+    }
+}
+
+/// Prints a result, with the end of its last line. A reader that goes away (`| head`) is no error.
 ///
 /// # Errors
 ///
 /// If standard output cannot be written.
 pub(super) fn print(text: &str) -> io::Result<()> {
-    let mut out = anstream::stdout().lock();
     let ending = if text.is_empty() || text.ends_with('\n') { "" } else { "\n" };
-    match write!(out, "{text}{ending}").and_then(|()| out.flush()) {
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        other => other,
-    }
+    report::print(&format!("{text}{ending}"))
 }
 
 /// Says something beside the result.
@@ -33,30 +92,9 @@ pub(super) fn complain(failure: &Failure) {
 
 /// A failure, in the form in which it is said. It may quote a server or a record of the directory, whose words could
 /// rewrite what the terminal shows.
-fn complaint(failure: &Failure) -> String {
+pub(super) fn complaint(failure: &Failure) -> String {
     let hints = failure.hints.iter().map(|hint| format!("\nhint: {}", clean_lines(hint)));
     format!("error: {}{}", clean_lines(&failure.message), hints.collect::<String>())
-}
-
-/// Whether somebody sits there who can be asked.
-#[must_use]
-pub(super) fn can_ask() -> bool {
-    io::stdin().is_terminal() && io::stderr().is_terminal()
-}
-
-/// Asks a question and returns the answer without its surrounding white space.
-///
-/// # Errors
-///
-/// If the answer cannot be read.
-pub(super) fn ask(question: &str) -> io::Result<String> {
-    let mut err = anstream::stderr().lock();
-    write!(err, "{question} ")?;
-    err.flush()?;
-    drop(err);
-    let mut answer = String::new();
-    io::stdin().lock().read_line(&mut answer)?;
-    Ok(answer.trim().to_owned())
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use crate::guard::AccountMark;
 use crate::plan::drift;
 use crate::roster::account::CUSTOM_PREFIX;
 use crate::roster::{GroupRef, RoleRule};
-use crate::scim::{RoleDelivery, ScimSettings};
+use crate::scim::ScimSettings;
 
 /// Something that is wrong: the key within the organization, and what is wrong with it.
 pub(super) type Problem = (String, String);
@@ -212,13 +212,6 @@ fn scim(target: &ScimSettings, problems: &mut Vec<Problem>) {
 
 /// Checks one of the names over which the directory is to be the authority.
 fn authority(name: &str, target: &ScimSettings) -> Result<(), String> {
-    if name == drift::ROLES && target.roles == RoleDelivery::Groups {
-        return Err(
-            "roles reach this target as members of groups, and what targets show of members is not to be relied \
-                    on; remove \"roles\", or tell roles another way"
-                .to_owned(),
-        );
-    }
     if name == attribute::EMAIL && !target.mutable_email {
         return Err(
             "addresses are not changed in this target; remove \"email\", or set mutable_email = true".to_owned()

@@ -25,8 +25,6 @@ pub(super) struct Kept {
     pub past: Past,
     /// When a run last ended well.
     pub good: Option<Timestamp>,
-    /// Who paused it, and when.
-    pub paused: Option<Paused>,
 }
 
 /// What people wish for an organization.
@@ -36,6 +34,8 @@ pub(super) struct Wishes {
     pub run: Option<Depth>,
     /// No runs until further notice.
     pub paused: Option<Paused>,
+    /// A command may have left another past than the keeper knows.
+    pub look_again: bool,
     /// The organization is no longer in the configuration.
     pub gone: bool,
 }

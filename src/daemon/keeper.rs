@@ -8,6 +8,7 @@ use tokio::sync::{Semaphore, watch};
 
 use super::desk::{Desk, Kept, locked};
 use super::errand::{self, Limits};
+use super::is_true;
 use super::state::{Activity, Health};
 use crate::config::Configuration;
 use crate::run::{RunRecord, RunResult};
@@ -32,6 +33,9 @@ impl Keeper {
     pub(super) async fn keep(mut self) {
         let mut kept = self.remember().await;
         while !*self.stopping.borrow() && !locked(&self.desk.wishes).gone {
+            if std::mem::take(&mut locked(&self.desk.wishes).look_again) {
+                kept = self.remember().await;
+            }
             let due = self.due(&kept);
             let paused = locked(&self.desk.wishes).paused.clone();
             self.desk.stands(|state| {
@@ -56,7 +60,9 @@ impl Keeper {
                 Kept::default()
             }
         };
-        locked(&self.desk.wishes).paused.clone_from(&kept.paused);
+        if let Ok(store) = self.desk.store().await {
+            locked(&self.desk.wishes).paused = super::pausing::paused(&*store).unwrap_or_default();
+        }
         let last = self.last().await;
         let quarantined = self.schedule().quarantines(kept.past.failures);
         self.desk.stands(|state| {
@@ -104,7 +110,7 @@ impl Keeper {
         tokio::select! {
             () = tokio::time::sleep(until) => {}
             () = self.desk.changed.notified() => {}
-            _ = self.stopping.wait_for(|stopping| *stopping) => {}
+            () = is_true(&mut self.stopping) => {}
         }
     }
 
@@ -116,7 +122,7 @@ impl Keeper {
         let both = async { (slots.acquire_owned().await, turn.lock_owned().await) };
         let (_slot, turn) = tokio::select! {
             both = both => both,
-            _ = self.stopping.wait_for(|stopping| *stopping) => return,
+            () = is_true(&mut self.stopping) => return,
         };
         locked(&self.desk.wishes).run = None;
         let running = Activity::Running { since: Timestamp::now(), depth: due.depth, why: due.why };
@@ -140,7 +146,6 @@ impl Keeper {
         if matches!(record.result, RunResult::NothingToDo | RunResult::Applied) {
             kept.good = Some(record.ended);
         }
-        kept.paused.clone_from(&locked(&self.desk.wishes).paused);
         if let Err(error) = self.desk.keep(kept).await {
             tracing::error!(organization = self.desk.name, %error, "what was run cannot be remembered");
         }

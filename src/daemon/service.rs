@@ -4,6 +4,7 @@
 //! systemd waits for the answers; without systemd they go nowhere.
 
 use std::io;
+use std::sync::mpsc::{SyncSender, sync_channel};
 use std::time::Duration;
 
 use sd_notify::NotifyState;
@@ -46,28 +47,32 @@ enum Word {
 }
 
 /// Obeys signals until one says stop, and then sees everything to its end.
-pub(super) async fn serve(supervisor: &Supervisor, mut signals: Signals, load: &Loader) {
+pub(super) async fn serve(supervisor: &Supervisor, mut signals: Signals, load: &Loader) -> io::Result<()> {
+    let manager = Manager::new()?;
     let mut states = supervisor.view().states;
-    tell(&[NotifyState::Ready, NotifyState::Status(&status(&states.borrow_and_update()))]);
+    manager.tell(&[NotifyState::Ready, NotifyState::Status(&status(&states.borrow_and_update()))]);
     tracing::info!("ready");
     let mut watchdog = watchdog();
     loop {
         tokio::select! {
             word = signals.next() => match word {
                 Word::Stop => break,
-                Word::Reload => reload(supervisor, load),
+                Word::Reload => reload(supervisor, load, &manager),
             },
-            _ = watchdog.tick() => tell(&[NotifyState::Watchdog]),
+            _ = watchdog.tick() => manager.tell(&[NotifyState::Watchdog]),
             changed = states.changed() => {
                 if changed.is_err() {
                     break;
                 }
                 let text = status(&states.borrow_and_update());
-                tell(&[NotifyState::Status(&text)]);
+                manager.tell(&[NotifyState::Status(&text)]);
             }
         }
     }
-    tell(&[NotifyState::Stopping, NotifyState::Status("Stopping: what is being written is finished and recorded.")]);
+    manager.tell(&[
+        NotifyState::Stopping,
+        NotifyState::Status("Stopping: what is being written is finished and recorded."),
+    ]);
     tracing::info!("stopping");
     let closing = supervisor.close();
     tokio::pin!(closing);
@@ -75,7 +80,7 @@ pub(super) async fn serve(supervisor: &Supervisor, mut signals: Signals, load: &
         tokio::select! {
             settled = &mut closing => break settled,
             Word::Stop = signals.next() => break false,
-            _ = watchdog.tick() => tell(&[NotifyState::Watchdog]),
+            _ = watchdog.tick() => manager.tell(&[NotifyState::Watchdog]),
         }
     };
     if settled {
@@ -83,22 +88,23 @@ pub(super) async fn serve(supervisor: &Supervisor, mut signals: Signals, load: &
     } else {
         tracing::warn!("stopped before everything was settled; the journal knows what is in doubt");
     }
+    Ok(())
 }
 
 /// The configuration is swapped whole, or stays as it is.
-fn reload(supervisor: &Supervisor, load: &Loader) {
+fn reload(supervisor: &Supervisor, load: &Loader, manager: &Manager) {
     let mut reloading = vec![NotifyState::Reloading];
     reloading.extend(NotifyState::monotonic_usec_now());
-    tell(&reloading);
+    manager.tell(&reloading);
     match load().and_then(|configuration| supervisor.reconfigure(configuration)) {
         Ok(()) => {
             tracing::info!("the configuration was read anew");
             let text = status(&supervisor.view().states.borrow());
-            tell(&[NotifyState::Ready, NotifyState::Status(&text)]);
+            manager.tell(&[NotifyState::Ready, NotifyState::Status(&text)]);
         }
         Err(reason) => {
             tracing::error!(reason, "the new configuration cannot be used, so the old one stays");
-            tell(&[
+            manager.tell(&[
                 NotifyState::Ready,
                 NotifyState::Status("The new configuration cannot be used, so the old one stays; the log says why."),
             ]);
@@ -114,9 +120,30 @@ fn watchdog() -> tokio::time::Interval {
     interval
 }
 
-fn tell(states: &[NotifyState<'_>]) {
-    if let Err(error) = sd_notify::notify(states) {
-        tracing::debug!(%error, "the service manager does not listen");
+/// Tells the service manager, on a thread of its own: one that does not listen must not keep the daemon waiting.
+struct Manager(SyncSender<String>);
+
+/// So much may wait to be told.
+const UNTOLD: usize = 256;
+
+impl Manager {
+    fn new() -> io::Result<Self> {
+        let (sender, receiver) = sync_channel::<String>(UNTOLD);
+        std::thread::Builder::new().name("notify".to_owned()).spawn(move || {
+            for text in receiver {
+                if let Err(error) = sd_notify::notify(&[NotifyState::Custom(&text)]) {
+                    tracing::debug!(%error, "the service manager does not listen");
+                }
+            }
+        })?;
+        Ok(Self(sender))
+    }
+
+    fn tell(&self, states: &[NotifyState<'_>]) {
+        let lines: Vec<String> = states.iter().map(ToString::to_string).collect();
+        if self.0.try_send(lines.join("\n")).is_err() {
+            tracing::debug!("the service manager does not listen");
+        }
     }
 }
 

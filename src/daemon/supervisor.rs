@@ -4,13 +4,16 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{Semaphore, broadcast, watch};
 use tokio::task::JoinSet;
 
 use super::desk::{Desk, locked};
 use super::keeper::Keeper;
-use super::{Consumer, States, View};
+use super::{Consumer, States, Told, View};
 use crate::config::Configuration;
+
+/// So many events are kept for a follower who is not quick enough.
+const FOLLOWED: usize = 1_024;
 
 /// All desks and their keepers.
 pub(super) struct Supervisor {
@@ -21,11 +24,15 @@ pub(super) struct Supervisor {
     desks: Mutex<BTreeMap<String, Arc<Desk>>>,
     keepers: Mutex<JoinSet<()>>,
     consumers: Arc<Vec<Consumer>>,
+    followers: broadcast::Sender<Arc<Told>>,
 }
 
 impl Supervisor {
     /// With this configuration; nobody works yet.
-    pub(super) fn new(configuration: Configuration, consumers: Vec<Consumer>) -> Self {
+    pub(super) fn new(configuration: Configuration, mut consumers: Vec<Consumer>) -> Self {
+        let (followers, _) = broadcast::channel(FOLLOWED);
+        let told = followers.clone();
+        consumers.push(Box::new(move |event| drop(told.send(Arc::clone(event)))));
         let slots = Arc::new(Semaphore::new(configuration.daemon.parallel.into()));
         Self {
             configuration: watch::Sender::new(Arc::new(configuration)),
@@ -35,12 +42,38 @@ impl Supervisor {
             desks: Mutex::default(),
             keepers: Mutex::default(),
             consumers: Arc::new(consumers),
+            followers,
         }
     }
 
     /// What can be seen of it.
     pub(super) fn view(&self) -> View {
         View { states: self.states.subscribe(), configuration: self.configuration.subscribe() }
+    }
+
+    /// The configuration by which it works now.
+    pub(super) fn configuration(&self) -> Arc<Configuration> {
+        Arc::clone(&self.configuration.borrow())
+    }
+
+    /// The desk of an organization, if it has one.
+    pub(super) fn desk(&self, name: &str) -> Option<Arc<Desk>> {
+        locked(&self.desks).get(name).cloned()
+    }
+
+    /// What happens in runs from now on.
+    pub(super) fn follow(&self) -> broadcast::Receiver<Arc<Told>> {
+        self.followers.subscribe()
+    }
+
+    /// Becomes true when the daemon stops.
+    pub(super) fn stopping(&self) -> watch::Receiver<bool> {
+        self.stopping.subscribe()
+    }
+
+    /// Lets a task be part of it, which ends when the daemon stops.
+    pub(super) fn employ(&self, task: impl Future<Output = ()> + Send + 'static) {
+        locked(&self.keepers).spawn(task);
     }
 
     /// Opens a desk for every organization.

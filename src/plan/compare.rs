@@ -18,7 +18,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use rollcall_kit::{DirectoryId, Value, attribute};
 
 use super::diff::full_name;
-use super::drift::{ACTIVE, Becomes, Drift, DriftPolicy, Drifted, Edit, ROLES, Unmanaged};
+use super::drift::{ACTIVE, Becomes, Drift, DriftPolicy, Drifted, Edit, ROLES, RoleSight, Unmanaged};
 use super::found::{Found, as_we_left_it};
 use super::ledger::LedgerAccount;
 use super::matching::TargetAccount;
@@ -58,7 +58,10 @@ where
     L: IntoIterator<Item = LedgerAccount>,
 {
     let kept = sight.shown.values().flat_map(|account| account.attributes.keys().map(String::as_str)).collect();
-    let roles_kept = sight.policy.roles_are_shown && sight.shown.values().any(|account| !account.roles.is_empty());
+    let roles_kept = match sight.policy.roles {
+        RoleSight::InAccounts => sight.shown.values().any(|account| !account.roles.is_empty()),
+        RoleSight::InGroups => !sight.policy.mapped_roles.is_empty(),
+    };
     let mut comparer = Comparer { sight, kept, roles_kept, ours: BTreeSet::new(), result: Comparison::default() };
     for met in merge(judged, accounts) {
         match met {

@@ -39,6 +39,16 @@ impl Authority {
     }
 }
 
+/// Where it is seen who has which role.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RoleSight {
+    /// The accounts show it themselves. If none of them shows a role, the target does not keep roles.
+    #[default]
+    InAccounts,
+    /// Roles are memberships of groups. Who is in them was looked up and entered into the accounts.
+    InGroups,
+}
+
 /// What becomes of edits, as configuration and target say.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DriftPolicy {
@@ -46,10 +56,9 @@ pub struct DriftPolicy {
     pub authority: Authority,
     /// Whether the address may be changed in the target.
     pub email_mutable: bool,
-    /// Whether accounts show their roles. Where roles are memberships they do not, and what a target shows of members
-    /// is not to be relied on.
-    pub roles_are_shown: bool,
-    /// Every role that a rule names; no other is anybody's business.
+    /// Where it is seen who has which role.
+    pub roles: RoleSight,
+    /// Every role that a rule names and of which that is seen; no other is anybody's business.
     pub mapped_roles: BTreeSet<Role>,
     /// Whether an account that somebody deleted is created again.
     pub create_again: bool,

@@ -8,7 +8,7 @@ use rollcall_kit::{DirectoryId, Value};
 
 use super::change::{Action, Change};
 use super::draft::attribute_changes;
-use super::drift::{ACTIVE, Authority, Becomes, DriftPolicy, EVERYTHING, Edit, ROLES};
+use super::drift::{ACTIVE, Authority, Becomes, DriftPolicy, EVERYTHING, Edit, ROLES, RoleSight};
 use super::found::Found;
 use super::matching::TargetAccount;
 use super::scene::scene;
@@ -50,7 +50,7 @@ fn policy(directory: &Directory, authority: &[&str]) -> DriftPolicy {
     DriftPolicy {
         authority: Authority::over(authority.iter().copied()),
         email_mutable: directory.settings.email_mutable,
-        roles_are_shown: true,
+        roles: RoleSight::InAccounts,
         mapped_roles: directory.settings.managed_roles.keys().cloned().collect(),
         create_again: true,
         believe_deletions: true,

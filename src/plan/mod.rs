@@ -58,7 +58,7 @@ pub use change::{Action, ActionKind, AttributeChange, Cause, Change, ChangeId, G
 pub use compare::{Comparison, Sight, compare};
 pub use diff::{PlanInput, Planned, plan};
 pub use document::{Basis, Estimate, Note, Plan, PlanId};
-pub use drift::{Authority, Drift, DriftPolicy};
+pub use drift::{Authority, Drift, DriftPolicy, RoleSight};
 pub use edited::Edited;
 pub use estimate::Costs;
 pub use found::{ByHand, Found};

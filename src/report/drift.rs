@@ -55,7 +55,7 @@ pub(super) fn add(document: &mut Document, drift: &Drift, options: Options) {
         ));
     }
     if !drift.roles_compared {
-        let text = "Roles were not compared: no account of the target shows any.";
+        let text = "Roles were not compared: the target does not show who has any.";
         document.paragraph(Text::new(text, Tone::Faint));
     }
 }

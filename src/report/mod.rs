@@ -2,7 +2,8 @@
 //!
 //! Pure but for the width of the terminal: values in, text out. Each report ([`plan`], [`drift`], [`run`], [`history`], [`status`], [`checks`], [`explain`]) is put
 //! together once as a [`document::Document`] and rendered from there as [`text`], [`markdown`] or [`html`]; [`json`]
-//! has documented shapes of its own. [`progress`] alone is no value: it follows a run's events on a terminal.
+//! has documented shapes of its own. [`progress`] alone is no value: it follows a run's events on a terminal. A
+//! [`Console`] is where all of it is seen.
 //!
 //! Names come from the directory and are nobody's friend: what could steer a terminal or mean something in HTML or
 //! Markdown is taken its meaning in one place each.
@@ -10,6 +11,7 @@
 use std::io::{self, Write};
 
 pub mod checks;
+pub mod console;
 pub mod decided;
 pub mod document;
 pub mod drift;
@@ -30,8 +32,9 @@ mod holds;
 mod sections;
 mod words;
 
+pub use console::Console;
 pub use document::Document;
-pub use progress::{Progress, listening};
+pub use progress::{Progress, Step, Steps, listening};
 pub use words::clean_lines;
 
 /// In which form a report is printed.
@@ -68,11 +71,11 @@ impl Options {
     }
 }
 
-/// Renders a report in the form that is asked for; JSON is made only if it is wanted.
+/// Renders a report in the form that is asked for, text within so many columns; JSON is made only if it is wanted.
 #[must_use]
-pub fn render(format: Format, document: &Document, json: impl FnOnce() -> serde_json::Value) -> String {
+pub fn render(format: Format, document: &Document, columns: usize, json: impl FnOnce() -> serde_json::Value) -> String {
     match format {
-        Format::Text => text::render_within(document, columns()),
+        Format::Text => text::render_within(document, columns),
         Format::Markdown => markdown::render(document),
         Format::Html => html::render(document),
         Format::Json => json::pretty(&json()),

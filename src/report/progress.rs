@@ -8,15 +8,68 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use serde::{Deserialize, Serialize};
+
 use super::words::{clean, count};
 use crate::apply::Outcome;
 use crate::run::Event;
+
+/// Where a run is: what a progress line needs of an event, and no more.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "step")]
+#[expect(missing_docs, reason = "they are what the events are called")]
+pub enum Step {
+    Started { organization: String },
+    Reading { users: u64, groups: u64 },
+    InFull { why: String },
+    Confirming { done: u64, of: u64 },
+    Comparing,
+    Matching { candidates: u64 },
+    Applying { changes: u64 },
+    Changed { done: u64, failed: u64 },
+    Left,
+}
+
+/// Turns the events of a run into steps, and counts.
+#[derive(Debug, Default)]
+pub struct Steps {
+    done: u64,
+    failed: u64,
+}
+
+impl Steps {
+    /// The step of an event.
+    pub fn step(&mut self, event: &Event) -> Step {
+        match event {
+            Event::Started { organization, .. } => {
+                *self = Self::default();
+                Step::Started { organization: organization.clone() }
+            }
+            Event::Reading { users, groups } => Step::Reading { users: *users, groups: *groups },
+            Event::ReadingInFull { why } => Step::InFull { why: why.clone() },
+            Event::Confirming { done, of } => Step::Confirming { done: *done, of: *of },
+            Event::Comparing => Step::Comparing,
+            Event::Matching { candidates } => Step::Matching { candidates: *candidates },
+            Event::Applying { changes } => Step::Applying { changes: *changes },
+            Event::Changed { outcome, .. } => {
+                self.done += 1;
+                self.failed += u64::from(!matches!(outcome, Outcome::Done { .. }));
+                Step::Changed { done: self.done, failed: self.failed }
+            }
+            Event::Read { .. }
+            | Event::CaughtUp { .. }
+            | Event::Compared { .. }
+            | Event::Planned { .. }
+            | Event::Ended { .. } => Step::Left,
+        }
+    }
+}
 
 /// A line that shows where a run is.
 pub struct Progress {
     bar: ProgressBar,
     stage: Stage,
-    failed: u64,
+    steps: Steps,
 }
 
 /// A listener of a run that feeds a progress line.
@@ -55,51 +108,52 @@ impl Progress {
     }
 
     fn new(target: ProgressDrawTarget) -> Self {
-        Self { bar: ProgressBar::with_draw_target(None, target), stage: Stage::Idle, failed: 0 }
+        Self { bar: ProgressBar::with_draw_target(None, target), stage: Stage::Idle, steps: Steps::default() }
     }
 
     /// Takes in what happened.
     pub fn event(&mut self, event: &Event) {
-        match event {
-            Event::Started { organization, .. } => self.bar.set_prefix(clean(organization)),
-            Event::Reading { users, groups } => {
+        let step = self.steps.step(event);
+        self.show(&step);
+    }
+
+    /// Shows where the run is.
+    pub fn show(&mut self, step: &Step) {
+        match step {
+            Step::Started { organization } => self.bar.set_prefix(clean(organization)),
+            Step::Reading { users, groups } => {
                 self.enter(Stage::Reading, None);
                 self.bar.set_position(users + groups);
                 let (users, groups) = (count(*users, "user", "users"), count(*groups, "group", "groups"));
                 self.bar.set_message(format!("reading the directory: {users}, {groups}"));
             }
-            Event::Confirming { done, of } => {
+            Step::Confirming { done, of } => {
                 self.enter(Stage::Confirming, Some(*of));
                 self.bar.set_position(*done);
                 self.bar.set_message("looking up who vanished");
             }
-            Event::Comparing => {
+            Step::Comparing => {
                 self.enter(Stage::Matching, None);
                 self.bar.set_message("reading the target's accounts");
             }
-            Event::Matching { candidates } => {
+            Step::Matching { candidates } => {
                 self.enter(Stage::Matching, None);
                 let candidates = count(*candidates, "user", "users");
                 self.bar.set_message(format!("looking up {candidates} without an account in the target"));
             }
-            Event::Applying { changes } => {
+            Step::Applying { changes } => {
                 self.enter(Stage::Applying, Some(*changes));
                 self.bar.set_message("applying");
             }
-            Event::Changed { outcome, .. } => {
-                if !matches!(outcome, Outcome::Done { .. }) {
-                    self.failed += 1;
-                    self.bar
-                        .set_message(format!("applying, {} not gone through", count(self.failed, "change", "changes")));
+            Step::Changed { done, failed } => {
+                if *failed > 0 {
+                    let failed = count(*failed, "change", "changes");
+                    self.bar.set_message(format!("applying, {failed} not gone through"));
                 }
-                self.bar.inc(1);
+                self.bar.set_position(*done);
             }
-            Event::ReadingInFull { why } => self.say(&format!("reading the whole directory: {}", clean(why))),
-            Event::Read { .. }
-            | Event::CaughtUp { .. }
-            | Event::Compared { .. }
-            | Event::Planned { .. }
-            | Event::Ended { .. } => self.leave(),
+            Step::InFull { why } => self.say(&format!("reading the whole directory: {}", clean(why))),
+            Step::Left => self.leave(),
         }
     }
 

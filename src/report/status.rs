@@ -38,6 +38,37 @@ pub struct Status {
     pub approval: Option<Decision>,
     /// When the next run is due, if a daemon is running.
     pub next_run: Option<Timestamp>,
+    /// Who paused it, if somebody did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub paused: Option<Paused>,
+    /// What the daemon makes of it, if one is running.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub daemon: Option<Supervised>,
+}
+
+/// Who paused an organization, and when.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Paused {
+    /// The login name.
+    pub by: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// What the daemon makes of an organization.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Supervised {
+    /// What it does now.
+    pub activity: serde_json::Value,
+    /// The same in a few words; nothing if it waits for its time.
+    #[serde(skip)]
+    pub busy: Option<String>,
+    /// How its last runs left it.
+    pub health: String,
+    /// Since when.
+    pub since: Timestamp,
+    /// So many runs failed in a row.
+    pub failures: u32,
 }
 
 /// The last run of an organization.
@@ -78,7 +109,7 @@ pub fn document(statuses: &[Status]) -> Document {
 }
 
 fn organization(document: &mut Document, status: &Status) {
-    let paused = if status.enabled { "" } else { " (paused)" };
+    let paused = if status.enabled && status.paused.is_none() { "" } else { " (paused)" };
     document.heading(Text::new(format!("{}{paused}", clean(&status.organization)), Tone::Strong));
     let last = status.last_run.as_ref().map(|run| {
         let outcome = result(&run.result, Long::Yes);
@@ -93,6 +124,20 @@ fn organization(document: &mut Document, status: &Status) {
     document.facts([
         Some(("last run", last.unwrap_or_else(|| "none yet".into()))),
         Some(("last full read", never(status.last_read).into())),
+        status.paused.as_ref().map(|paused| {
+            let text = format!("by {} at {}; `rollcall resume` ends that", clean(&paused.by), time(paused.at));
+            ("paused", Text::new(text, Tone::Warning))
+        }),
+        status.daemon.as_ref().and_then(|daemon| daemon.busy.as_ref()).map(|busy| ("now", clean(busy).into())),
+        status.daemon.as_ref().filter(|daemon| daemon.failures > 0).map(|daemon| {
+            let text = format!(
+                "{} since {}: {} in a row",
+                daemon.health,
+                time(daemon.since),
+                count(daemon.failures.into(), "failure", "failures")
+            );
+            ("state", Text::new(text, Tone::Bad))
+        }),
         status.next_run.map(|next| ("next run", time(next).into())),
         Some(("directory", count(status.users, "user", "users").into())),
         Some(("accounts", format!("{} active, {} inactive", number(status.active), number(status.inactive)).into())),

@@ -196,6 +196,8 @@ fn status_tells_how_every_organization_stands() {
         held: Some(Held { plan: plan.id(), holds, changes: plan.changes.len() as u64, decision: None }),
         approval: None,
         next_run: Some(fixture::time("2026-11-23T09:15:00Z")),
+        paused: None,
+        daemon: None,
     };
     let new = Status {
         organization: "beta".to_owned(),
@@ -210,6 +212,8 @@ fn status_tells_how_every_organization_stands() {
         held: None,
         approval: None,
         next_run: None,
+        paused: None,
+        daemon: None,
     };
     insta::assert_snapshot!(text(&super::status::document(&[acme.clone(), new])));
     insta::assert_json_snapshot!("status_in_json", json::status(&[acme]));

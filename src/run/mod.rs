@@ -3,12 +3,14 @@
 
 mod applying;
 mod build;
+mod carriers;
 mod catch_up;
 mod census;
 mod deciding;
 mod edited;
 mod error;
 pub mod event;
+mod expiry;
 mod explain;
 mod moved;
 mod planning;
@@ -29,6 +31,7 @@ pub use build::{Findings, check_parts};
 pub use deciding::{Decided, approve, decisions, reject};
 pub use error::RunError;
 pub use event::{Event, RunRecord, RunResult, WaitingPart};
+pub use expiry::secret_ends;
 pub use explain::{ExplainedGate, Explanation, GateVerdict};
 pub use records::{State, find_run, runs, state};
 pub use session::{Listener, Session, memory_store, open_store};

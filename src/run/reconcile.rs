@@ -2,7 +2,8 @@
 //!
 //! The target is only read, and read whole: its list has to add up, and an account that the list does not show is
 //! looked up by its id before it counts as deleted. What [`crate::plan::compare()`] finds is kept: the drift in the
-//! run's record, and in the snapshot what the following plans name as a cause.
+//! run's record, and in the snapshot what the following plans name as a cause. Who has a role that is told by a group is
+//! seen in that group ([`super::carriers`]).
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,8 +21,8 @@ use crate::apply::{LedgerReader as _, MembersSettled, Outcome, Settlement};
 use crate::guard::Reviewed;
 use crate::plan::drift::{Becomes, Drift};
 use crate::plan::{
-    Authority, Change, ChangeId, Comparison, DriftPolicy, Found, LedgerAccount, Note, Plan, Sight, TargetAccount,
-    compare,
+    Authority, Change, ChangeId, Comparison, DriftPolicy, Found, LedgerAccount, Note, Plan, RoleSight, Sight,
+    TargetAccount, compare,
 };
 use crate::roster::{Reason, Refusal, Role, Roster, Standing};
 use crate::scim::{Deleted, RoleDelivery};
@@ -80,7 +81,7 @@ impl Session {
         listener: Listener<'_>,
     ) -> Result<Vec<Note>, RunError> {
         let stage = self.stage_under(self.rules.clone(), self.group_index(&self.rules).await?.0, doubtful.clone())?;
-        let mapped = stage.settings.managed_roles.keys().cloned().collect();
+        let mut mapped: BTreeSet<Role> = stage.settings.managed_roles.keys().cloned().collect();
         listener(Event::Comparing);
         let mut shown: BTreeMap<String, TargetAccount> =
             self.reader().accounts().await?.into_iter().map(|account| (account.target_id.clone(), account)).collect();
@@ -90,6 +91,16 @@ impl Session {
         let left_out_of_list = left_out.len() as u64;
         shown.extend(left_out);
         let believe_deletions = self.believes(gone.len() as u64, ours, deleted)?;
+        let mut notes = Vec::new();
+        if self.role_sight() == RoleSight::InGroups {
+            let carriers = self.role_carriers(&mapped, &stage.ledger_groups).await?;
+            mapped = carriers.seen(believe_deletions).cloned().collect();
+            self.enter_roles(&carriers, &mut shown)?;
+            notes.extend(carriers.strangers(&self.our_ids()?, &shown));
+            if believe_deletions {
+                notes.extend(self.forget_deleted_groups(&carriers)?);
+            }
+        }
         let policy = self.drift_policy(mapped, believe_deletions);
         let before = self.found()?;
         let sight = Sight { shown: &shown, gone: &gone, policy: &policy, before: &before };
@@ -101,7 +112,6 @@ impl Session {
         self.take_in(comparison)?;
         listener(Event::Compared { drift: Box::new(drift.clone().for_the_record()) });
         self.set_drift(Some(drift));
-        let mut notes = Vec::new();
         notes.extend((!believe_deletions).then(|| self.not_believed(&gone, &missing, ours)));
         notes.extend((left_out_of_list > 0).then(|| Note {
             sentence: format!(
@@ -185,10 +195,17 @@ impl Session {
         DriftPolicy {
             authority: self.authority(),
             email_mutable: target.mutable_email,
-            roles_are_shown: target.roles != RoleDelivery::Groups,
+            roles: self.role_sight(),
             mapped_roles,
             create_again: target.deleted == Deleted::CreateAgain,
             believe_deletions,
+        }
+    }
+
+    fn role_sight(&self) -> RoleSight {
+        match self.organization.target.roles {
+            RoleDelivery::Groups => RoleSight::InGroups,
+            _ => RoleSight::InAccounts,
         }
     }
 
@@ -201,9 +218,7 @@ impl Session {
         let Comparison { corrected, forgotten, found, .. } = comparison;
         // Why a plan does something is kept before the ledger lets it.
         self.keep_found(&found)?;
-        for accounts in corrected.chunks(STEP) {
-            self.store.correct(Settlement { accounts: accounts.to_vec(), ..Settlement::default() })?;
-        }
+        self.correct_accounts(&corrected)?;
         let ledger = StoreLedger(&*self.store);
         for user in forgotten {
             let groups = ledger.groups_of(&user)?;
@@ -214,6 +229,18 @@ impl Session {
                 members,
                 ..Settlement::default()
             })?;
+        }
+        Ok(())
+    }
+
+    /// Enters these into the ledger. Where roles are memberships, the groups that carry them change along.
+    fn correct_accounts(&self, corrected: &[LedgerAccount]) -> Result<(), RunError> {
+        for accounts in corrected.chunks(STEP) {
+            let members = match self.role_sight() {
+                RoleSight::InGroups => self.memberships_of(accounts)?,
+                RoleSight::InAccounts => Vec::new(),
+            };
+            self.store.correct(Settlement { accounts: accounts.to_vec(), members, ..Settlement::default() })?;
         }
         Ok(())
     }
@@ -251,9 +278,7 @@ impl Session {
         if let Some(error) = fault.into_inner() {
             return Err(error.into());
         }
-        for accounts in restored.chunks(STEP) {
-            self.store.correct(Settlement { accounts: accounts.to_vec(), ..Settlement::default() })?;
-        }
+        self.correct_accounts(&restored)?;
         self.keep_found(&found)
     }
 

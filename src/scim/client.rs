@@ -16,7 +16,7 @@ use super::resource::Resource;
 use super::settings::{RoleDelivery, ScimSettings};
 use super::wire::{Answer, Call};
 use super::{discovery, errors};
-use crate::apply::{Probe, Target, TargetError, TargetReader, Texts, Write, WriteError, Written};
+use crate::apply::{Members, Probe, Target, TargetError, TargetReader, Texts, Write, WriteError, Written};
 use crate::guard::AccountMark;
 use crate::plan::{Candidate, Matches, TargetAccount};
 use crate::roster::account::CUSTOM_PREFIX;
@@ -174,6 +174,10 @@ impl TargetReader for ScimTarget {
 
     async fn group(&self, name: &str) -> Result<Option<String>, TargetError> {
         self.group_named(name).await
+    }
+
+    async fn members(&self, group: &str) -> Result<Option<Members>, TargetError> {
+        self.members_of(group).await
     }
 
     async fn accounts(&self) -> Result<Vec<TargetAccount>, TargetError> {

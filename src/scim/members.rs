@@ -5,6 +5,8 @@
 //! replaced as a whole: on one target or another that does nothing, appends, or wipes. Who is in a group is known from
 //! the ledger, not from the target, which may hide its members or show a hundred of them.
 
+use std::collections::BTreeSet;
+
 use rollcall_kit::http::Repeat;
 use serde_json::{Value as Json, json};
 
@@ -16,10 +18,13 @@ use super::profile::MemberRemoval;
 use super::resource::Resource;
 use super::users::accepted;
 use super::wire::Answer;
-use crate::apply::{WriteError, WriteFailure, Written};
+use crate::apply::{Members, TargetError, WriteError, WriteFailure, Written};
 
 /// Targets that show only so many members of a group: whoever is missing from a list this long may still be in it.
 const SHOWN_AT_MOST: usize = 100;
+
+/// A list that ends because it may not be longer has a round number of entries.
+const CAPS_ARE_MULTIPLES_OF: usize = 50;
 
 /// What was asked of a group, for the comparison afterwards.
 struct Asked<'a> {
@@ -61,6 +66,22 @@ impl ScimTarget {
             self.compare_members(&what, &Asked { id, add, remove }, status, answer).await?;
         }
         Ok(Written::default())
+    }
+
+    /// Who is in a group. An empty list is believed only of a target that was seen to show members, and a list is not
+    /// whole whose length may be where the target stops.
+    pub(super) async fn members_of(&self, id: &str) -> Result<Option<Members>, TargetError> {
+        self.profile().await?;
+        let Some((group, _)) = self.read_resource("Groups", id).await? else { return Ok(None) };
+        let ids: BTreeSet<String> = group.values("members").into_iter().map(str::to_owned).collect();
+        let whole = match ids.len() {
+            0 => self.known().shows_members == Some(true),
+            number => number < SHOWN_AT_MOST || !number.is_multiple_of(CAPS_ARE_MULTIPLES_OF),
+        };
+        if !ids.is_empty() {
+            self.learn(|profile| profile.shows_members = Some(true));
+        }
+        Ok(Some(Members { ids, whole }))
     }
 
     /// The members of one request each, the first one last.

@@ -196,3 +196,114 @@ fn what_the_target_does_not_keep_is_no_edit() {
     assert_eq!((plan_of(&ran), &drift["edits_in_all"], &drift["roles_compared"]), (vec![], &0.into(), &false.into()));
     assert_eq!(drift["not_shown"], json!({ "preferred_username": 6 }));
 }
+
+/// A site whose application is told of roles by membership in groups, with two people who have one.
+fn by_groups(target: &str) -> (Site, String) {
+    let site = Site::new();
+    with(&site, &format!("roles = \"groups\"\n{target}"));
+    site.run(&["apply", "--yes"]).ends_with(0);
+    let group = site.sandbox.groups().into_iter().find(|group| group.display_name == "editor").unwrap();
+    (site, group.id)
+}
+
+fn members(site: &Site, group: &str, operations: &Value) {
+    let body = json!({ "schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"], "Operations": operations });
+    let (status, answer) = site.sandbox.by_hand("PATCH", &format!("/Groups/{group}"), &body);
+    assert!(status < 300, "{answer}");
+}
+
+/// Ada is taken out of the group of editors by hand, and Dora and a stranger are put in.
+fn edited_groups(target: &str) -> (Site, String) {
+    let (site, group) = by_groups(target);
+    let stranger = json!({
+        "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"],
+        "userName": "robot", "active": true,
+    });
+    assert_eq!(site.sandbox.by_hand("POST", "/Users", &stranger).0, 201);
+    let remove = json!([{ "op": "remove", "path": format!("members[value eq \"{}\"]", id(&site, "ada.king")) }]);
+    members(&site, &group, &remove);
+    let add = json!([{ "value": id(&site, "dora.vey") }, { "value": id(&site, "robot") }]);
+    members(&site, &group, &json!([{ "op": "add", "path": "members", "value": add }]));
+    site.sandbox.forget_requests();
+    (site, group)
+}
+
+/// The roles of whoever is in the group.
+fn editors(site: &Site) -> Vec<String> {
+    let accounts = site.accounts();
+    let name = |id: &String| {
+        let account = accounts.iter().find(|account| account.id == *id);
+        account.unwrap().user_name.split('@').next().unwrap().to_owned()
+    };
+    let groups = site.sandbox.groups();
+    let mut names: Vec<String> = groups
+        .iter()
+        .filter(|group| group.display_name == "editor")
+        .flat_map(|group| &group.members)
+        .map(name)
+        .collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn a_role_that_was_given_or_taken_in_its_group_is_brought_back_where_the_directory_is_the_authority() {
+    let (site, _) = edited_groups("authority = [\"roles\"]");
+    let ran = site.run(&["reconcile"]).ends_with(0);
+    site.golden("reconcile_role_groups", &ran.whole());
+    assert_eq!(site.sandbox.writes(), 0);
+    site.run(&["apply", "--yes"]).ends_with(0);
+    assert_eq!(editors(&site), ["ada.king", "bo.li", "cem.kaya", "robot"], "what is not ours is not touched");
+    let again = site.run(&["reconcile", "--format", "json"]).ends_with(0);
+    assert_eq!((plan_of(&again), &again.json()["drift"]["edits_in_all"]), (vec![], &0.into()));
+}
+
+#[test]
+fn a_role_that_was_given_or_taken_in_its_group_stays_where_the_last_write_wins() {
+    let (site, _) = edited_groups("");
+    let ran = site.run(&["reconcile", "--format", "json"]).ends_with(0);
+    let drift = &ran.json()["drift"];
+    let edits: Vec<(&Value, &Value)> =
+        drift["edits"].as_array().unwrap().iter().map(|edit| (&edit["edit"], &edit["becomes"])).collect();
+    assert_eq!((plan_of(&ran), &drift["roles_compared"]), (vec![], &true.into()));
+    let (granted, revoked, stays) = ("role-granted".into(), "role-revoked".into(), "stays".into());
+    assert_eq!(edits, [(&revoked, &stays), (&granted, &stays)]);
+    site.run(&["apply", "--reconcile", "--yes"]).ends_with(0);
+    assert_eq!(editors(&site), ["bo.li", "cem.kaya", "dora.vey", "robot"]);
+    // When the directory's value changes, it is written: Dora was never among the engineers, and Ada leaves them.
+    site.directory(&staff_but(|company| {
+        let ada = company.people[0].id.clone();
+        company.groups.iter_mut().for_each(|group| group.members.retain(|id| *id != ada));
+    }));
+    site.run(&["apply", "--yes"]).ends_with(0);
+    assert_eq!(editors(&site), ["bo.li", "cem.kaya", "dora.vey", "robot"]);
+}
+
+#[test]
+fn roles_whose_groups_show_no_members_are_not_compared_and_never_taken_because_of_that() {
+    let site = Site::new();
+    with(&site, "roles = \"groups\"\nauthority = [\"roles\"]");
+    site.sandbox.inject(Fault::HideMembers);
+    site.run(&["apply", "--yes"]).ends_with(0);
+    let ran = site.run(&["reconcile", "--format", "json"]).ends_with(0);
+    let drift = &ran.json()["drift"];
+    assert_eq!((plan_of(&ran), &drift["edits_in_all"], &drift["roles_compared"]), (vec![], &0.into(), &false.into()));
+    // A target that showed them before and stops: the worst that follows is that a role is given again.
+    let (site, _) = by_groups("authority = [\"roles\"]");
+    site.sandbox.inject(Fault::HideMembers);
+    let changes = plan_of(&site.run(&["reconcile", "--format", "json"]).ends_with(0));
+    assert!(changes.iter().all(|change| change.starts_with("grant-role")), "{changes:?}");
+}
+
+#[test]
+fn a_group_that_carries_a_role_and_was_deleted_by_hand_is_made_again_under_authority() {
+    for (authority, expected) in [("authority = [\"roles\"]", 3), ("", 0)] {
+        let (site, group) = by_groups(authority);
+        assert!(site.sandbox.by_hand("DELETE", &format!("/Groups/{group}"), &Value::Null).0 < 300);
+        let ran = site.run(&["reconcile", "--format", "json"]).ends_with(0);
+        let notes = ran.json()["plan"]["plan"]["notes"].to_string();
+        assert!(notes.contains("Somebody deleted the group editor in the target"), "{notes}");
+        site.run(&["apply", "--yes"]).ends_with(0);
+        assert_eq!(editors(&site).len(), expected);
+    }
+}

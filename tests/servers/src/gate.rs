@@ -15,6 +15,8 @@ pub enum Cut {
     Request,
     /// The server does what it was asked for, and its answer never reaches the client.
     Answer,
+    /// Nothing is cut off: the request waits, and goes on once the gate is set anew.
+    Nothing,
 }
 
 /// A relay on loopback that runs until this is dropped.
@@ -64,6 +66,8 @@ enum Verdict {
     Mute(u64),
     /// It is held until the gate is set anew.
     Hold(u64),
+    /// The same, and then it passes.
+    Delay(u64),
 }
 
 impl Shared {
@@ -98,6 +102,7 @@ impl Shared {
                 Verdict::Count(setting)
             }
             (None, Cut::Request) => return Verdict::Hold(setting),
+            (None, Cut::Nothing) => return Verdict::Delay(setting),
             (None, Cut::Answer) => Verdict::Mute(setting),
         };
         state.unanswered += 1;
@@ -222,10 +227,13 @@ fn relay(client: &TcpStream, server: &str, shared: &Arc<Shared>) -> Option<()> {
     std::thread::spawn(move || pass_answers(answers, to_client, &asked, &held_by));
     let mut requests = BufReader::new(client);
     while let Some((head, body)) = request(&mut requests) {
-        let verdict = shared.verdict(&head);
-        if let Verdict::Hold(setting) = verdict {
+        let mut verdict = shared.verdict(&head);
+        if let Verdict::Hold(setting) | Verdict::Delay(setting) = verdict {
             shared.hold(setting);
-            break;
+            if verdict == Verdict::Hold(setting) {
+                break;
+            }
+            verdict = Verdict::Pass;
         }
         *pending.lock().unwrap_or_else(PoisonError::into_inner) = verdict;
         upstream.write_all(head.as_bytes()).and_then(|()| upstream.write_all(&body)).ok()?;

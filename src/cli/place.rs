@@ -1,0 +1,93 @@
+//! Where a command is carried out: in a process of its own, which opens snapshots itself, or in the daemon, which has
+//! them open. Commands are the same in both.
+
+use std::ops::Deref;
+use std::sync::Arc;
+
+use tokio::sync::OwnedMutexGuard;
+
+use super::failure::Failure;
+use super::interrupt::Interrupt;
+use super::terminal;
+use crate::config::{Configuration, Organization};
+use crate::daemon::{Floor, Occupied};
+use crate::report::{self, Console, Document, Format};
+use crate::run::{RunError, Session, Store, open_store};
+
+/// Where a command is carried out.
+pub(super) struct Place<'a> {
+    /// Where it is seen.
+    pub(super) console: &'a dyn Console,
+    /// By what it is stopped.
+    pub(super) interrupt: &'a Interrupt,
+    /// The configuration, as it stands in its file now.
+    pub(super) configuration: &'a Configuration,
+    /// The daemon's desks, if it is carried out there.
+    pub(super) floor: Option<&'a Floor>,
+}
+
+/// A session that nobody else plans or applies beside.
+pub(super) struct Working {
+    session: Session,
+    _turn: Option<(OwnedMutexGuard<()>, Occupied)>,
+}
+
+impl Deref for Working {
+    type Target = Session;
+
+    fn deref(&self) -> &Session {
+        &self.session
+    }
+}
+
+impl Place<'_> {
+    /// The snapshot of an organization.
+    pub(super) async fn store(&self, organization: &Organization) -> Result<Arc<dyn Store>, RunError> {
+        match self.floor {
+            Some(floor) => floor.store(organization).await,
+            None => open_store(organization, &self.configuration.state_dir),
+        }
+    }
+
+    /// A session that only looks: others may be at work beside it.
+    pub(super) async fn look(&self, organization: &Organization) -> Result<Session, RunError> {
+        Session::with_store(organization.clone(), self.store(organization).await?)
+    }
+
+    /// A session to plan and apply with. Waits until the run that is going on has ended.
+    pub(super) async fn session(&self, organization: &Organization, command: &str) -> Result<Working, RunError> {
+        let turn = match self.floor {
+            None => None,
+            Some(floor) => {
+                let wait = || self.console.say(&format!("{}: waiting until its run has ended", organization.name));
+                floor.turn(&organization.name, command, &self.console.person(), wait).await
+            }
+        };
+        Ok(Working { session: self.look(organization).await?, _turn: turn })
+    }
+
+    /// Shows a report in the form that is asked for.
+    pub(super) fn show(
+        &self,
+        format: Format,
+        document: &Document,
+        json: impl FnOnce() -> serde_json::Value,
+    ) -> Result<(), Failure> {
+        Ok(self.console.print(&report::render(format, document, self.console.columns(), json))?)
+    }
+
+    /// Shows what programs get of several organizations.
+    pub(super) fn show_machine(&self, machine: Vec<serde_json::Value>) -> Result<(), Failure> {
+        Ok(self.console.print(&report::json::pretty(&report::json::one_or_list(machine)))?)
+    }
+
+    /// Says something beside the result.
+    pub(super) fn say(&self, text: &str) {
+        self.console.say(text);
+    }
+
+    /// Says how a part of the command failed.
+    pub(super) fn complain(&self, failure: &Failure) {
+        self.console.say(&terminal::complaint(failure));
+    }
+}

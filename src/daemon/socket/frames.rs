@@ -1,0 +1,48 @@
+//! Lines of JSON, bounded: what is longer, or no JSON, ends the connection it came over.
+
+use std::io;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tokio::io::{AsyncBufRead, AsyncBufReadExt as _, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+
+/// Reads one line of at most so many bytes; nothing at the end.
+pub(super) async fn read<T: DeserializeOwned>(
+    from: &mut (impl AsyncBufRead + Unpin + Send),
+    most: u64,
+) -> io::Result<Option<T>> {
+    let mut line = Vec::new();
+    from.take(most).read_until(b'\n', &mut line).await?;
+    if line.is_empty() {
+        return Ok(None);
+    }
+    if line.last() != Some(&b'\n') {
+        return Err(io::Error::new(io::ErrorKind::InvalidData, "the line was cut or is too long"));
+    }
+    serde_json::from_slice(&line).map(Some).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
+}
+
+/// Writes one line.
+pub(super) async fn write(to: &mut (impl AsyncWrite + Unpin + Send), what: &(impl Serialize + Sync)) -> io::Result<()> {
+    let mut line = serde_json::to_vec(what)?;
+    line.push(b'\n');
+    to.write_all(&line).await?;
+    to.flush().await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_line_that_is_too_long_is_not_read_to_its_end() {
+        let mut long: &[u8] = b"\"0123456789\"\n";
+        assert!(read::<String>(&mut long, 5).await.is_err());
+        let mut fits: &[u8] = b"\"0123456789\"\n\"next\"\n";
+        assert_eq!(read::<String>(&mut fits, 13).await.unwrap().as_deref(), Some("0123456789"));
+        assert_eq!(read::<String>(&mut fits, 13).await.unwrap().as_deref(), Some("next"));
+        assert_eq!(read::<String>(&mut fits, 13).await.unwrap(), None);
+        let mut cut: &[u8] = b"\"0123";
+        assert!(read::<String>(&mut cut, 13).await.is_err());
+    }
+}

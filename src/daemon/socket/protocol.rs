@@ -1,0 +1,93 @@
+//! What goes over the control socket, a line of JSON each.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::report::Step;
+
+/// The protocol's version: a client of another one is told so.
+pub const VERSION: u32 = 1;
+
+/// What a client asks for, once.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Request {
+    /// The protocol's version.
+    pub version: u32,
+    /// The command line, without the program's name.
+    pub arguments: Vec<String>,
+    /// The configuration file that he means.
+    pub config: PathBuf,
+    /// How many columns his standard output has, if it is a terminal.
+    pub columns: Option<usize>,
+    /// Whether he can be asked.
+    pub can_ask: bool,
+}
+
+/// What the daemon answers, in order; the last is an end.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "is")]
+pub enum Frame {
+    /// A result, for standard output.
+    Print {
+        /// As it is, colours included.
+        text: String,
+    },
+    /// Something beside the result, for standard error.
+    Say {
+        /// A line.
+        text: String,
+    },
+    /// Where a run is.
+    Step {
+        /// Where.
+        step: Step,
+    },
+    /// A question, which a reply must follow.
+    Ask {
+        /// The question.
+        question: String,
+    },
+    /// What is the text of this file? A reply must follow.
+    Read {
+        /// As it was typed.
+        name: String,
+    },
+    /// This text belongs into this file. A reply must follow.
+    Keep {
+        /// As it was typed.
+        path: PathBuf,
+        /// The text.
+        text: String,
+    },
+    /// The command has ended.
+    End {
+        /// Its exit code.
+        code: u8,
+    },
+}
+
+/// What a client says after his request.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "is")]
+pub enum Reply {
+    /// The answer to a question.
+    Answer {
+        /// Without its surrounding white space.
+        text: String,
+    },
+    /// The text of a file; nothing if there is none of this name.
+    File {
+        /// The text.
+        text: Option<String>,
+        /// Why it cannot be read.
+        error: Option<String>,
+    },
+    /// A file was written, or why not.
+    Kept {
+        /// Why not.
+        error: Option<String>,
+    },
+    /// He wants the command to end.
+    Interrupt,
+}

@@ -1,0 +1,51 @@
+//! Where a command is seen: the terminal of whoever typed it.
+//!
+//! That is this process's own, or, where the daemon carries a command out, that of the process at the other end of its
+//! socket. A command says and asks everything through this, so that it is the same function in both.
+
+use std::io;
+use std::path::Path;
+
+use crate::run::Event;
+
+/// The terminal, or what stands in its place, of whoever gave a command; and his files.
+pub trait Console: Send + Sync {
+    /// Prints a result.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be written. A reader that went away is no error.
+    fn print(&self, text: &str) -> io::Result<()>;
+
+    /// Says something beside the result, in a line.
+    fn say(&self, text: &str);
+
+    /// How many columns results may have; without end where they are no terminal's.
+    fn columns(&self) -> usize;
+
+    /// Whether somebody sits there who can be asked.
+    fn can_ask(&self) -> bool;
+
+    /// Asks a question and returns the answer without its surrounding white space.
+    ///
+    /// # Errors
+    ///
+    /// If there is no answer.
+    fn ask(&self, question: &str) -> io::Result<String>;
+
+    /// The login name of who gave the command, for the record.
+    fn person(&self) -> String;
+
+    /// Follows a run, as long as it is not dropped.
+    fn listener(&self) -> Box<dyn Fn(Event) + Send + Sync + '_>;
+
+    /// The text of his file of this name; nothing if there is none.
+    fn file(&self, name: &str) -> Option<io::Result<String>>;
+
+    /// Writes a file of his: whole or not at all, and readable by its owner only.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be written.
+    fn keep(&self, path: &Path, text: &str) -> io::Result<()>;
+}
