@@ -216,6 +216,20 @@ mod tests {
     }
 
     #[test]
+    fn a_mobile_phone_goes_first_and_the_rest_comes_from_its_own_property() {
+        let mut user = maya();
+        user["mobilePhone"] = "+49 170 5550100".into();
+        user["companyName"] = "Acme".into();
+        user["officeLocation"] = "B 12".into();
+        user["employeeType"] = "Contractor".into();
+        let user = of(&user, Place::Live);
+        let told = |name: &str| user.text(name);
+        assert_eq!(told("phone_number"), Some("+49 170 5550100"));
+        assert_eq!(told("organization"), Some("Acme"));
+        assert_eq!((told("office"), told("employee_type")), (Some("B 12"), Some("Contractor")));
+    }
+
+    #[test]
     fn extensions_are_within_reach_of_a_mapping_under_their_own_names() {
         let user = of(&maya(), Place::Live);
         assert_eq!(user.raw["onPremisesExtensionAttributes"].to_json(), json!({"extensionAttribute1": "CC-204"}));

@@ -180,6 +180,30 @@ mod tests {
     }
 
     #[test]
+    fn what_comes_second_is_taken_where_the_first_is_missing_and_the_rest_from_its_own_field() {
+        let profile = json!({
+            "primaryPhone": "+49 30 5550199", "preferredLanguage": "fr", "manager": "Ines Falk", "managerId": "10007",
+            "organization": "Acme", "costCenter": "CC-9", "userType": "staff", "secondEmail": "maya@home.test"
+        });
+        let user = read(&json!({"id": "00u1", "status": "ACTIVE", "profile": profile}), &Assignment::Unknown);
+        let told: Vec<(&str, String)> = user.profile.iter().map(|(name, value)| (&**name, value.to_string())).collect();
+        assert_eq!(
+            told,
+            [
+                ("cost_center", "CC-9"),
+                ("emails", r#"["maya@home.test"]"#),
+                ("employee_type", "staff"),
+                ("locale", "fr"),
+                ("manager", "Ines Falk"),
+                ("organization", "Acme"),
+                ("phone_number", "+49 30 5550199"),
+                ("preferred_language", "fr"),
+            ]
+            .map(|(name, value)| (name, value.to_owned()))
+        );
+    }
+
+    #[test]
     fn custom_attributes_of_every_type_stay_what_they_are() {
         let user = read(&maya(), &Assignment::Unknown);
         let Some(Value::Map(profile)) = user.raw.get("profile") else { panic!("{:?}", user.raw) };
