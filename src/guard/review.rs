@@ -103,7 +103,7 @@ pub fn review(
     if verdict.holds.is_empty() {
         return Reviewed::Cleared(ApprovedPlan::cleared(plan, Approval::Guard));
     }
-    let approval = occasion.decisions.and_then(|decisions| decisions.approval(occasion.as_of));
+    let approval = occasion.decisions.and_then(|decisions| decisions.approval_for(&plan, occasion.as_of));
     if let Some(ruling) = approval {
         let goes = plan.that_can_go(|change| ruling.covers(change));
         if goes.len() == plan.changes.len() {
