@@ -71,7 +71,8 @@ impl Session {
             }))
         })??;
         // The rules did not ask for this plan, so it is none of their first ones.
-        let occasion = Occasion { first_plan: false, first_plan_waived: true, ..Occasion::default() };
+        let blackout = self.blackout();
+        let occasion = Occasion { first_plan: false, first_plan_waived: true, blackout, ..Occasion::default() };
         let protected = self.protected_groups_offline()?;
         let protection = self.protection(&mut planned.plan, protected.as_ref()).await?;
         let limits = &self.organization.limits;
