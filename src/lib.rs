@@ -13,6 +13,8 @@
 //! | [`apply`] | the executor: target traits, journal, concurrency |
 //! | [`scim`] | the target over SCIM 2.0 |
 //! | [`snapshot`] | the store: mirror, ledger, journal, history; on sled and in memory |
+//! | [`notify`] | what people are told, once for each state: webhooks, mails, commands |
+//! | [`watch`] | what monitors ask: health, readiness and metrics over HTTP, and the metrics themselves |
 //! | [`config`] | the configuration file: loading, validation, secret references |
 //! | [`run`] | one run from read to report; emits the events |
 //! | [`report`] | consumers of the events and the plan: text, JSON, Markdown, HTML |
@@ -26,6 +28,7 @@ pub mod config;
 pub mod daemon;
 pub mod demo;
 pub mod guard;
+pub mod notify;
 pub mod plan;
 pub mod read;
 pub mod report;
@@ -34,3 +37,4 @@ pub mod run;
 pub mod schedule;
 pub mod scim;
 pub mod snapshot;
+pub mod watch;

@@ -167,7 +167,11 @@ fn approve(
         let id = held.plan().id().0;
         let hint = match &held.plan().undoes {
             Some(run) => {
-                format!("keep it with `rollcall undo {run} -o FILE`, and approve it with `rollcall apply FILE`")
+                format!(
+                    "look at it, and approve exactly it with `rollcall approve {}`; the next `rollcall undo {run}` uses \
+                     that up",
+                    &id[..8]
+                )
             }
             None if simple => {
                 "look at it with `rollcall plan`, then `rollcall apply` on a terminal or with --yes".to_owned()

@@ -72,6 +72,12 @@ pub(super) enum Command {
         /// The shell.
         shell: clap_complete::Shell,
     },
+    /// Writes the manual pages into a folder.
+    #[command(hide = true)]
+    Man {
+        /// The folder; it must be there.
+        folder: PathBuf,
+    },
 }
 
 /// Arguments of `init`.

@@ -15,6 +15,7 @@ mod history;
 mod init;
 mod interrupt;
 mod log;
+mod man;
 mod pause;
 mod place;
 mod plan;
@@ -50,7 +51,7 @@ pub fn main() -> ExitCode {
             return if asked_for { Exit::Done } else { Exit::Usage }.into();
         }
     };
-    log::to_standard_error(arguments.verbose);
+    log::start(arguments.verbose, matches!(arguments.command, Command::Run));
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -79,6 +80,7 @@ async fn dispatch(arguments: Arguments) -> Result<u8, Failure> {
         Command::Check(arguments) => check::check(&config, &arguments).await,
         Command::Run => run::run(&config).await,
         Command::Schema => schema::schema(),
+        Command::Man { folder } => man::man(&folder),
         Command::Completions { shell } => completions::completions(shell),
         command => {
             let configuration = select::load(&config)?;
@@ -118,6 +120,7 @@ async fn perform(place: &Place<'_>, command: Command) -> Result<Exit, Failure> {
         | Command::Check(_)
         | Command::Run
         | Command::Schema
+        | Command::Man { .. }
         | Command::Completions { .. } => Err(Failure::usage("the daemon does not carry out this command")),
     }
 }

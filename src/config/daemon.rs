@@ -1,13 +1,15 @@
 //! What the configuration says of the daemon. Its sections belong to what they are named after; a new one is a field
 //! of [`DaemonSettings`] with a type of its own.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::Error;
 use serde::{Deserialize, Deserializer};
 
+use crate::notify::NotifySettings;
 use crate::schedule::{Lasting, QuarantineSettings};
+use crate::watch::WatchSettings;
 
 /// The daemon, `rollcall run`.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -25,6 +27,26 @@ pub struct DaemonSettings {
     pub socket: SocketSettings,
     /// When an organization whose runs fail again and again is left alone for longer.
     pub quarantine: QuarantineSettings,
+    /// Health, readiness and metrics for monitors, over HTTP; nothing listens unless this is there.
+    pub watch: Option<WatchSettings>,
+    /// Whom to tell what.
+    pub notify: NotifySettings,
+}
+
+impl DaemonSettings {
+    /// Lets relative paths start at this folder.
+    pub(super) fn start_at(&mut self, folder: &Path) {
+        self.socket.path.iter_mut().for_each(|path| *path = folder.join(&path));
+        self.watch.iter_mut().for_each(|watch| watch.start_at(folder));
+        self.notify.start_at(folder);
+    }
+
+    /// What a schema cannot say: the key within these settings, and what is wrong with it.
+    pub(super) fn problems(&self) -> Vec<(String, String)> {
+        let below = |name: &'static str| move |(key, message): (String, String)| (format!("{name}.{key}"), message);
+        let watch = self.watch.iter().flat_map(WatchSettings::problems).map(below("watch"));
+        watch.chain(self.notify.problems().into_iter().map(below("notify"))).collect()
+    }
 }
 
 impl Default for DaemonSettings {
@@ -35,6 +57,8 @@ impl Default for DaemonSettings {
             stop_within: Lasting::seconds(45),
             socket: SocketSettings::default(),
             quarantine: QuarantineSettings::default(),
+            watch: None,
+            notify: NotifySettings::default(),
         }
     }
 }

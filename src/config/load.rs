@@ -92,9 +92,7 @@ impl Loader {
             if let Some(top) = self.part::<file::File>(&source, table, &found) {
                 state_dir = base.join(&top.state_dir);
                 daemon = top.daemon;
-                if let Some(path) = &mut daemon.socket.path {
-                    *path = base.join(&path);
-                }
+                daemon.start_at(&std::path::absolute(&base).unwrap_or_else(|_| base.clone()));
                 if let Some(directory) = top.organization_dir {
                     self.directory(&base.join(directory));
                 }
@@ -110,6 +108,9 @@ impl Loader {
     }
 
     fn finish(mut self, state_dir: PathBuf, daemon: DaemonSettings) -> Result<Configuration, Vec<ConfigError>> {
+        for (key, message) in daemon.problems() {
+            self.errors.push(self.locations.error(&format!("daemon.{key}"), message));
+        }
         for (name, (key, message)) in rules::together(self.organizations.values()) {
             let key = format!("{}.{key}", check::join("organization", &name));
             self.errors.push(self.locations.error(&key, message));

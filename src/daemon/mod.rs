@@ -13,23 +13,26 @@
 //! - **how each organization stands**, dated: [`View::states`], a map that can be read at any time and watched for
 //!   changes ([`state::OrganizationState`]);
 //! - **what happens in runs**: every [`crate::run::Event`] with its organization ([`Told`]), in order and without a gap,
-//!   to each consumer that [`consumers`] lists. Each run ends with exactly one `Ended`, also if it failed before it
+//!   to each consumer that [`attendants`] lists. Each run ends with exactly one `Ended`, also if it failed before it
 //!   had a plan.
 //!
-//! Whatever watches the daemon (metrics, health, notifications) plugs in at these two places: a consumer in
-//! [`consumers`], a task with a [`View`] in [`attend`], a section of its own in [`crate::config::DaemonSettings`], which
+//! Whatever watches the daemon (metrics, health, notifications) plugs in at these two places: a consumer and
+//! a task with a [`View`] in [`attendants`], a section of its own in [`crate::config::DaemonSettings`], which
 //! is in [`View::configuration`] and may be another after a reload.
 
 pub mod pausing;
 pub mod socket;
 pub mod state;
 
+mod attendants;
 mod desk;
 mod errand;
 mod floor;
 mod keeper;
 mod service;
 mod supervisor;
+mod telling;
+mod watching;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -41,6 +44,7 @@ use tokio::task::JoinSet;
 
 use crate::config::Configuration;
 use crate::run::Event;
+use attendants::Attendants;
 use socket::protocol::Request;
 use socket::remote::Remote;
 use socket::server::Server;
@@ -94,39 +98,24 @@ pub struct Call {
 /// Carries out commands, each on a thread of its own, and returns its exit code.
 pub type Commands = Arc<dyn Fn(Call) -> u8 + Send + Sync>;
 
-/// Who takes in what happens in runs.
-fn consumers(_configuration: &Configuration) -> Vec<Consumer> {
-    Vec::new()
-}
-
-/// Whoever else is there as long as the daemon is: servers and messengers, each a task that ends when it is dropped.
-///
-/// # Errors
-///
-/// In a sentence, if one of them cannot do its work: then the daemon does not start.
-#[expect(clippy::unused_async, reason = "binding a port is")]
-async fn attend(_view: &View, _tasks: &mut JoinSet<()>) -> Result<(), String> {
-    Ok(())
-}
-
 /// Works until it is told to stop, and has then settled everything that it began.
 ///
 /// # Errors
 ///
 /// In sentences, if it cannot start.
 pub async fn run(configuration: Configuration, load: Loader, commands: Commands) -> Result<(), String> {
-    let consumers = consumers(&configuration);
+    let attendants = Attendants::new(&configuration)?;
     let signals = service::Signals::listen().map_err(|error| format!("the system lets nobody listen: {error}"))?;
     // Before the first snapshot is opened, so that a command never finds one locked and nobody to ask.
     let server = Server::bind(&configuration.daemon.socket, &configuration.state_dir)?;
-    let supervisor = Arc::new(Supervisor::new(configuration, consumers));
-    let mut attendants = JoinSet::new();
-    attend(&supervisor.view(), &mut attendants).await?;
+    let supervisor = Arc::new(Supervisor::new(configuration, attendants.consumers()));
+    let mut tasks = JoinSet::new();
+    attendants.attend(&supervisor.view(), &mut tasks).await?;
     supervisor.open();
     let floor = Floor::new(Arc::clone(&supervisor));
     supervisor.employ(server.serve(floor, commands, supervisor.stopping()));
     let served = service::serve(&supervisor, signals, &load).await;
-    attendants.shutdown().await;
+    tasks.shutdown().await;
     served.map_err(|error| format!("the system gives no threads: {error}"))
 }
 

@@ -59,6 +59,10 @@ pub struct Ruling {
     changes: BTreeSet<Mark>,
     /// What was found that held the plan, in the sentences that were read.
     findings: BTreeSet<String>,
+    /// The run that the plan takes back, if it is the inverse of one. Another kind of plan is another matter, whatever the
+    /// changes of the two have in common.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    undoes: Option<String>,
 }
 
 impl Ruling {
@@ -80,6 +84,10 @@ impl Ruling {
     pub fn number(&self) -> usize {
         self.changes.len()
     }
+
+    fn counts(&self, now: Timestamp) -> bool {
+        self.decision.until.is_none_or(|until| now < until)
+    }
 }
 
 /// A plan that was held, by its changes.
@@ -96,6 +104,9 @@ pub struct Waiting {
     changes: BTreeSet<Mark>,
     /// What was found that held it.
     findings: BTreeSet<String>,
+    /// The run that it takes back, if it is the inverse of one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    undoes: Option<String>,
 }
 
 impl Waiting {
@@ -109,6 +120,10 @@ impl Waiting {
     #[must_use]
     pub fn number(&self) -> usize {
         self.changes.len()
+    }
+
+    fn ruled(self, decision: Decision) -> Ruling {
+        Ruling { decision, changes: self.changes, findings: self.findings, undoes: self.undoes }
     }
 
     fn is_called(&self, beginning: &str) -> bool {
@@ -168,6 +183,8 @@ pub enum DecisionError {
 pub struct Decisions {
     /// The approval that waits for its apply. A later one replaces it.
     approval: Option<Ruling>,
+    /// The same of the inverse of a run, which waits for the `undo` of that run.
+    approval_of_undo: Option<Ruling>,
     rejections: Vec<Ruling>,
     held: Vec<Waiting>,
 }
@@ -176,14 +193,30 @@ impl Decisions {
     /// The approval that waits for its apply, if it has not expired.
     #[must_use]
     pub fn approval(&self, now: Timestamp) -> Option<&Ruling> {
-        self.approval.as_ref().filter(|ruling| ruling.decision.until.is_none_or(|until| now < until))
+        self.approval.as_ref().filter(|ruling| ruling.counts(now))
+    }
+
+    /// The approval of the inverse of a run that waits for that `undo`, if it has not expired.
+    #[must_use]
+    pub fn approval_of_undo(&self, now: Timestamp) -> Option<&Ruling> {
+        self.approval_of_undo.as_ref().filter(|ruling| ruling.counts(now))
+    }
+
+    /// The approval that this plan may rest on, if it has not expired: an ordinary plan on one of an ordinary plan, and
+    /// the inverse of a run on one of the inverse of the same run.
+    #[must_use]
+    pub fn approval_for(&self, plan: &Plan, now: Timestamp) -> Option<&Ruling> {
+        match &plan.undoes {
+            None => self.approval(now),
+            undoes => self.approval_of_undo(now).filter(|ruling| ruling.undoes == *undoes),
+        }
     }
 
     /// What still counts now.
     #[must_use]
     pub fn counting(mut self, now: Timestamp) -> Self {
-        if self.approval(now).is_none() {
-            self.approval = None;
+        for approval in [&mut self.approval, &mut self.approval_of_undo] {
+            *approval = approval.take().filter(|ruling| ruling.counts(now));
         }
         self
     }
@@ -197,18 +230,24 @@ impl Decisions {
     /// Whether this is the approval that waits for its apply.
     #[must_use]
     pub fn is_pending(&self, approved: &Decision) -> bool {
-        self.approval.as_ref().is_some_and(|ruling| ruling.decision == *approved)
+        let pending = [&self.approval, &self.approval_of_undo];
+        pending.into_iter().flatten().any(|ruling| ruling.decision == *approved)
     }
 
-    /// Uses the approval up: from here on it lets nothing pass any more.
-    pub fn use_up(&mut self) -> Option<Decision> {
-        self.approval.take().map(|ruling| ruling.decision)
+    /// Uses the approval up that this plan may rest on: from here on it lets nothing pass any more.
+    pub fn use_up(&mut self, plan: &Plan) -> Option<Decision> {
+        let used = match &plan.undoes {
+            None => self.approval.take(),
+            undoes => self.approval_of_undo.take_if(|ruling| ruling.undoes == *undoes),
+        };
+        used.map(|ruling| ruling.decision)
     }
 
     /// Remembers a plan that is held, so that it can be approved by its id.
     pub fn hold(&mut self, plan: &Plan, holds: &[Hold], run: &str, now: Timestamp) {
         let changes: BTreeSet<Mark> = plan.changes.iter().map(Change::mark).collect();
-        let known = self.held.iter().position(|waiting| waiting.changes == changes);
+        let is_it = |waiting: &Waiting| waiting.changes == changes && waiting.undoes == plan.undoes;
+        let known = self.held.iter().position(is_it);
         let mut waiting = match known {
             Some(at) => self.held.remove(at),
             None => Waiting {
@@ -218,6 +257,7 @@ impl Decisions {
                 rejected: None,
                 changes,
                 findings: BTreeSet::new(),
+                undoes: plan.undoes.clone(),
             },
         };
         let id = plan.id();
@@ -260,18 +300,21 @@ impl Decisions {
         if by.at.duration_since(waiting.seen) >= by.expire_after {
             return Err(DecisionError::Expired { plan: plan.0, seen: to_the_second(waiting.seen) });
         }
-        let says_no = |ruling: &Ruling| ruling.changes.is_superset(&waiting.changes);
+        let says_no = |ruling: &Ruling| ruling.undoes == waiting.undoes && ruling.changes.is_superset(&waiting.changes);
         let no = self.rejections.iter().rev().find(|ruling| says_no(ruling)).map(|ruling| &ruling.decision);
         if let Some(no) = no.or(waiting.rejected.as_ref()).filter(|_| !overrule) {
             let (who, at) = (no.who.clone(), to_the_second(no.at));
             return Err(DecisionError::Rejected { plan: plan.0, who, at });
         }
         if overrule {
-            self.rejections.retain(|ruling| ruling.changes.is_disjoint(&waiting.changes));
+            let other =
+                |ruling: &Ruling| ruling.undoes != waiting.undoes || ruling.changes.is_disjoint(&waiting.changes);
+            self.rejections.retain(other);
         }
         let until = by.at.checked_add(by.expire_after).ok();
         let decision = Decision { verdict: Verdict::Approved, plan, who: by.who, how: by.how, at: by.at, until };
-        Ok(self.approval.insert(Ruling { decision, changes: waiting.changes, findings: waiting.findings }))
+        let slot = if waiting.undoes.is_some() { &mut self.approval_of_undo } else { &mut self.approval };
+        Ok(slot.insert(waiting.ruled(decision)))
     }
 
     /// Rejects a held plan. An approval of any of its changes is withdrawn.
@@ -282,10 +325,11 @@ impl Decisions {
     pub fn reject(&mut self, beginning: &str, by: Decider) -> Result<&Ruling, DecisionError> {
         let waiting = self.find(beginning)?.clone();
         let plan = waiting.id().cloned().ok_or_else(|| DecisionError::Unknown(beginning.to_owned()))?;
-        self.approval = self.approval.take().filter(|ruling| ruling.changes.is_disjoint(&waiting.changes));
+        let slot = if waiting.undoes.is_some() { &mut self.approval_of_undo } else { &mut self.approval };
+        *slot = slot.take().filter(|ruling| ruling.changes.is_disjoint(&waiting.changes));
         let decision = Decision { verdict: Verdict::Rejected, plan, who: by.who, how: by.how, at: by.at, until: None };
-        let ruling = Ruling { decision, changes: waiting.changes, findings: waiting.findings };
-        self.rejections.retain(|known| !ruling.changes.is_superset(&known.changes));
+        let ruling = waiting.ruled(decision);
+        self.rejections.retain(|known| known.undoes != ruling.undoes || !ruling.changes.is_superset(&known.changes));
         let beyond = (self.rejections.len() + 1).saturating_sub(REJECTIONS_KEPT);
         self.rejections.drain(..beyond);
         let at = self.rejections.len();
@@ -297,7 +341,9 @@ impl Decisions {
     /// of what nobody holds makes it no other plan.
     pub(super) fn against(&self, plan: &Plan, concerns: &BTreeSet<ChangeId>) -> Option<&Decision> {
         let core = |change: &&Change| concerns.is_empty() || concerns.contains(&change.id);
-        let says_no = |ruling: &&Ruling| plan.changes.iter().filter(core).all(|change| ruling.covers(change));
+        let says_no = |ruling: &&Ruling| {
+            ruling.undoes == plan.undoes && plan.changes.iter().filter(core).all(|change| ruling.covers(change))
+        };
         self.rejections.iter().rev().find(says_no).map(|ruling| &ruling.decision)
     }
 }

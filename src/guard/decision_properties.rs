@@ -136,7 +136,7 @@ proptest! {
         world.apply(approved.plan(), &directory.settings);
 
         // Once.
-        prop_assert!(decisions.use_up().is_some());
+        prop_assert!(decisions.use_up(approved.plan()).is_some());
         let occasion = Occasion { decisions: Some(&decisions), as_of: now(), ..Occasion::default() };
         if let Some((again, by_decision)) = applied(look(&world, &directory, &tight(), &occasion)) {
             prop_assert!(!by_decision);
@@ -217,7 +217,7 @@ proptest! {
         let occasion = Occasion { decisions: Some(&decisions), as_of: then, ..Occasion::default() };
         let passes = applied(look(&world, &directory, &tight(), &occasion)).is_some();
         prop_assert_eq!(passes, fresh);
-        prop_assert_eq!(decisions.counting(then).use_up().is_some(), fresh);
+        prop_assert_eq!(decisions.counting(then).use_up(&world.plan(&directory).plan).is_some(), fresh);
     }
 
     #[test]

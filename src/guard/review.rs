@@ -106,7 +106,7 @@ pub fn review(
     if verdict.holds.is_empty() {
         return Reviewed::Cleared(ApprovedPlan::cleared(plan, Approval::Guard));
     }
-    let approval = occasion.decisions.and_then(|decisions| decisions.approval(occasion.as_of));
+    let approval = occasion.decisions.and_then(|decisions| decisions.approval_for(&plan, occasion.as_of));
     // Whoever approved before a blackout began did not say that it should be broken; his word counts after it.
     let heeds = |decision: &Decision| occasion.blackout.is_none_or(|open| decision.at >= open.since);
     let approval = approval.filter(|ruling| !verdict.is_blacked_out() || heeds(&ruling.decision));

@@ -23,7 +23,13 @@ pub fn document(organization: &str, decided: &Decided) -> Document {
         Some(("what", what.map_or(changes.clone(), |what| what.replace(" Held: it waits for a person.", "")).into())),
         decision.until.map(|until| ("until", time(until).into())),
     ]);
+    let undoes = decided.run.as_ref().and_then(|record| record.undoes.as_deref());
     let next = match decision.verdict {
+        Verdict::Approved if undoes.is_some() => format!(
+            "`rollcall undo {}` does of these {changes} what can still be taken back, and nothing else. That uses the \
+             approval up; no other run does. No limit was moved.",
+            undoes.unwrap_or_default()
+        ),
         Verdict::Approved => format!(
             "The next run, or `rollcall apply {organization}`, does of these {changes} what is still asked for, and \
              nothing else; what is asked for beyond them waits. That uses the approval up. No limit was moved."

@@ -107,7 +107,7 @@ impl Session {
         let settles_findings = self.settles_findings(&approved)?;
         // One that a blackout put off is for the run after it.
         if approval.decision().is_some() || self.blackout().is_none() {
-            self.use_up_approval()?;
+            self.use_up_approval(&plan)?;
         }
         // From here on something may have been applied, so these rules are no longer new to anybody.
         self.remember_rules(&plan, approved.rest())?;
@@ -142,7 +142,7 @@ impl Session {
     pub fn nothing_to_do(&self, approved: ApprovedPlan) -> Result<RunRecord, RunError> {
         let (run, started) = self.this_run();
         let (plan, approval) = approved.into_parts();
-        self.use_up_approval()?;
+        self.use_up_approval(&plan)?;
         // Changed rules that change nothing are as good as applied. The first plan still waits: nothing was seen yet.
         if !self.occasion()?.first_plan {
             self.remember_rules(&plan, None)?;
@@ -166,8 +166,7 @@ impl Session {
             Reviewed::Cleared(_) => RunResult::Planned,
             Reviewed::Parted(_) | Reviewed::Held(_) => RunResult::Held { holds: reviewed.holds().to_vec() },
         };
-        // The inverse of a run is made by `undo` alone, so no later apply could use an approval of it.
-        if matches!(result, RunResult::Held { .. }) && reviewed.plan().undoes.is_none() {
+        if matches!(result, RunResult::Held { .. }) {
             self.remember_held((reviewed.plan(), reviewed.holds()), &run, (self.clock)())?;
         }
         self.end(self.record(&run, started, result, Some(reviewed.plan()), None), &|_| {})

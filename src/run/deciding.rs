@@ -140,18 +140,19 @@ impl Session {
             Approval::Person { decision: None, .. } => true,
             Approval::Person { decision: Some(_), .. } => {
                 let decisions = decisions(&*self.store)?;
-                let ruling = decisions.approval((self.clock)());
+                let ruling = decisions.approval_for(approved.plan(), (self.clock)());
                 findings.all(|note| ruling.is_some_and(|ruling| ruling.has_seen(&note.sentence)))
             }
         })
     }
 
     /// Uses up the approval that waits for an apply, whether this apply needs it or not: what was approved was one
-    /// apply, and not a stock for bad days.
-    pub(super) fn use_up_approval(&self) -> Result<(), RunError> {
+    /// apply, and not a stock for bad days. An apply that takes a run back leaves an approval of an ordinary plan alone, and
+    /// the other way round.
+    pub(super) fn use_up_approval(&self, plan: &Plan) -> Result<(), RunError> {
         let _alone = alone();
         let mut all = decisions(&*self.store)?;
-        if let Some(decision) = all.use_up() {
+        if let Some(decision) = all.use_up(plan) {
             tracing::info!(plan = %decision.plan, who = decision.who, "an approval is used up");
             keep(&*self.store, &all)?;
         }

@@ -250,7 +250,7 @@ impl Session {
             format!("nobody has this address, login, name or id in the directory as it was read at {read}"),
         );
         let wanted = who.trim().to_lowercase();
-        let touches = |change: &Change| {
+        let touches = |_: usize, change: &Change| {
             let subject = &change.subject;
             let names = [Some(subject.label()), subject.user().map(DirectoryId::as_str), subject.target_id()];
             names.into_iter().flatten().any(|name| name.to_lowercase() == wanted)

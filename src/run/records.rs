@@ -80,6 +80,8 @@ pub fn state(store: &dyn Store) -> Result<State, RunError> {
     for account in store.accounts() {
         *if account?.active { &mut active } else { &mut inactive } += 1;
     }
+    let (decided, now) = (decisions(store)?, Timestamp::now());
+    let approval = decided.approval(now).or_else(|| decided.approval_of_undo(now));
     Ok(State {
         sealed: store.is_sealed(),
         users,
@@ -88,6 +90,6 @@ pub fn state(store: &dyn Store) -> Result<State, RunError> {
         unsettled: store.unsettled()?.len() as u64,
         last_read: store.certificate()?.map(|certificate| certificate.ended()),
         last_run: runs(store, 1)?.pop(),
-        approval: decisions(store)?.approval(Timestamp::now()).map(|ruling| ruling.decision.clone()),
+        approval: approval.map(|ruling| ruling.decision.clone()),
     })
 }

@@ -70,9 +70,16 @@ impl Session {
                 settings: &stage.settings,
             }))
         })??;
+        let decisions = self.decisions()?;
         // The rules did not ask for this plan, so it is none of their first ones.
-        let blackout = self.blackout();
-        let occasion = Occasion { first_plan: false, first_plan_waived: true, blackout, ..Occasion::default() };
+        let occasion = Occasion {
+            first_plan: false,
+            first_plan_waived: true,
+            blackout: self.blackout(),
+            decisions: Some(&decisions),
+            as_of: (self.clock)(),
+            ..Occasion::default()
+        };
         let protected = self.protected_groups_offline()?;
         let protection = self.protection(&mut planned.plan, protected.as_ref()).await?;
         let limits = &self.organization.limits;

@@ -71,6 +71,7 @@ impl Disk {
     pub(super) fn open(directory: &Path) -> Result<Opened, StoreError> {
         folder::make(directory)?;
         let lock = lock_directory(directory)?;
+        seal::refuse_later(directory)?;
         compaction::settle(directory)?;
         let database = directory.join(DATABASE);
         remove_generating(&database)?;

@@ -166,6 +166,20 @@ pub enum StoreError {
         /// What was found, and the next step.
         reason: String,
     },
+    /// A later version wrote it.
+    #[error(
+        "the snapshot in {path} was written by a later version of Rollcall (format {format}; this version knows formats \
+         up to {known}). It was left as it is: use the later version again, or move the folder away and let a new \
+         snapshot be made from the directory and the target"
+    )]
+    Later {
+        /// The state directory.
+        path: String,
+        /// The format of its records.
+        format: u64,
+        /// The latest format that is known here.
+        known: u32,
+    },
     /// The disk is full or will be.
     #[error("there is too little room in {path}: {reason}")]
     NoRoom {

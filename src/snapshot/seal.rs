@@ -155,6 +155,20 @@ pub(super) fn read_beside(directory: &Path) -> Option<Seal> {
     serde_json::from_slice(&fs::read(directory.join(FILE)).ok()?).ok()
 }
 
+/// Refuses a store whose records a later version wrote, before anything of it is touched: read as records of ours they
+/// would be taken for damaged, and sealed as ours they would be lost to the later version, too. Only the number is
+/// looked at, as everything else of such a file may have another shape.
+pub(super) fn refuse_later(directory: &Path) -> Result<(), StoreError> {
+    let file = fs::read(directory.join(FILE)).ok();
+    let json = file.and_then(|file| serde_json::from_slice::<serde_json::Value>(&file).ok());
+    match json.and_then(|json| json.get("format")?.as_u64()) {
+        Some(format) if format > u64::from(FORMAT) => {
+            Err(StoreError::Later { path: directory.display().to_string(), format, known: FORMAT })
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Writes the file beside the store: a temporary file, fsync, rename, fsync of the directory, so that after a power
 /// cut there is the old one or the new one and never half of one.
 pub(super) fn write_beside(directory: &Path, seal: &Seal) -> Result<(), StoreError> {

@@ -91,3 +91,40 @@ fn a_run_that_changed_nothing_cannot_be_undone() {
     let ran = site.run(&["undo", "nothing"]).ends_with(1);
     assert!(ran.err.contains("there is no run nothing"), "{}", ran.err);
 }
+
+#[test]
+fn an_undo_that_is_held_is_approved_by_its_id_and_only_the_undo_of_that_run_uses_that_up() {
+    let site = Site::new();
+    site.run(&["apply", "--yes"]).ends_with(0);
+    let run = site.run(&["show", "last", "--format", "json"]).ends_with(0).json()["run"]["id"].clone();
+    let run = run.as_str().unwrap();
+    let held = site.run(&["undo", run, "--yes"]).ends_with(3);
+    let id = held.err.split("rollcall approve ").nth(1).unwrap()[..8].to_owned();
+
+    let approved = site.run(&["approve", &id]).ends_with(0);
+    assert!(approved.out.contains(&format!("`rollcall undo {run}` does of these")), "{}", approved.out);
+    // Fay leaves meanwhile: what the directory asks for is no business of that approval, and leaves it alone.
+    site.directory(&staff_but(|company| company.people[5].status = "disabled".into()));
+    site.run(&["apply", "--yes"]).ends_with(0);
+    assert_eq!(site.active(), 5);
+    site.run(&["undo", run, "--yes"]).ends_with(4);
+    assert_eq!((site.active(), site.accounts().len()), (0, 6));
+
+    // Used up: everybody is let in again, and another undo of the same run waits again.
+    site.run(&["apply", "--yes"]).ends_with(0);
+    assert_eq!(site.active(), 5);
+    site.run(&["undo", run, "--yes"]).ends_with(3);
+    assert_eq!(site.active(), 5);
+}
+
+#[test]
+fn an_approved_undo_lets_no_ordinary_run_do_the_same() {
+    let site = Site::new();
+    site.run(&["apply", "--yes"]).ends_with(0);
+    let held = site.run(&["undo", "last", "--yes"]).ends_with(3);
+    let id = held.err.split("rollcall approve ").nth(1).unwrap()[..8].to_owned();
+    site.run(&["approve", &id]).ends_with(0);
+    site.directory(&staff_but(|company| company.people.iter_mut().for_each(|one| one.status = "disabled".into())));
+    site.run(&["apply", "--yes"]).ends_with(3);
+    assert_eq!(site.active(), 6);
+}

@@ -10,6 +10,7 @@ pub mod changes;
 pub mod connector;
 #[cfg(any(test, feature = "contract-tests"))]
 pub mod contract;
+pub mod expiry;
 pub mod http;
 pub mod model;
 pub mod rest;

@@ -161,13 +161,48 @@ pub(super) fn holds(answer: &mut Explanation, user: &DirectoryId, reviewed: &Rev
     }
 }
 
-/// The last changes of a user, the one that passed his account on among them.
+/// The last changes of a user, the one that passed his account on among them, and what was done to the account before it
+/// was passed on to him: somebody who came back under a new id is asked after with his whole story.
 pub(super) fn history_of(answer: &mut Explanation, records: &[RunRecord], user: &DirectoryId) {
-    let said = |change: &Change| match passes_on(change, user) {
-        Some(to) => passing_on(to),
-        None => change.action.to_string(),
+    let former = former_ids(records, user);
+    let is_of = |at: usize, change: &Change| {
+        let before = |(id, until): &(DirectoryId, usize)| {
+            at > *until && change.subject.user() == Some(id) || at == *until && revokes_before_passing_on(change, id)
+        };
+        concerns(change, user) || former.iter().any(before)
     };
-    history(answer, records, |change| concerns(change, user), said);
+    let said = |change: &Change| match (passes_on(change, user), change.subject.user()) {
+        (Some(to), _) => passing_on(to),
+        (None, Some(id)) if id != user => format!("under the id {id}: {}", change.action),
+        _ => change.action.to_string(),
+    };
+    history(answer, records, is_of, said);
+}
+
+/// What an account loses in the run that passes it on stands under the id that had it.
+fn revokes_before_passing_on(change: &Change, former: &DirectoryId) -> bool {
+    change.subject.user() == Some(former) && !matches!(change.action, Action::Relink { .. })
+}
+
+/// The ids that had this user's account before him, each with the place in the history of the run that passed it on. The
+/// history is newest first; an id that had the account twice counts as it did last.
+fn former_ids(records: &[RunRecord], user: &DirectoryId) -> Vec<(DirectoryId, usize)> {
+    let mut former: Vec<(DirectoryId, usize)> = Vec::new();
+    let mut holder = user.clone();
+    for (at, record) in records.iter().enumerate() {
+        let Some(plan) = &record.plan else { continue };
+        let passed = plan.changes.iter().find_map(|change| match &change.action {
+            Action::Relink { from, .. } if change.subject.user() == Some(&holder) => Some((change.id, from)),
+            _ => None,
+        });
+        let done =
+            |id| record.outcomes.iter().any(|(of, outcome)| *of == id && matches!(outcome, Outcome::Done { .. }));
+        if let Some((_, from)) = passed.filter(|(id, _)| done(*id)) {
+            holder = from.clone();
+            former.push((holder.clone(), at));
+        }
+    }
+    former
 }
 
 /// What a relink is to the one who had the account.
@@ -175,17 +210,17 @@ pub(super) fn passing_on(to: &DirectoryId) -> String {
     format!("pass the account on to the directory id {to}")
 }
 
-/// The last changes that touch somebody, with the runs that made or tried them, the time and the causes.
+/// The last changes that touch somebody, in a run that is so far back, with the runs that made or tried them, the time and the causes.
 pub(super) fn history(
     answer: &mut Explanation,
     history: &[RunRecord],
-    touches: impl Fn(&Change) -> bool,
+    touches: impl Fn(usize, &Change) -> bool,
     said: impl Fn(&Change) -> String,
 ) {
     let mut told = 0;
-    for record in history {
+    for (at, record) in history.iter().enumerate() {
         let Some(plan) = &record.plan else { continue };
-        for change in plan.changes.iter().filter(|change| touches(change)) {
+        for change in plan.changes.iter().filter(|change| touches(at, change)) {
             let outcome = record.outcomes.iter().find(|(id, _)| *id == change.id).map(|(_, outcome)| outcome);
             let Some(outcome) = outcome else { continue };
             let ended = match outcome {

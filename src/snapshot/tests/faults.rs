@@ -405,3 +405,34 @@ fn a_damaged_store_names_the_steps_of_repair_and_the_first_one_helps() {
     assert!("reformat".parse::<RepairStep>().is_err());
     assert_eq!(repair(directory.path(), RepairStep::DropIndex).unwrap().users().count(), 50);
 }
+
+#[test]
+fn a_snapshot_of_a_later_version_is_refused_by_name_and_left_as_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    drop(SledStore::open(folder.path()).unwrap());
+    let seal = folder.path().join("seal.json");
+    // Whatever else a later version writes there.
+    std::fs::write(&seal, r#"{"format": 2, "hashes": []}"#).unwrap();
+    let before = listing(folder.path());
+    let error = SledStore::open(folder.path()).err().unwrap();
+    assert!(matches!(error, StoreError::Later { format: 2, known: 1, .. }), "{error}");
+    assert!(error.to_string().contains("use the later version again"), "{error}");
+    assert_eq!(listing(folder.path()), before);
+}
+
+/// Every file below a folder with its content, but for the lock, which is taken before anything is looked at.
+fn listing(folder: &std::path::Path) -> std::collections::BTreeMap<std::path::PathBuf, Vec<u8>> {
+    let mut files = std::collections::BTreeMap::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                files.insert(path.clone(), std::fs::read(path).unwrap());
+            }
+        }
+    }
+    files
+}

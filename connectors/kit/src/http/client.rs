@@ -10,6 +10,7 @@ use zeroize::Zeroizing;
 
 use super::failure::Failure;
 use super::gate::{Gate, Gates};
+use super::meter::{Call, meter};
 use super::origin::{Origin, shown};
 use super::pace::Pace;
 use super::retry::{BackOff, Next, PauseHook, next};
@@ -36,6 +37,7 @@ pub struct Client {
     pause_hook: Option<Arc<PauseHook>>,
     budget_hook: Option<Arc<BudgetHook>>,
     back_off: BackOff,
+    hides_path: bool,
     pace: Option<Arc<Pace>>,
 }
 
@@ -78,6 +80,7 @@ impl Client {
             pause_hook: None,
             budget_hook: None,
             back_off: BackOff::default(),
+            hides_path: false,
             pace: None,
         })
     }
@@ -106,6 +109,18 @@ impl Client {
     pub fn with_back_off(mut self, first: Duration) -> Self {
         self.back_off = BackOff { base: first };
         self
+    }
+
+    /// The same client for URLs that are secrets themselves, as those of chats are: errors and logs name the origin alone.
+    #[must_use]
+    pub fn with_secret_path(mut self) -> Self {
+        self.hides_path = true;
+        self
+    }
+
+    /// What of a URL of ours may be shown.
+    fn shown(&self, url: &Url) -> String {
+        if self.hides_path { url.origin().ascii_serialization() } else { shown(url) }
     }
 
     /// The same client, which sends no more than so many requests a minute, evenly, repeated ones and those of all clones
@@ -178,7 +193,7 @@ impl Client {
         let mut refused: Option<Secret> = None;
         loop {
             let request = make()?;
-            let url = shown(request.url.as_url());
+            let url = self.shown(request.url.as_url());
             self.origin.own(request.url.clone()).map_err(|foreign| self.origin.foreign(&foreign))?;
             let gate = self.gates.of(request.class);
             self.pass(&gate, &url).await?;
@@ -192,6 +207,7 @@ impl Client {
                 answer.attempts = sent;
                 answer
             });
+            self.count(request.class, outcome.as_ref().ok(), None);
             if let Ok(answer) = &outcome {
                 if self.asks_for_another_proof(answer) && challenges < CHALLENGES {
                     (challenges, refused) = (challenges + 1, None);
@@ -209,6 +225,7 @@ impl Client {
             failures += 1;
             let todo = next(&outcome, request.repeat, self.pause_hook.as_deref());
             if let Next::AfterToldPause(pause) = todo {
+                self.count(request.class, outcome.as_ref().ok(), Some(pause));
                 self.told_to_wait(&gate, &url, pause)?;
             }
             if todo == Next::Done || failures >= self.settings.attempts {
@@ -234,6 +251,17 @@ impl Client {
     async fn pass(&self, gate: &Gate, url: &str) -> Result<(), HttpError> {
         let longest = Duration::from_secs(self.settings.max_wait);
         gate.pass(longest).await.map_err(|remaining| wait_too_long(url, remaining))
+    }
+
+    /// Tells whoever counts of an attempt, or of the pause that its answer asks for.
+    fn count(&self, class: &'static str, answer: Option<&Response>, pause: Option<Duration>) {
+        let Some(meter) = meter() else { return };
+        let origin = self.origin.itself().as_url().origin().ascii_serialization();
+        let call = Call { origin: &origin, class, status: answer.map(|answer| answer.status) };
+        match pause {
+            Some(pause) => meter.told_to_wait(call, pause),
+            None => meter.called(call),
+        }
     }
 
     /// Notes a pause for all clones.

@@ -8,6 +8,7 @@
 //! |---|---|
 //! | `settings` | what an administrator can set |
 //! | `message` | requests, answers, and what may be repeated |
+//! | `meter` | counts for whoever watches the process |
 //! | `origin` | URLs that lie on the client's own origin; what of a URL may be shown |
 //! | `tls` | whom we trust and how we prove ourselves |
 //! | `failure` | what a failed exchange means: surely not carried out, or unknown |
@@ -25,6 +26,7 @@ mod failure;
 mod gate;
 mod limit;
 mod message;
+pub mod meter;
 mod origin;
 mod pace;
 mod pages;
