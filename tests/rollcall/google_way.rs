@@ -7,14 +7,10 @@
 
 use std::net::TcpListener;
 
+use rollcall_test_servers::workspace::{Workspace, configuration, event, group_id, user, user_id};
 use wiremock::{MockServer, Request, ResponseTemplate};
 
-use self::fake::{Workspace, configuration, group_id, user_id};
 use super::command_support::{Ran, Site};
-
-#[path = "../../connectors/google/tests/fake/mod.rs"]
-#[allow(dead_code, unused_imports, reason = "the connector's own tests use all of it")]
-mod fake;
 
 /// A customer, and an installation that reads it.
 struct Way {
@@ -23,7 +19,8 @@ struct Way {
 }
 
 impl Way {
-    async fn new() -> Self {
+    /// With the directory's settings as given behind the usual ones.
+    async fn new(more: &str) -> Self {
         let server = match std::env::var("ROLLCALL_WORKSPACE") {
             Ok(place) => MockServer::builder().listener(TcpListener::bind(place).unwrap()).start().await,
             Err(_) => MockServer::start().await,
@@ -39,7 +36,7 @@ impl Way {
             "config.toml",
             &format!(
                 "state_dir = \"state\"\n\n[organization.lumen]\ndomains = [\"example.test\", \"second.test\"]\n\n\
-                 [organization.lumen.directory]\nconnector = \"google\"\n{directory}http = {{ attempts = 2 }}\n\n\
+                 [organization.lumen.directory]\nconnector = \"google\"\n{directory}http = {{ attempts = 2 }}\n{more}\n\
                  [[organization.lumen.role]]\ngroup = \"eng-all@example.test\"\nrole = \"editor\"\n\n\
                  [organization.lumen.limits]\ndeactivations = {{ count = 10, share = \"100%\" }}\n\n\
                  [organization.lumen.target]\nkind = \"scim\"\nurl = \"{}\"\ntoken = {{ file = \"token\" }}\n",
@@ -70,7 +67,7 @@ fn lists_users(request: &Request) -> bool {
 
 #[tokio::test]
 async fn from_the_first_plan_to_an_empty_second_and_out_with_who_left() {
-    let way = Way::new().await;
+    let way = Way::new("").await;
     way.run(&["check"], 0);
     way.run(&["plan", "--detailed-exitcode"], 2);
     way.run(&["apply", "--yes"], 0);
@@ -84,7 +81,7 @@ async fn from_the_first_plan_to_an_empty_second_and_out_with_who_left() {
         let mut gone = state.users.remove(2);
         gone["deletionTime"] = "2026-11-24T07:41:10.000Z".into();
         state.deleted.push(gone);
-        state.users.push(fake::user(9, "new@example.test", "/"));
+        state.users.push(user(9, "new@example.test", "/"));
         state.members.get_mut(&group_id(0)).unwrap().retain(|member| member["id"] != *user_id(1));
     });
     way.run(&["apply", "--yes"], 0);
@@ -96,7 +93,7 @@ async fn from_the_first_plan_to_an_empty_second_and_out_with_who_left() {
 
 #[tokio::test]
 async fn nobody_is_put_out_by_an_answer_that_only_looks_like_success() {
-    let way = Way::new().await;
+    let way = Way::new("").await;
     way.run(&["apply", "--yes"], 0);
     let before = way.active();
     let empty = || ResponseTemplate::new(200).set_body_json(serde_json::json!({"kind": "admin#directory#users"}));
@@ -116,4 +113,31 @@ async fn nobody_is_put_out_by_an_answer_that_only_looks_like_success() {
     assert_eq!(way.active(), before);
     way.workspace.change(|state| state.users[0]["suspended"] = false.into());
     way.run(&["plan", "--detailed-exitcode"], 0);
+}
+
+#[tokio::test]
+async fn between_full_runs_who_changed_is_found_by_etags_or_by_the_logs() {
+    for (more, log) in [("", false), ("activity = true\n", true)] {
+        let way = Way::new(more).await;
+        way.run(&["apply", "--yes"], 0);
+        let before = way.workspace.asked().await.len();
+        way.run(&["plan", "--incremental", "--detailed-exitcode"], 0);
+        let asked = way.workspace.asked().await.split_off(before);
+        assert!(!asked.iter().any(|asked| asked.contains("/users/1")), "nobody changed: {asked:#?}");
+        assert_eq!(asked.iter().any(|asked| asked.contains("/groups?")), !log, "{asked:#?}");
+
+        way.workspace.change(|state| {
+            state.users[1]["suspended"] = true.into();
+            state.users[1]["etag"] = "\"later\"".into();
+            state.members.get_mut(&group_id(0)).unwrap().retain(|member| member["id"] != *user_id(2));
+            let names = [("GROUP_EMAIL", "eng-platform@example.test"), ("USER_EMAIL", "jonas.weil@example.test")];
+            state.logs.get_mut("admin").unwrap().push(event(1, "GROUP_SETTINGS", "REMOVE_GROUP_MEMBER", &names));
+        });
+        way.run(&["apply", "--incremental", "--yes"], 0);
+        assert_eq!(way.active(), ["ines.falk", "jonas.weil", "rollcall"]);
+        let jonas = way.site.accounts().into_iter().find(|account| account.user_name.starts_with("jonas")).unwrap();
+        assert!(jonas.roles.is_empty(), "{:?}", jonas.roles);
+        way.run(&["plan", "--incremental", "--detailed-exitcode"], 0);
+        way.run(&["plan", "--detailed-exitcode"], 0);
+    }
 }

@@ -22,6 +22,7 @@ mod google_way;
 mod house;
 mod incidents;
 mod notices;
+mod okta;
 mod promises_changes;
 mod promises_held;
 mod promises_hidden;

@@ -119,7 +119,7 @@ async fn list(api: &Api, all: &GoogleSettings, settings: &GroupSettings, wanted:
     }
     if held == 0 {
         let reason = format!(
-            "{} shows not one group, asked twice; correct groups, or give {} a role with Groups > Read",
+            "{} shows not one group, asked twice; correct groups or domain, or give {} a role with Groups > Read",
             list.words(),
             api.identity
         );

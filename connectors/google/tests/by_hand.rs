@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use wiremock::MockServer;
 
-use crate::fake::{Workspace, configuration};
+use rollcall_test_servers::workspace::{Workspace, configuration};
 
 /// Listens where `ROLLCALL_WORKSPACE` says (`127.0.0.1:4300`) until it is killed, and prints the directory's part of a
 /// configuration whose requests go to `ROLLCALL_THROUGH`. The key file is written beside the second.

@@ -4,8 +4,8 @@ use rollcall_google::{GoogleConnector, GoogleSettings, GroupSettings};
 use rollcall_kit::{Connector, Cursor, Entry, InactiveReason, Status};
 use wiremock::ResponseTemplate;
 
-use crate::fake::{Workspace, event, group_id, member, refusal, user, user_id};
-use crate::support::{gather, groups, quick, users};
+use crate::support::{Settings as _, gather, groups, quick, users};
+use rollcall_test_servers::workspace::{Workspace, event, group_id, member, refusal, user, user_id};
 
 /// What is told, and the next place; nothing if only a full read helps.
 async fn told(connector: &GoogleConnector, since: &Cursor) -> Option<(Vec<Entry>, Cursor)> {

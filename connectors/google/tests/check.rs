@@ -3,8 +3,8 @@
 use rollcall_google::GoogleSettings;
 use rollcall_kit::{CheckLevel, Connector, ReadError};
 
-use crate::fake::{ADMIN, Workspace, forbidden};
-use crate::support::quick;
+use crate::support::{Settings as _, quick};
+use rollcall_test_servers::workspace::{ADMIN, Workspace, forbidden};
 
 /// What is found, worst first, as the words of a level and the sentence.
 async fn found(settings: GoogleSettings) -> Vec<(CheckLevel, String)> {

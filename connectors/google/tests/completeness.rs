@@ -6,8 +6,8 @@ use rollcall_kit::{Connector, DirectoryId, LookUp, ReadError};
 use serde_json::{Value, json};
 use wiremock::{Request, ResponseTemplate};
 
-use crate::fake::{Workspace, group_id, member, refusal, user_id};
-use crate::support::{certified, failure, groups, quick, users};
+use crate::support::{Settings as _, certified, failure, groups, quick, users};
+use rollcall_test_servers::workspace::{Workspace, group_id, member, refusal, user_id};
 
 /// An answer without the key of its list, as an empty one is.
 fn empty(kind: &str) -> ResponseTemplate {
@@ -176,7 +176,7 @@ async fn gone_is_said_only_by_who_can_find_somebody() {
 #[tokio::test]
 async fn an_answer_that_settles_nothing_is_never_gone() {
     for (name, answer) in [
-        ("forbidden", crate::fake::forbidden()),
+        ("forbidden", rollcall_test_servers::workspace::forbidden()),
         ("a server error", refusal(503, "backendError", "Backend Error")),
         ("a 404 that is not Google's", ResponseTemplate::new(404).set_body_string("<html>no such host</html>")),
         ("something else", ResponseTemplate::new(200).set_body_string("<html>")),

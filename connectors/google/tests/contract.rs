@@ -5,8 +5,8 @@ use rollcall_kit::contract::{fails_without_certificate, reads_to_a_certificate};
 use rollcall_kit::{Connector, ReadError};
 use wiremock::ResponseTemplate;
 
-use crate::fake::{ADMIN, Workspace, group_id, refusal};
-use crate::support::quick;
+use crate::support::{Settings as _, quick};
+use rollcall_test_servers::workspace::{ADMIN, Workspace, group_id, refusal};
 
 #[tokio::test]
 async fn a_customer_keeps_the_contract() {
@@ -55,7 +55,8 @@ async fn users_alone_keep_the_contract() {
     workspace.change(|state| state.scopes.retain(|scope| *scope == "admin.directory.user.readonly"));
     // Groups cannot be looked up without their scope, which the contract asks for: with it, and without reading any.
     workspace.change(|state| state.scopes.push("admin.directory.group.readonly"));
-    let scopes = ["user", "group"].map(|what| format!("{}admin.directory.{what}.readonly", crate::fake::SCOPES));
+    let scopes = ["user", "group"]
+        .map(|what| format!("{}admin.directory.{what}.readonly", rollcall_test_servers::workspace::SCOPES));
     reads_to_a_certificate(&quick(GoogleSettings { scopes: Some(scopes.to_vec()), ..workspace.alone() })).await;
 }
 

@@ -4,8 +4,8 @@ use rollcall_google::{Called, GoogleSettings, GroupSettings};
 use rollcall_kit::{DirectoryGroup, Member, ReadError};
 use serde_json::json;
 
-use crate::fake::{CUSTOMER, Workspace, forbidden, group, group_id, member, refusal, user_id};
-use crate::support::{certified, failure, groups};
+use crate::support::{Settings as _, certified, failure, groups};
+use rollcall_test_servers::workspace::{CUSTOMER, Workspace, forbidden, group, group_id, member, refusal, user_id};
 
 fn only(workspace: &Workspace, groups: GroupSettings) -> GoogleSettings {
     GoogleSettings { groups: Some(groups), ..workspace.settings() }
@@ -143,7 +143,8 @@ async fn a_nested_group_is_asked_for_its_members_once() {
 #[tokio::test]
 async fn groups_within_the_groups_of_the_reach_are_walked_for_both() {
     let workspace = Workspace::start().await;
-    let groups_settings = GroupSettings { all: true, transitive: true, ..GroupSettings::default() };
+    let named = vec![group_id(1)];
+    let groups_settings = GroupSettings { named, transitive: true, ..GroupSettings::default() };
     workspace.change(|state| state.users[5]["archived"] = false.into());
     // The reach takes direct members of a group whose nested members the group itself shows.
     let settings = GoogleSettings { members_of: vec![group_id(1)], ..only(&workspace, groups_settings) };

@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 use wiremock::matchers::{any, body_partial_json, header, method, path};
 use wiremock::{Mock, MockServer, Request, ResponseTemplate};
 
-use crate::fake::{ACCOUNT, ADMIN, KEY, Workspace};
-use crate::support::{certified, failure, users};
+use crate::support::{Settings as _, certified, failure, users};
+use rollcall_test_servers::workspace::{ACCOUNT, ADMIN, KEY, Workspace};
 
 const METADATA: &str = "/computeMetadata/v1/instance/service-accounts/default";
 

@@ -3,8 +3,8 @@
 use rollcall_google::GoogleSettings;
 use rollcall_kit::ReadError;
 
-use crate::fake::{Workspace, group_id, refusal};
-use crate::support::{certified, failure, users};
+use crate::support::{Settings as _, certified, failure, users};
+use rollcall_test_servers::workspace::{Workspace, group_id, refusal};
 
 #[tokio::test]
 async fn a_quota_that_passes_is_waited_for() {

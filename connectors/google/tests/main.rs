@@ -1,6 +1,6 @@
 //! Integration tests; one binary.
 //!
-//! `fake` is a Workspace customer on loopback. `contract` puts it through what every connector must pass;
+//! The customer is that of `rollcall_test_servers`. `contract` puts it through what every connector must pass;
 //! `completeness`, `limits` and `sign_in` let it behave as Google does on a bad day; `people`, `reach` and `groups` are
 //! about what is read, `changes` about what is read between full reads, `check` about what people are told, `settings`
 //! about what they can write. `by_hand` lets the customer listen for as long as somebody wants it.
@@ -11,7 +11,6 @@ mod changes;
 mod check;
 mod completeness;
 mod contract;
-mod fake;
 mod groups;
 mod keyless;
 mod limits;

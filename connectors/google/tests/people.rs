@@ -4,8 +4,8 @@ use rollcall_google::GoogleSettings;
 use rollcall_kit::{Address, Connector, DirectoryId, InactiveReason, LookUp, Status, attribute};
 use serde_json::json;
 
-use crate::fake::{Workspace, user, user_id};
-use crate::support::{certified, quick, users};
+use crate::support::{Settings as _, certified, quick, users};
+use rollcall_test_servers::workspace::{Workspace, user, user_id};
 
 #[tokio::test]
 async fn whoever_may_not_work_is_read_with_the_reason() {

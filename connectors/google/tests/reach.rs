@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use rollcall_google::GoogleSettings;
 use rollcall_kit::{Connector, DirectoryId, Entry, LookUp, ReadError, Status};
 
-use crate::fake::{Workspace, forbidden, group_id, member, user, user_id};
-use crate::support::{certified, failure, quick, users};
+use crate::support::{Settings as _, certified, failure, quick, users};
+use rollcall_test_servers::workspace::{Workspace, forbidden, group_id, member, user, user_id};
 
 /// Who was read and is not deleted, by number.
 fn live(entries: &[Entry]) -> BTreeSet<usize> {

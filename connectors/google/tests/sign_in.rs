@@ -6,8 +6,8 @@ use rollcall_kit::{Connector, ReadError};
 use serde_json::{Value, json};
 use wiremock::ResponseTemplate;
 
-use crate::fake::{ACCOUNT, ADMIN, KEY, SCOPES, Workspace, user_id};
-use crate::support::{certified, failure, quick, users};
+use crate::support::{Settings as _, certified, failure, quick, users};
+use rollcall_test_servers::workspace::{ACCOUNT, ADMIN, KEY, SCOPES, Workspace, user_id};
 
 fn claims(request: &wiremock::Request) -> Value {
     let form: std::collections::BTreeMap<String, String> =

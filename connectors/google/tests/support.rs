@@ -7,24 +7,33 @@ pub(crate) use rollcall_kit::contract::{gather, groups, users};
 use rollcall_kit::secret::SecretRef;
 use rollcall_kit::{Certificate, Connector, Entry, ReadError};
 
-use crate::fake::Workspace;
+use rollcall_test_servers::workspace::Workspace;
 
-impl Workspace {
+/// What tests read of a customer, and how.
+pub(crate) trait Settings {
     /// The settings of a service account that reads everybody and every group.
-    pub(crate) fn settings(&self) -> GoogleSettings {
+    fn settings(&self) -> GoogleSettings;
+
+    /// The settings of one who reads users only.
+    fn alone(&self) -> GoogleSettings;
+
+    /// A reference to a secret that only its owner can read.
+    fn secret_ref(&self, name: &str, content: &str) -> SecretRef;
+}
+
+impl Settings for Workspace {
+    fn settings(&self) -> GoogleSettings {
         let mut settings: GoogleSettings = toml::from_str(&self.configuration()).unwrap();
         settings.http.attempts = 3;
         settings.http.max_wait = 5;
         settings
     }
 
-    /// The settings of one who reads users only.
-    pub(crate) fn alone(&self) -> GoogleSettings {
+    fn alone(&self) -> GoogleSettings {
         GoogleSettings { groups: None, ..self.settings() }
     }
 
-    /// A reference to a secret that only its owner can read.
-    pub(crate) fn secret_ref(&self, name: &str, content: &str) -> SecretRef {
+    fn secret_ref(&self, name: &str, content: &str) -> SecretRef {
         SecretRef::File(self.secret(name, content))
     }
 }

@@ -45,8 +45,9 @@ pub(super) const ROWS: &[Incident] = &[
         sources: &["eneo #443"],
         happened: "The first user whose address matched became the owner of a local account, in silence.",
         rule: "Taking over an account that we did not make is a change of its own. It stands in the plan before it \
-               happens, and takes nothing away that no rule names.",
+               happens, takes nothing away that no rule names, and waits for a person if there are many.",
         played: &[
+            "rollcall guard::tests::a_mapping_that_suddenly_adopts_everybody_is_held_and_names_by_what_it_matches",
             "rollcall::rollcall promises_people::an_account_of_somebody_else_is_adopted_in_full_sight_and_keeps_what_nobody_mapped",
             "rollcall plan::tests::an_account_that_is_there_already_is_adopted_and_only_its_mapped_values_are_ours",
         ],

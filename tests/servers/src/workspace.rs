@@ -2,6 +2,15 @@
 //! assertion and for whom, leaves out the key of an empty list, gives no field that was not asked for, takes no page size
 //! out of bounds, and knows people by their addresses and aliases as well as by their ids.
 
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::missing_panics_doc,
+    clippy::must_use_candidate,
+    reason = "only tests call this, and what it is asked wrongly must end them"
+)]
+
 mod answers;
 mod company;
 
@@ -15,45 +24,45 @@ use tempfile::TempDir;
 use wiremock::matchers::any;
 use wiremock::{Mock, MockServer, Request, Respond, ResponseTemplate};
 
-pub(crate) use company::{ADMIN, CUSTOMER, event, group, group_id, member, user, user_id};
+pub use company::{ADMIN, CUSTOMER, event, group, group_id, member, user, user_id};
 
 /// The private half of the service account's key.
-pub(crate) const KEY: &str = include_str!("../../../kit/tests/keys/rsa.pkcs8.pem");
+pub const KEY: &str = include_str!("../../../connectors/kit/tests/keys/rsa.pkcs8.pem");
 /// The service account.
-pub(crate) const ACCOUNT: &str = "rollcall@lab.iam.gserviceaccount.com";
+pub const ACCOUNT: &str = "rollcall@lab.iam.gserviceaccount.com";
 /// What begins the name of every scope.
-pub(crate) const SCOPES: &str = "https://www.googleapis.com/auth/";
+pub const SCOPES: &str = "https://www.googleapis.com/auth/";
 
 /// Answers a request otherwise than a healthy customer would; the number counts requests of that path, from 1.
 type Fault = Box<dyn Fn(&Request, usize) -> Option<ResponseTemplate> + Send + Sync>;
 
 /// What the customer holds.
 #[derive(Default)]
-pub(crate) struct State {
-    pub(crate) users: Vec<Value>,
-    pub(crate) deleted: Vec<Value>,
-    pub(crate) groups: Vec<Value>,
+pub struct State {
+    pub users: Vec<Value>,
+    pub deleted: Vec<Value>,
+    pub groups: Vec<Value>,
     /// Members by the group's id.
-    pub(crate) members: BTreeMap<String, Vec<Value>>,
+    pub members: BTreeMap<String, Vec<Value>>,
     /// Organisational units: id and path.
-    pub(crate) units: Vec<(&'static str, String)>,
+    pub units: Vec<(&'static str, String)>,
     /// Audit logs by application; one that is missing is refused.
-    pub(crate) logs: BTreeMap<&'static str, Vec<Value>>,
+    pub logs: BTreeMap<&'static str, Vec<Value>>,
     /// Rows per page, whatever is asked for.
-    pub(crate) page: usize,
+    pub page: usize,
     /// Scopes that are delegated.
-    pub(crate) scopes: Vec<&'static str>,
+    pub scopes: Vec<&'static str>,
     /// Ids of users and groups of other customers, who are refused with a 403.
-    pub(crate) foreign: Vec<String>,
+    pub foreign: Vec<String>,
     fault: Option<Fault>,
     seen: BTreeMap<String, usize>,
     granted: Vec<String>,
 }
 
 /// The customer.
-pub(crate) struct Workspace {
-    pub(crate) server: MockServer,
-    pub(crate) state: Arc<Mutex<State>>,
+pub struct Workspace {
+    pub server: MockServer,
+    pub state: Arc<Mutex<State>>,
     folder: TempDir,
 }
 
@@ -61,12 +70,12 @@ struct Front(Arc<Mutex<State>>);
 
 impl Workspace {
     /// A customer with a few people and groups in every state.
-    pub(crate) async fn start() -> Self {
+    pub async fn start() -> Self {
         Self::on(MockServer::start().await).await
     }
 
     /// The same on a server that listens already.
-    pub(crate) async fn on(server: MockServer) -> Self {
+    pub async fn on(server: MockServer) -> Self {
         let state = Arc::new(Mutex::new(company::company()));
         Mock::given(any()).respond_with(Front(Arc::clone(&state))).mount(&server).await;
         let workspace = Self { server, state, folder: tempfile::tempdir().unwrap() };
@@ -75,7 +84,7 @@ impl Workspace {
     }
 
     /// The key file, as Google Cloud hands it out.
-    pub(crate) fn key_file() -> String {
+    pub fn key_file() -> String {
         json!({
             "type": "service_account", "project_id": "lab", "private_key_id": "k1", "private_key": KEY,
             "client_email": ACCOUNT, "client_id": "104738291046372819405",
@@ -85,21 +94,21 @@ impl Workspace {
         .to_string()
     }
 
-    pub(crate) fn change(&self, change: impl FnOnce(&mut State)) {
+    pub fn change(&self, change: impl FnOnce(&mut State)) {
         change(&mut self.state.lock().unwrap());
     }
 
-    pub(crate) fn break_by(&self, fault: impl Fn(&Request, usize) -> Option<ResponseTemplate> + Send + Sync + 'static) {
+    pub fn break_by(&self, fault: impl Fn(&Request, usize) -> Option<ResponseTemplate> + Send + Sync + 'static) {
         self.change(|state| state.fault = Some(Box::new(fault)));
     }
 
     /// Lets everything work again.
-    pub(crate) fn mend(&self) {
+    pub fn mend(&self) {
         self.change(|state| state.fault = None);
     }
 
     /// Puts a secret into a file that only its owner can read.
-    pub(crate) fn secret(&self, name: &str, content: &str) -> PathBuf {
+    pub fn secret(&self, name: &str, content: &str) -> PathBuf {
         let path = self.folder.path().join(name);
         std::fs::write(&path, content).unwrap();
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
@@ -107,13 +116,13 @@ impl Workspace {
     }
 
     /// The directory's part of a configuration, for a customer that reads everybody and every group.
-    pub(crate) fn configuration(&self) -> String {
+    pub fn configuration(&self) -> String {
         let (key, server) = (self.folder.path().join("key.json"), self.server.uri());
         configuration(&key, &server, &server)
     }
 
     /// The paths with their queries, decoded, in order; the names of fields are left out.
-    pub(crate) async fn asked(&self) -> Vec<String> {
+    pub async fn asked(&self) -> Vec<String> {
         let words = |request: &Request| {
             let query: Vec<String> = request
                 .url
@@ -128,7 +137,7 @@ impl Workspace {
 }
 
 /// Settings as a file spells them, with the interface at one place and the token endpoint at another.
-pub(crate) fn configuration(key: &Path, api: &str, tokens: &str) -> String {
+pub fn configuration(key: &Path, api: &str, tokens: &str) -> String {
     format!(
         "key_file = {{ file = {key:?} }}\nadmin = \"{ADMIN}\"\napi_url = \"{api}\"\ntoken_url = \"{tokens}/token\"\n\
          queries_per_minute = 60000\ngroups = {{ all = true }}\n"
@@ -136,7 +145,7 @@ pub(crate) fn configuration(key: &Path, api: &str, tokens: &str) -> String {
 }
 
 /// Google's form of an error.
-pub(crate) fn refusal(status: u16, reason: &str, message: &str) -> ResponseTemplate {
+pub fn refusal(status: u16, reason: &str, message: &str) -> ResponseTemplate {
     let domain = if reason.ends_with("Exceeded") || reason == "accessNotConfigured" { "usageLimits" } else { "global" };
     let errors = json!([{"message": message, "domain": domain, "reason": reason}]);
     ResponseTemplate::new(status)
@@ -144,7 +153,7 @@ pub(crate) fn refusal(status: u16, reason: &str, message: &str) -> ResponseTempl
 }
 
 /// What Google says of what is not this customer's, and of what the administrator may not see.
-pub(crate) fn forbidden() -> ResponseTemplate {
+pub fn forbidden() -> ResponseTemplate {
     refusal(403, "forbidden", "Not Authorized to access this resource/api")
 }
 

@@ -5,22 +5,22 @@ use serde_json::{Value, json};
 use super::State;
 
 /// The administrator as whom the service account reads.
-pub(crate) const ADMIN: &str = "rollcall@example.test";
+pub const ADMIN: &str = "rollcall@example.test";
 /// The customer's id.
-pub(crate) const CUSTOMER: &str = "C03az79cb";
+pub const CUSTOMER: &str = "C03az79cb";
 
 /// Google's id of the `number`th user.
-pub(crate) fn user_id(number: usize) -> String {
+pub fn user_id(number: usize) -> String {
     format!("1{number:020}")
 }
 
 /// Google's id of the `number`th group.
-pub(crate) fn group_id(number: usize) -> String {
+pub fn group_id(number: usize) -> String {
     format!("01ksv4uv{number:07}")
 }
 
 /// A user who works.
-pub(crate) fn user(number: usize, address: &str, unit: &str) -> Value {
+pub fn user(number: usize, address: &str, unit: &str) -> Value {
     let login = address.split('@').next().unwrap_or_default();
     json!({
         "kind": "admin#directory#user", "id": user_id(number), "etag": format!("\"e/{number}\""),
@@ -35,7 +35,7 @@ pub(crate) fn user(number: usize, address: &str, unit: &str) -> Value {
 }
 
 /// A group.
-pub(crate) fn group(number: usize, address: &str, name: &str) -> Value {
+pub fn group(number: usize, address: &str, name: &str) -> Value {
     json!({
         "kind": "admin#directory#group", "id": group_id(number), "etag": format!("\"g/{number}\""), "email": address,
         "name": name, "description": "", "adminCreated": true,
@@ -43,13 +43,13 @@ pub(crate) fn group(number: usize, address: &str, name: &str) -> Value {
 }
 
 /// A member of a group.
-pub(crate) fn member(kind: &str, id: &str) -> Value {
+pub fn member(kind: &str, id: &str) -> Value {
     json!({"kind": "admin#directory#member", "etag": "\"m\"", "id": id, "role": "MEMBER", "type": kind,
         "email": format!("m{id}@example.test"), "status": "ACTIVE"})
 }
 
 /// An entry of an audit log.
-pub(crate) fn event(number: usize, kind: &str, name: &str, parameters: &[(&str, &str)]) -> Value {
+pub fn event(number: usize, kind: &str, name: &str, parameters: &[(&str, &str)]) -> Value {
     let parameters: Vec<Value> = parameters.iter().map(|(name, value)| json!({"name": name, "value": value})).collect();
     json!({
         "kind": "admin#reports#activity", "etag": "\"l\"", "actor": {"email": "root@example.test"},
