@@ -18,7 +18,7 @@ mod trace;
 use rollcall_kit::{Certificate, Changes, Cursor, DirectoryId, Entry};
 use serde::{Deserialize, Serialize};
 
-pub use self::catch_up::catch_up;
+pub use self::catch_up::{Knows, catch_up};
 pub use self::census::{Census, ReadingLimits};
 pub use self::confirm::{Absence, confirm};
 pub use self::drive::drive;

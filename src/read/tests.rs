@@ -67,6 +67,8 @@ struct Mirror {
 #[derive(Default)]
 struct Staged {
     users: BTreeSet<DirectoryId>,
+    /// Those of them who are not assigned, by the last word.
+    unassigned: BTreeSet<DirectoryId>,
     mirrored: BTreeSet<DirectoryId>,
     full: bool,
 }
@@ -75,6 +77,9 @@ impl Staging for Staged {
     fn stage(&mut self, batch: Vec<Entry>) -> Result<(), StagingError> {
         for entry in batch {
             if let Entry::User(user) = entry {
+                if user.assigned == Some(false) {
+                    self.unassigned.insert(user.id.clone());
+                }
                 self.users.insert(user.id);
             }
         }
@@ -323,21 +328,49 @@ fn place(words: &str) -> Place {
     Place { cursor: Cursor::new(words.into()), settings: "settings".into() }
 }
 
+/// A mirror that has whoever is asked for.
+#[allow(clippy::unnecessary_wraps, reason = "a mirror that could fail")]
+fn everybody(_: &DirectoryId) -> Result<bool, StagingError> {
+    Ok(true)
+}
+
+#[tokio::test]
+async fn of_those_who_are_not_assigned_only_who_was_there_before_is_staged() {
+    let standing = |name: &str, assigned| entry(DirectoryUser { assigned, ..user(name) });
+    let connector = Fake::honest(vec![
+        standing("known", Some(false)),
+        standing("stranger", Some(false)),
+        standing("joiner", Some(true)),
+        standing("unasked", None),
+        // The later word counts, whatever it is.
+        standing("joined-and-left", Some(true)),
+        standing("joined-and-left", Some(false)),
+    ]);
+    let mut staging = Staged::default();
+    let knows = |who: &DirectoryId| Ok(*who == id("known"));
+    catch_up(&connector, &mut staging, &place("here"), &knows, |_, _| {}).await.unwrap();
+    assert_eq!(staging.users, ["joined-and-left", "joiner", "known", "unasked"].map(id).into());
+    assert_eq!(staging.unassigned, ["joined-and-left", "known"].map(id).into());
+    let broken = |_: &DirectoryId| Err(StagingError("the disk is gone".into()));
+    let failure = catch_up(&connector, &mut Staged::default(), &place("here"), &broken, |_, _| {}).await.unwrap_err();
+    assert_eq!(failure.to_string(), "what was read cannot be kept: the disk is gone");
+}
+
 #[tokio::test]
 async fn changes_that_were_told_to_the_end_move_the_place() {
     let mut staging = Staged::default();
     let connector = Fake::honest(vec![entry(user("a"))]);
-    let increment = catch_up(&connector, &mut staging, &place("here"), |_, _| {}).await.unwrap().unwrap();
+    let increment = catch_up(&connector, &mut staging, &place("here"), &everybody, |_, _| {}).await.unwrap().unwrap();
     assert_eq!(increment.place(), &place("there"));
     assert_eq!(staging.staged(), (1, 0));
-    assert!(catch_up(&connector, &mut staging, &place("lost"), |_, _| {}).await.unwrap().is_none());
+    assert!(catch_up(&connector, &mut staging, &place("lost"), &everybody, |_, _| {}).await.unwrap().is_none());
 }
 
 #[tokio::test]
 async fn changes_that_were_not_told_to_the_end_are_none() {
     for end in [End::Fail, End::Panic] {
         let connector = Fake::new(three_and_a_group(), end);
-        let failure = catch_up(&connector, &mut Staged::default(), &place("here"), |_, _| {}).await;
+        let failure = catch_up(&connector, &mut Staged::default(), &place("here"), &everybody, |_, _| {}).await;
         assert!(matches!(failure, Err(ReadFailure::Directory(_) | ReadFailure::Broke { .. })), "{failure:?}");
     }
 }

@@ -8,14 +8,15 @@ use std::collections::BTreeMap;
 use std::sync::PoisonError;
 
 use jiff::Timestamp;
-use rollcall_kit::Changes;
+use rollcall_kit::rest::Met;
+use rollcall_kit::{Changes, DirectoryId, Member};
 
 use super::error::RunError;
 use super::event::Event;
 use super::reading::Roll;
 use super::session::{Listener, Session};
 use crate::plan::Note;
-use crate::read::{self, Census, Place, ReadFailure};
+use crate::read::{self, Census, Place, ReadFailure, StagingError};
 use crate::schedule::Depth;
 
 /// Why a run that was to read what changed reads everything.
@@ -67,7 +68,11 @@ impl Session {
         };
         let Some(certificate) = self.store.certificate()? else { return Ok(Err(ReadsInFull::NoPlace)) };
         let mut staging = self.store.staging_changes()?;
-        let told = read::catch_up(&*self.connector, &mut *staging, &since, |users, groups| {
+        let knows = |id: &DirectoryId| match self.store.user(id) {
+            Ok(user) => Ok(user.is_some()),
+            Err(error) => Err(StagingError(error.to_string())),
+        };
+        let told = read::catch_up(&*self.connector, &mut *staging, &since, &knows, |users, groups| {
             listener(Event::Reading { users, groups });
         });
         let Some(increment) = told.await? else {
@@ -104,14 +109,24 @@ impl Session {
         Ok(Ok(place))
     }
 
-    /// Counts the mirror, so that what is strange about it is noticed whichever way it came about.
+    /// Counts the mirror, so that what is strange about it is noticed whichever way it came about. A member who is not
+    /// in the mirror is not counted, as a full read names none: the next one would seem to have lost him.
     fn recount(&self) -> Result<(), RunError> {
-        let mut census = Census::default();
+        let (mut census, mut there) = (Census::default(), Met::default());
         for user in self.store.users() {
-            census.count_user(&user?);
+            let user = user?;
+            there.meet(user.id.as_str());
+            census.count_user(&user);
         }
         for group in self.store.groups() {
-            census.count_group(&group?);
+            there.meet(group?.id.as_str());
+        }
+        for group in self.store.groups() {
+            let mut group = group?;
+            group.members.retain(|member| match member {
+                Member::User(id) | Member::Group(id) => there.contains(id.as_str()),
+            });
+            census.count_group(&group);
         }
         self.keep_census(&census)
     }

@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 use crate::api::{self, Api, Item, Query, marked, page};
-use crate::groups::{entry, listed};
+use crate::groups::{entry, hides, listed};
 use crate::lookup::Desk;
 use crate::members::{self, Depth, Kind, Object};
 use crate::person::{self, Place};
@@ -372,11 +372,14 @@ impl Reader<'_> {
         let all = members::of_groups(self.api, self.settings, "members", &ids, Depth::Direct).await?;
         for (group, members) in groups.into_iter().zip(all) {
             let Some(mut members) = members else { continue };
-            let told = &round.rows[&group.id].members;
-            members.objects.retain(|object| told.get(object) != Some(&false));
-            members.objects.extend(told.iter().filter(|(_, came)| **came).map(|(object, _)| object.clone()));
-            members.objects.sort_unstable();
-            members.objects.dedup();
+            // Who came is not all of them where the others are hidden.
+            if !hides(&group.json, &members, self.desk.sees_hidden) {
+                let told = &round.rows[&group.id].members;
+                members.objects.retain(|object| told.get(object) != Some(&false));
+                members.objects.extend(told.iter().filter(|(_, came)| **came).map(|(object, _)| object.clone()));
+                members.objects.sort_unstable();
+                members.objects.dedup();
+            }
             let named = |object: &Object| object.kind != Kind::Other;
             let entry = entry(&group.id, &group.json, &members, Depth::Direct, self.desk.sees_hidden, named)?;
             self.entries.send(entry).await?;

@@ -172,6 +172,12 @@ async fn of_chunk(
     Ok(known.into_iter().collect())
 }
 
+/// Whether not all of a group's members are shown. Without the right to see hidden ones no member and hidden members
+/// look alike; some may be shown only to a token that does not say what it may.
+pub(crate) fn hides(group: &Json, all: &Members, sees_hidden: Option<bool>) -> bool {
+    is_hidden(group) && (sees_hidden == Some(false) || (sees_hidden.is_none() && all.objects.is_empty()))
+}
+
 /// A group as the directory model has it. `names` says who of its members is named; the others are counted.
 pub(crate) fn entry(
     id: &str,
@@ -187,8 +193,7 @@ pub(crate) fn entry(
         let (label, problem) = (id.to_string(), "Graph's answer holds no name of this group".to_owned());
         return Ok(Entry::Unreadable(Unreadable { id, label, problem }));
     };
-    // No member and hidden members look alike.
-    if is_hidden(group) && sees_hidden != Some(true) && all.objects.is_empty() {
+    if hides(group, all, sees_hidden) {
         let problem = format!("it hides its members; grant {HIDDEN} with admin consent, or leave it out of groups");
         return Ok(Entry::Unreadable(Unreadable { id, label: name, problem }));
     }

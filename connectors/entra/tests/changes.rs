@@ -183,6 +183,23 @@ async fn only_groups_that_are_read_are_told() {
 }
 
 #[tokio::test]
+async fn a_group_that_hides_its_members_is_held_whatever_the_stream_tells_of_some_of_them() {
+    // With a token that says that it may not see them, and with one that does not say.
+    for roles in [Some(vec!["Directory.Read.All"]), None] {
+        let graph = Graph::start().await;
+        graph.change(|state| {
+            state.groups[0]["visibility"] = "HiddenMembership".into();
+            state.members.insert(group_id(0), vec![]);
+            state.roles = roles;
+        });
+        let pages = vec![vec![json!({"id": group_id(0), "members@delta": [member("user", &user_id(5))]})]];
+        let (entries, _) = told(&graph, graph.settings(), "groups", pages).await.unwrap().unwrap();
+        let held = matches!(&*entries, [Entry::Unreadable(record)] if record.id.as_str() == group_id(0));
+        assert!(held, "one member is not all of them: {entries:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_lost_place_asks_for_a_full_read() {
     for (status, code, header) in [
         (410, "syncStateNotFound", Some("/v1.0/users/delta?$deltatoken=")),

@@ -10,7 +10,7 @@ use serde_json::Value as Json;
 
 use crate::api::{Api, Item, Query};
 use crate::limits::class;
-use crate::reach::{find_group, name_of, quoted};
+use crate::reach::{find_group, is_group_id, name_of, quoted};
 use crate::read::Reader;
 use crate::settings::GroupSettings;
 
@@ -132,7 +132,7 @@ async fn named(reader: &mut Reader<'_>, settings: &GroupSettings, tally: &mut Ta
     for wanted in &settings.named {
         match find_group(api, wanted).await? {
             Some(group) => groups.push(group),
-            None if wanted.starts_with("00g") => {
+            None if is_group_id(wanted) => {
                 reader.draft.exception(format!("groups.named: there is no group {wanted} any more"));
             }
             None => {

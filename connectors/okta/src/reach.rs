@@ -87,7 +87,7 @@ pub(crate) async fn find_group(api: &Api, wanted: &str) -> Result<Option<Item>, 
 }
 
 /// Whether this is spelled as Okta spells the ids of groups.
-fn is_group_id(text: &str) -> bool {
+pub(crate) fn is_group_id(text: &str) -> bool {
     text.len() == 20 && text.starts_with("00g") && text.bytes().all(|byte| byte.is_ascii_alphanumeric())
 }
 

@@ -1,5 +1,6 @@
 //! Real servers for the tests: OpenLDAP, Samba AD, SCIM servers and receivers of mails and webhooks that nobody here
-//! wrote, on loopback; and a tenant of Entra ID and a customer of Google Workspace, which nobody serves for tests.
+//! wrote, on loopback; and an Okta organisation, a tenant of Entra ID and a customer of Google Workspace, which nobody
+//! serves for tests.
 //!
 //! `tests/servers/install-ldap.sh` and `install-scim.sh` put everything that is needed on the machine, once; each test then starts what it
 //! needs. A server is a script that starts it in the foreground, prints `NAME=value` facts and `READY`, and ends its
@@ -8,6 +9,7 @@
 pub mod gate;
 pub mod graph;
 pub mod ldap;
+pub mod okta;
 pub mod receivers;
 pub mod scim;
 pub mod workspace;
