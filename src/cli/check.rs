@@ -2,16 +2,21 @@
 
 use std::path::Path;
 
+use jiff::Timestamp;
 use rollcall_kit::{CheckFinding, CheckLevel};
 
 use super::arguments::CheckArguments;
 use super::exit::Exit;
 use super::failure::Failure;
 use super::select;
-use crate::config::Organization;
+use crate::config::{DaemonSettings, Organization};
 use crate::report::checks::{self, Checked};
 use crate::report::{self, json};
 use crate::run::check_parts;
+use crate::schedule::{Depth, Due, Forbids, Schedule};
+
+/// So many runs to come are shown.
+const SHOWN: usize = 5;
 
 /// Checks everything that can be checked without writing anywhere.
 pub(super) async fn check(config: &Path, arguments: &CheckArguments) -> Result<Exit, Failure> {
@@ -26,8 +31,10 @@ pub(super) async fn check(config: &Path, arguments: &CheckArguments) -> Result<E
             counted(configuration.organizations.len())
         ))],
     }];
-    if !arguments.offline {
-        for organization in organizations {
+    let now = Timestamp::now();
+    for organization in organizations {
+        found.push(schedule(organization, &configuration.daemon, now));
+        if !arguments.offline {
             found.extend(check_organization(organization).await);
         }
     }
@@ -39,6 +46,30 @@ pub(super) async fn check(config: &Path, arguments: &CheckArguments) -> Result<E
 
 fn counted(organizations: usize) -> String {
     if organizations == 1 { "one organization".to_owned() } else { format!("{organizations} organizations") }
+}
+
+/// When the daemon runs an organization next, by the clocks of its schedule.
+fn schedule(organization: &Organization, daemon: &DaemonSettings, now: Timestamp) -> Checked {
+    let schedule = Schedule::new(&organization.schedule, &organization.name, daemon.quarantine);
+    let told = |due: &Due| {
+        let depth = if due.depth == Depth::Full { "full" } else { "incremental" };
+        format!("{} ({depth})", schedule.in_zone(due.at).strftime("%a %Y-%m-%d %H:%M:%S %Z"))
+    };
+    let next: Vec<String> = schedule.upcoming(now, SHOWN).iter().map(told).collect();
+    let mut findings = vec![if organization.enabled {
+        CheckFinding::good(format!("the daemon's next runs: {}", next.join(", ")))
+    } else {
+        CheckFinding::warning("the organization is switched off, so the daemon does not run it")
+    }];
+    if let Some(open) = organization.blackouts.at(now) {
+        let what = match open.forbids {
+            Forbids::Removals => "removed",
+            Forbids::Writes => "written",
+        };
+        let until = schedule.in_zone(open.until).strftime("%a %Y-%m-%d %H:%M %Z").to_string();
+        findings.push(CheckFinding::warning(format!("a blackout is open: nothing is {what} before {until}")));
+    }
+    Checked { organization: Some(organization.name.clone()), part: "schedule".to_owned(), findings }
 }
 
 /// Both sides of an organization; one that cannot be asked is a problem, and the other is asked all the same.

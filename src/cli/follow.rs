@@ -16,7 +16,7 @@ use super::plan::depth;
 use super::select;
 use crate::daemon::{Floor, Told};
 use crate::report::{self, Format};
-use crate::run::Event;
+use crate::run::{Event, RunResult};
 
 /// Has organizations run now.
 pub(super) async fn trigger(place: &Place<'_>, arguments: &TriggerArguments) -> Result<Exit, Failure> {
@@ -114,7 +114,10 @@ impl Watching<'_> {
                 let held = if holds.is_empty() { "" } else { ", held" };
                 format!("{name}: plan {} with {} changes{held}\n", plan.id(), plan.changes.len())
             }
-            Event::Ended { record } => format!("{name}: {}\n", report::run::outcome(record)),
+            Event::Ended { record } => match &record.result {
+                RunResult::Failed { error } => format!("{name}: failed: {error}\n"),
+                _ => format!("{name}: {}\n", report::run::outcome(record)),
+            },
             _ => return Ok(()),
         };
         Ok(self.place.console.print(&report::clean_lines(&line))?)

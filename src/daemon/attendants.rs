@@ -67,14 +67,9 @@ async fn look_at_secrets(view: View, metrics: Arc<Metrics>, notifier: Arc<Notifi
     let mut configuration = view.configuration;
     loop {
         let current = Arc::clone(&configuration.borrow_and_update());
-        let look = move || current.organizations.values().map(|each| (each.name.clone(), secret_ends(each))).collect();
-        let ends: Vec<(String, Vec<(String, Timestamp)>)> = match tokio::task::spawn_blocking(look).await {
-            Ok(ends) => ends,
-            Err(error) => {
-                tracing::error!(%error, "when secrets end cannot be looked at");
-                Vec::new()
-            }
-        };
+        let organizations = current.organizations.values().filter(|each| each.enabled);
+        let looks = organizations.map(|each| async { (each.name.clone(), secret_ends(each).await) });
+        let ends: Vec<(String, Vec<(String, Timestamp)>)> = futures::future::join_all(looks).await;
         let each = ends.iter().flat_map(|(name, ends)| ends.iter().map(move |(what, end)| (&**name, &**what, *end)));
         metrics.secrets(each);
         for (name, ends) in ends {

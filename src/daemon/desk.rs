@@ -1,5 +1,6 @@
 //! The desk of one organization: its snapshot, what people wish for it, and the one run that may work with it at a time.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -143,7 +144,10 @@ impl Desk {
     pub(super) fn tell(&self, event: Event) {
         let told = Arc::new(Told { organization: self.name.clone(), at: Timestamp::now(), event });
         for consumer in &*self.consumers {
-            consumer(&told);
+            // Whoever only watches must not bring down what he watches.
+            if catch_unwind(AssertUnwindSafe(|| consumer(&told))).is_err() {
+                tracing::error!(organization = self.name, "a consumer of events panicked, and missed one");
+            }
         }
     }
 

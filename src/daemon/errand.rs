@@ -150,3 +150,87 @@ fn what_happened(error: JoinError) -> String {
         Err(error) => error.to_string(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use async_trait::async_trait;
+    use rollcall_kit::{
+        Address, Capabilities, Certificate, CertificateDraft, CheckFinding, Collection, Connector, DirectoryId,
+        DirectoryUser, Entries, LookUp, ReadError, Source,
+    };
+
+    use super::*;
+    use crate::run::memory_store;
+
+    /// A directory without anybody, whose look-up of groups is broken.
+    struct Broken;
+
+    #[async_trait]
+    impl Connector for Broken {
+        fn kind(&self) -> &'static str {
+            "broken"
+        }
+
+        fn capabilities(&self) -> Capabilities {
+            Capabilities { groups: true, ..Capabilities::default() }
+        }
+
+        async fn check(&self) -> Result<Vec<CheckFinding>, ReadError> {
+            Ok(Vec::new())
+        }
+
+        async fn read(&self, _: Entries) -> Result<Certificate, ReadError> {
+            let source = Source { connector: "broken".into(), server: "here".into(), identity: "tests".into() };
+            let mut draft = CertificateDraft::new(source, &["users", "groups"], Timestamp::UNIX_EPOCH);
+            for name in ["users", "groups"] {
+                draft.completed(Collection {
+                    name: name.to_owned(),
+                    query: "all".to_owned(),
+                    pages: 1,
+                    entries: 0,
+                    announced: None,
+                    end: "the list ended".to_owned(),
+                });
+            }
+            draft.certify(Timestamp::UNIX_EPOCH)
+        }
+
+        async fn look_up(&self, _: &DirectoryId) -> Result<LookUp, ReadError> {
+            Ok(LookUp::Gone)
+        }
+
+        async fn look_up_address(&self, _: &Address) -> Result<Vec<DirectoryUser>, ReadError> {
+            Ok(Vec::new())
+        }
+
+        async fn look_up_group(&self, _: &DirectoryId) -> Result<Option<String>, ReadError> {
+            panic!("index out of bounds")
+        }
+    }
+
+    fn desk() -> (tempfile::TempDir, Arc<Desk>) {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("token"), "t").unwrap();
+        let text = "[organization.acme]\ndomains = [\"acme.com\"]\n[organization.acme.directory]\nconnector = \"file\"\n\
+                    users = \"u.json\"\n[[organization.acme.role]]\ngroup = { id = \"g-9\" }\nrole = \"editor\"\n\
+                    [organization.acme.target]\nkind = \"scim\"\nurl = \"http://127.0.0.1:9/scim\"\n\
+                    token = { env = \"PATH\" }\n";
+        let mut configuration = crate::config::parse(folder.path().join("config.toml"), text).unwrap();
+        let organization = configuration.organizations.remove("acme").unwrap();
+        let states = Arc::new(tokio::sync::watch::Sender::new(crate::daemon::States::new()));
+        (folder, Arc::new(Desk::new(organization, configuration.state_dir, states, Arc::default())))
+    }
+
+    #[tokio::test]
+    async fn a_run_that_panics_is_a_run_that_failed_and_gives_its_turn_back() {
+        let (_folder, desk) = desk();
+        let organization = (*desk.organization()).clone();
+        let target = Arc::new(crate::scim::ScimTarget::new(&organization.target).unwrap());
+        let session = Session::new(organization, Arc::new(memory_store()), Arc::new(Broken), target).unwrap();
+        let turn = Arc::clone(&desk.turn).lock_owned().await;
+        let limits = Limits { run: Duration::from_secs(60), stop: Duration::from_secs(1) };
+        let error = watched(&desk, session, Depth::Full, limits, turn).await.unwrap_err();
+        assert!(error.contains("index out of bounds") && error.contains("an error of Rollcall"), "{error}");
+        assert!(desk.turn.try_lock().is_ok());
+    }
+}

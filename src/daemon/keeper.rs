@@ -143,6 +143,10 @@ impl Keeper {
         }
         let failed = matches!(record.result, RunResult::Failed { .. });
         kept.past = kept.past.after(depth, record.ended, failed);
+        if failed {
+            // A database that met a full disk refuses everything from then on, also when there is room again.
+            self.desk.close().await;
+        }
         if matches!(record.result, RunResult::NothingToDo | RunResult::Applied) {
             kept.good = Some(record.ended);
         }

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
+use crate::guard::Hold;
 use crate::run::{RunRecord, RunResult};
 use crate::schedule::{Depth, Due, Why};
 
@@ -48,6 +49,8 @@ impl OrganizationState {
         let health = match &record.result {
             RunResult::Failed { .. } if quarantined => Health::Quarantined,
             RunResult::Failed { .. } => Health::Failed,
+            // A blackout passes by itself; nobody has to do anything.
+            RunResult::Held { holds } if holds.iter().all(Hold::passes_by_itself) => Health::InPart,
             RunResult::Held { .. } => Health::Held,
             RunResult::AppliedInPart { .. } => Health::InPart,
             RunResult::Planned | RunResult::NothingToDo | RunResult::Applied => Health::Well,
@@ -103,7 +106,7 @@ pub enum Health {
     Unknown,
     /// All is done.
     Well,
-    /// Some changes did not go through; the next run tries them again.
+    /// Some changes did not go through, or a blackout put them off; the next run tries them again.
     InPart,
     /// A plan waits for a person.
     Held,

@@ -88,13 +88,15 @@ fn quarantine(state: &OrganizationState) -> Option<Observation> {
     (state.health == Health::Quarantined).then_some(Observation::Quarantined { failures: state.failures, next })
 }
 
-/// What there is to observe about a run; nothing about one that was to plan only.
+/// What there is to observe about a run; nothing about one that was to plan only, or that a blackout put off.
 fn observation(record: &RunRecord) -> Option<Observation> {
     let end = match &record.result {
         RunResult::Planned => return None,
         RunResult::NothingToDo | RunResult::Applied => RunEnd::Good,
         RunResult::AppliedInPart { failed } => RunEnd::InPart { failed: *failed },
         RunResult::Failed { error } => RunEnd::Failed { error: error.clone() },
+        // What a blackout puts off passes by itself; nobody need be told.
+        RunResult::Held { holds } if holds.iter().all(Hold::passes_by_itself) => return None,
         RunResult::Held { holds } => {
             let held = record.held();
             RunEnd::Held {
@@ -127,6 +129,7 @@ fn reason(hold: &Hold, run: &str) -> Reason {
             let mark = &blake3::hash(same.as_bytes()).to_hex()[..16];
             (format!("finding:{mark}"), format!("A finding holds it; rollcall show {run} tells which."))
         }
+        Hold::Blackout { .. } => ("blackout".to_owned(), "A blackout puts it off.".to_owned()),
         Hold::Rejected { decision } => ("rejected".to_owned(), format!("{} rejected what holds it.", decision.who)),
         Hold::BeyondApproval { .. } => ("beyond-approval".to_owned(), "It goes beyond what was approved.".to_owned()),
     };

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::decision::Decision;
+use crate::schedule::Forbids;
 
 /// Why a plan is held.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,6 +49,13 @@ pub enum Hold {
         /// In a sentence.
         sentence: String,
     },
+    /// A window of time is open in which that may not be done. It waits by itself until the window closes.
+    Blackout {
+        /// What may not be done.
+        forbids: Forbids,
+        /// When it closes.
+        until: Timestamp,
+    },
     /// Somebody said no to what holds it.
     Rejected {
         /// The decision.
@@ -66,6 +74,12 @@ impl Hold {
     #[must_use]
     pub const fn needs_only_a_look(&self) -> bool {
         matches!(self, Self::FirstPlan | Self::RulesChanged { .. } | Self::BeyondApproval { .. })
+    }
+
+    /// Whether it passes by itself, so that nobody has to do anything.
+    #[must_use]
+    pub const fn passes_by_itself(&self) -> bool {
+        matches!(self, Self::Blackout { .. })
     }
 
     /// Whether somebody said no to it.
@@ -115,6 +129,16 @@ impl fmt::Display for Hold {
                      has been changed: look at the directory and at the rules first.",
                 )
             }
+            Self::Blackout { forbids, until } => write!(
+                f,
+                "{} before {}: a blackout of the configuration. It waits by itself; if it must be now, approve exactly \
+                 this plan.",
+                match forbids {
+                    Forbids::Removals => "Nothing is taken from anybody",
+                    Forbids::Writes => "Nothing is written",
+                },
+                to_the_second(*until)
+            ),
             Self::Rejected { decision } => write!(
                 f,
                 "{} rejected this at {} (plan {}), so it is not offered for approval again.",

@@ -19,6 +19,7 @@ use super::hold::Hold;
 use super::limits::Limits;
 use super::protection::{self, Protection};
 use crate::plan::{Change, ChangeId, Holdings, Plan};
+use crate::schedule::{Forbids, OpenWindow};
 
 /// What a hold keeps back.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -42,6 +43,8 @@ pub struct Occasion<'a> {
     pub keeps_back: KeepsBack,
     /// What people decided about earlier plans, as far as it still counts.
     pub decisions: Option<&'a Decisions>,
+    /// The blackout that is open.
+    pub blackout: Option<OpenWindow>,
     /// The moment as of which that is asked.
     pub as_of: Timestamp,
 }
@@ -104,6 +107,9 @@ pub fn review(
         return Reviewed::Cleared(ApprovedPlan::cleared(plan, Approval::Guard));
     }
     let approval = occasion.decisions.and_then(|decisions| decisions.approval_for(&plan, occasion.as_of));
+    // Whoever approved before a blackout began did not say that it should be broken; his word counts after it.
+    let heeds = |decision: &Decision| occasion.blackout.is_none_or(|open| decision.at >= open.since);
+    let approval = approval.filter(|ruling| !verdict.is_blacked_out() || heeds(&ruling.decision));
     if let Some(ruling) = approval {
         let goes = plan.that_can_go(|change| ruling.covers(change));
         if goes.len() == plan.changes.len() {
@@ -125,7 +131,7 @@ pub fn review(
             );
         }
     }
-    if occasion.keeps_back == KeepsBack::Removals {
+    if occasion.keeps_back == KeepsBack::Removals || verdict.holds.iter().all(Hold::passes_by_itself) {
         let goes = plan.that_can_go(|change| !change.takes() && !verdict.concerns.contains(&change.id));
         if !goes.is_empty() {
             let rest_holds = verdict.holds.clone();
@@ -155,6 +161,12 @@ struct Verdict {
     concerns: BTreeSet<ChangeId>,
 }
 
+impl Verdict {
+    fn is_blacked_out(&self) -> bool {
+        self.holds.iter().any(|hold| matches!(hold, Hold::Blackout { .. }))
+    }
+}
+
 fn judge(plan: &Plan, limits: &Limits, occasion: &Occasion<'_>, holdings: &Holdings) -> Verdict {
     let mut verdict = Verdict { holds: Vec::new(), concerns: BTreeSet::new() };
     if plan.is_empty() {
@@ -180,6 +192,15 @@ fn judge(plan: &Plan, limits: &Limits, occasion: &Occasion<'_>, holdings: &Holdi
     }
     for note in plan.notes.iter().filter(|note| note.holds) {
         hold(Hold::Finding { sentence: note.sentence.clone() }, those(Change::takes));
+    }
+    if let Some(open) = occasion.blackout {
+        let concerns: BTreeSet<ChangeId> = match open.forbids {
+            Forbids::Removals => those(Change::takes),
+            Forbids::Writes => those(|_| true),
+        };
+        if !concerns.is_empty() {
+            hold(Hold::Blackout { forbids: open.forbids, until: open.until }, concerns);
+        }
     }
     if let Some(decision) = rejection(plan, &verdict, occasion) {
         verdict.holds.insert(0, Hold::Rejected { decision });

@@ -344,3 +344,69 @@ fn a_file_that_is_no_plan_or_is_too_new_is_refused_with_the_remedy() {
     assert!(matches!(PlanFile::from_json("{}").unwrap_err(), PlanFileError::NotAPlan(_)));
     assert!(matches!(PlanFile::from_json("hello").unwrap_err(), PlanFileError::NotAPlan(_)));
 }
+
+/// An hour around this moment in which something may not be done.
+fn blackout(forbids: crate::schedule::Forbids) -> Option<crate::schedule::OpenWindow> {
+    let at = |text: &str| text.parse().unwrap();
+    Some(crate::schedule::OpenWindow { forbids, since: at("2026-11-23T08:30:00Z"), until: at("2026-11-23T09:30:00Z") })
+}
+
+#[test]
+fn a_blackout_of_removals_lets_everything_else_go_and_one_of_writes_nothing() {
+    use crate::schedule::Forbids;
+    let (mut people, world) = settled(10);
+    leaves(&mut people[5], disabled());
+    people.push(wanted("u900", "p900@acme.com", &[("name", "Somebody")], &[]));
+    let planned = world.plan(&directory(people));
+    let removals = Occasion { blackout: blackout(Forbids::Removals), ..Occasion::default() };
+    let Reviewed::Parted(parted) = judge(&planned, &removals) else { panic!("a part goes") };
+    let approved = parted.into_part();
+    assert!(!approved.plan().is_empty() && approved.plan().changes.iter().all(|change| !change.takes()));
+    let rest = approved.rest().unwrap();
+    assert!(rest.holds().iter().all(Hold::passes_by_itself));
+    insta::assert_snapshot!(rest.holds()[0].to_string(), @"Nothing is taken from anybody before 2026-11-23 09:30:00 UTC: a blackout of the configuration. It waits by itself; if it must be now, approve exactly this plan.");
+    let writes = Occasion { blackout: blackout(Forbids::Writes), ..Occasion::default() };
+    let Reviewed::Held(held) = judge(&planned, &writes) else { panic!("nothing goes") };
+    assert_eq!(held.holds().len(), 1);
+}
+
+#[test]
+fn a_blackout_of_removals_does_not_let_a_part_go_that_a_limit_holds() {
+    let (mut people, world) = settled(200);
+    for person in &mut people[20..80] {
+        leaves(person, disabled());
+    }
+    people.push(wanted("u900", "p900@acme.com", &[("name", "Somebody")], &[]));
+    let occasion = Occasion { blackout: blackout(crate::schedule::Forbids::Removals), ..Occasion::default() };
+    let reviewed = judge(&world.plan(&directory(people)), &occasion);
+    assert!(matches!(reviewed, Reviewed::Held(_)), "the limit keeps everything back");
+    assert_eq!(reviewed.holds().len(), 2);
+}
+
+#[test]
+fn an_approval_breaks_a_blackout_only_if_it_was_given_in_it() {
+    use super::{Decider, Decisions};
+    use crate::schedule::Forbids;
+    let (mut people, world) = settled(10);
+    leaves(&mut people[5], disabled());
+    let planned = world.plan(&directory(people));
+    let occasion = Occasion { blackout: blackout(Forbids::Writes), ..Occasion::default() };
+    let Reviewed::Held(held) = judge(&planned, &occasion) else { panic!("held") };
+    for (at, breaks) in [("2026-11-23T08:29:59Z", false), ("2026-11-23T08:45:00Z", true)] {
+        let at: jiff::Timestamp = at.parse().unwrap();
+        let mut decisions = Decisions::default();
+        decisions.hold(held.plan(), held.holds(), "run", at);
+        let by = Decider {
+            who: "ada".to_owned(),
+            how: "with rollcall approve".to_owned(),
+            at,
+            expire_after: jiff::SignedDuration::from_hours(24),
+        };
+        decisions.approve(&held.plan().id().0, by, false).unwrap();
+        let now = "2026-11-23T09:00:00Z".parse().unwrap();
+        let later = Occasion { decisions: Some(&decisions), as_of: now, ..occasion };
+        assert_eq!(matches!(judge(&planned, &later), Reviewed::Cleared(_)), breaks, "{at}");
+        let after = Occasion { blackout: None, ..later };
+        assert!(matches!(judge(&planned, &after), Reviewed::Cleared(_)));
+    }
+}

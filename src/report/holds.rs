@@ -5,6 +5,7 @@ use super::words::{clean, count, label, number, sentence, time};
 use crate::guard::Hold;
 use crate::guard::hold::some_of;
 use crate::plan::PlanId;
+use crate::schedule::Forbids;
 
 /// Why a plan is held, in a sentence, and below it the people by cause.
 pub(super) fn hold(hold: &Hold) -> (String, Vec<String>) {
@@ -23,6 +24,17 @@ pub(super) fn hold(hold: &Hold) -> (String, Vec<String>) {
             (over((limit, within.as_deref()), *number, *of, (*count, *percent)), causes(because, people))
         }
         Hold::Finding { sentence } => (self::sentence(&clean(sentence)), Vec::new()),
+        Hold::Blackout { forbids, until } => (
+            format!(
+                "{} before {}: a blackout of the configuration. It waits by itself.",
+                match forbids {
+                    Forbids::Removals => "Nothing is taken from anybody",
+                    Forbids::Writes => "Nothing is written",
+                },
+                time(*until)
+            ),
+            Vec::new(),
+        ),
         Hold::Rejected { decision } => (
             format!(
                 "{} rejected this at {} (plan {}). It is not offered for approval again.",

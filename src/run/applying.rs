@@ -105,7 +105,10 @@ impl Session {
         let interrupted = RunResult::Failed { error: "the run was interrupted".to_owned() };
         records::keep(&*self.store, &self.record(&run, started, interrupted, Some(&plan), Some(&approval)))?;
         let settles_findings = self.settles_findings(&approved)?;
-        self.use_up_approval(&plan)?;
+        // One that a blackout put off is for the run after it.
+        if approval.decision().is_some() || self.blackout().is_none() {
+            self.use_up_approval(&plan)?;
+        }
         // From here on something may have been applied, so these rules are no longer new to anybody.
         self.remember_rules(&plan, approved.rest())?;
         if settles_findings {

@@ -4,6 +4,8 @@
 //! the next run's guard is handed. An approval is used up before the first write of the apply that uses it, so that a
 //! crash may waste it but never lets it count twice.
 
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
 use jiff::Timestamp;
 
 use super::error::RunError;
@@ -13,6 +15,13 @@ use super::session::Session;
 use crate::guard::{Approval, ApprovedPlan, Decider, Decision, Decisions, Hold};
 use crate::plan::Plan;
 use crate::snapshot::{Store, fact};
+
+/// Held while decisions are read, changed and kept: in a daemon somebody decides while a run ends.
+static DECIDING: Mutex<()> = Mutex::new(());
+
+fn alone() -> MutexGuard<'static, ()> {
+    DECIDING.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// What was decided, and what can be decided about.
 ///
@@ -45,6 +54,7 @@ pub struct Decided {
 ///
 /// If there is no such plan, it cannot be approved any more, or the snapshot cannot be written.
 pub fn approve(store: &dyn Store, plan: &str, by: Decider, overrule: bool) -> Result<Decided, RunError> {
+    let _alone = alone();
     let mut all = decisions(store)?;
     let run = all.find(plan)?.run.clone();
     let ruling = all.approve(plan, by, overrule)?;
@@ -58,6 +68,7 @@ pub fn approve(store: &dyn Store, plan: &str, by: Decider, overrule: bool) -> Re
 ///
 /// If there is no such plan, or the snapshot cannot be written.
 pub fn reject(store: &dyn Store, plan: &str, by: Decider) -> Result<Decided, RunError> {
+    let _alone = alone();
     let mut all = decisions(store)?;
     let run = all.find(plan)?.run.clone();
     let ruling = all.reject(plan, by)?;
@@ -101,6 +112,7 @@ impl Session {
         run: &str,
         now: Timestamp,
     ) -> Result<(), RunError> {
+        let _alone = alone();
         let mut all = decisions(&*self.store)?;
         all.hold(plan, holds, run, now);
         keep(&*self.store, &all)
@@ -138,6 +150,7 @@ impl Session {
     /// apply, and not a stock for bad days. An apply that takes a run back leaves an approval of an ordinary plan alone, and
     /// the other way round.
     pub(super) fn use_up_approval(&self, plan: &Plan) -> Result<(), RunError> {
+        let _alone = alone();
         let mut all = decisions(&*self.store)?;
         if let Some(decision) = all.use_up(plan) {
             tracing::info!(plan = %decision.plan, who = decision.who, "an approval is used up");

@@ -1,4 +1,4 @@
-//! When the secrets and certificates of an organization end, as far as that can be known without asking anybody.
+//! When the secrets and certificates of an organization end, as far as they say so themselves or the directory tells.
 
 use std::path::PathBuf;
 
@@ -6,11 +6,23 @@ use jiff::Timestamp;
 use rollcall_kit::expiry;
 use rollcall_kit::secret::SecretRef;
 
+use super::build;
 use crate::config::{DirectorySettings, Organization};
 
-/// What each is, and when it ends. Secrets that do not say when, as client secrets and passwords, are not among them.
-#[must_use]
-pub fn secret_ends(organization: &Organization) -> Vec<(String, Timestamp)> {
+/// What each is, and when it ends. Secrets of which nobody tells, as passwords, are not among them.
+pub async fn secret_ends(organization: &Organization) -> Vec<(String, Timestamp)> {
+    let (ours, directory) = (organization.clone(), organization.directory.clone());
+    let local = tokio::task::spawn_blocking(move || local_ends(&ours)).await;
+    let told = match build::connector(&directory) {
+        Ok(connector) => connector.secret_ends().await,
+        // The next run says what is wrong with it.
+        Err(_) => Vec::new(),
+    };
+    local.unwrap_or_default().into_iter().chain(told).collect()
+}
+
+/// What files and tokens say themselves.
+fn local_ends(organization: &Organization) -> Vec<(String, Timestamp)> {
     let target = &organization.target;
     let mut certificates: Vec<(&str, Option<&PathBuf>)> =
         vec![("the client certificate for the target", target.http.client_certificate.as_ref())];

@@ -22,6 +22,7 @@ use crate::plan::{
     PlanSettings, Planned, Survey,
 };
 use crate::roster::{Bindings, GroupIndex, GroupOutline, Reason, Refusal, Roster, Rules};
+use crate::schedule::OpenWindow;
 use crate::scim::RoleDelivery;
 use crate::snapshot::{StoreError, fact};
 
@@ -371,8 +372,14 @@ impl Session {
             first_plan_waived: self.organization.first_plan_waived,
             keeps_back: self.organization.keeps_back,
             decisions: None,
+            blackout: self.blackout(),
             as_of: (self.clock)(),
         })
+    }
+
+    /// The blackout that is open now.
+    pub(super) fn blackout(&self) -> Option<OpenWindow> {
+        self.organization.blackouts.at((self.clock)())
     }
 
     fn plan_settings(&self) -> PlanSettings {

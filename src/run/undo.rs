@@ -75,6 +75,7 @@ impl Session {
         let occasion = Occasion {
             first_plan: false,
             first_plan_waived: true,
+            blackout: self.blackout(),
             decisions: Some(&decisions),
             as_of: (self.clock)(),
             ..Occasion::default()

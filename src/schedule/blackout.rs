@@ -113,13 +113,13 @@ impl Blackout {
         }
     }
 
-    /// When the window that is open at this moment closes; nothing if none is open. Where clocks change, it is the
-    /// longer one.
-    fn open_until(&self, zone: &TimeZone, now: Timestamp) -> Option<Timestamp> {
+    /// When the window that is open at this moment closes, and when it opened; nothing if none is open. Where clocks
+    /// change, it is the longer one.
+    fn open(&self, zone: &TimeZone, now: Timestamp) -> Option<(Timestamp, Timestamp)> {
         let within = |from: DateTime, until: DateTime| {
             let from = zone.to_ambiguous_timestamp(from).earlier().ok()?;
             let until = zone.to_ambiguous_timestamp(until).later().ok()?;
-            (from <= now && now < until).then_some(until)
+            (from <= now && now < until).then_some((until, from))
         };
         match (self.from, self.until) {
             (Bound::Once(from), Bound::Once(until)) => within(from, until),
@@ -139,6 +139,17 @@ impl Blackout {
     }
 }
 
+/// A window that is open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct OpenWindow {
+    /// What may not be done.
+    pub forbids: Forbids,
+    /// When it closes.
+    pub until: Timestamp,
+    /// When it opened.
+    pub since: Timestamp,
+}
+
 /// All windows of an organization, with the zone of their clocks.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Blackouts {
@@ -149,10 +160,13 @@ pub struct Blackouts {
 }
 
 impl Blackouts {
-    /// What may not be done at this moment, and until when that stands; nothing if everything may be done.
+    /// The window that is open at this moment, of several the one that forbids most; nothing if everything may be done.
     #[must_use]
-    pub fn at(&self, now: Timestamp) -> Option<(Forbids, Timestamp)> {
-        let open = |window: &Blackout| Some((window.forbids, window.open_until(self.zone.rules(), now)?));
+    pub fn at(&self, now: Timestamp) -> Option<OpenWindow> {
+        let open = |window: &Blackout| {
+            let (until, since) = window.open(self.zone.rules(), now)?;
+            Some(OpenWindow { forbids: window.forbids, until, since })
+        };
         self.windows.iter().filter_map(open).max()
     }
 }
@@ -172,7 +186,7 @@ mod tests {
     }
 
     fn at(blackouts: &Blackouts, now: &str) -> Option<(Forbids, String)> {
-        blackouts.at(now.parse().unwrap()).map(|(forbids, until)| (forbids, until.to_string()))
+        blackouts.at(now.parse().unwrap()).map(|open| (open.forbids, open.until.to_string()))
     }
 
     #[test]

@@ -16,7 +16,7 @@ mod lasting;
 mod properties;
 mod settings;
 
-pub use blackout::{Blackout, Blackouts, Forbids};
+pub use blackout::{Blackout, Blackouts, Forbids, OpenWindow};
 pub use cron::Cron;
 pub use due::{Depth, Due, Past, Quarantine, Schedule, Why};
 pub use lasting::Lasting;

@@ -149,7 +149,8 @@ impl Site {
     }
 }
 
-const FILTERS: [(&str, &str); 12] = [
+const FILTERS: [(&str, &str); 13] = [
+    (r"next runs: .*", "next runs: [TIMES]."),
     (r"process \d+", "process [NUMBER]"),
     (r"\d+ bytes", "[NUMBER] bytes"),
     (r"usr-\d+", "usr-[NUMBER]"),

@@ -170,3 +170,51 @@ fn an_organization_that_fails_again_and_again_is_quarantined_and_comes_back() {
     assert_eq!(status["organizations"][0]["daemon"]["failures"], 0, "{status}");
     daemon.stop();
 }
+
+#[test]
+fn a_run_that_takes_too_long_is_ended_and_the_next_one_settles_what_it_left() {
+    let (site, gate) = behind_gate(&format!("{SELDOM}\n[daemon]\nrun_limit = \"5s\"\nstop_within = \"1s\"\n"));
+    let daemon = Daemon::start(&site);
+    gate.arm("POST", 0, Cut::Answer);
+    let ended = site.run(&["trigger", "--follow"]).ends_with(1);
+    assert!(ended.out.contains("longer than its limit of 5s"), "{}", ended.out);
+    gate.open();
+    site.run(&["apply", "--yes"]).ends_with(0);
+    assert_eq!((site.active(), site.accounts().len()), (8, 8), "nobody twice");
+    daemon.stop();
+}
+
+/// A blackout that is open all day.
+fn all_day(forbids: &str) -> String {
+    format!("{SELDOM}\n[[organization.lumen.blackout]]\nfrom = \"00:00\"\nuntil = \"00:00\"\nforbids = \"{forbids}\"\n")
+}
+
+#[test]
+fn in_a_blackout_less_is_done_and_afterwards_the_rest() {
+    let site = Site::new();
+    site.configure(SELDOM);
+    site.run(&["apply", "--yes"]).ends_with(0);
+    site.configure(&all_day("writes"));
+    site.directory(&staff_but(|company| {
+        company.people.push(person("p-7", "gil.orr", ("Gil", "Orr")));
+        company.people[1].status = "inactive".to_owned();
+    }));
+    let check = site.run(&["check"]).ends_with(0);
+    assert!(check.out.contains("A blackout is open: nothing is written before"), "{}", check.out);
+    assert!(check.out.contains("01-01 00:0"), "the next run is on the first of January: {}", check.out);
+    site.sandbox.forget_requests();
+    let daemon = Daemon::start(&site);
+    site.run(&["trigger", "--follow"]).ends_with(3);
+    assert_eq!(site.sandbox.writes(), 0);
+    site.configure(&all_day("removals"));
+    daemon.signal("HUP");
+    daemon.hear("READY=1");
+    site.run(&["trigger", "--follow"]).ends_with(3);
+    assert_eq!((site.active(), site.accounts().len()), (7, 7), "the newcomer is there, and nobody is out");
+    site.configure(SELDOM);
+    daemon.signal("HUP");
+    daemon.hear("READY=1");
+    site.run(&["trigger", "--follow"]).ends_with(0);
+    assert_eq!(site.active(), 6);
+    daemon.stop();
+}

@@ -42,4 +42,5 @@ mod scim_support;
 mod scim_wire;
 mod systemd;
 mod unreadable_group;
+mod watch_tls;
 mod whole_way;

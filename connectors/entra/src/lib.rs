@@ -69,6 +69,7 @@ mod batch;
 mod changes;
 mod check;
 mod cloud;
+mod expiry;
 mod groups;
 mod limits;
 mod lookup;
@@ -180,6 +181,10 @@ impl Connector for EntraConnector {
 
     async fn read(&self, entries: Entries) -> Result<Certificate, ReadError> {
         self.in_time(read::read(&self.settings, &self.api, entries)).await
+    }
+
+    async fn secret_ends(&self) -> Vec<(String, jiff::Timestamp)> {
+        expiry::secret_ends(&self.settings, &self.api).await
     }
 
     async fn cursor(&self) -> Result<Option<Cursor>, ReadError> {

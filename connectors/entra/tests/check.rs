@@ -5,7 +5,7 @@ use rollcall_kit::{CheckLevel, Connector};
 use serde_json::{Value, json};
 use wiremock::ResponseTemplate;
 
-use crate::support::{APP, Graph, quick, with_groups};
+use crate::support::{APP, Answer, Graph, quick, with_groups};
 
 async fn check(settings: EntraSettings) -> Vec<(CheckLevel, String)> {
     let findings = quick(settings).check().await.unwrap();
@@ -111,4 +111,24 @@ async fn attributes_that_are_missing_and_groups_that_are_not_read_are_told() {
     let findings = check(with_groups(graph.settings(), none)).await;
     says(&findings, CheckLevel::Problem, "not one user has name");
     says(&findings, CheckLevel::Warning, "not one group is read; correct groups");
+}
+
+#[tokio::test]
+async fn the_end_of_the_client_secret_is_told_where_the_registration_may_be_read_and_not_where_it_may_not() {
+    let graph = Graph::start().await;
+    graph.break_by(|ask| {
+        let body = json!({ "value": [{ "passwordCredentials": [
+            { "hint": "old", "endDateTime": "2026-12-01T00:00:00Z" },
+            { "hint": "hun", "endDateTime": "2027-01-15T12:30:00Z" },
+        ] }] });
+        ask.path.ends_with("/applications").then(|| Answer::ok(body))
+    });
+    let ends = quick(graph.settings()).secret_ends().await;
+    let end = "2027-01-15T12:30:00Z".parse().unwrap();
+    assert_eq!(ends, [("the client secret of the app registration".to_owned(), end)]);
+    graph.break_by(|ask| {
+        let refusal = || Answer::error(403, "Authorization_RequestDenied", "Insufficient privileges.");
+        ask.path.ends_with("/applications").then(refusal)
+    });
+    assert_eq!(quick(graph.settings()).secret_ends().await, []);
 }

@@ -255,6 +255,12 @@ pub trait Connector: Send + Sync {
         Ok(None)
     }
 
+    /// When the secrets end by which it signs in, as far as the directory tells: what each is, and its end. What may not be
+    /// seen is left out; that is no error.
+    async fn secret_ends(&self) -> Vec<(String, jiff::Timestamp)> {
+        Vec::new()
+    }
+
     /// The container of a record that stands at this place ([`DirectoryUser::place`]): what is hidden or emptied as a
     /// whole. Spelled so that equal containers are equal texts.
     fn container(&self, place: &str) -> Option<String> {
