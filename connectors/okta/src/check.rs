@@ -101,10 +101,17 @@ async fn refused_scopes(settings: &OktaSettings, api: &Api) -> Result<Vec<CheckF
     Ok(if some { refused.into_iter().map(sentence).collect() } else { Vec::new() })
 }
 
-/// Compares what was read with the number of members that Okta itself counts in the group of everybody.
+/// Up to so many users are read for the comparison alone, where a run would not read everybody.
+const COMPARED: u64 = 20_000;
+
+/// Compares whom we are shown with the number of members that Okta itself counts in the group of everybody.
 async fn canary(settings: &OktaSettings, api: &Api, trial: &Trial) -> Option<CheckFinding> {
-    if settings.assigned_to.is_some() || !settings.members_of.is_empty() || !may_read_groups(settings) {
-        return None;
+    if !may_read_groups(settings) {
+        return Some(CheckFinding::warning(format!(
+            "without the scope okta.groups.read it cannot be told whether the admin role of {} is narrower than the \
+             organisation; grant it, or compare the number of users yourself",
+            api.identity
+        )));
     }
     let parameters = [("filter", "type eq \"BUILT_IN\""), ("expand", "stats"), ("limit", "200")];
     let query = Query { collection: "groups", class: class::GROUPS, path: &["groups"], parameters: &parameters };
@@ -121,15 +128,39 @@ async fn canary(settings: &OktaSettings, api: &Api, trial: &Trial) -> Option<Che
             api.identity
         )));
     };
-    Some(if trial.users < count {
+    let shown = match shown(settings, api, trial, count).await {
+        Ok(Some(shown)) => shown,
+        Ok(None) => {
+            return Some(CheckFinding::warning(format!(
+                "Okta counts {count} members in the group Everyone, more than are read for a comparison; compare the \
+                 number of users that {} sees yourself",
+                api.identity
+            )));
+        }
+        Err(error) => return Some(CheckFinding::warning(format!("the users cannot be counted: {error}"))),
+    };
+    Some(if shown < count {
         CheckFinding::warning(format!(
-            "Okta counts {count} members in the group Everyone and shows {}; the admin role of {} is narrower than the \
+            "Okta counts {count} members in the group Everyone and shows {shown}; the admin role of {} is narrower than the \
              organisation, and who is outside of it looks as if he had left",
-            trial.users, api.identity
+            api.identity
         ))
     } else {
         CheckFinding::good(format!("the {count} members whom Okta counts in the group Everyone are all shown"))
     })
+}
+
+/// How many users we are shown, whomever a run reads; none if those are too many to be read for that.
+async fn shown(settings: &OktaSettings, api: &Api, trial: &Trial, count: u64) -> Result<Option<u64>, ReadError> {
+    if settings.assigned_to.is_none() && settings.members_of.is_empty() {
+        return Ok(Some(trial.users));
+    }
+    if count > COMPARED {
+        return Ok(None);
+    }
+    let everybody = OktaSettings { assigned_to: None, members_of: Vec::new(), groups: None, ..settings.clone() };
+    let (everybody, _) = Trial::of(|entries: Entries| read::read(&everybody, api, entries)).await?;
+    Ok(Some(everybody.users))
 }
 
 /// An API token has the scopes that its owner has.

@@ -81,12 +81,25 @@ async fn a_role_that_is_narrower_than_the_organisation_is_betrayed_by_everyone()
 }
 
 #[tokio::test]
-async fn a_narrower_reach_is_not_compared_with_everyone() {
+async fn a_narrower_reach_is_compared_with_everyone_too() {
     let okta = Okta::start().await;
-    okta.change(|state| state.app.as_mut().unwrap()["status"] = "INACTIVE".into());
-    let findings = check(OktaSettings { assigned_to: Some(APP.to_owned()), ..okta.settings() }).await;
-    assert!(!findings.iter().any(|(_, sentence)| sentence.contains("Everyone")), "{findings:?}");
+    okta.change(|state| {
+        state.app.as_mut().unwrap()["status"] = "INACTIVE".into();
+        state.everyone = Some(40);
+    });
+    let assigned = OktaSettings { assigned_to: Some(APP.to_owned()), ..okta.settings() };
+    let findings = check(assigned.clone()).await;
     says(&findings, CheckLevel::Warning, "the application \"Target\" of assigned_to is INACTIVE");
+    says(&findings, CheckLevel::Warning, "Okta counts 40 members in the group Everyone and shows 9");
+    okta.change(|state| state.everyone = Some(20_001));
+    says(&check(assigned).await, CheckLevel::Warning, "more than are read for a comparison");
+}
+
+#[tokio::test]
+async fn without_a_scope_for_groups_it_is_told_that_the_role_cannot_be_compared() {
+    let okta = Okta::start().await;
+    let findings = check(OktaSettings { groups: None, ..okta.settings() }).await;
+    says(&findings, CheckLevel::Warning, "without the scope okta.groups.read it cannot be told");
 }
 
 #[tokio::test]
