@@ -3,7 +3,8 @@
 //! The streams may tell a thing twice, in any order of objects, late, and in pieces: a user's row holds what was ever
 //! set, and a group's members come as additions and removals over several pages. So what they tell is gathered per
 //! object, the later word over the earlier; then each object is read as it is now, and what the stream said is laid over
-//! it, because a replica that was asked may lag behind the stream. The removal of a deleted user from his groups may
+//! it, because a replica that was asked may lag behind the stream. Whether somebody may work is taken from neither while
+//! they differ. The removal of a deleted user from his groups may
 //! never be told, nor is an assignment to an application. Full reads stay the authority on absence.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -33,6 +34,9 @@ const KEPT: SignedDuration = SignedDuration::from_hours(6 * 24 + 12);
 
 /// What proves the end of a round.
 const END: &str = "an answer with status 200, no next link and a delta link";
+
+/// How often records are asked for again that differ from the stream.
+const ASKED_AGAIN: u32 = 3;
 
 /// What of groups is followed. A change of anything else is not told.
 const GROUP: &str = "displayName,groupTypes,securityEnabled,mailEnabled,visibility,members";
@@ -244,6 +248,12 @@ impl Row {
         Ok(())
     }
 
+    /// Whether it was told otherwise than it was found whether somebody may work.
+    fn differs(&self, found: &Json) -> bool {
+        let told = self.properties.get("accountEnabled").filter(|told| told.is_boolean());
+        told.is_some_and(|told| found.get("accountEnabled") != Some(told))
+    }
+
     /// Lays what was told over what was found.
     fn over(&self, found: &mut Json) {
         if let Json::Object(found) = found {
@@ -290,7 +300,7 @@ impl Reader<'_> {
         ids.extend(round.rows.keys().cloned());
         let ids: Vec<String> = ids.into_iter().collect();
         let nothing = Row::default();
-        let found = members::users(self.api, self.settings, &ids).await?;
+        let Some(found) = self.found(round, &ids).await? else { return Ok(false) };
         let contradicts = |id: &String| round.rows.get(id).is_some_and(|row| row.removed);
         if let Some((id, _)) = found.iter().find(|(id, user)| user.is_some() && contradicts(id)) {
             tracing::debug!(id, "told to be deleted, and found: restored since, or a replica that lags behind");
@@ -323,6 +333,30 @@ impl Reader<'_> {
         }
         self.collections.push(round.collection.clone());
         Ok(true)
+    }
+
+    /// The records of these people as they are now. Where the stream and a record differ about whether somebody may work,
+    /// one of them is old, a replica that lags or a row that was replayed, and neither may put anybody in or out: they are
+    /// asked for again after a pause, and if they still differ only a full read helps.
+    async fn found(&self, round: &Round, ids: &[String]) -> Result<Option<Vec<(String, Option<Json>)>>, ReadError> {
+        let mut found = members::users(self.api, self.settings, ids).await?;
+        let differs = |(id, user): &(String, Option<Json>)| {
+            round.rows.get(id).zip(user.as_ref()).is_some_and(|(row, user)| row.differs(user))
+        };
+        for attempt in 0..ASKED_AGAIN {
+            let in_doubt: Vec<String> = found.iter().filter(|one| differs(one)).map(|(id, _)| id.clone()).collect();
+            if in_doubt.is_empty() {
+                return Ok(Some(found));
+            }
+            tracing::debug!(?in_doubt, "the stream and the records differ about who may work");
+            tokio::time::sleep(self.api.first_pause.saturating_mul(1 << attempt)).await;
+            for (id, user) in members::users(self.api, self.settings, &in_doubt).await? {
+                if let Some(known) = found.iter_mut().find(|(known, _)| *known == id) {
+                    known.1 = user;
+                }
+            }
+        }
+        Ok((!found.iter().any(differs)).then_some(found))
     }
 
     /// Somebody who is there, if he is within reach.
