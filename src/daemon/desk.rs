@@ -193,7 +193,10 @@ fn closed(store: Arc<dyn Store>) -> Option<Arc<dyn Store>> {
         if began.elapsed() > TO_BE_DONE {
             return Some(store);
         }
-        #[allow(clippy::disallowed_methods, reason = "nobody says when the last one is done, and this thread may wait")]
+        #[allow(
+            clippy::disallowed_methods,
+            reason = "nobody says when the last one is done, and this thread may wait"
+        )]
         std::thread::sleep(Duration::from_millis(5));
     }
     None
@@ -265,8 +268,7 @@ pub(super) mod tests {
         let mut configuration = crate::config::parse(folder.path().join("config.toml"), text).unwrap();
         let organization = configuration.organizations.remove("acme").unwrap();
         let states = Arc::new(watch::Sender::new(States::new()));
-        let desk =
-            Desk::new(organization, configuration.state_dir, states, Arc::default(), Arc::new(Timestamp::now));
+        let desk = Desk::new(organization, configuration.state_dir, states, Arc::default(), Arc::new(Timestamp::now));
         (folder, Arc::new(desk))
     }
 
