@@ -276,13 +276,13 @@ pub(super) mod tests {
     async fn a_snapshot_that_somebody_still_works_with_is_opened_anew_when_he_is_done() {
         let (_folder, desk) = desk();
         let theirs = desk.store().await.unwrap();
-        let done = std::thread::spawn(move || {
-            std::thread::sleep(Duration::from_millis(100));
+        let done = tokio::spawn(async move {
+            tokio::time::sleep(Duration::from_millis(100)).await;
             drop(theirs);
         });
         desk.close().await;
         desk.keep(&Kept { good: Some(Timestamp::UNIX_EPOCH), ..Kept::default() }).await.unwrap();
-        done.join().unwrap();
+        done.await.unwrap();
         assert_eq!(desk.kept().await.unwrap().good, Some(Timestamp::UNIX_EPOCH));
     }
 

@@ -172,8 +172,7 @@ impl Day {
         }
         self.until((self.date + 1.day()).at(0, 10, 0, 0)).await;
         assert!(daemon.unwrap().close().await);
-        let told = locked(&self.log).clone();
-        told
+        locked(&self.log).clone()
     }
 
     async fn until(&self, civil: jiff::civil::DateTime) {
