@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
 use tokio::sync::{Semaphore, watch};
 
 use super::desk::{Desk, Kept, locked};
@@ -44,7 +43,7 @@ impl Keeper {
                 state.next = due;
                 state.paused = paused;
             });
-            match due.filter(|due| due.at <= Timestamp::now()) {
+            match due.filter(|due| due.at <= self.desk.now()) {
                 Some(due) => self.run(due, &mut kept).await,
                 None => self.wait(due).await,
             }
@@ -92,7 +91,7 @@ impl Keeper {
 
     /// What is due next, by wish or by schedule.
     fn due(&self, kept: &Kept) -> Option<Due> {
-        let now = Timestamp::now();
+        let now = self.desk.now();
         let wishes = locked(&self.desk.wishes);
         if let Some(depth) = wishes.run {
             return Some(Due { at: now, depth, why: Why::Asked });
@@ -106,7 +105,7 @@ impl Keeper {
     /// Waits until something is due, or may be because something has changed.
     async fn wait(&mut self, due: Option<Due>) {
         let until = due.map_or(LOOK, |due| {
-            let left = due.at.duration_since(Timestamp::now());
+            let left = due.at.duration_since(self.desk.now());
             Duration::try_from(left).unwrap_or_default().min(LOOK)
         });
         tokio::select! {
@@ -117,7 +116,7 @@ impl Keeper {
     }
 
     async fn run(&mut self, due: Due, kept: &mut Kept) {
-        let waiting = Activity::Waiting { since: Timestamp::now() };
+        let waiting = Activity::Waiting { since: self.desk.now() };
         self.desk.stands(|state| state.activity = waiting);
         let slots = Arc::clone(&self.slots.borrow());
         let turn = Arc::clone(&self.desk.turn);
@@ -127,7 +126,7 @@ impl Keeper {
             () = is_true(&mut self.stopping) => return,
         };
         locked(&self.desk.wishes).run = None;
-        let running = Activity::Running { since: Timestamp::now(), depth: due.depth, why: due.why };
+        let running = Activity::Running { since: self.desk.now(), depth: due.depth, why: due.why };
         self.desk.stands(|state| state.activity = running);
         let limits = {
             let daemon = &self.configuration.borrow().daemon;
