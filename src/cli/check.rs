@@ -13,7 +13,7 @@ use crate::config::{DaemonSettings, Organization};
 use crate::report::checks::{self, Checked};
 use crate::report::{self, json};
 use crate::run::check_parts;
-use crate::schedule::{Depth, Due, Forbids, Schedule};
+use crate::schedule::{Due, Forbids, Schedule};
 
 /// So many runs to come are shown.
 const SHOWN: usize = 5;
@@ -52,8 +52,8 @@ fn counted(organizations: usize) -> String {
 fn schedule(organization: &Organization, daemon: &DaemonSettings, now: Timestamp) -> Checked {
     let schedule = Schedule::new(&organization.schedule, &organization.name, daemon.quarantine);
     let told = |due: &Due| {
-        let depth = if due.depth == Depth::Full { "full" } else { "incremental" };
-        format!("{} ({depth})", schedule.in_zone(due.at).strftime("%a %Y-%m-%d %H:%M:%S %Z"))
+        let at = schedule.in_zone(due.at).strftime("%a %Y-%m-%d %H:%M:%S %Z");
+        format!("{at} ({})", due.depth.word())
     };
     let next: Vec<String> = schedule.upcoming(now, SHOWN).iter().map(told).collect();
     let mut findings = vec![if organization.enabled {

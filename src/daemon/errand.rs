@@ -13,7 +13,7 @@ use tokio::task::JoinError;
 
 use super::desk::{Control, Desk};
 use crate::guard::Reviewed;
-use crate::run::{Event, Listener, RunError, RunRecord, RunResult, Session};
+use crate::run::{Event, Listener, RunError, RunRecord, RunResult, Session, failed_to_begin};
 use crate::schedule::Depth;
 
 /// How long a run that was cancelled may take to notice.
@@ -33,7 +33,10 @@ pub(super) async fn run(desk: &Arc<Desk>, depth: Depth, limits: Limits, turn: Ow
     let started = Timestamp::now();
     let record = match prepare(desk).await {
         Ok(session) => watched(desk, session, depth, limits, turn).await,
-        Err(error) => Err(error.to_string()),
+        Err(error) => {
+            failed_to_begin(&desk.name, depth, &error);
+            Err(error.to_string())
+        }
     };
     desk.is_run(None);
     let record = record.unwrap_or_else(|error| failed(desk, started, error));

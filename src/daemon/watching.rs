@@ -12,7 +12,7 @@ use super::{Consumer, View};
 use crate::apply::Outcome;
 use crate::notify::Notifier;
 use crate::roster::Reason;
-use crate::run::{Event, RunRecord, RunResult};
+use crate::run::Event;
 use crate::watch::{Metrics, Readiness, Standing, WatchSettings, Watched, serve};
 
 /// How long the server waits before it tries to listen again.
@@ -48,20 +48,9 @@ fn count(metrics: &Metrics, organization: &str, event: &Event) {
         }
         Event::Ended { record } => {
             let took = Duration::try_from(record.ended.duration_since(record.started)).unwrap_or_default();
-            metrics.ran(organization, result(record), took);
+            metrics.ran(organization, record.result.word(), took);
         }
         _ => {}
-    }
-}
-
-fn result(record: &RunRecord) -> &'static str {
-    match record.result {
-        RunResult::Planned => "planned",
-        RunResult::NothingToDo => "nothing-to-do",
-        RunResult::Applied => "applied",
-        RunResult::AppliedInPart { .. } => "applied-in-part",
-        RunResult::Held { .. } => "held",
-        RunResult::Failed { .. } => "failed",
     }
 }
 
