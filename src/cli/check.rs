@@ -14,6 +14,7 @@ use crate::report::checks::{self, Checked};
 use crate::report::{self, json};
 use crate::run::check_parts;
 use crate::schedule::{Due, Forbids, Schedule};
+use crate::watch::traces;
 
 /// So many runs to come are shown.
 const SHOWN: usize = 5;
@@ -31,6 +32,9 @@ pub(super) async fn check(config: &Path, arguments: &CheckArguments) -> Result<E
             counted(configuration.organizations.len())
         ))],
     }];
+    if configuration.daemon.traces.is_some() && !traces::BUILT_IN {
+        found[0].findings.push(CheckFinding::warning(traces::NOT_BUILT_IN));
+    }
     let now = Timestamp::now();
     for organization in organizations {
         found.push(schedule(organization, &configuration.daemon, now));

@@ -2,9 +2,13 @@
 
 use std::os::fd::AsFd as _;
 
-use tracing_subscriber::EnvFilter;
+use rollcall_kit::traces::TARGET;
+use tracing_subscriber::filter::{FilterExt as _, filter_fn};
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{EnvFilter, Layer as _};
+
+use crate::watch::traces;
 
 /// The form of the logs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,18 +32,23 @@ pub(super) fn start(verbose: u8, is_daemon: bool) {
         _ => "debug",
     };
     // rustls and hyper say at debug what nobody but their authors needs; headers and bodies are never logged.
-    let filter = EnvFilter::try_from_env("ROLLCALL_LOG")
-        .unwrap_or_else(|_| EnvFilter::new(format!("{level},hyper=warn,rustls=warn,h2=warn,sled=warn,ldap3=warn")));
-    let registry = tracing_subscriber::registry().with(filter);
+    let filter = EnvFilter::try_from_env("ROLLCALL_LOG").unwrap_or_else(|_| {
+        EnvFilter::new(format!("{level},hyper=warn,rustls=warn,h2=warn,sled=warn,ldap3=warn,opentelemetry_sdk=warn"))
+    });
+    // Spans of traces are for a collector, and logs stay as they are without them.
+    let filter = filter.and(filter_fn(|metadata| metadata.target() != TARGET));
+    let registry = tracing_subscriber::registry().with(traces::layer());
     let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
     let asked = std::env::var("ROLLCALL_LOG_FORMAT").ok();
     let started = match form(asked.as_deref(), leads_to_the_journal()) {
-        Form::Text => registry.with(lines).try_init(),
-        Form::Json => registry.with(lines.json().flatten_event(true)).try_init(),
+        Form::Text => registry.with(lines.with_filter(filter)).try_init(),
+        Form::Json => registry.with(lines.json().flatten_event(true).with_filter(filter)).try_init(),
         Form::Journal => match tracing_journald::layer() {
-            Ok(journal) => registry.with(journal.with_field_prefix(Some("ROLLCALL".to_owned()))).try_init(),
+            Ok(journal) => {
+                registry.with(journal.with_field_prefix(Some("ROLLCALL".to_owned())).with_filter(filter)).try_init()
+            }
             // The socket is not there, as in a closed root: then the journal keeps the lines.
-            Err(_) => registry.with(lines.with_ansi(false)).try_init(),
+            Err(_) => registry.with(lines.with_ansi(false).with_filter(filter)).try_init(),
         },
     };
     // Somebody else logs already, as in tests.
