@@ -3,6 +3,7 @@
 use std::os::fd::AsFd as _;
 
 use rollcall_kit::traces::TARGET;
+use tracing::Level;
 use tracing_subscriber::filter::{FilterExt as _, filter_fn};
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
@@ -35,8 +36,13 @@ pub(super) fn start(verbose: u8, is_daemon: bool) {
     let filter = EnvFilter::try_from_env("ROLLCALL_LOG").unwrap_or_else(|_| {
         EnvFilter::new(format!("{level},hyper=warn,rustls=warn,h2=warn,sled=warn,ldap3=warn,opentelemetry_sdk=warn"))
     });
-    // Spans of traces are for a collector, and logs stay as they are without them.
-    let filter = filter.and(filter_fn(|metadata| metadata.target() != TARGET));
+    // Spans of traces are for a collector, and logs stay as they are without them. That a collector does not take them we
+    // say ourselves, once; of the library only that it drops spans is worth a line.
+    let filter = filter.and(filter_fn(|metadata| match metadata.target() {
+        TARGET => false,
+        "opentelemetry_sdk" => *metadata.level() == Level::WARN,
+        _ => true,
+    }));
     let registry = tracing_subscriber::registry().with(traces::layer());
     let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
     let asked = std::env::var("ROLLCALL_LOG_FORMAT").ok();

@@ -41,6 +41,8 @@ mod scim_servers;
 mod scim_support;
 mod scim_wire;
 mod systemd;
+#[cfg(feature = "otel")]
+mod traces;
 mod unreadable_group;
 mod watch_tls;
 mod whole_way;

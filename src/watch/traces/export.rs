@@ -83,7 +83,10 @@ impl SpanExporter for Collector {
         let sending = async move { sender.send(body).await };
         // Nobody listens to what happens in there, so that no export is traced, which would be exported in turn.
         let sent = self.runtime.spawn(sending.with_subscriber(NoSubscriber::default())).await;
-        self.note(sent.unwrap_or_else(|error| Err(error.to_string())));
+        // Without an outcome the process ends, and whoever ends it knows.
+        if let Ok(outcome) = sent {
+            self.note(outcome);
+        }
         // The library would say it again for each batch.
         Ok(())
     }

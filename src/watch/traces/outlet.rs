@@ -90,9 +90,9 @@ impl Outlet {
     /// Exports what is left, and nothing after that.
     pub(super) fn finish(&self) {
         let open = self.0.write().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(open) = open {
-            // Why it did not get through was said when it first did not.
-            let _ = open.processor.shutdown_with_timeout(AT_THE_END);
+        let ended = open.map(|open| open.processor.shutdown_with_timeout(AT_THE_END));
+        if let Some(Err(_)) = ended {
+            tracing::warn!("the last traces were not exported: the collector did not take them within {AT_THE_END:?}");
         }
     }
 
