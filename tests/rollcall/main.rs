@@ -43,6 +43,8 @@ mod scim_wire;
 mod systemd;
 #[cfg(feature = "otel")]
 mod traces;
+#[cfg(not(feature = "otel"))]
+mod traces_missing;
 mod unreadable_group;
 mod watch_tls;
 mod whole_way;

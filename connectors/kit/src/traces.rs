@@ -11,7 +11,7 @@ use tracing::field::Empty;
 use tracing::{Span, info_span};
 
 /// The target of every span that is meant for traces. Whoever writes logs leaves them out.
-pub const TARGET: &str = "rollcall::traces";
+pub const TARGET: &str = "traces";
 
 /// The span of one operation that a server is asked for over another protocol than HTTP, such as an LDAP search.
 #[must_use]

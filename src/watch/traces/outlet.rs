@@ -163,7 +163,9 @@ impl ShouldSample for Outlet {
         attributes: &[KeyValue],
         links: &[Link],
     ) -> SamplingResult {
-        let within = parent.map(|parent| parent.span().span_context().clone()).filter(|within| within.is_valid());
+        let within = parent
+            .map(|parent| parent.span().span_context().clone())
+            .filter(opentelemetry::trace::SpanContext::is_valid);
         let sampler = match (within, self.share()) {
             (Some(within), Some(_)) if within.is_sampled() => Sampler::AlwaysOn,
             (None, Some(share)) if *kind == SpanKind::Internal => Sampler::TraceIdRatioBased(share),
