@@ -1,6 +1,8 @@
 //! Traces as a collector receives them: read by the messages that OpenTelemetry publishes for Python, which nobody here
 //! wrote. The program runs as an administrator runs it.
 
+#![expect(clippy::disallowed_methods, reason = "there is no runtime here whose worker would be blocked")]
+
 use std::net::TcpListener;
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -10,7 +12,7 @@ use rollcall::demo::company::Company;
 use rollcall_test_servers::receivers::Receivers;
 use serde_json::Value;
 
-use super::command_support::{Site, ran, staff, staff_but};
+use super::command_support::{Site, ran};
 use super::daemon_support::{Daemon, PATIENCE, SELDOM};
 
 /// The secret that the collector asks for.
@@ -96,6 +98,11 @@ impl Received {
         self.spans.iter().any(|span| span.id == id)
     }
 
+    /// Whether the whole of this run was received: its own span ends last.
+    fn is_of(&self, run: &str) -> bool {
+        self.roots().iter().any(|span| span.attribute("rollcall.run.id") == Some(run))
+    }
+
     fn named(&self, name: &str) -> Vec<&Span> {
         self.spans.iter().filter(|span| span.name == name).collect()
     }
@@ -127,20 +134,6 @@ impl Traced {
     fn received(&self) -> Received {
         Received::by(&self.receivers)
     }
-
-    /// Waits until what was received is as it should be.
-    #[track_caller]
-    fn wait_until(&self, what: impl Fn(&Received) -> bool) -> Received {
-        let began = Instant::now();
-        loop {
-            let received = self.received();
-            if what(&received) {
-                return received;
-            }
-            assert!(began.elapsed() < PATIENCE, "{:#?}", received.spans);
-            std::thread::sleep(Duration::from_millis(50));
-        }
-    }
 }
 
 /// A command whose environment asks for something else than its configuration.
@@ -163,6 +156,7 @@ fn misled(mut command: Command) -> Command {
 #[test]
 fn a_run_is_one_trace_with_its_steps_its_writes_and_a_span_for_each_request_whatever_the_environment_says() {
     let traced = Traced::new();
+    assert!(traced.site.run(&["--version"]).out.contains("(with otel)"));
     let applied = ran(&mut misled(traced.site.command(&["apply", "--yes"])));
     assert_eq!((applied.code, applied.err.as_str()), (0, ""), "{}", applied.out);
     let received = traced.received();
@@ -290,28 +284,32 @@ fn the_daemon_tells_once_of_a_collector_that_takes_nothing_and_exports_by_the_co
     daemon.signal("HUP");
     daemon.hear("READY=1");
     let told = || site.read("log").matches("traces are not exported").count();
-    let wait_for = |what: &dyn Fn() -> bool| {
-        let began = Instant::now();
-        while !what() {
-            assert!(began.elapsed() < PATIENCE, "{}", site.read("log"));
-            std::thread::sleep(Duration::from_millis(50));
-        }
-    };
+    let refused = || traced.receivers.received("refused").len();
     site.run(&["trigger", "lumen", "--follow"]).ends_with(0);
-    wait_for(&|| told() > 0);
+    wait_until(|| told() == 1, site);
+    let before = refused();
     site.run(&["trigger", "lumen", "--follow"]).ends_with(0);
-    std::thread::sleep(Duration::from_secs(5));
+    wait_until(|| refused() > before, site);
     traced.receivers.refuse(false);
-    site.directory(&staff_but(|company| company.people[5].login = "fay.stone".to_owned()));
     site.run(&["trigger", "lumen", "--follow"]).ends_with(0);
-    let received = traced.wait_until(|received| !received.roots().is_empty());
-    assert_eq!(received.roots().len(), 1, "what was refused is not sent again");
-    wait_for(&|| site.read("log").contains("traces are exported again"));
+    let run = last_run(site);
+    wait_until(|| traced.received().is_of(&run), site);
+    wait_until(|| site.read("log").contains("traces are exported again"), site);
     assert_eq!(told(), 1, "{}", site.read("log"));
 
     site.run(&["trigger", "lumen", "--follow"]).ends_with(0);
     daemon.stop();
-    assert_eq!(traced.received().roots().len(), 2, "what is left when the daemon stops is exported");
+    assert!(traced.received().is_of(&last_run(site)), "what is left when the daemon stops is exported");
+}
+
+/// Waits until something is so.
+#[track_caller]
+fn wait_until(is_so: impl Fn() -> bool, site: &Site) {
+    let began = Instant::now();
+    while !is_so() {
+        assert!(began.elapsed() < PATIENCE, "{}", site.read("log"));
+        std::thread::sleep(Duration::from_millis(50));
+    }
 }
 
 #[test]
@@ -323,7 +321,6 @@ fn a_share_of_the_runs_is_traced_and_nothing_that_is_no_run() {
     traced.site.run(&["apply", "--yes"]).ends_with(0);
     assert_eq!(traced.received().spans.len(), 0);
     traced.configure("share = \"100%\"\nservice = \"roll-call\"");
-    traced.site.directory(&staff());
     traced.site.run(&["apply", "--yes"]).ends_with(0);
     let received = traced.received();
     assert_eq!(received.roots().len(), 1);

@@ -1,6 +1,6 @@
 """Receives mails (aiosmtpd), webhooks (http.server; signatures verified by the reference implementation of Standard
 Webhooks) and traces (at /v1/traces; read by the messages that OpenTelemetry publishes) on loopback, and writes what came
-into FOLDER, one file each: mail-N.json, webhook-N.json, traces-N.json.
+into FOLDER, one file each: mail-N.json, webhook-N.json, traces-N.json, and refused-N.json for what was refused.
 
 With a certificate the mail server insists on STARTTLS and on the sign-in roll:call. Prints SMTP_PORT, HTTP_URL and
 READY; ends when standard input closes. The file FOLDER/refuse makes web addresses answer 503.
@@ -25,7 +25,7 @@ from opentelemetry.proto.collector.trace.v1 import trace_service_pb2
 
 KEY = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 folder = pathlib.Path(sys.argv[1])
-count = {"mail": 0, "webhook": 0, "traces": 0}
+count = {"mail": 0, "webhook": 0, "traces": 0, "refused": 0}
 lock = threading.Lock()
 
 
@@ -51,6 +51,8 @@ class Web(http.server.BaseHTTPRequestHandler):
     def do_POST(self):
         body = self.rfile.read(int(self.headers["content-length"]))
         refused = (folder / "refuse").exists()
+        if refused:
+            keep("refused", {"path": self.path})
         if self.path == "/v1/traces":
             if not refused:
                 self.take_traces(body)
