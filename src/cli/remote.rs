@@ -110,6 +110,7 @@ async fn attempt(call: &Call, config: &Path, interrupt: &Interrupt) -> Result<Ex
              runs will after a reload",
         );
     }
-    let place = Place { console: &*call.console, interrupt, configuration: &configuration, floor: Some(&call.floor) };
+    let (console, floor) = (&*call.console, Some(&call.floor));
+    let place = Place { console, interrupt, config: &ours, configuration: &configuration, floor };
     perform(&place, arguments.command).await
 }

@@ -118,7 +118,7 @@ impl Server {
                     }
                     // Out of file descriptors, most likely: that passes.
                     Err(error) => {
-                        tracing::warn!(%error, "the control socket accepts nobody right now");
+                        tracing::warn!("the control socket accepts nobody right now: {error}");
                         tokio::time::sleep(Duration::from_secs(1)).await;
                     }
                 },
@@ -179,7 +179,7 @@ async fn client(
         }
     };
     let code = code.unwrap_or_else(|error| {
-        tracing::error!(%error, "a command ended in a way that it never should");
+        tracing::error!("a command ended in a way that it never should: {error}");
         let text = "error: the command ended in a way that it never should; the daemon's log says more".to_owned();
         let _ = sender.send(Frame::Say { text });
         1
