@@ -1,5 +1,6 @@
 //! Logs: quiet on a terminal unless somebody asks, and in the journal's own fields where systemd keeps them.
 
+use std::io::IsTerminal as _;
 use std::os::fd::AsFd as _;
 
 use rollcall_kit::traces::TARGET;
@@ -44,7 +45,8 @@ pub(super) fn start(verbose: u8, is_daemon: bool) {
         _ => true,
     }));
     let registry = tracing_subscriber::registry().with(traces::layer());
-    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let colours = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(colours);
     let asked = std::env::var("ROLLCALL_LOG_FORMAT").ok();
     let started = match form(asked.as_deref(), leads_to_the_journal()) {
         Form::Text => registry.with(lines.with_filter(filter)).try_init(),
@@ -54,7 +56,7 @@ pub(super) fn start(verbose: u8, is_daemon: bool) {
                 registry.with(journal.with_field_prefix(Some("ROLLCALL".to_owned())).with_filter(filter)).try_init()
             }
             // The socket is not there, as in a closed root: then the journal keeps the lines.
-            Err(_) => registry.with(lines.with_ansi(false).with_filter(filter)).try_init(),
+            Err(_) => registry.with(lines.with_filter(filter)).try_init(),
         },
     };
     // Somebody else logs already, as in tests.

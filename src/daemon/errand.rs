@@ -30,7 +30,7 @@ pub(super) struct Limits {
 
 /// Runs an organization once. Whatever happens, there is a record of how it ended, and everybody was told.
 pub(super) async fn run(desk: &Arc<Desk>, depth: Depth, limits: Limits, turn: OwnedMutexGuard<()>) -> RunRecord {
-    let started = Timestamp::now();
+    let started = desk.now();
     let record = match prepare(desk).await {
         Ok(session) => watched(desk, session, depth, limits, turn).await,
         Err(error) => {
@@ -48,7 +48,8 @@ pub(super) async fn run(desk: &Arc<Desk>, depth: Depth, limits: Limits, turn: Ow
 async fn prepare(desk: &Desk) -> Result<Session, RunError> {
     let (organization, store) = (desk.organization(), desk.store().await?);
     let built = tokio::task::spawn_blocking(move || Session::with_store((*organization).clone(), store)).await;
-    built.map_err(|error| RunError::Internal(what_happened(error)))?
+    let session = built.map_err(|error| RunError::Internal(what_happened(error)))??;
+    Ok(session.with_clock(desk.clock()))
 }
 
 async fn watched(
@@ -124,7 +125,7 @@ fn failed(desk: &Desk, started: Timestamp, error: String) -> RunRecord {
         id: String::new(),
         organization: desk.name.clone(),
         started,
-        ended: Timestamp::now(),
+        ended: desk.now(),
         result: RunResult::Failed { error },
         certificate: None,
         changes: None,
@@ -163,6 +164,7 @@ mod tests {
     };
 
     use super::*;
+    use crate::daemon::desk::tests::desk;
     use crate::run::memory_store;
 
     /// A directory without anybody, whose look-up of groups is broken.
@@ -209,19 +211,6 @@ mod tests {
         async fn look_up_group(&self, _: &DirectoryId) -> Result<Option<String>, ReadError> {
             panic!("index out of bounds")
         }
-    }
-
-    fn desk() -> (tempfile::TempDir, Arc<Desk>) {
-        let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("token"), "t").unwrap();
-        let text = "[organization.acme]\ndomains = [\"acme.com\"]\n[organization.acme.directory]\nconnector = \"file\"\n\
-                    users = \"u.json\"\n[[organization.acme.role]]\ngroup = { id = \"g-9\" }\nrole = \"editor\"\n\
-                    [organization.acme.target]\nkind = \"scim\"\nurl = \"http://127.0.0.1:9/scim\"\n\
-                    token = { env = \"PATH\" }\n";
-        let mut configuration = crate::config::parse(folder.path().join("config.toml"), text).unwrap();
-        let organization = configuration.organizations.remove("acme").unwrap();
-        let states = Arc::new(tokio::sync::watch::Sender::new(crate::daemon::States::new()));
-        (folder, Arc::new(Desk::new(organization, configuration.state_dir, states, Arc::default())))
     }
 
     #[tokio::test]

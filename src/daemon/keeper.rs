@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
 use tokio::sync::{Semaphore, watch};
 
 use super::desk::{Desk, Kept, locked};
@@ -43,7 +42,7 @@ impl Keeper {
                 state.next = due;
                 state.paused = paused;
             });
-            match due.filter(|due| due.at <= Timestamp::now()) {
+            match due.filter(|due| due.at <= self.desk.now()) {
                 Some(due) => self.run(due, &mut kept).await,
                 None => self.wait(due).await,
             }
@@ -53,10 +52,11 @@ impl Keeper {
 
     /// What is known of earlier runs. A snapshot that cannot be opened now will be told of by the first run.
     async fn remember(&self) -> Kept {
+        let name = &self.desk.name;
         let kept = match self.desk.kept().await {
             Ok(kept) => kept,
             Err(error) => {
-                tracing::warn!(organization = self.desk.name, %error, "the snapshot cannot be read yet");
+                tracing::warn!(organization = name, "{name}: the snapshot cannot be read yet: {error}");
                 Kept::default()
             }
         };
@@ -90,7 +90,7 @@ impl Keeper {
 
     /// What is due next, by wish or by schedule.
     fn due(&self, kept: &Kept) -> Option<Due> {
-        let now = Timestamp::now();
+        let now = self.desk.now();
         let wishes = locked(&self.desk.wishes);
         if let Some(depth) = wishes.run {
             return Some(Due { at: now, depth, why: Why::Asked });
@@ -104,7 +104,7 @@ impl Keeper {
     /// Waits until something is due, or may be because something has changed.
     async fn wait(&mut self, due: Option<Due>) {
         let until = due.map_or(LOOK, |due| {
-            let left = due.at.duration_since(Timestamp::now());
+            let left = due.at.duration_since(self.desk.now());
             Duration::try_from(left).unwrap_or_default().min(LOOK)
         });
         tokio::select! {
@@ -115,7 +115,7 @@ impl Keeper {
     }
 
     async fn run(&mut self, due: Due, kept: &mut Kept) {
-        let waiting = Activity::Waiting { since: Timestamp::now() };
+        let waiting = Activity::Waiting { since: self.desk.now() };
         self.desk.stands(|state| state.activity = waiting);
         let slots = Arc::clone(&self.slots.borrow());
         let turn = Arc::clone(&self.desk.turn);
@@ -125,13 +125,14 @@ impl Keeper {
             () = is_true(&mut self.stopping) => return,
         };
         locked(&self.desk.wishes).run = None;
-        let running = Activity::Running { since: Timestamp::now(), depth: due.depth, why: due.why };
+        let running = Activity::Running { since: self.desk.now(), depth: due.depth, why: due.why };
         self.desk.stands(|state| state.activity = running);
         let limits = {
             let daemon = &self.configuration.borrow().daemon;
             Limits { run: daemon.run_limit.duration(), stop: daemon.stop_within.duration() }
         };
-        tracing::info!(organization = self.desk.name, depth = ?due.depth, why = ?due.why, "a run begins");
+        let name = &self.desk.name;
+        tracing::info!(organization = name, depth = ?due.depth, why = ?due.why, "{name}: a run begins");
         let record = errand::run(&self.desk, due.depth, limits, turn).await;
         self.ended(&record, due.depth, kept).await;
     }
@@ -141,6 +142,7 @@ impl Keeper {
             // It was told to end; that is no failure of the organization's, and what is owed is seen after the restart.
             return;
         }
+        let name = &self.desk.name;
         let failed = matches!(record.result, RunResult::Failed { .. });
         kept.past = kept.past.after(depth, record.ended, failed);
         if failed {
@@ -151,15 +153,18 @@ impl Keeper {
             kept.good = Some(record.ended);
         }
         if let Err(error) = self.desk.keep(kept).await {
-            tracing::error!(organization = self.desk.name, %error, "what was run cannot be remembered");
+            tracing::error!(organization = name, "{name}: what was run cannot be remembered: {error}");
         }
         let quarantined = self.schedule().quarantines(kept.past.failures);
         self.desk.stands(|state| state.ended(record, kept.past.failures, quarantined));
         match &record.result {
             RunResult::Failed { error } => {
-                tracing::error!(organization = self.desk.name, run = record.id, error, "a run failed");
+                tracing::error!(organization = name, run = record.id, "{name}: the run failed: {error}");
             }
-            result => tracing::info!(organization = self.desk.name, run = record.id, ?result, "a run ended"),
+            result => {
+                let word = result.word().replace('-', " ");
+                tracing::info!(organization = name, run = record.id, ?result, "{name}: the run ended: {word}");
+            }
         }
     }
 }

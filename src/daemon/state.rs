@@ -60,7 +60,8 @@ impl OrganizationState {
             self.health = health;
         }
         if matches!(record.result, RunResult::NothingToDo | RunResult::Applied) {
-            self.last_good = self.last_good.max(Some(record.ended));
+            // Not the later of the two: a clock that was put back would make all is well for ever.
+            self.last_good = Some(record.ended);
         }
         self.failures = failures;
         self.last = Some(LastRun::of(record));

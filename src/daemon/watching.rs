@@ -161,7 +161,7 @@ pub(super) async fn answer(watching: Arc<Watching>, mut server: Option<crate::wa
                     server = started;
                     break;
                 }
-                Err(error) => tracing::error!(error, "monitors are not answered; it is tried again"),
+                Err(error) => tracing::error!("monitors are not answered; it is tried again: {error}"),
             }
             let _ = tokio::time::timeout(AGAIN, configuration.changed()).await;
         }
@@ -179,6 +179,6 @@ pub(super) async fn start(
 ) -> Result<Option<crate::watch::Server>, String> {
     let Some(settings) = settings else { return Ok(None) };
     let server = serve(settings, Arc::clone(watching) as Arc<dyn Watched>).await?;
-    tracing::info!(address = %settings.listen, "monitors are answered");
+    tracing::info!("monitors are answered at {}", settings.listen);
     Ok(Some(server))
 }

@@ -44,6 +44,7 @@ impl Session {
     }
 
     async fn read_and_plan(&self, depth: Depth, listener: Listener<'_>) -> Result<Reviewed, RunError> {
+        self.store.require_room()?;
         self.require_same_target()?;
         let doubtful = self.settle_leftovers().await?;
         let roll = self.read_directory(depth, listener).await?;
@@ -54,11 +55,11 @@ impl Session {
     pub(super) fn remember_failure(&self, run: &str, started: Timestamp, error: &RunError) {
         self.trace_failure(error);
         if let Err(error) = self.doubt_the_place(error) {
-            tracing::error!(%error, "the place in the stream of changes cannot be forgotten");
+            tracing::error!("the place in the stream of changes cannot be forgotten: {error}");
         }
         let failed = RunResult::Failed { error: error.to_string() };
         if let Err(error) = records::keep(&*self.store, &self.record(run, started, failed, None, None)) {
-            tracing::error!(%error, "the record of the failed run cannot be kept");
+            tracing::error!("the record of the failed run cannot be kept: {error}");
         }
     }
 
@@ -108,6 +109,7 @@ impl Session {
 
     async fn carry_out(&self, approved: ApprovedPlan, listener: Listener<'_>) -> Result<RunRecord, RunError> {
         self.require_pending(&approved)?;
+        self.store.require_room()?;
         let (run, started) = self.this_run();
         let (plan, approval) = (approved.plan().clone(), approved.approval().clone());
         let interrupted = RunResult::Failed { error: "the run was interrupted".to_owned() };
@@ -260,7 +262,7 @@ impl Session {
             journal: &journal,
             ledger: &ledger,
             run,
-            clock: &self.clock,
+            clock: &*self.clock,
             stop: &move || stop.load(Ordering::Relaxed),
         };
         Ok(work(executor).await)

@@ -35,5 +35,5 @@ pub use event::{Event, RunRecord, RunResult, WaitingPart};
 pub use expiry::secret_ends;
 pub use explain::{ExplainedGate, Explanation, GateVerdict};
 pub use records::{State, find_run, runs, state};
-pub use session::{Listener, Session, memory_store, open_store};
+pub use session::{Clock, Listener, Session, memory_store, open_store};
 pub use spans::failed_to_begin;

@@ -69,6 +69,7 @@ struct Stock {
 impl Disk {
     /// Opens the database of a state directory, and makes it if there is none.
     pub(super) fn open(directory: &Path) -> Result<Opened, StoreError> {
+        folder::refuse_root(directory)?;
         folder::make(directory)?;
         let lock = lock_directory(directory)?;
         seal::refuse_later(directory)?;
@@ -115,6 +116,11 @@ impl Disk {
     /// Closes the database, and hands out the lock of the state directory.
     pub(super) fn close(self) -> File {
         self.lock
+    }
+
+    /// Refuses if too little disk is free to go on safely.
+    pub(super) fn require_room(&self) -> Result<(), StoreError> {
+        require_room(&self.directory, &self.directory.join(DATABASE))
     }
 
     /// Makes it unsealed until it is sealed again.

@@ -40,6 +40,16 @@ pub trait Store: Send + Sync {
     /// Grows with every committed reading and every settlement.
     fn generation(&self) -> Result<u64, StoreError>;
 
+    /// Refuses if so little disk is free that what happens next could perhaps not be kept. It was asked when the store
+    /// was opened, which may be long ago.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::NoRoom`].
+    fn require_room(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+
     /// Whether the content matches its seal. An unsealed snapshot plans no removal until it has been rebuilt.
     fn is_sealed(&self) -> bool;
 
@@ -165,6 +175,17 @@ pub enum StoreError {
         path: String,
         /// What was found, and the next step.
         reason: String,
+    },
+    /// We are root, and it is the service's.
+    #[error(
+        "the snapshot in {path} is kept by the user {user}, who could not open any more what root writes there. Start the \
+         daemon (systemctl start rollcall), through which every command works then, or say: sudo -u {user} rollcall …"
+    )]
+    NotRoots {
+        /// The state directory.
+        path: String,
+        /// Whose it is.
+        user: String,
     },
     /// A later version wrote it.
     #[error(
