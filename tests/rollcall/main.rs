@@ -16,6 +16,7 @@ mod cut;
 mod daemon_commands;
 mod daemon_service;
 mod daemon_support;
+mod daemon_together;
 mod daemon_watch;
 mod entra;
 mod google_way;
