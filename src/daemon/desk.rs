@@ -273,7 +273,7 @@ pub(super) mod tests {
         (folder, Arc::new(Desk::new(organization, configuration.state_dir, states, Arc::default())))
     }
 
-    fn record(id: &str, ended: &str, result: RunResult, more: serde_json::Value) -> RunRecord {
+    fn record(id: &str, ended: &str, result: &RunResult, more: &serde_json::Value) -> RunRecord {
         let mut json = serde_json::json!({
             "id": id, "organization": "acme", "started": ended, "ended": ended, "result": result,
             "certificate": null, "changes": null, "plan_id": null, "plan": null, "approval": null, "outcomes": [],
@@ -292,19 +292,18 @@ pub(super) mod tests {
             desk.kept().await.unwrap()
         };
         let none = serde_json::json!({});
-        let full =
-            kept(record("20270101-000000000-aaaa", "2027-01-01T00:00:00Z", RunResult::Applied, none.clone())).await;
+        let full = kept(record("20270101-000000000-aaaa", "2027-01-01T00:00:00Z", &RunResult::Applied, &none)).await;
         assert_eq!((full.past.full, full.good), (full.past.ended, at("2027-01-01T00:00:00Z")));
         desk.keep(&full).await.unwrap();
         let changes = serde_json::json!({ "changes": { "cursor": "c", "collections": [] } });
-        let incremental = record("20270102-000000000-aaaa", "2027-01-02T00:00:00Z", RunResult::Applied, changes);
+        let incremental = record("20270102-000000000-aaaa", "2027-01-02T00:00:00Z", &RunResult::Applied, &changes);
         let after = kept(incremental).await;
         assert_eq!((after.past.ended, after.past.full), (at("2027-01-02T00:00:00Z"), full.past.full), "not read whole");
         let undo = serde_json::json!({ "undoes": "20270101-000000000-aaaa" });
-        let undone = kept(record("20270103-000000000-aaaa", "2027-01-03T00:00:00Z", RunResult::Applied, undo)).await;
+        let undone = kept(record("20270103-000000000-aaaa", "2027-01-03T00:00:00Z", &RunResult::Applied, &undo)).await;
         assert_eq!(undone.past.ended, after.past.ended, "nobody asked the directory");
         let part = RunResult::AppliedInPart { failed: 1 };
-        let part = kept(record("20270104-000000000-aaaa", "2027-01-04T00:00:00Z", part, none)).await;
+        let part = kept(record("20270104-000000000-aaaa", "2027-01-04T00:00:00Z", &part, &none)).await;
         assert_eq!((part.past.full, part.good), (at("2027-01-04T00:00:00Z"), full.good), "no good run");
     }
 }
