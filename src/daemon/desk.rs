@@ -4,6 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -12,7 +13,7 @@ use tokio::sync::{Notify, watch};
 use super::state::{OrganizationState, Paused, is_good};
 use super::{Consumer, States, Told};
 use crate::config::Organization;
-use crate::run::{Event, RunError, RunRecord, RunResult, Store, open_store, runs};
+use crate::run::{Clock, Event, RunError, RunRecord, RunResult, Store, open_store, runs};
 use crate::schedule::{Depth, Past};
 
 /// Under which name the snapshot keeps what the schedule must know.
@@ -59,6 +60,7 @@ pub(super) struct Desk {
     halted: watch::Sender<bool>,
     states: Arc<watch::Sender<States>>,
     consumers: Arc<Vec<Consumer>>,
+    clock: Clock,
 }
 
 pub(super) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -71,6 +73,7 @@ impl Desk {
         state_dir: PathBuf,
         states: Arc<watch::Sender<States>>,
         consumers: Arc<Vec<Consumer>>,
+        clock: Clock,
     ) -> Self {
         Self {
             name: organization.name.clone(),
@@ -84,12 +87,23 @@ impl Desk {
             halted: watch::Sender::new(false),
             states,
             consumers,
+            clock,
         }
     }
 
     /// The organization's settings as they are now. A run that has begun keeps those with which it began.
     pub(super) fn organization(&self) -> Arc<Organization> {
         Arc::clone(&locked(&self.organization))
+    }
+
+    /// By which clock it works.
+    pub(super) fn clock(&self) -> Clock {
+        Clock::clone(&self.clock)
+    }
+
+    /// What that clock shows.
+    pub(super) fn now(&self) -> Timestamp {
+        (self.clock)()
     }
 
     /// Other settings, from the next run on; without any the organization is gone.
@@ -115,9 +129,13 @@ impl Desk {
         Ok(store)
     }
 
-    /// Lets go of the snapshot; whoever still works with it keeps it open until he is done.
+    /// Lets go of the snapshot, so that it is opened anew. While somebody else works with it, it could not be, so it
+    /// stays open if he is not done soon.
     pub(super) async fn close(&self) {
-        self.store.lock().await.take();
+        let mut open = self.store.lock().await;
+        if let Some(store) = open.take() {
+            *open = tokio::task::spawn_blocking(move || closed(store)).await.unwrap_or_default();
+        }
     }
 
     /// What the snapshot keeps for the schedule. Runs that were made by hand while no daemon ran count.
@@ -146,7 +164,7 @@ impl Desk {
             if locked(&self.wishes).gone {
                 return states.remove(&self.name).is_some();
             }
-            let state = states.entry(self.name.clone()).or_insert_with(|| OrganizationState::unknown(Timestamp::now()));
+            let state = states.entry(self.name.clone()).or_insert_with(|| OrganizationState::unknown(self.now()));
             let before = state.clone();
             change(state);
             *state != before
@@ -155,7 +173,7 @@ impl Desk {
 
     /// Tells everybody what happened.
     pub(super) fn tell(&self, event: Event) {
-        let told = Arc::new(Told { organization: self.name.clone(), at: Timestamp::now(), event });
+        let told = Arc::new(Told { organization: self.name.clone(), at: self.now(), event });
         for consumer in &*self.consumers {
             // Whoever only watches must not bring down what he watches.
             if catch_unwind(AssertUnwindSafe(|| consumer(&told))).is_err() {
@@ -186,6 +204,26 @@ impl Desk {
     pub(super) fn halted(&self) -> watch::Receiver<bool> {
         self.halted.subscribe()
     }
+}
+
+/// How long somebody who still works with a snapshot is waited for: the thread of a journal that has just ended, a
+/// command that only looks.
+const TO_BE_DONE: Duration = Duration::from_secs(2);
+
+/// Closes a snapshot with which nobody else works any more; gives it back if somebody still does.
+fn closed(store: Arc<dyn Store>) -> Option<Arc<dyn Store>> {
+    let began = Instant::now();
+    while Arc::strong_count(&store) > 1 {
+        if began.elapsed() > TO_BE_DONE {
+            return Some(store);
+        }
+        #[allow(
+            clippy::disallowed_methods,
+            reason = "nobody says when the last one is done, and this thread may wait"
+        )]
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    None
 }
 
 /// Whether a run asked the directory who should be there and did what follows; one that takes back an earlier run does
@@ -259,18 +297,42 @@ pub(super) mod tests {
     use super::*;
     use crate::run::record_end;
 
-    /// The desk of an organization that nobody keeps.
-    pub(in crate::daemon) fn desk() -> (tempfile::TempDir, Arc<Desk>) {
+    /// A desk in a folder of its own.
+    pub(crate) fn desk() -> (tempfile::TempDir, Arc<Desk>) {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("token"), "t").unwrap();
-        let text = "[organization.acme]\ndomains = [\"acme.com\"]\n[organization.acme.directory]\nconnector = \"file\"\n\
-                    users = \"u.json\"\n[[organization.acme.role]]\ngroup = { id = \"g-9\" }\nrole = \"editor\"\n\
+        let text = "state_dir = \"state\"\n[organization.acme]\ndomains = [\"acme.com\"]\n\
+                    [organization.acme.directory]\nconnector = \"file\"\nusers = \"u.json\"\n\
+                    [[organization.acme.role]]\ngroup = { id = \"g-9\" }\nrole = \"editor\"\n\
                     [organization.acme.target]\nkind = \"scim\"\nurl = \"http://127.0.0.1:9/scim\"\n\
                     token = { env = \"PATH\" }\n";
         let mut configuration = crate::config::parse(folder.path().join("config.toml"), text).unwrap();
         let organization = configuration.organizations.remove("acme").unwrap();
-        let states = Arc::new(tokio::sync::watch::Sender::new(States::new()));
-        (folder, Arc::new(Desk::new(organization, configuration.state_dir, states, Arc::default())))
+        let states = Arc::new(watch::Sender::new(States::new()));
+        let desk = Desk::new(organization, configuration.state_dir, states, Arc::default(), Arc::new(Timestamp::now));
+        (folder, Arc::new(desk))
+    }
+
+    #[tokio::test]
+    async fn a_snapshot_that_somebody_still_works_with_is_opened_anew_when_he_is_done() {
+        let (_folder, desk) = desk();
+        let theirs = desk.store().await.unwrap();
+        let done = tokio::spawn(async move {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            drop(theirs);
+        });
+        desk.close().await;
+        desk.keep(&Kept { good: Some(Timestamp::UNIX_EPOCH), ..Kept::default() }).await.unwrap();
+        done.await.unwrap();
+        assert_eq!(desk.kept().await.unwrap().good, Some(Timestamp::UNIX_EPOCH));
+    }
+
+    #[tokio::test]
+    async fn a_snapshot_that_somebody_works_with_for_long_stays_open() {
+        let (_folder, desk) = desk();
+        let theirs = desk.store().await.unwrap();
+        desk.close().await;
+        assert!(Arc::ptr_eq(&theirs, &desk.store().await.unwrap()));
     }
 
     fn record(id: &str, ended: &str, result: &RunResult, more: &serde_json::Value) -> RunRecord {

@@ -31,7 +31,7 @@ pub(super) struct Limits {
 
 /// Runs an organization once. Whatever happens, there is a record of how it ended, and everybody was told.
 pub(super) async fn run(desk: &Arc<Desk>, depth: Depth, limits: Limits, turn: OwnedMutexGuard<()>) -> RunRecord {
-    let started = Timestamp::now();
+    let started = desk.now();
     let mut halted = desk.halted();
     let prepared = tokio::select! {
         prepared = tokio::time::timeout(limits.run, prepare(desk)) => match prepared {
@@ -74,7 +74,8 @@ async fn recorded(desk: &Desk, record: RunRecord) -> RunRecord {
 async fn prepare(desk: &Desk) -> Result<Session, RunError> {
     let (organization, store) = (desk.organization(), desk.store().await?);
     let built = tokio::task::spawn_blocking(move || Session::with_store((*organization).clone(), store)).await;
-    built.map_err(|error| RunError::Internal(what_happened(error)))?
+    let session = built.map_err(|error| RunError::Internal(what_happened(error)))??;
+    Ok(session.with_clock(desk.clock()))
 }
 
 fn too_long(limits: Limits, end: &str) -> String {
@@ -168,7 +169,7 @@ fn failed(desk: &Desk, started: Timestamp, id: String, error: String) -> RunReco
         id,
         organization: desk.name.clone(),
         started,
-        ended: Timestamp::now(),
+        ended: desk.now(),
         result: RunResult::Failed { error },
         certificate: None,
         changes: None,

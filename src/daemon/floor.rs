@@ -3,7 +3,6 @@
 
 use std::sync::Arc;
 
-use jiff::Timestamp;
 use tokio::sync::{OwnedMutexGuard, broadcast};
 
 use super::desk::{Desk, locked};
@@ -76,7 +75,7 @@ impl Floor {
                 Arc::clone(&desk.turn).lock_owned().await
             }
         };
-        let busy = Activity::Busy { since: Timestamp::now(), command: command.to_owned(), who: who.to_owned() };
+        let busy = Activity::Busy { since: desk.now(), command: command.to_owned(), who: who.to_owned() };
         desk.stands(|state| state.activity = busy);
         Some((turn, Occupied(desk)))
     }

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
 use tokio::sync::{OwnedMutexGuard, OwnedSemaphorePermit, Semaphore, watch};
 
 use super::desk::{Desk, Kept, locked};
@@ -43,12 +42,11 @@ impl Keeper {
             }
             let due = self.due(&kept);
             let paused = locked(&self.desk.wishes).paused.clone();
-            let is_now = due.is_some_and(|due| due.at <= Timestamp::now());
+            let is_now = due.is_some_and(|due| due.at <= self.desk.now());
             self.desk.stands(|state| {
                 // Whose command keeps a run waiting is more to know than that it waits.
                 if !matches!(state.activity, Activity::Busy { .. }) {
-                    state.activity =
-                        if is_now { Activity::Waiting { since: Timestamp::now() } } else { Activity::Idle };
+                    state.activity = if is_now { Activity::Waiting { since: self.desk.now() } } else { Activity::Idle };
                 }
                 state.next = due;
                 state.paused = paused;
@@ -104,7 +102,7 @@ impl Keeper {
 
     /// What is due next, by wish or by schedule.
     fn due(&self, kept: &Kept) -> Option<Due> {
-        let now = Timestamp::now();
+        let now = self.desk.now();
         let wishes = locked(&self.desk.wishes);
         if wishes.gone {
             return None;
@@ -121,7 +119,7 @@ impl Keeper {
     /// Waits until something is due, or may be because something has changed.
     async fn wait(&mut self, due: Option<Due>) {
         let until = due.map_or(LOOK, |due| {
-            let left = due.at.duration_since(Timestamp::now());
+            let left = due.at.duration_since(self.desk.now());
             Duration::try_from(left).unwrap_or_default().min(LOOK)
         });
         tokio::select! {
@@ -158,9 +156,9 @@ impl Keeper {
         if *self.stopping.borrow() || locked(&self.desk.wishes).look_again {
             return;
         }
-        let Some(due) = self.due(kept).filter(|due| due.at <= Timestamp::now()) else { return };
+        let Some(due) = self.due(kept).filter(|due| due.at <= self.desk.now()) else { return };
         locked(&self.desk.wishes).run = None;
-        let running = Activity::Running { since: Timestamp::now(), depth: due.depth, why: due.why };
+        let running = Activity::Running { since: self.desk.now(), depth: due.depth, why: due.why };
         self.desk.stands(|state| state.activity = running);
         let limits = {
             let daemon = &self.configuration.borrow().daemon;

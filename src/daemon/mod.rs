@@ -34,6 +34,9 @@ mod supervisor;
 mod telling;
 mod watching;
 
+#[cfg(test)]
+mod virtual_day;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -108,7 +111,7 @@ pub async fn run(configuration: Configuration, load: Loader, commands: Commands)
     let signals = service::Signals::listen().map_err(|error| format!("the system lets nobody listen: {error}"))?;
     // Before the first snapshot is opened, so that a command never finds one locked and nobody to ask.
     let server = Server::bind(&configuration.daemon.socket, &configuration.state_dir)?;
-    let supervisor = Arc::new(Supervisor::new(configuration, attendants.consumers()));
+    let supervisor = Arc::new(Supervisor::new(configuration, attendants.consumers(), Arc::new(Timestamp::now)));
     let mut tasks = JoinSet::new();
     attendants.attend(&supervisor.view(), &mut tasks).await?;
     supervisor.open();

@@ -11,6 +11,7 @@ use super::desk::{Desk, locked};
 use super::keeper::Keeper;
 use super::{Consumer, States, Told, View};
 use crate::config::Configuration;
+use crate::run::Clock;
 
 /// So many events are kept for a follower who is not quick enough.
 const FOLLOWED: usize = 1_024;
@@ -26,11 +27,12 @@ pub(super) struct Supervisor {
     keepers: Mutex<JoinSet<()>>,
     consumers: Arc<Vec<Consumer>>,
     followers: broadcast::Sender<Arc<Told>>,
+    clock: Clock,
 }
 
 impl Supervisor {
     /// With this configuration; nobody works yet.
-    pub(super) fn new(configuration: Configuration, mut consumers: Vec<Consumer>) -> Self {
+    pub(super) fn new(configuration: Configuration, mut consumers: Vec<Consumer>, clock: Clock) -> Self {
         let (followers, _) = broadcast::channel(FOLLOWED);
         let told = followers.clone();
         consumers.push(Box::new(move |event| drop(told.send(Arc::clone(event)))));
@@ -44,6 +46,7 @@ impl Supervisor {
             keepers: Mutex::default(),
             consumers: Arc::new(consumers),
             followers,
+            clock,
         }
     }
 
@@ -88,7 +91,8 @@ impl Supervisor {
     fn open_desk(&self, configuration: &Configuration, name: &str) {
         let Some(organization) = configuration.organizations.get(name) else { return };
         let (states, consumers) = (Arc::clone(&self.states), Arc::clone(&self.consumers));
-        let desk = Arc::new(Desk::new(organization.clone(), configuration.state_dir.clone(), states, consumers));
+        let (state_dir, clock) = (configuration.state_dir.clone(), Clock::clone(&self.clock));
+        let desk = Arc::new(Desk::new(organization.clone(), state_dir, states, consumers, clock));
         desk.stands(|_| {});
         let keeper = Keeper {
             desk: Arc::clone(&desk),

@@ -42,6 +42,7 @@ impl Session {
     }
 
     async fn read_and_plan(&self, depth: Depth, listener: Listener<'_>) -> Result<Reviewed, RunError> {
+        self.store.require_room()?;
         self.require_same_target()?;
         let doubtful = self.settle_leftovers().await?;
         let roll = self.read_directory(depth, listener).await?;
@@ -100,6 +101,7 @@ impl Session {
     /// If the snapshot fails. Changes that fail are in the record, and no error.
     pub async fn apply(&self, approved: ApprovedPlan, listener: Listener<'_>) -> Result<RunRecord, RunError> {
         self.require_pending(&approved)?;
+        self.store.require_room()?;
         let (run, started) = self.this_run();
         let (plan, approval) = (approved.plan().clone(), approved.approval().clone());
         let interrupted = RunResult::Failed { error: "the run was interrupted".to_owned() };
@@ -244,7 +246,7 @@ impl Session {
             journal: &journal,
             ledger: &ledger,
             run,
-            clock: &self.clock,
+            clock: &*self.clock,
             stop: &move || stop.load(Ordering::Relaxed),
         };
         Ok(work(executor).await)

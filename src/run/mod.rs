@@ -34,4 +34,4 @@ pub use event::{Event, RunRecord, RunResult, WaitingPart};
 pub use expiry::secret_ends;
 pub use explain::{ExplainedGate, Explanation, GateVerdict};
 pub use records::{State, find_run, record_end, runs, state};
-pub use session::{Listener, Session, memory_store, open_store};
+pub use session::{Clock, Listener, Session, memory_store, open_store};

@@ -16,6 +16,9 @@ use crate::plan::Drift;
 use crate::roster::{RosterSettings, Rules};
 use crate::snapshot::{MemoryStore, SledStore, Store};
 
+/// Tells what moment it is. Tests have clocks of their own.
+pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
+
 /// What one organization's runs work with.
 pub struct Session {
     pub(super) organization: Organization,
@@ -23,7 +26,7 @@ pub struct Session {
     pub(super) store: Arc<dyn Store>,
     pub(super) connector: Arc<dyn Connector>,
     pub(super) target: Arc<dyn Target>,
-    pub(super) clock: fn() -> Timestamp,
+    pub(super) clock: Clock,
     pub(super) stop: Arc<AtomicBool>,
     /// The run that has a plan and did not end yet.
     pub(super) current: Mutex<Option<(String, Timestamp)>>,
@@ -75,12 +78,18 @@ impl Session {
             store,
             connector,
             target,
-            clock: Timestamp::now,
+            clock: Arc::new(Timestamp::now),
             stop: Arc::default(),
             current: Mutex::default(),
             drift: Mutex::default(),
             changes: Mutex::default(),
         })
+    }
+
+    /// The same by another clock.
+    #[must_use]
+    pub fn with_clock(self, clock: Clock) -> Self {
+        Self { clock, ..self }
     }
 
     /// The organization's name.

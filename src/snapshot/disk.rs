@@ -117,6 +117,11 @@ impl Disk {
         self.lock
     }
 
+    /// Refuses if too little disk is free to go on safely.
+    pub(super) fn require_room(&self) -> Result<(), StoreError> {
+        require_room(&self.directory, &self.directory.join(DATABASE))
+    }
+
     /// Makes it unsealed until it is sealed again.
     pub(super) fn unseal(&self, tally: &mut Tally) -> Result<(), StoreError> {
         self.sealed.store(false, Ordering::Release);

@@ -40,6 +40,16 @@ pub trait Store: Send + Sync {
     /// Grows with every committed reading and every settlement.
     fn generation(&self) -> Result<u64, StoreError>;
 
+    /// Refuses if so little disk is free that what happens next could perhaps not be kept. It was asked when the store
+    /// was opened, which may be long ago.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::NoRoom`].
+    fn require_room(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+
     /// Whether the content matches its seal. An unsealed snapshot plans no removal until it has been rebuilt.
     fn is_sealed(&self) -> bool;
 

@@ -172,10 +172,8 @@ pub(super) fn refuse_later(directory: &Path) -> Result<(), StoreError> {
 /// Writes the file beside the store: a temporary file, fsync, rename, fsync of the directory, so that after a power
 /// cut there is the old one or the new one and never half of one.
 pub(super) fn write_beside(directory: &Path, seal: &Seal) -> Result<(), StoreError> {
-    let failed = |error: &dyn std::fmt::Display| {
-        StoreError::Other(format!("{} cannot be written: {error}", directory.join(FILE).display()))
-    };
-    let bytes = serde_json::to_vec_pretty(seal).map_err(|error| failed(&error))?;
+    let failed = |error: std::io::Error| super::disk::cannot(&directory.join(FILE), "be written", &error);
+    let bytes = serde_json::to_vec_pretty(seal).map_err(|error| failed(error.into()))?;
     let temporary = directory.join("seal.json.new");
     let write = || -> std::io::Result<()> {
         let mut file = fs::File::create(&temporary)?;
@@ -184,7 +182,7 @@ pub(super) fn write_beside(directory: &Path, seal: &Seal) -> Result<(), StoreErr
         fs::rename(&temporary, directory.join(FILE))?;
         fs::File::open(directory)?.sync_all()
     };
-    write().map_err(|error| failed(&error))
+    write().map_err(failed)
 }
 
 #[cfg(test)]

@@ -207,6 +207,10 @@ impl Store for SledStore {
         Ok(self.state().tally.generation)
     }
 
+    fn require_room(&self) -> Result<(), StoreError> {
+        self.disk.require_room()
+    }
+
     fn is_sealed(&self) -> bool {
         self.disk.is_sealed()
     }

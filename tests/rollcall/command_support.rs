@@ -98,7 +98,7 @@ impl Site {
 
     /// The command, ready to be run in this installation.
     pub(super) fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_rollcall"));
+        let mut command = Command::new(rollcall());
         let config: &[&str] = if arguments.contains(&"-c") { &[] } else { &["--config", "config.toml"] };
         command.args(config).args(arguments).current_dir(self.folder.path());
         command.env_remove("ROLLCALL_CONFIG").env_remove("ROLLCALL_LOG").env("USER", "ada").env_remove("SUDO_USER");
@@ -114,7 +114,7 @@ impl Site {
     /// Runs a command on a terminal of 100 columns and answers its question. What is printed there is one stream.
     pub(super) fn run_on_terminal(&self, arguments: &[&str], answer: &str) -> Ran {
         let quoted: Vec<String> = arguments.iter().map(|argument| format!("'{argument}'")).collect();
-        let rollcall = env!("CARGO_BIN_EXE_rollcall");
+        let rollcall = rollcall();
         let line = format!("stty -echo cols 100; '{rollcall}' --config config.toml {}", quoted.join(" "));
         let mut command = Command::new("script");
         command.args(["--quiet", "--return", "--command", &line, "/dev/null"]).current_dir(self.folder.path());
@@ -165,6 +165,12 @@ const FILTERS: [(&str, &str); 13] = [
     (r"took {2,}applied", "took  applied"),
     (r"(?m)[ \t]+$", ""),
 ];
+
+/// The binary under test: the one that was built for the tests, or the one that `ROLLCALL_BINARY` names, such as the
+/// release binary.
+pub(super) fn rollcall() -> String {
+    std::env::var("ROLLCALL_BINARY").unwrap_or_else(|_| env!("CARGO_BIN_EXE_rollcall").to_owned())
+}
 
 /// Runs a command to its end.
 pub(super) fn ran(command: &mut Command) -> Ran {

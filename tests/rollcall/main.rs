@@ -14,6 +14,7 @@ mod command_support;
 mod command_undo;
 mod cut;
 mod daemon_commands;
+mod daemon_disk;
 mod daemon_service;
 mod daemon_support;
 mod daemon_together;
