@@ -1,17 +1,16 @@
 //! `rollcall check`: validates the configuration, signs in to directory and target, and says what it found.
 
-use std::path::Path;
-
 use jiff::Timestamp;
 use rollcall_kit::{CheckFinding, CheckLevel};
 
 use super::arguments::CheckArguments;
 use super::exit::Exit;
 use super::failure::Failure;
+use super::place::Place;
 use super::select;
 use crate::config::{DaemonSettings, Organization};
 use crate::report::checks::{self, Checked};
-use crate::report::{self, json};
+use crate::report::json;
 use crate::run::check_parts;
 use crate::schedule::{Depth, Due, Forbids, Schedule};
 
@@ -19,15 +18,15 @@ use crate::schedule::{Depth, Due, Forbids, Schedule};
 const SHOWN: usize = 5;
 
 /// Checks everything that can be checked without writing anywhere.
-pub(super) async fn check(config: &Path, arguments: &CheckArguments) -> Result<Exit, Failure> {
-    let configuration = select::load(config)?;
-    let organizations = select::organizations(&configuration, arguments.organization.as_deref())?;
+pub(super) async fn check(place: &Place<'_>, arguments: &CheckArguments) -> Result<Exit, Failure> {
+    let configuration = place.configuration;
+    let organizations = select::organizations(configuration, arguments.organization.as_deref())?;
     let mut found = vec![Checked {
         organization: None,
         part: "configuration".to_owned(),
         findings: vec![CheckFinding::good(format!(
             "{} is sound: {} named, expressions compiled",
-            config.display(),
+            place.config.display(),
             counted(configuration.organizations.len())
         ))],
     }];
@@ -39,7 +38,7 @@ pub(super) async fn check(config: &Path, arguments: &CheckArguments) -> Result<E
         }
     }
     let document = checks::document(&found);
-    report::print(&report::render(arguments.format, &document, report::columns(), || json::checks(&found)))?;
+    place.show(arguments.format, &document, || json::checks(&found))?;
     let problem = found.iter().flat_map(|each| &each.findings).any(|each| each.level == CheckLevel::Problem);
     Ok(if problem { Exit::Error } else { Exit::Done })
 }

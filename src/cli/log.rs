@@ -1,5 +1,6 @@
 //! Logs: quiet on a terminal unless somebody asks, and in the journal's own fields where systemd keeps them.
 
+use std::io::IsTerminal as _;
 use std::os::fd::AsFd as _;
 
 use tracing_subscriber::EnvFilter;
@@ -31,7 +32,8 @@ pub(super) fn start(verbose: u8, is_daemon: bool) {
     let filter = EnvFilter::try_from_env("ROLLCALL_LOG")
         .unwrap_or_else(|_| EnvFilter::new(format!("{level},hyper=warn,rustls=warn,h2=warn,sled=warn,ldap3=warn")));
     let registry = tracing_subscriber::registry().with(filter);
-    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let colours = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(colours);
     let asked = std::env::var("ROLLCALL_LOG_FORMAT").ok();
     let started = match form(asked.as_deref(), leads_to_the_journal()) {
         Form::Text => registry.with(lines).try_init(),
@@ -39,7 +41,7 @@ pub(super) fn start(verbose: u8, is_daemon: bool) {
         Form::Journal => match tracing_journald::layer() {
             Ok(journal) => registry.with(journal.with_field_prefix(Some("ROLLCALL".to_owned()))).try_init(),
             // The socket is not there, as in a closed root: then the journal keeps the lines.
-            Err(_) => registry.with(lines.with_ansi(false)).try_init(),
+            Err(_) => registry.with(lines).try_init(),
         },
     };
     // Somebody else logs already, as in tests.

@@ -71,36 +71,37 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// Has a command carried out: by the daemon if it works with snapshots and a daemon has them open, else here.
+/// Has a command carried out: by the daemon if one has the snapshots open and is given the secrets, else here.
 async fn dispatch(arguments: Arguments) -> Result<u8, Failure> {
     let config = arguments.config;
     let exit = match arguments.command {
         Command::Demo => demo::demo().await,
         Command::Init(arguments) => init::init(&arguments),
-        Command::Check(arguments) => check::check(&config, &arguments).await,
         Command::Run => run::run(&config).await,
         Command::Schema => schema::schema(),
         Command::Man { folder } => man::man(&folder),
         Command::Completions { shell } => completions::completions(shell),
         command => {
             let configuration = select::load(&config)?;
-            if let Some(code) = remote::ask(&config, &configuration).await? {
+            let offline = matches!(&command, Command::Check(arguments) if arguments.offline);
+            if !offline && let Some(code) = remote::ask(&config, &configuration).await? {
                 return Ok(code);
             }
             let interrupt = match &command {
                 Command::Apply(_) | Command::Undo(_) => Interrupt::listen()?,
                 _ => Interrupt::default(),
             };
-            let (console, configuration) = (&terminal::Terminal, &configuration);
-            perform(&Place { console, interrupt: &interrupt, configuration, floor: None }, command).await
+            let (console, config, configuration) = (&terminal::Terminal, &*config, &configuration);
+            perform(&Place { console, interrupt: &interrupt, config, configuration, floor: None }, command).await
         }
     };
     exit.map(Exit::code)
 }
 
-/// Carries out a command that works with snapshots.
+/// Carries out a command that works with snapshots, or with the secrets that only the daemon may have.
 async fn perform(place: &Place<'_>, command: Command) -> Result<Exit, Failure> {
     match command {
+        Command::Check(arguments) => check::check(place, &arguments).await,
         Command::Plan(arguments) => plan::plan(place, &arguments).await,
         Command::Apply(arguments) => apply::apply(place, &arguments).await,
         Command::Approve(arguments) => decide::approve(place, &arguments).await,
@@ -117,7 +118,6 @@ async fn perform(place: &Place<'_>, command: Command) -> Result<Exit, Failure> {
         Command::Follow(arguments) => follow::follow(place, &arguments).await,
         Command::Demo
         | Command::Init(_)
-        | Command::Check(_)
         | Command::Run
         | Command::Schema
         | Command::Man { .. }

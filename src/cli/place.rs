@@ -2,6 +2,7 @@
 //! them open. Commands are the same in both.
 
 use std::ops::Deref;
+use std::path::Path;
 use std::sync::Arc;
 
 use tokio::sync::OwnedMutexGuard;
@@ -21,6 +22,8 @@ pub(super) struct Place<'a> {
     pub(super) console: &'a dyn Console,
     /// By what it is stopped.
     pub(super) interrupt: &'a Interrupt,
+    /// The configuration's file.
+    pub(super) config: &'a Path,
     /// The configuration, as it stands in its file now.
     pub(super) configuration: &'a Configuration,
     /// The daemon's desks, if it is carried out there.

@@ -9,6 +9,7 @@ use super::desk::{Desk, Kept, locked};
 use super::errand::{self, Limits};
 use super::is_true;
 use super::state::{Activity, Health, is_good};
+use super::watching;
 use crate::config::Configuration;
 use crate::run::{RunRecord, RunResult};
 use crate::schedule::{Depth, Due, Schedule, Why};
@@ -62,10 +63,11 @@ impl Keeper {
 
     /// What is known of earlier runs. A snapshot that cannot be opened now will be told of by the first run.
     async fn remember(&self) -> Kept {
+        let name = &self.desk.name;
         let kept = match self.desk.kept().await {
             Ok(kept) => kept,
             Err(error) => {
-                tracing::warn!(organization = self.desk.name, %error, "the snapshot cannot be read yet");
+                tracing::warn!(organization = name, "{name}: the snapshot cannot be read yet: {error}");
                 Kept::default()
             }
         };
@@ -164,7 +166,8 @@ impl Keeper {
             let daemon = &self.configuration.borrow().daemon;
             Limits { run: daemon.run_limit.duration(), stop: daemon.stop_within.duration() }
         };
-        tracing::info!(organization = self.desk.name, depth = ?due.depth, why = ?due.why, "a run begins");
+        let name = &self.desk.name;
+        tracing::info!(organization = name, depth = ?due.depth, why = ?due.why, "{name}: a run begins");
         let record = errand::run(&self.desk, due.depth, limits, turn).await;
         self.desk.stands(|state| state.activity = Activity::Idle);
         self.ended(&record, due.depth, kept).await;
@@ -175,6 +178,7 @@ impl Keeper {
             // It was told to end; that is no failure of the organization's, and what is owed is seen after the restart.
             return;
         }
+        let name = &self.desk.name;
         let failed = matches!(record.result, RunResult::Failed { .. });
         kept.past = kept.past.after(depth, record.ended, failed);
         if failed {
@@ -185,15 +189,18 @@ impl Keeper {
             kept.good = Some(record.ended);
         }
         if let Err(error) = self.desk.keep(kept).await {
-            tracing::error!(organization = self.desk.name, %error, "what was run cannot be remembered");
+            tracing::error!(organization = name, "{name}: what was run cannot be remembered: {error}");
         }
         let quarantined = self.schedule().quarantines(kept.past.failures);
         self.desk.stands(|state| state.ended(record, kept.past.failures, quarantined));
         match &record.result {
             RunResult::Failed { error } => {
-                tracing::error!(organization = self.desk.name, run = record.id, error, "a run failed");
+                tracing::error!(organization = name, run = record.id, "{name}: the run failed: {error}");
             }
-            result => tracing::info!(organization = self.desk.name, run = record.id, ?result, "a run ended"),
+            result => {
+                let word = watching::ending(result).replace('-', " ");
+                tracing::info!(organization = name, run = record.id, ?result, "{name}: the run ended: {word}");
+            }
         }
     }
 }

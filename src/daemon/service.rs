@@ -103,7 +103,7 @@ fn reload(supervisor: &Supervisor, load: &Loader, manager: &Manager) {
             manager.tell(&[NotifyState::Ready, NotifyState::Status(&text)]);
         }
         Err(reason) => {
-            tracing::error!(reason, "the new configuration cannot be used, so the old one stays");
+            tracing::error!("the new configuration cannot be used, so the old one stays: {reason}");
             manager.tell(&[
                 NotifyState::Ready,
                 NotifyState::Status("The new configuration cannot be used, so the old one stays; the log says why."),

@@ -60,6 +60,7 @@ impl OrganizationState {
             self.health = health;
         }
         if is_good(&record.result) {
+            // Not the later of the two: a clock that was put back would make all is well for ever.
             self.last_good = Some(record.ended);
         }
         self.failures = failures;

@@ -12,7 +12,7 @@ use super::{Consumer, View};
 use crate::apply::Outcome;
 use crate::notify::Notifier;
 use crate::roster::Reason;
-use crate::run::{Event, RunRecord, RunResult};
+use crate::run::{Event, RunResult};
 use crate::watch::{Metrics, Readiness, Standing, WatchSettings, Watched, serve};
 
 /// How long the server waits before it tries to listen again.
@@ -48,14 +48,15 @@ fn count(metrics: &Metrics, organization: &str, event: &Event) {
         }
         Event::Ended { record } => {
             let took = Duration::try_from(record.ended.duration_since(record.started)).unwrap_or_default();
-            metrics.ran(organization, result(record), took);
+            metrics.ran(organization, ending(&record.result), took);
         }
         _ => {}
     }
 }
 
-fn result(record: &RunRecord) -> &'static str {
-    match record.result {
+/// The word that metrics and logs have for how a run ended.
+pub(super) fn ending(result: &RunResult) -> &'static str {
+    match result {
         RunResult::Planned => "planned",
         RunResult::NothingToDo => "nothing-to-do",
         RunResult::Applied => "applied",
@@ -172,7 +173,7 @@ pub(super) async fn answer(watching: Arc<Watching>, mut server: Option<crate::wa
                     server = started;
                     break;
                 }
-                Err(error) => tracing::error!(error, "monitors are not answered; it is tried again"),
+                Err(error) => tracing::error!("monitors are not answered; it is tried again: {error}"),
             }
             let _ = tokio::time::timeout(AGAIN, configuration.changed()).await;
         }
@@ -190,6 +191,6 @@ pub(super) async fn start(
 ) -> Result<Option<crate::watch::Server>, String> {
     let Some(settings) = settings else { return Ok(None) };
     let server = serve(settings, Arc::clone(watching) as Arc<dyn Watched>).await?;
-    tracing::info!(address = %settings.listen, "monitors are answered");
+    tracing::info!("monitors are answered at {}", settings.listen);
     Ok(Some(server))
 }

@@ -59,7 +59,9 @@ async fn place(connector: &dyn Connector, settings: &str) -> Result<Option<Place
     match cursor.map_err(|panic| broke(connector, "asked for a place in the stream of changes", &*panic))? {
         Ok(cursor) => Ok(cursor.map(|cursor| Place { cursor, settings: settings.to_owned() })),
         Err(error) => {
-            tracing::warn!(%error, "the directory gives no place in its stream of changes; the next run reads in full");
+            tracing::warn!(
+                "the directory gives no place in its stream of changes; the next run reads in full: {error}"
+            );
             Ok(None)
         }
     }

@@ -52,11 +52,11 @@ impl Session {
     /// Keeps the record of a run that failed. If even that fails, the first failure is the one to tell of.
     pub(super) fn remember_failure(&self, run: &str, started: Timestamp, error: &RunError) {
         if let Err(error) = self.doubt_the_place(error) {
-            tracing::error!(%error, "the place in the stream of changes cannot be forgotten");
+            tracing::error!("the place in the stream of changes cannot be forgotten: {error}");
         }
         let failed = RunResult::Failed { error: error.to_string() };
         if let Err(error) = records::keep(&*self.store, &self.record(run, started, failed, None, None)) {
-            tracing::error!(%error, "the record of the failed run cannot be kept");
+            tracing::error!("the record of the failed run cannot be kept: {error}");
         }
     }
 

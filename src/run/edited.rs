@@ -107,7 +107,9 @@ impl Session {
                 let groups = match self.group_index(&rules).await {
                     Ok((groups, _)) => groups,
                     Err(error) => {
-                        tracing::warn!(%error, "groups of the rules before cannot be looked up; they count as not found");
+                        tracing::warn!(
+                            "groups of the rules before cannot be looked up; they count as not found: {error}"
+                        );
                         self.group_index_offline(&rules)?
                     }
                 };

@@ -69,6 +69,7 @@ struct Stock {
 impl Disk {
     /// Opens the database of a state directory, and makes it if there is none.
     pub(super) fn open(directory: &Path) -> Result<Opened, StoreError> {
+        folder::refuse_root(directory)?;
         folder::make(directory)?;
         let lock = lock_directory(directory)?;
         seal::refuse_later(directory)?;

@@ -3,11 +3,16 @@
 //! Mirror, ledger and history hold people's names, addresses and roles. sled makes its files readable by everybody, so
 //! what keeps others out is the folder around them. Whoever may write in the folder above could put another one in its
 //! place, with a history that never was; so that right is taken from others, too.
+//!
+//! The service runs as a user of its own, and an administrator is root. What root wrote in the service's folder the
+//! service could not open, and nothing would be run any more; so root is refused there.
 
 use std::fs::{self, DirBuilder, Permissions};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _};
 use std::path::Path;
+
+use nix::unistd::{Uid, User};
 
 use super::StoreError;
 use super::disk::cannot;
@@ -40,6 +45,24 @@ pub(super) fn make(directory: &Path) -> Result<(), StoreError> {
     close(directory, |mode| mode & !OTHERS).map_err(failed)
 }
 
+/// Sends root away from a folder that is another user's, or would be made in one that is.
+///
+/// # Errors
+///
+/// If we are root and it is another's: the error says what to do instead.
+pub(super) fn refuse_root(directory: &Path) -> Result<(), StoreError> {
+    let above = directory.parent().map(fs::metadata);
+    let Some(Ok(found)) = [Some(fs::metadata(directory)), above].into_iter().flatten().find(Result::is_ok) else {
+        return Ok(());
+    };
+    if !Uid::effective().is_root() || found.uid() == 0 {
+        return Ok(());
+    }
+    let user = User::from_uid(Uid::from_raw(found.uid())).ok().flatten();
+    let user = user.map_or_else(|| format!("'#{}'", found.uid()), |user| user.name);
+    Err(StoreError::NotRoots { path: directory.display().to_string(), user })
+}
+
 /// Gives a folder the mode that follows from the one it has, if that is another.
 fn close(folder: &Path, closed: impl Fn(u32) -> u32) -> io::Result<()> {
     let mode = fs::metadata(folder)?.permissions().mode() & 0o7777;
@@ -51,6 +74,7 @@ fn close(folder: &Path, closed: impl Fn(u32) -> u32) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::sled::SledStore;
     use super::*;
 
     fn mode(path: &Path) -> u32 {
@@ -63,6 +87,18 @@ mod tests {
         let folder = above.path().join("state/acme");
         make(&folder).unwrap();
         assert_eq!((mode(&folder), mode(&above.path().join("state"))), (0o700, 0o700));
+    }
+
+    #[test]
+    fn root_is_sent_away_from_the_services_folder_and_writes_nothing_there() {
+        if !Uid::effective().is_root() {
+            return;
+        }
+        let state = tempfile::tempdir().unwrap();
+        std::os::unix::fs::chown(state.path(), Some(4_000_000), None).unwrap();
+        let error = SledStore::open(&state.path().join("acme")).err().unwrap().to_string();
+        assert!(error.contains("sudo -u '#4000000' rollcall"), "{error}");
+        assert_eq!(fs::read_dir(state.path()).unwrap().count(), 0);
     }
 
     #[test]

@@ -176,6 +176,17 @@ pub enum StoreError {
         /// What was found, and the next step.
         reason: String,
     },
+    /// We are root, and it is the service's.
+    #[error(
+        "the snapshot in {path} is kept by the user {user}, who could not open any more what root writes there. Start the \
+         daemon (systemctl start rollcall), through which every command works then, or say: sudo -u {user} rollcall …"
+    )]
+    NotRoots {
+        /// The state directory.
+        path: String,
+        /// Whose it is.
+        user: String,
+    },
     /// A later version wrote it.
     #[error(
         "the snapshot in {path} was written by a later version of Rollcall (format {format}; this version knows formats \

@@ -11,7 +11,7 @@ use std::str::FromStr;
 use super::compaction::{OLD, rename};
 use super::disk::{DATABASE, cannot, lock_directory};
 use super::sled::SledStore;
-use super::{StoreError, compaction};
+use super::{StoreError, compaction, folder};
 
 /// What an error about damage advises.
 pub(super) const REMEDY: &str = "repair it by `drop-index`, else `previous`, else `start-anew`, in this order; \
@@ -65,6 +65,7 @@ impl FromStr for RepairStep {
 /// If the step cannot be taken, or did not help: the error then says what is still wrong.
 pub fn repair(directory: &Path, step: RepairStep) -> Result<SledStore, StoreError> {
     let database = directory.join(DATABASE);
+    folder::refuse_root(directory)?;
     let lock = lock_directory(directory)?;
     compaction::settle(directory)?;
     match step {

@@ -98,7 +98,7 @@ impl Server {
             Some(acceptor) => axum::serve(Secured::new(self.listener, acceptor), self.router).await,
         };
         if let Err(error) = outcome {
-            tracing::error!(%error, "monitors are not answered any more");
+            tracing::error!("monitors are not answered any more: {error}");
         }
     }
 }
@@ -109,7 +109,7 @@ async fn authorize(State(asked): State<Arc<Asked>>, request: Request, next: Next
     let token = match place.resolve() {
         Ok(token) => token,
         Err(error) => {
-            tracing::warn!(%error, "a monitor was refused, because the token cannot be read");
+            tracing::warn!("a monitor was refused, because the token cannot be read: {error}");
             return (StatusCode::SERVICE_UNAVAILABLE, "the token cannot be read\n").into_response();
         }
     };
@@ -138,7 +138,7 @@ async fn metrics(State(asked): State<Arc<Asked>>) -> Response {
     match text {
         Ok(text) => ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response(),
         Err(error) => {
-            tracing::error!(%error, "the metrics cannot be put together");
+            tracing::error!("the metrics cannot be put together: {error}");
             StatusCode::INTERNAL_SERVER_ERROR.into_response()
         }
     }
@@ -177,7 +177,7 @@ async fn accept(
             Ok(accepted) => accepted,
             Err(error) => {
                 // Mostly too many open files; a pause lets some of them go.
-                tracing::warn!(%error, "a monitor's connection cannot be taken");
+                tracing::warn!("a monitor's connection cannot be taken: {error}");
                 tokio::time::sleep(Duration::from_secs(1)).await;
                 continue;
             }

@@ -56,6 +56,21 @@ fn commands_do_through_a_daemon_what_they_do_without_one() {
 }
 
 #[test]
+fn a_check_goes_through_the_daemon_which_alone_is_given_the_credentials() {
+    let site = Site::new();
+    let credential = "token = { credential = \"token\" }";
+    site.write("config.toml", &site.configuration(SELDOM).replace("token = { file = \"token\" }", credential));
+    let alone = site.run(&["check"]).ends_with(1).out;
+    assert!(alone.contains("systemd gives credentials to a service alone"), "{alone}");
+    let daemon = Daemon::start_with(&site, &[("CREDENTIALS_DIRECTORY", &site.path(""))]);
+    daemon.hear("READY=1");
+    let through = site.run(&["check"]).ends_with(0).out;
+    assert!(through.contains("Signed in to"), "{through}");
+    site.run(&["check", "--offline"]).ends_with(0);
+    daemon.stop();
+}
+
+#[test]
 fn a_question_is_asked_and_answered_through_the_daemon() {
     let site = settled();
     let daemon = Daemon::start(&site);

@@ -3,6 +3,7 @@
 
 use std::io::{Read as _, Write as _};
 use std::os::unix::net::{UnixDatagram, UnixStream};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
@@ -30,6 +31,11 @@ impl Daemon {
     }
 
     pub(super) fn start_without_waiting(site: &Site) -> Self {
+        Self::start_with(site, &[])
+    }
+
+    /// Starts one with these variables in its environment, and waits for nothing.
+    pub(super) fn start_with(site: &Site, variables: &[(&str, &Path)]) -> Self {
         let path = site.path("notify");
         let _ = std::fs::remove_file(&path);
         let notified = UnixDatagram::bind(&path).unwrap();
@@ -45,6 +51,7 @@ impl Daemon {
         });
         let log = std::fs::File::options().create(true).append(true).open(site.path("log")).unwrap();
         let mut command = site.command(&["-v", "run"]);
+        command.envs(variables.iter().copied());
         let child = command.env("NOTIFY_SOCKET", &path).stdout(Stdio::null()).stderr(log).spawn().unwrap();
         Self { child, told }
     }

@@ -47,7 +47,8 @@ pub enum SecretError {
     NoVariable(String),
     /// systemd gave no credentials to this process.
     #[error(
-        "the credential {0} cannot be had: $CREDENTIALS_DIRECTORY is not set; add LoadCredential={0}:… to the service"
+        "the credential {0} cannot be had: $CREDENTIALS_DIRECTORY is not set. systemd gives credentials to a service alone: \
+         add LoadCredential={0}:… to it and start it, and this command works through it"
     )]
     NoCredentials(String),
     /// A credential's name is no file name.

@@ -67,7 +67,7 @@ pub(crate) async fn connect(settings: &LdapSettings) -> Result<Session, ReadErro
         match open(settings, url, &tls, password.expose()).await {
             Ok(session) => return Ok(session),
             Err(error @ (ReadError::Unreachable { .. } | ReadError::Untrusted { .. })) => {
-                tracing::warn!(server = %url, %error, "an LDAP server was passed over");
+                tracing::warn!("the LDAP server {url} was passed over: {error}");
                 failures.push(error);
             }
             Err(error) => return Err(error),
