@@ -303,6 +303,9 @@ pub(super) struct TriggerArguments {
     /// Reads only what changed, where the directory's connector can do that.
     #[arg(long)]
     pub(super) incremental: bool,
+    /// Has it run also if somebody paused it. It stays paused afterwards.
+    #[arg(long)]
+    pub(super) although_paused: bool,
     /// Follows the run, and ends with it as `apply` would.
     #[arg(long)]
     pub(super) follow: bool,

@@ -60,7 +60,8 @@ pub enum RunError {
 
 impl RunError {
     /// The word for its kind: for traces, which hold no sentences.
-    pub(super) const fn word(&self) -> &'static str {
+    #[must_use]
+    pub const fn word(&self) -> &'static str {
         match self {
             Self::Read(_) => "read",
             Self::Directory(_) => "directory",

@@ -34,6 +34,6 @@ pub use error::RunError;
 pub use event::{Event, RunRecord, RunResult, WaitingPart};
 pub use expiry::secret_ends;
 pub use explain::{ExplainedGate, Explanation, GateVerdict};
-pub use records::{State, find_run, runs, state};
+pub use records::{State, find_run, record_end, runs, state};
 pub use session::{Clock, Listener, Session, memory_store, open_store};
 pub use spans::failed_to_begin;

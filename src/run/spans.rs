@@ -92,10 +92,10 @@ impl RunSpan {
     }
 
     /// The run failed.
-    fn failed(mut self, error: &RunError) {
+    fn failed(mut self, kind: &str) {
         self.ended = true;
         self.span.record("rollcall.run.result", "failed");
-        fails(&self.span, error.word());
+        fails(&self.span, kind);
     }
 }
 
@@ -108,9 +108,9 @@ impl Drop for RunSpan {
     }
 }
 
-/// A run that failed before it began, as one whose secrets cannot be read.
-pub fn failed_to_begin(organization: &str, depth: Depth, error: &RunError) {
-    RunSpan::new(Purpose::Run, organization, "", Some(depth)).failed(error);
+/// A run that failed before it began, as one whose secrets cannot be read, with a word for why.
+pub fn failed_to_begin(organization: &str, depth: Depth, kind: &str) {
+    RunSpan::new(Purpose::Run, organization, "", Some(depth)).failed(kind);
 }
 
 /// The span of one step, below the run or the step that is going on.
@@ -148,6 +148,6 @@ impl Session {
     /// The run that is going on failed.
     pub(super) fn trace_failure(&self, error: &RunError) {
         let run = self.trace().take();
-        run.into_iter().for_each(|run| run.failed(error));
+        run.into_iter().for_each(|run| run.failed(error.word()));
     }
 }

@@ -17,6 +17,7 @@ mod daemon_commands;
 mod daemon_disk;
 mod daemon_service;
 mod daemon_support;
+mod daemon_together;
 mod daemon_watch;
 mod entra;
 mod google_way;
