@@ -11,10 +11,11 @@ use super::apply::how_it_ended;
 use super::arguments::{FollowArguments, TriggerArguments};
 use super::exit::Exit;
 use super::failure::Failure;
+use super::pause::said;
 use super::place::Place;
 use super::plan::depth;
 use super::select;
-use crate::daemon::{Floor, Told};
+use crate::daemon::{Floor, Told, Triggered};
 use crate::report::{self, Format};
 use crate::run::{Event, RunResult};
 
@@ -26,11 +27,28 @@ pub(super) async fn trigger(place: &Place<'_>, arguments: &TriggerArguments) -> 
     let mut awaited = BTreeMap::new();
     for organization in select::organizations(place.configuration, arguments.organization.as_deref())? {
         let name = &organization.name;
-        if !floor.trigger(name, depth) {
-            return Err(Failure::error(format!("the daemon does not know the organization {name} yet"))
-                .hint("let it read its configuration anew: systemctl reload rollcall, or kill -HUP"));
+        let refusal = match floor.trigger(name, depth, arguments.although_paused) {
+            Triggered::Asked => {
+                awaited.insert(name.clone(), None);
+                continue;
+            }
+            Triggered::Unknown => Failure::error(format!("the daemon does not know the organization {name} yet"))
+                .hint("let it read its configuration anew: systemctl reload rollcall, or kill -HUP"),
+            Triggered::SwitchedOff => {
+                Failure::error(format!("{name} is switched off (enabled = false), so the daemon does not run it"))
+                    .hint(format!("`rollcall apply {name}` runs it once all the same"))
+            }
+            Triggered::Paused(paused) => Failure::error(format!("{name} {}", said(&paused)))
+                .hint(format!("`rollcall resume {name}` ends that; --although-paused runs it once all the same")),
+        };
+        if arguments.organization.is_some() {
+            return Err(refusal);
         }
-        awaited.insert(name.clone(), None);
+        // Whoever asks for all of them means those that may be run.
+        place.complain(&refusal);
+    }
+    if awaited.is_empty() {
+        return Err(Failure::error("no organization may be run"));
     }
     if !arguments.follow {
         place.say("it is run as soon as it can be; `rollcall follow` shows how");

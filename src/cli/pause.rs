@@ -1,4 +1,5 @@
-//! `rollcall pause` and `rollcall resume`: no scheduled run of an organization begins while it is paused.
+//! `rollcall pause` and `rollcall resume`: the daemon begins no run of an organization while it is paused, be it scheduled
+//! or triggered. Who applies by hand is told, and may.
 
 use jiff::Timestamp;
 
@@ -29,9 +30,14 @@ async fn set(place: &Place<'_>, arguments: &PauseArguments, paused: Option<&Paus
         }
         let name = &organization.name;
         place.say(&match paused {
-            Some(_) => format!("{name} is paused: no scheduled run begins until `rollcall resume {name}`"),
+            Some(_) => format!("{name} is paused: the daemon begins no run of it until `rollcall resume {name}`"),
             None => format!("{name} is not paused any more; what was missed is made up for by one run"),
         });
     }
     Ok(Exit::Done)
+}
+
+/// Who paused an organization, and when, as the end of a sentence about it.
+pub(super) fn said(paused: &Paused) -> String {
+    format!("was paused by {} on {}", paused.by, paused.at.strftime("%Y-%m-%d at %H:%M:%S UTC"))
 }

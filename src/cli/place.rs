@@ -9,9 +9,10 @@ use tokio::sync::OwnedMutexGuard;
 
 use super::failure::Failure;
 use super::interrupt::Interrupt;
+use super::pause::said;
 use super::terminal;
 use crate::config::{Configuration, Organization};
-use crate::daemon::{Floor, Occupied};
+use crate::daemon::{Floor, Occupied, pausing};
 use crate::report::{self, Console, Document, Format};
 use crate::run::{RunError, Session, Store, open_store};
 
@@ -66,7 +67,14 @@ impl Place<'_> {
                 floor.turn(&organization.name, command, &self.console.person(), wait).await
             }
         };
-        Ok(Working { session: self.look(organization).await?, _turn: turn })
+        let session = self.look(organization).await?;
+        if matches!(command, "apply" | "undo")
+            && let Some(paused) = pausing::paused(session.store())?
+        {
+            let name = &organization.name;
+            self.console.say(&format!("note: {name} {}; what is done by hand goes on all the same", said(&paused)));
+        }
+        Ok(Working { session, _turn: turn })
     }
 
     /// Shows a report in the form that is asked for.

@@ -16,6 +16,7 @@ use super::terminal::{self, Terminal};
 use super::{perform, select};
 use crate::config::Configuration;
 use crate::daemon::socket::client::{Client, Interrupter};
+use crate::daemon::socket::peer::login;
 use crate::daemon::socket::protocol::{Request, VERSION};
 use crate::daemon::{Call, socket_place};
 use crate::report::{self, Console as _};
@@ -40,6 +41,7 @@ pub(super) async fn ask(config: &Path, configuration: &Configuration) -> Result<
         config: canonical(config),
         columns: Some(report::columns()).filter(|columns| *columns < usize::MAX),
         can_ask: Terminal.can_ask(),
+        login: login("self"),
     };
     client.ask(&request, &Terminal, |interrupter| drop(tokio::spawn(obey(interrupter)))).await.map(Some).map_err(lost)
 }

@@ -12,7 +12,7 @@ use super::{Consumer, View};
 use crate::config::Configuration;
 use crate::notify::{Notifier, Observation};
 use crate::run::secret_ends;
-use crate::watch::Metrics;
+use crate::watch::{Metrics, traces};
 
 /// Everybody who watches.
 pub(super) struct Attendants {
@@ -53,9 +53,20 @@ impl Attendants {
         let server = watching::start(settings.as_ref(), &watching).await?;
         tasks.spawn(watching::answer(watching, server));
         tasks.spawn(self.telling.follow(view.clone()));
+        traces::export(view.configuration.borrow().daemon.traces.as_ref());
+        tasks.spawn(export_traces(view.clone()));
         tasks.spawn(look_at_secrets(view.clone(), Arc::clone(&self.metrics), Arc::clone(&self.notifier)));
         tasks.spawn(async move { self.notifier.run().await });
         Ok(())
+    }
+}
+
+/// Exports traces by the configuration of the moment, for as long as it is polled.
+async fn export_traces(view: View) {
+    let mut configuration = view.configuration;
+    while configuration.changed().await.is_ok() {
+        let current = Arc::clone(&configuration.borrow_and_update());
+        traces::export(current.daemon.traces.as_ref());
     }
 }
 

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use tokio::sync::{Notify, watch};
 
-use super::state::{OrganizationState, Paused};
+use super::state::{OrganizationState, Paused, is_good};
 use super::{Consumer, States, Told};
 use crate::config::Organization;
 use crate::run::{Clock, Event, RunError, RunRecord, RunResult, Store, open_store, runs};
@@ -38,7 +38,8 @@ pub(super) struct Wishes {
     pub paused: Option<Paused>,
     /// A command may have left another past than the keeper knows.
     pub look_again: bool,
-    /// The organization is no longer in the configuration.
+    /// The organization is not in the configuration any more. Its desk stays, for it may come back while its last run
+    /// still goes on.
     pub gone: bool,
 }
 
@@ -55,6 +56,8 @@ pub(super) struct Desk {
     pub changed: Notify,
     /// The run that is going on.
     control: Mutex<Option<Arc<Control>>>,
+    /// Whether the daemon stops: no run goes on for longer than it must.
+    halted: watch::Sender<bool>,
     states: Arc<watch::Sender<States>>,
     consumers: Arc<Vec<Consumer>>,
     clock: Clock,
@@ -81,6 +84,7 @@ impl Desk {
             wishes: Mutex::default(),
             changed: Notify::new(),
             control: Mutex::default(),
+            halted: watch::Sender::new(false),
             states,
             consumers,
             clock,
@@ -102,9 +106,13 @@ impl Desk {
         (self.clock)()
     }
 
-    /// Other settings, from the next run on.
-    pub(super) fn reorganize(&self, organization: Organization) {
-        *locked(&self.organization) = Arc::new(organization);
+    /// Other settings, from the next run on; without any the organization is gone.
+    pub(super) fn reorganize(&self, organization: Option<Organization>) {
+        locked(&self.wishes).gone = organization.is_none();
+        if let Some(organization) = organization {
+            *locked(&self.organization) = Arc::new(organization);
+        }
+        self.stands(|_| {});
         self.changed.notify_one();
     }
 
@@ -136,8 +144,10 @@ impl Desk {
         let mut kept: Kept = store.fact(KEPT)?.and_then(|json| serde_json::from_value(json).ok()).unwrap_or_default();
         let by_hand = runs(&*store, 20)?.into_iter().find(done);
         if let Some(record) = by_hand.filter(|record| Some(record.ended) > kept.past.ended) {
-            kept.past = kept.past.after(Depth::Full, record.ended, false);
-            kept.good = kept.good.max(Some(record.ended));
+            kept.past = kept.past.after(depth(&record), record.ended, false);
+            if is_good(&record.result) {
+                kept.good = Some(record.ended);
+            }
         }
         Ok(kept)
     }
@@ -148,9 +158,12 @@ impl Desk {
         Ok(self.store().await?.set_fact(KEPT, &json)?)
     }
 
-    /// Changes how the organization stands, for everybody who watches.
+    /// Changes how the organization stands, for everybody who watches. One that is gone stands nowhere.
     pub(super) fn stands(&self, change: impl FnOnce(&mut OrganizationState)) {
         self.states.send_if_modified(|states| {
+            if locked(&self.wishes).gone {
+                return states.remove(&self.name).is_some();
+            }
             let state = states.entry(self.name.clone()).or_insert_with(|| OrganizationState::unknown(self.now()));
             let before = state.clone();
             change(state);
@@ -169,16 +182,27 @@ impl Desk {
         }
     }
 
-    /// Sets the run that is going on, or that none is.
+    /// Sets the run that is going on, or that none is. One that begins when the daemon stops already ends at once.
     pub(super) fn is_run(&self, control: Option<Arc<Control>>) {
-        *locked(&self.control) = control;
-    }
-
-    /// Lets the run that is going on, if one is, come to its end soon.
-    pub(super) fn halt(&self) {
-        if let Some(control) = &*locked(&self.control) {
+        let mut current = locked(&self.control);
+        *current = control;
+        if let Some(control) = current.as_ref().filter(|_| *self.halted.borrow()) {
             control.halt();
         }
+    }
+
+    /// Lets the run that is going on, if one is, come to its end soon, and every later one.
+    pub(super) fn halt(&self) {
+        let current = locked(&self.control);
+        self.halted.send_replace(true);
+        if let Some(control) = &*current {
+            control.halt();
+        }
+    }
+
+    /// Becomes true when no run may go on for longer than it must.
+    pub(super) fn halted(&self) -> watch::Receiver<bool> {
+        self.halted.subscribe()
     }
 }
 
@@ -202,14 +226,23 @@ fn closed(store: Arc<dyn Store>) -> Option<Arc<dyn Store>> {
     None
 }
 
-/// Whether a run did all there was to do.
+/// Whether a run asked the directory who should be there and did what follows; one that takes back an earlier run does
+/// not.
 fn done(record: &RunRecord) -> bool {
-    matches!(record.result, RunResult::NothingToDo | RunResult::Applied | RunResult::AppliedInPart { .. })
+    let ended = matches!(record.result, RunResult::NothingToDo | RunResult::Applied | RunResult::AppliedInPart { .. });
+    ended && record.undoes.is_none()
+}
+
+/// How much of the directory a run read.
+fn depth(record: &RunRecord) -> Depth {
+    if record.changes.is_some() { Depth::Incremental } else { Depth::Full }
 }
 
 /// What a run can be stopped by.
 pub(super) struct Control {
     stop: Arc<AtomicBool>,
+    /// The run's id, once it has one.
+    run: Mutex<Option<String>>,
     applying: AtomicBool,
     cancelled: watch::Sender<bool>,
 }
@@ -217,14 +250,21 @@ pub(super) struct Control {
 impl Control {
     /// For the run whose switch this is.
     pub(super) fn new(stop: Arc<AtomicBool>) -> Self {
-        Self { stop, applying: AtomicBool::new(false), cancelled: watch::Sender::new(false) }
+        Self { stop, run: Mutex::default(), applying: AtomicBool::new(false), cancelled: watch::Sender::new(false) }
     }
 
     /// Takes in what happens in the run.
     pub(super) fn sees(&self, event: &Event) {
-        if matches!(event, Event::Applying { .. }) {
-            self.applying.store(true, Ordering::SeqCst);
+        match event {
+            Event::Started { run, .. } => *locked(&self.run) = Some(run.clone()),
+            Event::Applying { .. } => self.applying.store(true, Ordering::SeqCst),
+            _ => {}
         }
+    }
+
+    /// The run's id, once it has one.
+    pub(super) fn run(&self) -> Option<String> {
+        locked(&self.run).clone()
     }
 
     /// Whether the run has begun to write.
@@ -255,6 +295,7 @@ impl Control {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
+    use crate::run::record_end;
 
     /// A desk in a folder of its own.
     pub(crate) fn desk() -> (tempfile::TempDir, Arc<Desk>) {
@@ -292,5 +333,39 @@ pub(super) mod tests {
         let theirs = desk.store().await.unwrap();
         desk.close().await;
         assert!(Arc::ptr_eq(&theirs, &desk.store().await.unwrap()));
+    }
+
+    fn record(id: &str, ended: &str, result: &RunResult, more: &serde_json::Value) -> RunRecord {
+        let mut json = serde_json::json!({
+            "id": id, "organization": "acme", "started": ended, "ended": ended, "result": result,
+            "certificate": null, "changes": null, "plan_id": null, "plan": null, "approval": null, "outcomes": [],
+        });
+        json.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        serde_json::from_value(json).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_run_by_hand_counts_for_as_much_as_it_read_and_did() {
+        let (_folder, desk) = desk();
+        let store = desk.store().await.unwrap();
+        let at = |text: &str| Some(text.parse::<Timestamp>().unwrap());
+        let kept = async |record: RunRecord| {
+            record_end(&*store, record).unwrap();
+            desk.kept().await.unwrap()
+        };
+        let none = serde_json::json!({});
+        let full = kept(record("20270101-000000000-aaaa", "2027-01-01T00:00:00Z", &RunResult::Applied, &none)).await;
+        assert_eq!((full.past.full, full.good), (full.past.ended, at("2027-01-01T00:00:00Z")));
+        desk.keep(&full).await.unwrap();
+        let changes = serde_json::json!({ "changes": { "cursor": "c", "collections": [] } });
+        let incremental = record("20270102-000000000-aaaa", "2027-01-02T00:00:00Z", &RunResult::Applied, &changes);
+        let after = kept(incremental).await;
+        assert_eq!((after.past.ended, after.past.full), (at("2027-01-02T00:00:00Z"), full.past.full), "not read whole");
+        let undo = serde_json::json!({ "undoes": "20270101-000000000-aaaa" });
+        let undone = kept(record("20270103-000000000-aaaa", "2027-01-03T00:00:00Z", &RunResult::Applied, &undo)).await;
+        assert_eq!(undone.past.ended, after.past.ended, "nobody asked the directory");
+        let part = RunResult::AppliedInPart { failed: 1 };
+        let part = kept(record("20270104-000000000-aaaa", "2027-01-04T00:00:00Z", &part, &none)).await;
+        assert_eq!((part.past.full, part.good), (at("2027-01-04T00:00:00Z"), full.good), "no good run");
     }
 }

@@ -9,11 +9,12 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::sync::OwnedMutexGuard;
-use tokio::task::JoinError;
+use tokio::task::{JoinError, JoinHandle};
 
 use super::desk::{Control, Desk};
+use super::is_true;
 use crate::guard::Reviewed;
-use crate::run::{Event, Listener, RunError, RunRecord, RunResult, Session};
+use crate::run::{Event, Listener, RunError, RunRecord, RunResult, Session, failed_to_begin, record_end};
 use crate::schedule::Depth;
 
 /// How long a run that was cancelled may take to notice.
@@ -31,14 +32,48 @@ pub(super) struct Limits {
 /// Runs an organization once. Whatever happens, there is a record of how it ended, and everybody was told.
 pub(super) async fn run(desk: &Arc<Desk>, depth: Depth, limits: Limits, turn: OwnedMutexGuard<()>) -> RunRecord {
     let started = desk.now();
-    let record = match prepare(desk).await {
-        Ok(session) => watched(desk, session, depth, limits, turn).await,
-        Err(error) => Err(error.to_string()),
+    let mut halted = desk.halted();
+    let prepared = tokio::select! {
+        prepared = tokio::time::timeout(limits.run, prepare(desk)) => match prepared {
+            Ok(prepared) => prepared.map_err(|error| {
+                failed_to_begin(&desk.name, depth, error.word());
+                error.to_string()
+            }),
+            Err(_) => {
+                failed_to_begin(&desk.name, depth, "time-limit");
+                Err(too_long(limits, "it was not even begun: is a secret's file on a disk that does not answer?"))
+            }
+        },
+        () = is_true(&mut halted) => Err("the daemon stops".to_owned()),
+    };
+    let mut begun = None;
+    let record = match prepared {
+        Ok(session) => watched(desk, session, depth, limits, turn, &mut begun).await,
+        Err(error) => Err(error),
     };
     desk.is_run(None);
-    let record = record.unwrap_or_else(|error| failed(desk, started, error));
+    let record = match record {
+        Ok(record) => record,
+        Err(error) => {
+            let record = failed(desk, started, begun.unwrap_or_default(), error);
+            // What the daemon's own end cut short is no failure, and is made up for.
+            if *halted.borrow() || record.id.is_empty() { record } else { recorded(desk, record).await }
+        }
+    };
     desk.tell(Event::Ended { record: Box::new(record.clone()) });
     record
+}
+
+/// Keeps the record of a run that could not do so itself.
+async fn recorded(desk: &Desk, record: RunRecord) -> RunRecord {
+    let kept = match desk.store().await {
+        Ok(store) => record_end(&*store, record.clone()),
+        Err(error) => Err(error),
+    };
+    kept.unwrap_or_else(|error| {
+        tracing::error!(organization = desk.name, %error, "the record of the failed run cannot be kept");
+        record
+    })
 }
 
 /// Opens what the run works with. Secrets are read here, so each run has those that count now.
@@ -49,12 +84,18 @@ async fn prepare(desk: &Desk) -> Result<Session, RunError> {
     Ok(session.with_clock(desk.clock()))
 }
 
+fn too_long(limits: Limits, end: &str) -> String {
+    let limit = crate::schedule::Lasting::seconds(limits.run.as_secs().try_into().unwrap_or(u32::MAX));
+    format!("the run took longer than its limit of {limit}, and {end}")
+}
+
 async fn watched(
     desk: &Arc<Desk>,
     session: Session,
     depth: Depth,
     limits: Limits,
     turn: OwnedMutexGuard<()>,
+    begun: &mut Option<String>,
 ) -> Result<RunRecord, String> {
     let control = Arc::new(Control::new(session.stop_switch()));
     desk.is_run(Some(Arc::clone(&control)));
@@ -64,27 +105,37 @@ async fn watched(
         let _turn = turn;
         runtime.block_on(work(&desk, &session, depth, &theirs))
     });
-    let ended = match tokio::time::timeout(limits.run, &mut thread).await {
+    let ended = ended(&control, limits, &mut thread).await;
+    *begun = control.run();
+    ended
+}
+
+/// How the thread of a run ended, which is made to end in time.
+async fn ended(
+    control: &Control,
+    limits: Limits,
+    thread: &mut JoinHandle<Result<RunRecord, String>>,
+) -> Result<RunRecord, String> {
+    let ended = match tokio::time::timeout(limits.run, &mut *thread).await {
         Ok(ended) => return ended.unwrap_or_else(|error| Err(what_happened(error))),
         Err(_) => {
             control.halt();
-            tokio::time::timeout(limits.stop, &mut thread).await
+            tokio::time::timeout(limits.stop, &mut *thread).await
         }
     };
     let ended = match ended {
         Ok(ended) => Ok(ended),
         Err(_) => {
             control.cancel();
-            tokio::time::timeout(TO_NOTICE, &mut thread).await
+            tokio::time::timeout(TO_NOTICE, &mut *thread).await
         }
     };
-    let limit = crate::schedule::Lasting::seconds(limits.run.as_secs().try_into().unwrap_or(u32::MAX));
     match ended {
         // What it managed to do by then counts, and is in the record.
         Ok(Ok(Ok(record))) => Ok(record),
-        Ok(Ok(Err(_))) => Err(format!("the run took longer than its limit of {limit} and was ended")),
+        Ok(Ok(Err(_))) => Err(too_long(limits, "it was ended")),
         Ok(Err(error)) => Err(what_happened(error)),
-        Err(_) => Err(format!("the run took longer than its limit of {limit}, and its thread does not end")),
+        Err(_) => Err(too_long(limits, "its thread does not end")),
     }
 }
 
@@ -98,11 +149,13 @@ async fn work(desk: &Desk, session: &Session, depth: Depth, control: &Control) -
         }
     };
     tokio::select! {
-        record = plan_and_apply(session, depth, &listener) => record.map_err(|error| error.to_string()),
+        // A run that was cancelled before it began does not begin.
+        biased;
         () = control.cancelled() => {
             let reason = "the run was ended before it wrote anything that is not settled or in the journal";
             Err(reason.to_owned())
         }
+        record = plan_and_apply(session, depth, &listener) => record.map_err(|error| error.to_string()),
     }
 }
 
@@ -117,9 +170,9 @@ async fn plan_and_apply(session: &Session, depth: Depth, listener: Listener<'_>)
 }
 
 /// The record of a run that has none of its own.
-fn failed(desk: &Desk, started: Timestamp, error: String) -> RunRecord {
+fn failed(desk: &Desk, started: Timestamp, id: String, error: String) -> RunRecord {
     RunRecord {
-        id: String::new(),
+        id,
         organization: desk.name.clone(),
         started,
         ended: desk.now(),
@@ -211,6 +264,20 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_run_that_begins_when_the_daemon_stops_already_reads_nothing() {
+        let (_folder, desk) = desk();
+        let organization = (*desk.organization()).clone();
+        let target = Arc::new(crate::scim::ScimTarget::new(&organization.target).unwrap());
+        let session = Session::new(organization, Arc::new(memory_store()), Arc::new(Broken), target).unwrap();
+        let turn = Arc::clone(&desk.turn).lock_owned().await;
+        let limits = Limits { run: Duration::from_secs(60), stop: Duration::from_secs(1) };
+        // The word comes while the session is being built.
+        desk.halt();
+        let error = watched(&desk, session, Depth::Full, limits, turn, &mut None).await.unwrap_err();
+        assert!(error.contains("was ended before it wrote anything"), "{error}");
+    }
+
+    #[tokio::test]
     async fn a_run_that_panics_is_a_run_that_failed_and_gives_its_turn_back() {
         let (_folder, desk) = desk();
         let organization = (*desk.organization()).clone();
@@ -218,7 +285,7 @@ mod tests {
         let session = Session::new(organization, Arc::new(memory_store()), Arc::new(Broken), target).unwrap();
         let turn = Arc::clone(&desk.turn).lock_owned().await;
         let limits = Limits { run: Duration::from_secs(60), stop: Duration::from_secs(1) };
-        let error = watched(&desk, session, Depth::Full, limits, turn).await.unwrap_err();
+        let error = watched(&desk, session, Depth::Full, limits, turn, &mut None).await.unwrap_err();
         assert!(error.contains("index out of bounds") && error.contains("an error of Rollcall"), "{error}");
         assert!(desk.turn.try_lock().is_ok());
     }

@@ -17,6 +17,19 @@ use crate::schedule::Depth;
 #[derive(Clone)]
 pub struct Floor(Arc<Supervisor>);
 
+/// What came of asking for a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Triggered {
+    /// It is run as soon as it is its turn.
+    Asked,
+    /// The daemon does not know the organization.
+    Unknown,
+    /// The configuration says that it takes no part in runs.
+    SwitchedOff,
+    /// Somebody paused it.
+    Paused(Paused),
+}
+
 /// A desk that a command works at. The keeper goes on when this is dropped.
 pub struct Occupied(Arc<Desk>);
 
@@ -88,22 +101,34 @@ impl Floor {
     pub async fn pause(&self, organization: &Organization, paused: Option<Paused>) -> Result<(), RunError> {
         pausing::keep(&*self.store(organization).await?, paused.as_ref())?;
         if let Some(desk) = self.0.desk(&organization.name) {
-            locked(&desk.wishes).paused.clone_from(&paused);
+            let mut wishes = locked(&desk.wishes);
+            if paused.is_some() {
+                // What was asked for and did not begin is called off, too.
+                wishes.run = None;
+            }
+            wishes.paused.clone_from(&paused);
+            drop(wishes);
             desk.stands(|state| state.paused = paused);
             desk.changed.notify_one();
         }
         Ok(())
     }
 
-    /// Has an organization run as soon as it is its turn. False if the daemon does not know it.
+    /// Has an organization run as soon as it is its turn; one that is paused only if `although_paused`.
     #[must_use]
-    pub fn trigger(&self, organization: &str, depth: Depth) -> bool {
-        let Some(desk) = self.0.desk(organization) else { return false };
+    pub fn trigger(&self, organization: &str, depth: Depth, although_paused: bool) -> Triggered {
+        let Some(desk) = self.0.desk(organization) else { return Triggered::Unknown };
+        if !desk.organization().enabled {
+            return Triggered::SwitchedOff;
+        }
         let mut wishes = locked(&desk.wishes);
+        if let Some(paused) = wishes.paused.clone().filter(|_| !although_paused) {
+            return Triggered::Paused(paused);
+        }
         wishes.run = wishes.run.max(Some(depth));
         drop(wishes);
         desk.changed.notify_one();
-        true
+        Triggered::Asked
     }
 
     /// What happens in runs from now on. Whoever reads too slowly misses some of it.

@@ -3,13 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{OwnedMutexGuard, OwnedSemaphorePermit, Semaphore, watch};
 
 use super::desk::{Desk, Kept, locked};
 use super::errand::{self, Limits};
 use super::is_true;
-use super::state::{Activity, Health};
-use super::watching;
+use super::state::{Activity, Health, is_good};
 use crate::config::Configuration;
 use crate::run::{RunRecord, RunResult};
 use crate::schedule::{Depth, Due, Schedule, Why};
@@ -23,29 +22,39 @@ pub(super) struct Keeper {
     pub desk: Arc<Desk>,
     pub configuration: watch::Receiver<Arc<Configuration>>,
     /// As many runs as may go on at the same time.
-    pub slots: watch::Receiver<Arc<Semaphore>>,
+    pub slots: Arc<Semaphore>,
     /// True from the moment when the daemon is told to stop.
     pub stopping: watch::Receiver<bool>,
 }
 
 impl Keeper {
-    /// Keeps the organization until the daemon stops or the configuration names it no more.
+    /// Keeps the organization until the daemon stops.
     pub(super) async fn keep(mut self) {
         let mut kept = self.remember().await;
-        while !*self.stopping.borrow() && !locked(&self.desk.wishes).gone {
+        while !*self.stopping.borrow() {
+            if locked(&self.desk.wishes).gone {
+                self.desk.close().await;
+                self.wait(None).await;
+                continue;
+            }
             if std::mem::take(&mut locked(&self.desk.wishes).look_again) {
                 kept = self.remember().await;
             }
             let due = self.due(&kept);
             let paused = locked(&self.desk.wishes).paused.clone();
+            let is_now = due.is_some_and(|due| due.at <= self.desk.now());
             self.desk.stands(|state| {
-                state.activity = Activity::Idle;
+                // Whose command keeps a run waiting is more to know than that it waits.
+                if !matches!(state.activity, Activity::Busy { .. }) {
+                    state.activity = if is_now { Activity::Waiting { since: self.desk.now() } } else { Activity::Idle };
+                }
                 state.next = due;
                 state.paused = paused;
             });
-            match due.filter(|due| due.at <= self.desk.now()) {
-                Some(due) => self.run(due, &mut kept).await,
-                None => self.wait(due).await,
+            if is_now {
+                self.run(&mut kept).await;
+            } else {
+                self.wait(due).await;
             }
         }
         self.desk.close().await;
@@ -72,6 +81,9 @@ impl Keeper {
             }
             if quarantined {
                 state.health = Health::Quarantined;
+            } else if kept.past.failures > 0 && last.as_ref().map(|record| record.ended) <= kept.past.ended {
+                // A run that failed before it had a record is in no history.
+                state.health = Health::Failed;
             }
             state.failures = kept.past.failures;
             state.last_good = kept.good;
@@ -93,6 +105,9 @@ impl Keeper {
     fn due(&self, kept: &Kept) -> Option<Due> {
         let now = self.desk.now();
         let wishes = locked(&self.desk.wishes);
+        if wishes.gone {
+            return None;
+        }
         if let Some(depth) = wishes.run {
             return Some(Due { at: now, depth, why: Why::Asked });
         }
@@ -115,16 +130,34 @@ impl Keeper {
         }
     }
 
-    async fn run(&mut self, due: Due, kept: &mut Kept) {
-        let waiting = Activity::Waiting { since: self.desk.now() };
-        self.desk.stands(|state| state.activity = waiting);
-        let slots = Arc::clone(&self.slots.borrow());
-        let turn = Arc::clone(&self.desk.turn);
-        let both = async { (slots.acquire_owned().await, turn.lock_owned().await) };
-        let (_slot, turn) = tokio::select! {
-            both = both => both,
-            () = is_true(&mut self.stopping) => return,
+    /// A place among the runs that may go on, and the turn at the desk. Whoever waits for one of them does not keep others
+    /// from the other: a desk at which somebody reads a plan costs no other organization its place, and a desk that waits
+    /// for a place is free for commands. None if something else has to be looked at first.
+    async fn place(&mut self) -> Option<(OwnedSemaphorePermit, OwnedMutexGuard<()>)> {
+        let (slots, turn) = (Arc::clone(&self.slots), Arc::clone(&self.desk.turn));
+        let both = async {
+            let ours = Arc::clone(&turn).lock_owned().await;
+            if let Ok(slot) = Arc::clone(&slots).try_acquire_owned() {
+                return Some((slot, ours));
+            }
+            drop(ours);
+            let slot = slots.acquire_owned().await.ok()?;
+            Some((slot, turn.try_lock_owned().ok()?))
         };
+        tokio::select! {
+            both = both => both,
+            () = self.desk.changed.notified() => None,
+            () = is_true(&mut self.stopping) => None,
+        }
+    }
+
+    async fn run(&mut self, kept: &mut Kept) {
+        let Some((_slot, turn)) = self.place().await else { return };
+        // While others were at work it may have been paused, taken out, asked for more of, or run by hand.
+        if *self.stopping.borrow() || locked(&self.desk.wishes).look_again {
+            return;
+        }
+        let Some(due) = self.due(kept).filter(|due| due.at <= self.desk.now()) else { return };
         locked(&self.desk.wishes).run = None;
         let running = Activity::Running { since: self.desk.now(), depth: due.depth, why: due.why };
         self.desk.stands(|state| state.activity = running);
@@ -135,6 +168,7 @@ impl Keeper {
         let name = &self.desk.name;
         tracing::info!(organization = name, depth = ?due.depth, why = ?due.why, "{name}: a run begins");
         let record = errand::run(&self.desk, due.depth, limits, turn).await;
+        self.desk.stands(|state| state.activity = Activity::Idle);
         self.ended(&record, due.depth, kept).await;
     }
 
@@ -150,7 +184,7 @@ impl Keeper {
             // A database that met a full disk refuses everything from then on, also when there is room again.
             self.desk.close().await;
         }
-        if matches!(record.result, RunResult::NothingToDo | RunResult::Applied) {
+        if is_good(&record.result) {
             kept.good = Some(record.ended);
         }
         if let Err(error) = self.desk.keep(kept).await {
@@ -163,7 +197,7 @@ impl Keeper {
                 tracing::error!(organization = name, run = record.id, "{name}: the run failed: {error}");
             }
             result => {
-                let word = watching::ending(result).replace('-', " ");
+                let word = result.word().replace('-', " ");
                 tracing::info!(organization = name, run = record.id, ?result, "{name}: the run ended: {word}");
             }
         }

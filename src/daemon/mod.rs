@@ -54,7 +54,7 @@ use socket::server::Server;
 use state::OrganizationState;
 use supervisor::Supervisor;
 
-pub use floor::{Floor, Occupied};
+pub use floor::{Floor, Occupied, Triggered};
 pub use socket::server::place as socket_place;
 
 /// How every organization stands, by its name.

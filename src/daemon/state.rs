@@ -59,12 +59,18 @@ impl OrganizationState {
             self.since = record.ended;
             self.health = health;
         }
-        if matches!(record.result, RunResult::NothingToDo | RunResult::Applied) {
-            self.last_good = self.last_good.max(Some(record.ended));
+        if is_good(&record.result) {
+            // Not the later of the two: a clock that was put back would make all is well for ever.
+            self.last_good = Some(record.ended);
         }
         self.failures = failures;
         self.last = Some(LastRun::of(record));
     }
+}
+
+/// Whether a run ended well: everything was done, or nothing was left to do.
+pub(super) const fn is_good(result: &RunResult) -> bool {
+    matches!(result, RunResult::NothingToDo | RunResult::Applied)
 }
 
 /// What an organization does.

@@ -20,7 +20,8 @@ const FOLLOWED: usize = 1_024;
 pub(super) struct Supervisor {
     configuration: watch::Sender<Arc<Configuration>>,
     states: Arc<watch::Sender<States>>,
-    slots: watch::Sender<Arc<Semaphore>>,
+    /// As many runs as may go on at the same time.
+    slots: Arc<Semaphore>,
     stopping: watch::Sender<bool>,
     desks: Mutex<BTreeMap<String, Arc<Desk>>>,
     keepers: Mutex<JoinSet<()>>,
@@ -39,7 +40,7 @@ impl Supervisor {
         Self {
             configuration: watch::Sender::new(Arc::new(configuration)),
             states: Arc::new(watch::Sender::new(States::new())),
-            slots: watch::Sender::new(slots),
+            slots,
             stopping: watch::Sender::new(false),
             desks: Mutex::default(),
             keepers: Mutex::default(),
@@ -61,7 +62,7 @@ impl Supervisor {
 
     /// The desk of an organization, if it has one.
     pub(super) fn desk(&self, name: &str) -> Option<Arc<Desk>> {
-        locked(&self.desks).get(name).cloned()
+        locked(&self.desks).get(name).filter(|desk| !locked(&desk.wishes).gone).cloned()
     }
 
     /// What happens in runs from now on.
@@ -96,7 +97,7 @@ impl Supervisor {
         let keeper = Keeper {
             desk: Arc::clone(&desk),
             configuration: self.configuration.subscribe(),
-            slots: self.slots.subscribe(),
+            slots: Arc::clone(&self.slots),
             stopping: self.stopping.subscribe(),
         };
         locked(&self.desks).insert(name.to_owned(), desk);
@@ -115,32 +116,33 @@ impl Supervisor {
                 "state_dir and daemon.socket cannot be changed while the daemon runs; restart it for that".into()
             );
         }
-        if old.daemon.parallel != configuration.daemon.parallel {
-            self.slots.send_replace(Arc::new(Semaphore::new(configuration.daemon.parallel.into())));
-        }
+        self.allow(old.daemon.parallel.into(), configuration.daemon.parallel.into());
         self.configuration.send_replace(Arc::new(configuration));
         let configuration = Arc::clone(&self.configuration.borrow());
-        let mut desks = locked(&self.desks);
-        desks.retain(|name, desk| match configuration.organizations.get(name) {
-            Some(organization) => {
-                desk.reorganize(organization.clone());
-                true
-            }
-            None => {
-                locked(&desk.wishes).gone = true;
-                desk.changed.notify_one();
-                self.states.send_modify(|states| {
-                    states.remove(name);
-                });
-                false
-            }
-        });
+        let desks = locked(&self.desks);
+        for (name, desk) in &*desks {
+            desk.reorganize(configuration.organizations.get(name).cloned());
+        }
         let new: Vec<&String> = configuration.organizations.keys().filter(|name| !desks.contains_key(*name)).collect();
         drop(desks);
         for name in new {
             self.open_desk(&configuration, name);
         }
         Ok(())
+    }
+
+    /// Lets another number of runs go on at the same time. Where it is a smaller one, those that go on are not stopped,
+    /// and none begins before enough of them have ended.
+    fn allow(&self, old: u32, new: u32) {
+        self.slots.add_permits(new.saturating_sub(old) as usize);
+        if new < old {
+            let slots = Arc::clone(&self.slots);
+            tokio::spawn(async move {
+                if let Ok(taken) = slots.acquire_many_owned(old - new).await {
+                    taken.forget();
+                }
+            });
+        }
     }
 
     /// Ends everything: what is being written is finished and recorded, what only reads is dropped. True if all ended

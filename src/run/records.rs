@@ -21,6 +21,20 @@ pub(super) fn keep(store: &dyn Store, record: &RunRecord) -> Result<(), RunError
     Ok(store.record_run(&record.id, &json)?)
 }
 
+/// Keeps how a run ended that could not say so itself. What it had recorded stays, and its end is this one.
+///
+/// # Errors
+///
+/// If the snapshot cannot be read or written.
+pub fn record_end(store: &dyn Store, record: RunRecord) -> Result<RunRecord, RunError> {
+    let record = match find_run(store, &record.id)? {
+        Some(known) => RunRecord { ended: record.ended, result: record.result, ..known },
+        None => record,
+    };
+    keep(store, &record)?;
+    Ok(record)
+}
+
 /// The last runs, newest first. A record that a later version wrote is passed over.
 ///
 /// # Errors

@@ -62,9 +62,10 @@ impl FromStr for Cron {
             [seconds, rest @ ..] if rest.len() == 5 => (*seconds, rest, false),
             _ => {
                 return Err(format!(
-                    "{text:?} has {} fields; write five (minute, hour, day of month, month, day of week), such as \
+                    "{text:?} has {} field{}; write five (minute, hour, day of month, month, day of week), such as \
                      \"*/15 * * * *\", or six with seconds before them",
-                    fields.len()
+                    fields.len(),
+                    if fields.len() == 1 { "" } else { "s" }
                 ));
             }
         };
@@ -79,7 +80,7 @@ impl FromStr for Cron {
         let weekday = if is_any(weekday) { "*".to_owned() } else { weekdays(weekday, numbers)? };
         let quartz = format!("{seconds} {minute} {hour} {day} {month} {weekday}");
         let calendar = ::cron::Schedule::from_str(&quartz)
-            .map_err(|error| format!("{text:?} is no cron expression: {}", error.to_string().trim_end_matches('.')))?;
+            .map_err(|_| format!("{text:?} is no cron expression{}", faulty(&[seconds, minute, hour, day, month])))?;
         let every_hour = matches!(*hour, "*" | "*/1" | "0-23");
         let cron = Self { text: fields.join(" "), calendar, every_hour };
         let start = Timestamp::UNIX_EPOCH;
@@ -89,6 +90,28 @@ impl FromStr for Cron {
             _ => Err(format!("{text:?} names no day that ever comes")),
         }
     }
+}
+
+/// The fields that the `cron` crate reads as they are, with what may stand in them.
+const FIELDS: [(&str, &str); 5] = [
+    ("seconds", "0 to 59"),
+    ("minutes", "0 to 59"),
+    ("hours", "0 to 23"),
+    ("days of the month", "1 to 31"),
+    ("months", "1 to 12, or jan to dec"),
+];
+
+/// Which of these fields it is that cannot be read, and what may stand there: what the crate says of it is about an
+/// expression that nobody wrote.
+fn faulty(fields: &[&str; 5]) -> String {
+    let cannot_be_read = |index: &usize| {
+        let mut alone = ["*"; 6];
+        alone[*index] = fields[*index];
+        ::cron::Schedule::from_str(&alone.join(" ")).is_err()
+    };
+    let Some(index) = (0..fields.len()).find(cannot_be_read) else { return String::new() };
+    let (name, values) = FIELDS[index];
+    format!(": its {name} are {:?}; write numbers from {values}, ranges, lists, steps or *", fields[index])
 }
 
 /// A field of weekdays as names, which mean the same to everybody: to crontab Monday is 1, to the `cron` crate 2.
@@ -294,14 +317,16 @@ mod tests {
         for (expression, says) in [
             ("* * * *", "has 4 fields"),
             ("0 * * * * * 2027", "has 7 fields"),
-            ("@daily", "has 1 fields"),
+            ("@daily", "has 1 field;"),
             ("0 0 9 * * 1", "write its name"),
             ("0 9 1 * 1", "leave one of them *"),
             ("0 9 * * 8", "no weekday 8"),
             ("0 9 * * mo", "no weekday"),
             ("0 9 * * 1/0", "above 0"),
-            ("61 * * * *", "no cron expression"),
-            ("0 25 * * *", "no cron expression"),
+            ("61 * * * *", "no cron expression: its minutes are \"61\"; write numbers from 0 to 59"),
+            ("0 25 * * *", "no cron expression: its hours are \"25\""),
+            ("0 0 9 1-32 * *", "its days of the month are \"1-32\""),
+            ("0 9 * foo mon", "its months are \"foo\"; write numbers from 1 to 12, or jan to dec"),
             ("0 0 30 2 *", "names no day that ever comes"),
         ] {
             let error = expression.parse::<Cron>().unwrap_err();

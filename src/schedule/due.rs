@@ -16,6 +16,17 @@ pub enum Depth {
     Full,
 }
 
+impl Depth {
+    /// The word for it.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Incremental => "incremental",
+            Self::Full => "full",
+        }
+    }
+}
+
 /// What was run, as far as the schedule must know. All times are ends of runs, so that a moment that passes while a run
 /// goes on is made up for after it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,7 +38,7 @@ pub struct Past {
     pub full: Option<Timestamp>,
     /// So many runs failed since one last went well.
     pub failures: u32,
-    /// How much the last run should have read, if it failed.
+    /// How much a run that failed should have read, as long as none has read as much since.
     pub failed: Option<Depth>,
 }
 
@@ -36,7 +47,8 @@ impl Past {
     #[must_use]
     pub fn after(self, depth: Depth, ended: Timestamp, failed: bool) -> Self {
         let full = if depth == Depth::Full { Some(ended) } else { self.full };
-        let owed = failed.then(|| self.failed.unwrap_or(depth).max(depth));
+        // An incremental run that went well, asked for by somebody, is no substitute for a full one that failed.
+        let owed = if failed { self.failed.max(Some(depth)) } else { self.failed.filter(|owed| *owed > depth) };
         let failures = if failed { self.failures.saturating_add(1) } else { 0 };
         Self { ended: Some(ended), full, failures, failed: owed }
     }
@@ -290,6 +302,10 @@ mod tests {
         assert_eq!((due.at, due.depth), (at("2027-01-02T03:01:00Z"), Depth::Full));
         // An incremental failure on top of it does not forget that.
         assert_eq!(past.after(Depth::Incremental, due.at, true).failed, Some(Depth::Full));
+        // Nor does an incremental run that somebody asks for, and that goes well.
+        let asked = past.after(Depth::Incremental, at("2027-01-02T03:00:40Z"), false);
+        assert_eq!(schedule.due(&asked, now).map(|due| due.depth), Some(Depth::Full));
+        assert_eq!(asked.after(Depth::Full, due.at, false).failed, None);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use rollcall_test_servers::gate::{Cut, WriteGate};
 
 use super::command_support::{Site, person, staff, staff_but};
-use super::daemon_support::{Daemon, PATIENCE, SELDOM};
+use super::daemon_support::{Daemon, PATIENCE, SELDOM, at_the_question};
 
 fn settled() -> Site {
     let site = Site::new();
@@ -137,9 +137,20 @@ fn a_paused_organization_stays_paused_until_it_is_resumed() {
         (&serde_json::Value::Null, &"ada".into())
     );
     assert_eq!(site.active(), 6, "nothing ran");
+    let refused = site.run(&["trigger", "lumen"]).ends_with(1);
+    assert!(refused.err.contains("lumen was paused by ada on 2"), "{}", refused.err);
+    assert!(refused.err.contains("`rollcall resume lumen`") && refused.err.contains("--although-paused"));
+    site.run(&["trigger"]).ends_with(1);
+    let noted = site.run(&["apply", "lumen"]).ends_with(1);
+    assert!(noted.err.contains("note: lumen was paused by ada"), "{}", noted.err);
+    assert_eq!(site.active(), 6, "nothing ran");
+    site.run(&["trigger", "--follow", "--although-paused"]).ends_with(0);
+    assert_eq!(site.active(), 7);
+    daemon.hear("1 paused");
+    site.directory(&staff());
     site.run(&["resume", "lumen"]).ends_with(0);
     site.run(&["trigger", "--follow"]).ends_with(0);
-    assert_eq!(site.active(), 7);
+    assert_eq!(site.active(), 6);
     daemon.stop();
     let after = site.run(&["status", "--format", "json"]).ends_with(0).json();
     assert_eq!(after["organizations"][0]["paused"], serde_json::Value::Null);
@@ -240,21 +251,7 @@ fn whoever_leaves_at_a_question_changes_nothing_and_keeps_nobody_waiting() {
     let site = settled();
     let daemon = Daemon::start(&site);
     site.directory(&staff_but(|company| company.people.push(person("p-7", "gil.orr", ("Gil", "Orr")))));
-    let config = site.path("config.toml").canonicalize().unwrap();
-    let mut stream = UnixStream::connect(site.path("state/rollcall.sock")).unwrap();
-    stream.set_read_timeout(Some(PATIENCE)).unwrap();
-    let request = format!(
-        "{{\"version\":1,\"arguments\":[\"apply\"],\"config\":\"{}\",\"columns\":80,\"can_ask\":true}}\n",
-        config.display()
-    );
-    stream.write_all(request.as_bytes()).unwrap();
-    let mut seen = Vec::new();
-    let mut buffer = [0; 1024];
-    while !String::from_utf8_lossy(&seen).contains("\"is\":\"ask\"") {
-        let length = stream.read(&mut buffer).unwrap();
-        assert!(length > 0, "{}", String::from_utf8_lossy(&seen));
-        seen.extend_from_slice(&buffer[..length]);
-    }
+    let stream = at_the_question(&site);
     assert_eq!(site.active(), 6);
     drop(stream);
     site.directory(&staff());

@@ -178,6 +178,8 @@ fn a_run_that_takes_too_long_is_ended_and_the_next_one_settles_what_it_left() {
     gate.arm("POST", 0, Cut::Answer);
     let ended = site.run(&["trigger", "--follow"]).ends_with(1);
     assert!(ended.out.contains("longer than its limit of 5s"), "{}", ended.out);
+    let shown = site.run(&["show", "last"]).ends_with(0);
+    assert!(shown.out.contains("longer than its limit of 5s"), "it is in the history: {}", shown.out);
     gate.open();
     site.run(&["apply", "--yes"]).ends_with(0);
     assert_eq!((site.active(), site.accounts().len()), (8, 8), "nobody twice");

@@ -1,7 +1,8 @@
 //! A daemon for tests: the real binary, listened to as systemd would listen, so that nothing has to be waited for by
 //! the clock.
 
-use std::os::unix::net::UnixDatagram;
+use std::io::{Read as _, Write as _};
+use std::os::unix::net::{UnixDatagram, UnixStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
@@ -90,4 +91,26 @@ impl Drop for Daemon {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Somebody who types `rollcall apply lumen` on a terminal, reads what it would do, and says nothing. He leaves when this is
+/// dropped.
+#[track_caller]
+pub(super) fn at_the_question(site: &Site) -> UnixStream {
+    let config = site.path("config.toml").canonicalize().unwrap();
+    let mut stream = UnixStream::connect(site.path("state/rollcall.sock")).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    let request = format!(
+        "{{\"version\":1,\"arguments\":[\"apply\",\"lumen\"],\"config\":\"{}\",\"columns\":80,\"can_ask\":true}}\n",
+        config.display()
+    );
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut seen = Vec::new();
+    let mut buffer = [0; 1024];
+    while !String::from_utf8_lossy(&seen).contains("\"is\":\"ask\"") {
+        let length = stream.read(&mut buffer).unwrap();
+        assert!(length > 0, "{}", String::from_utf8_lossy(&seen));
+        seen.extend_from_slice(&buffer[..length]);
+    }
+    stream
 }

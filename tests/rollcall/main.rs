@@ -17,6 +17,7 @@ mod daemon_commands;
 mod daemon_disk;
 mod daemon_service;
 mod daemon_support;
+mod daemon_together;
 mod daemon_watch;
 mod entra;
 mod google_way;
@@ -42,6 +43,10 @@ mod scim_servers;
 mod scim_support;
 mod scim_wire;
 mod systemd;
+#[cfg(feature = "otel")]
+mod traces;
+#[cfg(not(feature = "otel"))]
+mod traces_missing;
 mod unreadable_group;
 mod watch_tls;
 mod whole_way;

@@ -20,7 +20,7 @@ die() { say "$*"; exit 1; }
 need() {
     local program
     for program in "$@"; do
-        command -v "$program" >/dev/null || die "$program is missing; run tests/servers/install-ldap.sh as root"
+        command -v "$program" >/dev/null || die "$program is missing; run tests/servers/install-debian.sh as root"
     done
 }
 

@@ -1,6 +1,6 @@
 //! Tests of the LDAP connector against real servers: OpenLDAP and Samba AD, and a proxy that makes them misbehave.
 //!
-//! `tests/servers/install-ldap.sh` installs them; each test starts what it needs and takes it down again.
+//! `tests/servers/install-debian.sh` installs them; each test starts what it needs and takes it down again.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
 

@@ -13,5 +13,5 @@ pub mod protocol;
 pub mod remote;
 
 mod frames;
-mod peer;
+pub mod peer;
 pub(super) mod server;

@@ -22,6 +22,10 @@ pub struct Request {
     pub columns: Option<usize>,
     /// Whether he can be asked.
     pub can_ask: bool,
+    /// The user id under which he had logged in, as the system keeps it (`/proc/self/loginuid`). It is believed of root
+    /// only, who could be anybody anyway: the daemon, which is no root, may not be able to see it.
+    #[serde(default)]
+    pub login: Option<u32>,
 }
 
 /// What the daemon answers, in order; the last is an end.

@@ -15,9 +15,10 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
+use super::frames as lines;
+use super::peer::Peer;
 use super::protocol::{Frame, Reply, Request, VERSION};
 use super::remote::Remote;
-use super::{frames as lines, peer};
 use crate::config::SocketSettings;
 use crate::daemon::{Call, Commands, Floor, is_true};
 
@@ -136,7 +137,7 @@ async fn client(
     commands: Commands,
     mut stopping: watch::Receiver<bool>,
 ) -> io::Result<()> {
-    let person = peer::name(&stream)?;
+    let peer = Peer::of(&stream)?;
     let (read, write) = stream.into_split();
     let mut read = BufReader::new(read);
     let asked = tokio::time::timeout(TO_ASK, lines::read::<Request>(&mut read, REQUEST)).await;
@@ -154,7 +155,7 @@ async fn client(
         return writer.await.map_err(io::Error::other);
     }
     let (replies, theirs) = std::sync::mpsc::channel();
-    let console = Arc::new(Remote::new(&request, person, (sender.clone(), waiting), theirs));
+    let console = Arc::new(Remote::new(&request, peer.name(request.login), (sender.clone(), waiting), theirs));
     let (hang_up, hung_up) = watch::channel(false);
     let call = Call { request, console, floor, hung_up };
     let mut command = tokio::task::spawn_blocking(move || commands(call));

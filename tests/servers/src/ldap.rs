@@ -122,7 +122,7 @@ impl OpenLdap {
             .args(["-b", self.base(), &format!("(member={dn})"), "1.1"])
             .env("LDAPTLS_REQCERT", "never")
             .output()
-            .expect("ldapsearch; run tests/servers/install-ldap.sh first");
+            .expect("ldapsearch; run tests/servers/install-debian.sh first");
         let found = String::from_utf8_lossy(&output.stdout);
         let groups = found.lines().filter(|line| line.starts_with("dn:"));
         let changes: Vec<String> =
@@ -200,7 +200,7 @@ impl Samba {
             .args(["dsacl", "set", "-H", self.0.fact("DATABASE")])
             .args([format!("--objectdn={dn}"), format!("--sddl={entry}")])
             .output()
-            .expect("samba-tool; run tests/servers/install-ldap.sh first");
+            .expect("samba-tool; run tests/servers/install-debian.sh first");
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     }
 
@@ -247,7 +247,7 @@ fn ldap_modify(url: &str, dn: &str, password: &str, ldif: &str) {
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
         .spawn()
-        .expect("ldapmodify; run tests/servers/install-ldap.sh first");
+        .expect("ldapmodify; run tests/servers/install-debian.sh first");
     child.stdin.take().expect("stdin is piped").write_all(ldif.as_bytes()).expect("ldapmodify reads");
     let output = child.wait_with_output().expect("ldapmodify ends");
     assert!(

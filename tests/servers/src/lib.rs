@@ -2,7 +2,7 @@
 //! wrote, on loopback; and an Okta organisation, a tenant of Entra ID and a customer of Google Workspace, which nobody
 //! serves for tests.
 //!
-//! `tests/servers/install-ldap.sh` and `install-scim.sh` put everything that is needed on the machine, once; each test then starts what it
+//! `tests/servers/install-debian.sh` and `install-scim.sh` put everything that is needed on the machine, once; each test then starts what it
 //! needs. A server is a script that starts it in the foreground, prints `NAME=value` facts and `READY`, and ends its
 //! own processes, by their pids, when its standard input closes: so nothing outlives a test, however it dies.
 

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# Puts the LDAP servers of the tests on a bare Debian machine: OpenLDAP, Samba AD, and the small tools around them.
+# Puts on a bare Debian machine what the tests need of Debian's packages: OpenLDAP, Samba AD and the small tools around
+# them, and the judges of units and metrics.
 #
-#   install-ldap.sh          as root; needs nothing but Debian's package archive
+#   install-debian.sh          as root; needs nothing but Debian's package archive
 #
 # Idempotent: packages that are there are left alone. No package may start a daemon: the tests start their own
 # servers, on loopback ports of their own, and end them.
@@ -13,6 +14,7 @@ packages=(
     python3-samba ldb-tools                                             # seeds it without a running server
     socat iproute2                                                      # carries its fixed ports to free ones
     python3 openssl util-linux                                          # fault proxy, certificates, flock
+    systemd prometheus                                                  # systemd-analyze, promtool
 )
 
 missing=()
@@ -20,11 +22,11 @@ for package in "${packages[@]}"; do
     dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null | grep -qx installed || missing+=("$package")
 done
 if [ ${#missing[@]} -eq 0 ]; then
-    echo "install-ldap.sh: everything is there" >&2
+    echo "install-debian.sh: everything is there" >&2
     exit 0
 fi
 if [ "$(id -u)" -ne 0 ]; then
-    echo "install-ldap.sh: run as root; these packages are missing: ${missing[*]}" >&2
+    echo "install-debian.sh: run as root; these packages are missing: ${missing[*]}" >&2
     exit 1
 fi
 
