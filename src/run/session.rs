@@ -14,7 +14,7 @@ use crate::apply::{Target, TargetReader};
 use crate::config::Organization;
 use crate::plan::Drift;
 use crate::roster::{RosterSettings, Rules};
-use crate::snapshot::{MemoryStore, SledStore, Store};
+use crate::snapshot::{MemoryStore, SledStore, Store, compact};
 
 /// Tells what moment it is. Tests have clocks of their own.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
@@ -28,6 +28,8 @@ pub struct Session {
     pub(super) target: Arc<dyn Target>,
     pub(super) clock: Clock,
     pub(super) stop: Arc<AtomicBool>,
+    /// When a plan was last reviewed: a blackout that begins later was not heeded then.
+    pub(super) reviewed: Mutex<Option<Timestamp>>,
     /// The run that has a plan and did not end yet.
     pub(super) current: Mutex<Option<(String, Timestamp)>>,
     /// What the current run found where the target is not as we left it.
@@ -80,6 +82,7 @@ impl Session {
             target,
             clock: Arc::new(Timestamp::now),
             stop: Arc::default(),
+            reviewed: Mutex::default(),
             current: Mutex::default(),
             drift: Mutex::default(),
             changes: Mutex::default(),
@@ -114,6 +117,31 @@ impl Session {
     pub fn store(&self) -> &dyn Store {
         &*self.store
     }
+}
+
+/// Opens an organization's snapshot to work with, and compacts it first if that makes it much smaller: sled's file only
+/// grows. Where that fails, for want of room most likely, it is opened as it is.
+///
+/// # Errors
+///
+/// If it cannot be opened.
+pub fn open_store_to_work(organization: &Organization, state_dir: &Path) -> Result<Arc<dyn Store>, RunError> {
+    let directory = state_dir.join(&organization.name);
+    let store = SledStore::open(&directory)?;
+    if !store.is_sealed() || !store.needs_compaction()? {
+        return Ok(Arc::new(store));
+    }
+    drop(store);
+    match compact(&directory) {
+        Ok(compacted) => tracing::info!(
+            organization = organization.name,
+            before = compacted.before,
+            after = compacted.after,
+            "the snapshot was compacted"
+        ),
+        Err(error) => tracing::warn!(organization = organization.name, %error, "the snapshot is not compacted"),
+    }
+    Ok(Arc::new(SledStore::open(&directory)?))
 }
 
 /// Opens an organization's snapshot alone, for commands that ask neither the directory nor the target.

@@ -80,6 +80,7 @@ impl Session {
             as_of: (self.clock)(),
             ..Occasion::default()
         };
+        self.is_reviewed(occasion.as_of);
         let protected = self.protected_groups_offline()?;
         let protection = self.protection(&mut planned.plan, protected.as_ref()).await?;
         let limits = &self.organization.limits;

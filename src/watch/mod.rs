@@ -11,5 +11,5 @@ mod settings;
 mod tls;
 
 pub use metrics::{Metrics, Standing};
-pub use server::{Readiness, Server, Watched, serve};
+pub use server::{Readiness, Server, Watched, serve, serve_at};
 pub use settings::WatchSettings;
