@@ -14,7 +14,7 @@
 //! | [`scim`] | the target over SCIM 2.0 |
 //! | [`snapshot`] | the store: mirror, ledger, journal, history; on sled and in memory |
 //! | [`notify`] | what people are told, once for each state: webhooks, mails, commands |
-//! | [`watch`] | what monitors ask: health, readiness and metrics over HTTP, and the metrics themselves |
+//! | [`watch`] | what monitors ask: health, readiness and metrics over HTTP, and the metrics themselves; traces |
 //! | [`config`] | the configuration file: loading, validation, secret references |
 //! | [`run`] | one run from read to report; emits the events |
 //! | [`report`] | consumers of the events and the plan: text, JSON, Markdown, HTML |

@@ -9,6 +9,9 @@ use std::collections::BTreeSet;
 use futures::StreamExt as _;
 use futures::stream::FuturesUnordered;
 use jiff::Timestamp;
+use rollcall_kit::traces;
+use tracing::field::Empty;
+use tracing::{Instrument as _, Span};
 
 use super::attempt::{Ended, attempt};
 use super::book::{Book, Unwritable};
@@ -60,7 +63,12 @@ impl Executor<'_> {
             while in_flight.len() < self.target.concurrency().max(1) {
                 let Some((places, intent)) = progress.next_write() else { break };
                 let (target, journal) = (self.target, self.journal);
-                in_flight.push(async move { (places, intent.clone(), attempt(target, journal, intent).await) });
+                let span = writes(plan, &places);
+                in_flight.push(async move {
+                    let ended = attempt(target, journal, intent.clone()).instrument(span.clone()).await;
+                    note(&span, &ended);
+                    (places, intent, ended)
+                });
             }
             let Some((places, intent, ended)) = in_flight.next().await else { break };
             progress.land(&places, &intent, ended);
@@ -257,6 +265,29 @@ impl<'a, O: FnMut(&Change, &Outcome)> Progress<'a, O> {
         let circle = || Outcome::Skipped { detail: "it waits for a change that waits for it".to_owned() };
         let ended = self.changes.iter().zip(self.outcomes);
         ended.map(|(change, outcome)| (change.id, outcome.unwrap_or_else(circle))).collect()
+    }
+}
+
+/// What traces tell of a write: of which kind the changes are that it carries out, and how many.
+fn writes(plan: &Plan, places: &[Place]) -> Span {
+    let kind = places.first().map(|place| plan.changes[*place].action.kind().words());
+    tracing::info_span!(
+        target: traces::TARGET,
+        "write",
+        otel.name = kind,
+        otel.status_code = Empty,
+        rollcall.count = places.len(),
+        "error.type" = Empty,
+    )
+}
+
+/// How it ended, in a word.
+fn note(span: &Span, ended: &Ended) {
+    match ended {
+        Ended::Done { .. } => {}
+        Ended::NotKept { .. } => traces::fails(span, "not-kept"),
+        Ended::Failed(error) => traces::fails(span, error.failure.word()),
+        Ended::StoreFailed { .. } => traces::fails(span, "snapshot"),
     }
 }
 

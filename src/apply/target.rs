@@ -242,6 +242,21 @@ pub enum WriteFailure {
     SignIn,
 }
 
+impl WriteFailure {
+    /// The word for it, as JSON has it.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Refused => "refused",
+            Self::Conflict => "conflict",
+            Self::NotFound => "not-found",
+            Self::NotNow => "not-now",
+            Self::Unknown => "unknown",
+            Self::SignIn => "sign-in",
+        }
+    }
+}
+
 /// A write that failed.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("{detail}")]

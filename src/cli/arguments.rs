@@ -6,10 +6,18 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::config::init::Directory;
 use crate::report::Format;
+use crate::watch::traces;
+
+/// The version, and whether that was built in which need not be.
+const BUILD: &str = if traces::BUILT_IN {
+    concat!(env!("CARGO_PKG_VERSION"), " (with otel)")
+} else {
+    concat!(env!("CARGO_PKG_VERSION"), " (without otel)")
+};
 
 /// Makes an application's accounts agree with an organisation's directory, from inside the firewall.
 #[derive(Debug, Parser)]
-#[command(name = "rollcall", version, propagate_version = true, arg_required_else_help = true)]
+#[command(name = "rollcall", version, long_version = BUILD, propagate_version = true, arg_required_else_help = true)]
 #[command(after_help = "Exit codes: 0 done; 1 error; 2 changes are pending (with --detailed-exitcode); \
     3 held by a guard; 4 applied in part, or somebody was refused whom only a person can help; 64 wrong usage; 78 wrong configuration.")]
 pub(super) struct Arguments {

@@ -12,7 +12,8 @@ use crate::config::{DaemonSettings, Organization};
 use crate::report::checks::{self, Checked};
 use crate::report::json;
 use crate::run::check_parts;
-use crate::schedule::{Depth, Due, Forbids, Schedule};
+use crate::schedule::{Due, Forbids, Schedule};
+use crate::watch::traces;
 
 /// So many runs to come are shown.
 const SHOWN: usize = 5;
@@ -30,6 +31,9 @@ pub(super) async fn check(place: &Place<'_>, arguments: &CheckArguments) -> Resu
             counted(configuration.organizations.len())
         ))],
     }];
+    if configuration.daemon.traces.is_some() && !traces::BUILT_IN {
+        found[0].findings.push(CheckFinding::warning(traces::NOT_BUILT_IN));
+    }
     let now = Timestamp::now();
     for organization in organizations {
         found.push(schedule(organization, &configuration.daemon, now));
@@ -51,8 +55,8 @@ fn counted(organizations: usize) -> String {
 fn schedule(organization: &Organization, daemon: &DaemonSettings, now: Timestamp) -> Checked {
     let schedule = Schedule::new(&organization.schedule, &organization.name, daemon.quarantine);
     let told = |due: &Due| {
-        let depth = if due.depth == Depth::Full { "full" } else { "incremental" };
-        format!("{} ({depth})", schedule.in_zone(due.at).strftime("%a %Y-%m-%d %H:%M:%S %Z"))
+        let at = schedule.in_zone(due.at).strftime("%a %Y-%m-%d %H:%M:%S %Z");
+        format!("{at} ({})", due.depth.word())
     };
     let next: Vec<String> = schedule.upcoming(now, SHOWN).iter().map(told).collect();
     let mut findings = vec![if organization.enabled {

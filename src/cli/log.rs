@@ -3,9 +3,14 @@
 use std::io::IsTerminal as _;
 use std::os::fd::AsFd as _;
 
-use tracing_subscriber::EnvFilter;
+use rollcall_kit::traces::TARGET;
+use tracing::Level;
+use tracing_subscriber::filter::{FilterExt as _, filter_fn};
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{EnvFilter, Layer as _};
+
+use crate::watch::traces;
 
 /// The form of the logs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,19 +34,29 @@ pub(super) fn start(verbose: u8, is_daemon: bool) {
         _ => "debug",
     };
     // rustls and hyper say at debug what nobody but their authors needs; headers and bodies are never logged.
-    let filter = EnvFilter::try_from_env("ROLLCALL_LOG")
-        .unwrap_or_else(|_| EnvFilter::new(format!("{level},hyper=warn,rustls=warn,h2=warn,sled=warn,ldap3=warn")));
-    let registry = tracing_subscriber::registry().with(filter);
+    let filter = EnvFilter::try_from_env("ROLLCALL_LOG").unwrap_or_else(|_| {
+        EnvFilter::new(format!("{level},hyper=warn,rustls=warn,h2=warn,sled=warn,ldap3=warn,opentelemetry_sdk=warn"))
+    });
+    // Spans of traces are for a collector, and logs stay as they are without them. That a collector does not take them we
+    // say ourselves, once; of the library only that it drops spans is worth a line.
+    let filter = filter.and(filter_fn(|metadata| match metadata.target() {
+        TARGET => false,
+        "opentelemetry_sdk" => *metadata.level() == Level::WARN,
+        _ => true,
+    }));
+    let registry = tracing_subscriber::registry().with(traces::layer());
     let colours = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
     let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(colours);
     let asked = std::env::var("ROLLCALL_LOG_FORMAT").ok();
     let started = match form(asked.as_deref(), leads_to_the_journal()) {
-        Form::Text => registry.with(lines).try_init(),
-        Form::Json => registry.with(lines.json().flatten_event(true)).try_init(),
+        Form::Text => registry.with(lines.with_filter(filter)).try_init(),
+        Form::Json => registry.with(lines.json().flatten_event(true).with_filter(filter)).try_init(),
         Form::Journal => match tracing_journald::layer() {
-            Ok(journal) => registry.with(journal.with_field_prefix(Some("ROLLCALL".to_owned()))).try_init(),
+            Ok(journal) => {
+                registry.with(journal.with_field_prefix(Some("ROLLCALL".to_owned())).with_filter(filter)).try_init()
+            }
             // The socket is not there, as in a closed root: then the journal keeps the lines.
-            Err(_) => registry.with(lines).try_init(),
+            Err(_) => registry.with(lines.with_filter(filter)).try_init(),
         },
     };
     // Somebody else logs already, as in tests.

@@ -40,6 +40,8 @@ use failure::Failure;
 use interrupt::Interrupt;
 use place::Place;
 
+use crate::watch::traces;
+
 /// Parses the arguments, runs the command and turns its end into an exit code.
 #[must_use]
 pub fn main() -> ExitCode {
@@ -60,6 +62,7 @@ pub fn main() -> ExitCode {
         }
     };
     let ended = runtime.block_on(dispatch(arguments));
+    traces::finish();
     // A thread that does not end must not keep the process.
     runtime.shutdown_timeout(std::time::Duration::from_secs(1));
     match ended {
@@ -87,6 +90,7 @@ async fn dispatch(arguments: Arguments) -> Result<u8, Failure> {
             if !offline && let Some(code) = remote::ask(&config, &configuration).await? {
                 return Ok(code);
             }
+            traces::export(configuration.daemon.traces.as_ref());
             let interrupt = match &command {
                 Command::Apply(_) | Command::Undo(_) => Interrupt::listen()?,
                 _ => Interrupt::default(),

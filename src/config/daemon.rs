@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer};
 
 use crate::notify::NotifySettings;
 use crate::schedule::{Lasting, QuarantineSettings};
-use crate::watch::WatchSettings;
+use crate::watch::{TraceSettings, WatchSettings};
 
 /// The daemon, `rollcall run`.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -29,6 +29,9 @@ pub struct DaemonSettings {
     pub quarantine: QuarantineSettings,
     /// Health, readiness and metrics for monitors, over HTTP; nothing listens unless this is there.
     pub watch: Option<WatchSettings>,
+    /// Traces of runs for a collector of OpenTelemetry; nothing is exported unless this is there. Needs a program that was
+    /// built with the feature `otel`.
+    pub traces: Option<TraceSettings>,
     /// Whom to tell what.
     pub notify: NotifySettings,
 }
@@ -38,6 +41,7 @@ impl DaemonSettings {
     pub(super) fn start_at(&mut self, folder: &Path) {
         self.socket.path.iter_mut().for_each(|path| *path = folder.join(&path));
         self.watch.iter_mut().for_each(|watch| watch.start_at(folder));
+        self.traces.iter_mut().for_each(|traces| traces.start_at(folder));
         self.notify.start_at(folder);
     }
 
@@ -45,7 +49,8 @@ impl DaemonSettings {
     pub(super) fn problems(&self) -> Vec<(String, String)> {
         let below = |name: &'static str| move |(key, message): (String, String)| (format!("{name}.{key}"), message);
         let watch = self.watch.iter().flat_map(WatchSettings::problems).map(below("watch"));
-        watch.chain(self.notify.problems().into_iter().map(below("notify"))).collect()
+        let traces = self.traces.iter().flat_map(TraceSettings::problems).map(below("traces"));
+        watch.chain(traces).chain(self.notify.problems().into_iter().map(below("notify"))).collect()
     }
 }
 
@@ -58,6 +63,7 @@ impl Default for DaemonSettings {
             socket: SocketSettings::default(),
             quarantine: QuarantineSettings::default(),
             watch: None,
+            traces: None,
             notify: NotifySettings::default(),
         }
     }

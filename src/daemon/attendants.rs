@@ -13,7 +13,7 @@ use super::{Consumer, View};
 use crate::config::Configuration;
 use crate::notify::{Notifier, Observation};
 use crate::run::{daemon_secret_ends, secret_ends};
-use crate::watch::Metrics;
+use crate::watch::{Metrics, traces};
 
 /// Everybody who watches.
 pub(super) struct Attendants {
@@ -58,6 +58,8 @@ impl Attendants {
         tasks.spawn(answering);
         tasks.spawn(Arc::clone(&monitors).renew(view.configuration.clone()));
         tasks.spawn(self.telling.follow(view.clone()));
+        traces::export(view.configuration.borrow().daemon.traces.as_ref());
+        tasks.spawn(export_traces(view.clone()));
         tasks.spawn(look_at_secrets(view.clone(), Arc::clone(&self.metrics), Arc::clone(&self.notifier)));
         tasks.spawn(async move { self.notifier.run().await });
         Ok(monitors)
@@ -66,6 +68,15 @@ impl Attendants {
 
 /// Under which name the daemon's own secrets are told of, which no organization can have.
 pub(super) const OURSELVES: &str = "(daemon)";
+
+/// Exports traces by the configuration of the moment, for as long as it is polled.
+async fn export_traces(view: View) {
+    let mut configuration = view.configuration;
+    while configuration.changed().await.is_ok() {
+        let current = Arc::clone(&configuration.borrow_and_update());
+        traces::export(current.daemon.traces.as_ref());
+    }
+}
 
 /// How often secrets are looked at: whoever renews one sees the warning end within the hour.
 const LOOK: Duration = Duration::from_secs(3600);

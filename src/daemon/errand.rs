@@ -14,7 +14,7 @@ use tokio::task::{JoinError, JoinHandle};
 use super::desk::{Control, Desk};
 use super::is_true;
 use crate::guard::Reviewed;
-use crate::run::{Event, Listener, RunError, RunRecord, RunResult, Session, record_end};
+use crate::run::{Event, Listener, RunError, RunRecord, RunResult, Session, failed_to_begin, record_end};
 use crate::schedule::Depth;
 
 /// How long a run that was cancelled may take to notice.
@@ -35,8 +35,14 @@ pub(super) async fn run(desk: &Arc<Desk>, depth: Depth, limits: Limits, turn: Ow
     let mut halted = desk.halted();
     let prepared = tokio::select! {
         prepared = tokio::time::timeout(limits.run, prepare(desk)) => match prepared {
-            Ok(prepared) => prepared.map_err(|error| error.to_string()),
-            Err(_) => Err(too_long(limits, "it was not even begun: is a secret's file on a disk that does not answer?")),
+            Ok(prepared) => prepared.map_err(|error| {
+                failed_to_begin(&desk.name, depth, error.word());
+                error.to_string()
+            }),
+            Err(_) => {
+                failed_to_begin(&desk.name, depth, "time-limit");
+                Err(too_long(limits, "it was not even begun: is a secret's file on a disk that does not answer?"))
+            }
         },
         () = is_true(&mut halted) => Err("the daemon stops".to_owned()),
     };

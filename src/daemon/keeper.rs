@@ -9,7 +9,6 @@ use super::desk::{Desk, Kept, locked};
 use super::errand::{self, Limits};
 use super::is_true;
 use super::state::{Activity, Health, is_good};
-use super::watching;
 use crate::config::Configuration;
 use crate::run::{RunRecord, RunResult};
 use crate::schedule::{Depth, Due, Schedule, Why};
@@ -200,7 +199,7 @@ impl Keeper {
                 tracing::error!(organization = name, run = record.id, "{name}: the run failed: {error}");
             }
             result => {
-                let word = watching::ending(result).replace('-', " ");
+                let word = result.word().replace('-', " ");
                 tracing::info!(organization = name, run = record.id, ?result, "{name}: the run ended: {word}");
             }
         }

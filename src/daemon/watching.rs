@@ -12,7 +12,7 @@ use super::{Consumer, View};
 use crate::apply::Outcome;
 use crate::notify::Notifier;
 use crate::roster::Reason;
-use crate::run::{Event, RunResult};
+use crate::run::Event;
 use crate::watch::{Metrics, Readiness, Standing, Watched};
 
 /// Whoever counts.
@@ -45,21 +45,9 @@ fn count(metrics: &Metrics, organization: &str, event: &Event) {
         }
         Event::Ended { record } => {
             let took = Duration::try_from(record.ended.duration_since(record.started)).unwrap_or_default();
-            metrics.ran(organization, ending(&record.result), took);
+            metrics.ran(organization, record.result.word(), took);
         }
         _ => {}
-    }
-}
-
-/// The word that metrics and logs have for how a run ended.
-pub(super) fn ending(result: &RunResult) -> &'static str {
-    match result {
-        RunResult::Planned => "planned",
-        RunResult::NothingToDo => "nothing-to-do",
-        RunResult::Applied => "applied",
-        RunResult::AppliedInPart { .. } => "applied-in-part",
-        RunResult::Held { .. } => "held",
-        RunResult::Failed { .. } => "failed",
     }
 }
 

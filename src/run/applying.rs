@@ -7,12 +7,14 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 
 use jiff::Timestamp;
+use tracing::Instrument as _;
 
 use super::error::RunError;
 use super::event::{Event, RunRecord, RunResult, WaitingPart};
 use super::planning::Doubtful;
 use super::records;
 use super::session::{Listener, Session};
+use super::spans::{Purpose, RunSpan, step, step_of};
 use crate::apply::{Executor, Outcome};
 use crate::guard::{Approval, ApprovedPlan, HeldPlan, KeptPlanError, PlanFile, Reviewed};
 use crate::plan::{Change, ChangeId, Drift, Plan};
@@ -36,8 +38,8 @@ impl Session {
     ///
     /// As [`Session::plan`].
     pub async fn plan_at(&self, depth: Depth, listener: Listener<'_>) -> Result<Reviewed, RunError> {
-        let (run, started) = self.begin_run(listener);
-        let planned = self.read_and_plan(depth, listener).await;
+        let (run, started) = self.begin_run(Purpose::Run, Some(depth), listener);
+        let planned = self.read_and_plan(depth, listener).instrument(self.run_span()).await;
         planned.inspect_err(|error| self.remember_failure(&run, started, error))
     }
 
@@ -51,6 +53,7 @@ impl Session {
 
     /// Keeps the record of a run that failed. If even that fails, the first failure is the one to tell of.
     pub(super) fn remember_failure(&self, run: &str, started: Timestamp, error: &RunError) {
+        self.trace_failure(error);
         if let Err(error) = self.doubt_the_place(error) {
             tracing::error!("the place in the stream of changes cannot be forgotten: {error}");
         }
@@ -67,8 +70,8 @@ impl Session {
     ///
     /// [`RunError::Stale`] with the changes that went stale and why, and as [`Session::plan`].
     pub async fn kept(&self, file: PlanFile, listener: Listener<'_>) -> Result<HeldPlan, RunError> {
-        let (run, started) = self.begin_run(listener);
-        let held = self.still_asked_for(file, listener).await;
+        let (run, started) = self.begin_run(Purpose::KeptPlan, None, listener);
+        let held = self.still_asked_for(file, listener).instrument(self.run_span()).await;
         held.inspect_err(|error| self.remember_failure(&run, started, error))
     }
 
@@ -100,6 +103,11 @@ impl Session {
     ///
     /// If the snapshot fails. Changes that fail are in the record, and no error.
     pub async fn apply(&self, approved: ApprovedPlan, listener: Listener<'_>) -> Result<RunRecord, RunError> {
+        let applied = self.carry_out(approved, listener).instrument(self.run_span()).await;
+        applied.inspect_err(|error| self.trace_failure(error))
+    }
+
+    async fn carry_out(&self, approved: ApprovedPlan, listener: Listener<'_>) -> Result<RunRecord, RunError> {
         self.require_pending(&approved)?;
         self.store.require_room()?;
         let (run, started) = self.this_run();
@@ -117,7 +125,8 @@ impl Session {
             self.accept_census(&plan)?;
         }
         listener(Event::Applying { changes: plan.changes.len() as u64 });
-        let outcomes = self.execute(&run, &approved, listener).await?;
+        let applying = step_of("apply", plan.changes.len());
+        let outcomes = self.execute(&run, &approved, listener).instrument(applying).await?;
         self.forget_dealt_with(&plan, &outcomes)?;
         let failed = outcomes.iter().filter(|(_, outcome)| !matches!(outcome, Outcome::Done { .. })).count() as u64;
         let result = match failed {
@@ -193,11 +202,17 @@ impl Session {
     }
 
     /// Begins a run: its id, and when it began.
-    pub(super) fn begin_run(&self, listener: Listener<'_>) -> (String, Timestamp) {
+    pub(super) fn begin_run(
+        &self,
+        purpose: Purpose,
+        depth: Option<Depth>,
+        listener: Listener<'_>,
+    ) -> (String, Timestamp) {
         self.set_drift(None);
         self.set_changes(None);
         let started = (self.clock)();
         let run = (records::new_id(started), started);
+        *self.trace() = Some(RunSpan::new(purpose, self.name(), &run.0, depth));
         *self.current.lock().unwrap_or_else(PoisonError::into_inner) = Some(run.clone());
         listener(Event::Started { run: run.0.clone(), organization: self.name().to_owned() });
         run
@@ -214,7 +229,8 @@ impl Session {
 
     /// Looks up in the target what a crash left unsettled. Yields the people of whom it is still unknown what was done.
     pub(super) async fn settle_leftovers(&self) -> Result<Doubtful, RunError> {
-        let recovered = self.with_executor("recovery", async |executor| executor.recover().await).await??;
+        let settling = self.with_executor("recovery", async |executor| executor.recover().await);
+        let recovered = settling.instrument(step("settle")).await??;
         if recovered.settled + recovered.abandoned > 0 {
             tracing::info!(settled = recovered.settled, abandoned = recovered.abandoned, "settled an earlier run");
         }
@@ -287,6 +303,7 @@ impl Session {
         if self.store.is_sealed() || matches!(record.result, RunResult::Applied | RunResult::NothingToDo) {
             self.store.seal()?;
         }
+        self.trace_end(&record);
         listener(Event::Ended { record: Box::new(record.clone()) });
         Ok(record)
     }

@@ -10,11 +10,13 @@ use std::sync::PoisonError;
 use jiff::Timestamp;
 use rollcall_kit::rest::Met;
 use rollcall_kit::{Changes, DirectoryId, Member};
+use tracing::Instrument as _;
 
 use super::error::RunError;
 use super::event::Event;
-use super::reading::Roll;
+use super::reading::{Roll, end_of_reading, reads};
 use super::session::{Listener, Session};
+use super::spans::step;
 use crate::plan::Note;
 use crate::read::{self, Census, Place, ReadFailure, StagingError};
 use crate::schedule::Depth;
@@ -72,14 +74,19 @@ impl Session {
             Ok(user) => Ok(user.is_some()),
             Err(error) => Err(StagingError(error.to_string())),
         };
+        let mut arrived = (0, 0);
+        let span = reads(Depth::Incremental);
         let told = read::catch_up(&*self.connector, &mut *staging, &since, &knows, |users, groups| {
+            arrived = (users, groups);
             listener(Event::Reading { users, groups });
         });
-        let Some(increment) = told.await? else {
+        let told = told.instrument(span.clone()).await;
+        end_of_reading(span, arrived);
+        let Some(increment) = told? else {
             self.store.forget_place()?;
             return Ok(Err(ReadsInFull::PlaceLost));
         };
-        self.store.commit_changes(staging, &increment)?;
+        step("commit").in_scope(|| self.store.commit_changes(staging, &increment))?;
         self.recount()?;
         self.set_changes(Some(increment.changes().clone()));
         listener(Event::CaughtUp { changes: increment.changes().clone() });

@@ -57,3 +57,24 @@ pub enum RunError {
     #[error("an internal step failed: {0}; nothing after it was done")]
     Internal(String),
 }
+
+impl RunError {
+    /// The word for its kind: for traces, which hold no sentences.
+    #[must_use]
+    pub const fn word(&self) -> &'static str {
+        match self {
+            Self::Read(_) => "read",
+            Self::Directory(_) => "directory",
+            Self::Target(_) => "target",
+            Self::Store(_) => "snapshot",
+            Self::Journal(_) => "journal",
+            Self::Recovery(_) => "recovery",
+            Self::Rules(_) => "rules",
+            Self::OtherTarget { .. } => "other-target",
+            Self::Stale(_) => "stale",
+            Self::Decision(_) => "decision",
+            Self::Undo(_) => "undo",
+            Self::Internal(_) => "internal",
+        }
+    }
+}

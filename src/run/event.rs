@@ -114,6 +114,21 @@ pub enum RunResult {
     },
 }
 
+impl RunResult {
+    /// The word for it, as metrics, traces and JSON have it.
+    #[must_use]
+    pub const fn word(&self) -> &'static str {
+        match self {
+            Self::Planned => "planned",
+            Self::NothingToDo => "nothing-to-do",
+            Self::Applied => "applied",
+            Self::AppliedInPart { .. } => "applied-in-part",
+            Self::Held { .. } => "held",
+            Self::Failed { .. } => "failed",
+        }
+    }
+}
+
 /// What is kept of a run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunRecord {

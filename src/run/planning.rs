@@ -10,6 +10,7 @@ use std::sync::PoisonError;
 
 use jiff::Timestamp;
 use rollcall_kit::{DirectoryId, DirectoryUser, Unreadable};
+use tracing::Instrument as _;
 
 use super::build::KnownProfile;
 use super::edited;
@@ -17,6 +18,7 @@ use super::error::RunError;
 use super::event::Event;
 use super::reading::Roll;
 use super::session::{Listener, Session};
+use super::spans::{step, step_of};
 use super::verdicts::{Checked, Verdicts, Withheld, with_store};
 use crate::guard::{self, Occasion, Protection, Reviewed};
 use crate::plan::{
@@ -71,10 +73,9 @@ impl Session {
         notes: Vec<Note>,
         listener: Listener<'_>,
     ) -> Result<Reviewed, RunError> {
-        let (groups, mut deleted) = self.group_index(&self.rules).await?;
-        let protected = self.protected_groups(&mut deleted).await?;
-        self.keep_if_new(fact::DELETED_GROUPS, &deleted)?;
-        let stage = self.stage_under(self.rules.clone(), groups, doubtful.clone())?;
+        let (groups, protected) = self.groups_asked_for().instrument(step("look up groups")).await?;
+        let judge = || self.stage_under(self.rules.clone(), groups, doubtful.clone());
+        let stage = step("judge").in_scope(judge)?;
         let unconfirmed: Vec<DirectoryId> =
             stage.survey.unconfirmed.iter().filter(|id| !roll.absences.contains_key(*id)).cloned().collect();
         let absences = self.confirm(&unconfirmed, listener).await?;
@@ -82,17 +83,35 @@ impl Session {
         roll.absences.extend(self.doubted(absences).await?);
         self.remember(&roll.absences)?;
         listener(Event::Matching { candidates: stage.survey.candidates.len() as u64 });
-        let matches = self.reader().find(&stage.survey.candidates, stage.survey.ours).await?;
-        let group_matches = self.find_groups(&stage).await?;
-        let edited = self.edited(doubtful, &roll, (&matches, &group_matches)).await?;
-        let mut planned = self.diff(&stage, &roll, (&matches, &group_matches), notes, edited.as_ref())?;
-        let protection = self.protection(&mut planned.plan, protected.as_ref()).await?;
+        let matching = async {
+            let matches = self.reader().find(&stage.survey.candidates, stage.survey.ours).await?;
+            Ok::<_, RunError>((matches, self.find_groups(&stage).await?))
+        };
+        let candidates = stage.survey.candidates.len();
+        let (matches, group_matches) = matching.instrument(step_of("look up accounts", candidates)).await?;
+        let answers = (&matches, &group_matches);
+        let planning = async {
+            let edited = self.edited(doubtful, &roll, answers).await?;
+            self.diff(&stage, &roll, answers, notes, edited.as_ref())
+        };
+        let mut planned = planning.instrument(step("plan")).await?;
+        let guarding = step("guard");
+        let protecting = self.protection(&mut planned.plan, protected.as_ref()).instrument(guarding.clone());
+        let protection = protecting.await?;
         self.remember_bindings(stage.roster.groups())?;
         self.forget_deleted_leavers(&stage.roster)?;
         self.remember_profile()?;
-        let reviewed = self.review(planned, &protection)?;
+        let reviewed = guarding.in_scope(|| self.review(planned, &protection))?;
         listener(Event::Planned { plan: Box::new(reviewed.plan().clone()), holds: reviewed.holds().to_vec() });
         Ok(reviewed)
+    }
+
+    /// Who is in which group that a rule can reach, and in which protected one.
+    async fn groups_asked_for(&self) -> Result<(GroupIndex, Option<GroupIndex>), RunError> {
+        let (groups, mut deleted) = self.group_index(&self.rules).await?;
+        let protected = self.protected_groups(&mut deleted).await?;
+        self.keep_if_new(fact::DELETED_GROUPS, &deleted)?;
+        Ok((groups, protected))
     }
 
     /// What the next run would plan, as far as the snapshot alone can tell: nobody is looked up anywhere, so whoever

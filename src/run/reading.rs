@@ -12,12 +12,15 @@
 use std::collections::BTreeMap;
 
 use rollcall_kit::{Certificate, DirectoryId, DirectoryUser};
+use tracing::{Instrument as _, Span};
 
 use super::error::RunError;
 use super::event::Event;
 use super::session::{Listener, Session};
+use super::spans::{step, step_of};
 use crate::read::{self, Absence, Missed, ReadFailure};
 use crate::roster::{Leaving, Roster, Standing};
+use crate::schedule::Depth;
 use crate::snapshot::{StoreError, fact};
 
 /// What a reading left behind, besides the mirror.
@@ -27,6 +30,19 @@ pub(super) struct Roll {
     pub(super) certificate: Certificate,
     /// Users of ours who are not in the mirror, each confirmed.
     pub(super) absences: BTreeMap<DirectoryId, Leaving>,
+}
+
+/// The span of a reading.
+pub(super) fn reads(depth: Depth) -> Span {
+    let span = step("read");
+    span.record("rollcall.read.depth", depth.word());
+    span
+}
+
+/// So many users and groups were read when it ended.
+pub(super) fn end_of_reading(span: Span, (users, groups): (u64, u64)) {
+    span.record("rollcall.read.users", users).record("rollcall.read.groups", groups);
+    drop(span);
 }
 
 impl Session {
@@ -39,14 +55,19 @@ impl Session {
         let previous = self.store.certificate()?;
         let settings = self.organization.reading_hash();
         let mut staging = self.store.staging()?;
+        let mut arrived = (0, 0);
+        let span = reads(Depth::Full);
         let reading = read::drive(&*self.connector, &mut *staging, previous.as_ref(), &settings, |users, groups| {
+            arrived = (users, groups);
             listener(Event::Reading { users, groups });
-        })
-        .await?;
+        });
+        let reading = reading.instrument(span.clone()).await;
+        end_of_reading(span, arrived);
+        let reading = reading?;
         let ours = self.ours_among(reading.vanished())?;
         let absences = self.confirm(&ours, listener).await?;
         self.take_traces(&absences, reading.vanished())?;
-        self.store.commit(staging, &reading)?;
+        step("commit").in_scope(|| self.store.commit(staging, &reading))?;
         self.keep_census(reading.census())?;
         let absences = self.doubted(absences).await?;
         self.remember(&absences)?;
@@ -91,9 +112,9 @@ impl Session {
         if absent.is_empty() {
             return Ok(BTreeMap::new());
         }
-        let answers = match read::confirm(&*self.connector, absent, |done, of| listener(Event::Confirming { done, of }))
-            .await
-        {
+        let looking_up = step_of("look up absences", absent.len());
+        let tell = |done, of| listener(Event::Confirming { done, of });
+        let answers = match read::confirm(&*self.connector, absent, tell).instrument(looking_up).await {
             Err(ReadFailure::Contradiction { number, found }) => return Err(self.contradiction(number, found)?.into()),
             answers => answers?,
         };

@@ -11,11 +11,13 @@ use std::sync::PoisonError;
 
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use rollcall_kit::{Address, DirectoryId};
+use tracing::Instrument as _;
 
 use super::error::RunError;
 use super::event::Event;
 use super::planning::Doubtful;
 use super::session::{Listener, Session};
+use super::spans::{Purpose, step};
 use super::verdicts::{Checked, Withheld, with_store};
 use crate::apply::{LedgerReader as _, MembersSettled, Outcome, Settlement};
 use crate::guard::Reviewed;
@@ -25,6 +27,7 @@ use crate::plan::{
     TargetAccount, compare,
 };
 use crate::roster::{Reason, Refusal, Role, Roster, Standing};
+use crate::schedule::Depth;
 use crate::scim::{Deleted, RoleDelivery};
 use crate::snapshot::{StoreError, StoreLedger, fact};
 
@@ -48,8 +51,8 @@ impl Session {
     ///
     /// If anything that plan or comparison depend on could not be had. A record of the failed run is kept.
     pub async fn reconcile(&self, deleted: Option<u64>, listener: Listener<'_>) -> Result<Reviewed, RunError> {
-        let (run, started) = self.begin_run(listener);
-        let planned = self.read_compare_and_plan(deleted, listener).await;
+        let (run, started) = self.begin_run(Purpose::Reconcile, Some(Depth::Full), listener);
+        let planned = self.read_compare_and_plan(deleted, listener).instrument(self.run_span()).await;
         planned.inspect_err(|error| self.remember_failure(&run, started, error))
     }
 
@@ -60,7 +63,8 @@ impl Session {
         // A ledger that may have lost entries would call our own accounts unmanaged.
         let mut notes = self.rebuild_if_unsealed().await?;
         self.give_back_edits()?;
-        notes.extend(self.compare_with_target(&doubtful, deleted, listener).await?);
+        let comparing = self.compare_with_target(&doubtful, deleted, listener).instrument(step("compare"));
+        notes.extend(comparing.await?);
         self.plan_from(roll, doubtful, notes, listener).await
     }
 

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
 use rollcall_kit::{Changes, Connector};
@@ -10,6 +10,7 @@ use rollcall_kit::{Changes, Connector};
 use super::build;
 use super::error::RunError;
 use super::event::Event;
+use super::spans::RunSpan;
 use crate::apply::{Target, TargetReader};
 use crate::config::Organization;
 use crate::plan::Drift;
@@ -32,6 +33,8 @@ pub struct Session {
     pub(super) reviewed: Mutex<Option<Timestamp>>,
     /// The run that has a plan and did not end yet.
     pub(super) current: Mutex<Option<(String, Timestamp)>>,
+    /// What traces tell of that run.
+    pub(super) trace: Mutex<Option<RunSpan>>,
     /// What the current run found where the target is not as we left it.
     pub(super) drift: Mutex<Option<Drift>>,
     /// What the current run read of the directory's changes, if it read no more than those.
@@ -84,6 +87,7 @@ impl Session {
             stop: Arc::default(),
             reviewed: Mutex::default(),
             current: Mutex::default(),
+            trace: Mutex::default(),
             drift: Mutex::default(),
             changes: Mutex::default(),
         })
@@ -104,6 +108,11 @@ impl Session {
     /// The target, to be read. Everything but the executor is handed this, so that planning cannot write.
     pub(super) fn reader(&self) -> &dyn TargetReader {
         &*self.target
+    }
+
+    /// What traces tell of the run that is going on.
+    pub(super) fn trace(&self) -> MutexGuard<'_, Option<RunSpan>> {
+        self.trace.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Set to true, it lets the write in flight end and skips the rest of the run.

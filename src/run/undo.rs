@@ -6,11 +6,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use rollcall_kit::DirectoryId;
+use tracing::Instrument as _;
 
 use super::error::RunError;
 use super::event::{Event, RunRecord};
 use super::records::find_run;
 use super::session::{Listener, Session};
+use super::spans::{Purpose, step, step_of};
 use super::verdicts::{Checked, with_store};
 use crate::apply::Outcome;
 use crate::guard::{self, Occasion, Reviewed};
@@ -25,8 +27,8 @@ impl Session {
     /// [`RunError::Undo`] if there is nothing of it that could be taken back; else if snapshot or target cannot be
     /// asked. A record of the failed run is kept.
     pub async fn undo(&self, run: &str, listener: Listener<'_>) -> Result<Reviewed, RunError> {
-        let (id, started) = self.begin_run(listener);
-        let planned = self.plan_undo(run, listener).await;
+        let (id, started) = self.begin_run(Purpose::Undo, None, listener);
+        let planned = self.plan_undo(run, listener).instrument(self.run_span()).await;
         planned.inspect_err(|error| self.remember_failure(&id, started, error))
     }
 
@@ -55,7 +57,7 @@ impl Session {
                 standings.insert(user.clone(), stage.roster.judge(&known).standing);
             }
         }
-        let shown = self.look_up(&ids).await?;
+        let shown = self.look_up(&ids).instrument(step_of("look up accounts", ids.len())).await?;
         let mut planned = with_store(|fault| {
             Ok::<_, RunError>(undo(UndoInput {
                 organization: self.name(),
@@ -82,9 +84,12 @@ impl Session {
         };
         self.is_reviewed(occasion.as_of);
         let protected = self.protected_groups_offline()?;
-        let protection = self.protection(&mut planned.plan, protected.as_ref()).await?;
+        let guarding = step("guard");
+        let protecting = self.protection(&mut planned.plan, protected.as_ref()).instrument(guarding.clone());
+        let protection = protecting.await?;
         let limits = &self.organization.limits;
-        let reviewed = guard::review(planned.plan, limits, &protection, &occasion, &planned.holdings);
+        let review = || guard::review(planned.plan, limits, &protection, &occasion, &planned.holdings);
+        let reviewed = guarding.in_scope(review);
         listener(Event::Planned { plan: Box::new(reviewed.plan().clone()), holds: reviewed.holds().to_vec() });
         Ok(reviewed)
     }

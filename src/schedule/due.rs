@@ -16,6 +16,17 @@ pub enum Depth {
     Full,
 }
 
+impl Depth {
+    /// The word for it.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Incremental => "incremental",
+            Self::Full => "full",
+        }
+    }
+}
+
 /// What was run, as far as the schedule must know. All times are ends of runs, so that a moment that passes while a run
 /// goes on is made up for after it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

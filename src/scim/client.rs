@@ -21,6 +21,10 @@ use crate::guard::AccountMark;
 use crate::plan::{Candidate, Matches, TargetAccount};
 use crate::roster::account::CUSTOM_PREFIX;
 
+/// What we ask for below the base URL, for traces.
+const ENDPOINTS: &[&str] =
+    &["/ServiceProviderConfig", "/ResourceTypes", "/Schemas", "/Users", "/Users/{user}", "/Groups", "/Groups/{group}"];
+
 /// A target over SCIM 2.0.
 pub struct ScimTarget {
     pub(super) client: Client,
@@ -39,7 +43,8 @@ impl ScimTarget {
     pub fn new(settings: &ScimSettings) -> Result<Self, TargetError> {
         check_settings(settings)?;
         let client = Client::new(settings.url.clone(), settings.http.clone(), tokens(settings)?)
-            .map_err(|error| TargetError::Settings(error.to_string()))?;
+            .map_err(|error| TargetError::Settings(error.to_string()))?
+            .with_endpoints(ENDPOINTS);
         Ok(Self {
             client,
             mapping: Mapping::new(settings),

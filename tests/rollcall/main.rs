@@ -43,6 +43,10 @@ mod scim_servers;
 mod scim_support;
 mod scim_wire;
 mod systemd;
+#[cfg(feature = "otel")]
+mod traces;
+#[cfg(not(feature = "otel"))]
+mod traces_missing;
 mod unreadable_group;
 mod watch_tls;
 mod whole_way;

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Installs the SCIM servers of the tests, once: scim2-server (PyPI) and SCIMMY (npm), nobody here wrote either; and the
-# receivers of notifications: aiosmtpd and the reference implementation of Standard Webhooks (PyPI).
+# receivers of notifications and traces: aiosmtpd, the reference implementation of Standard Webhooks, and the messages of
+# OpenTelemetry (PyPI).
 #
 #   tests/servers/install-scim.sh
 #
@@ -47,4 +48,4 @@ with_npm() {
 once scim2-server with_pip 'scim2-server[cursor]==0.8.3' scim2-models==0.12.3 gunicorn==23.0.0
 once scimmy with_npm scimmy@1.3.5 scimmy-routers@1.3.2 express@4.21.2
 once scimmy5 with_npm scimmy@1.3.5 scimmy-routers@1.3.2 express@5.1.0
-once receivers with_pip aiosmtpd==1.4.6 standardwebhooks==1.1.0
+once receivers with_pip aiosmtpd==1.4.6 standardwebhooks==1.1.0 opentelemetry-proto==1.45.2

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Receives mails and webhooks on loopback until standard input closes; see receivers.py.
+# Receives mails, webhooks and traces on loopback until standard input closes; see receivers.py.
 #
 #   tests/servers/receivers.sh FOLDER [CERTIFICATE KEY]
 #

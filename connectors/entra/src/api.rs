@@ -21,6 +21,25 @@ use crate::sign_in::{Tokens, remedy};
 /// Where Graph's interface lies below its URL.
 const ROOT: &str = "v1.0";
 
+/// What we ask for below it, for traces.
+const ENDPOINTS: &[&str] = &[
+    "/$batch",
+    "/applications",
+    "/directory/deletedItems/microsoft.graph.user",
+    "/directoryObjects/getByIds",
+    "/users",
+    "/users/{user}",
+    "/users/delta",
+    "/groups",
+    "/groups/{group}",
+    "/groups/delta",
+    "/groups/{group}/members",
+    "/groups/{group}/transitiveMembers",
+    "/servicePrincipals/{principal}",
+    "/servicePrincipals/delta",
+    "/servicePrincipals/{principal}/appRoleAssignedTo",
+];
+
 /// A tenant, as one identity sees it.
 pub(crate) struct Api {
     pub(crate) client: Client,
@@ -64,8 +83,10 @@ impl Api {
         let mut base = settings.graph()?;
         base.set_path(ROOT);
         let source = Arc::clone(&tokens) as Arc<dyn TokenSource>;
-        let mut client =
-            Client::new(base, settings.http.clone(), Some(source)).map_err(http)?.with_budget(limits::slow_down);
+        let mut client = Client::new(base, settings.http.clone(), Some(source))
+            .map_err(http)?
+            .with_endpoints(ENDPOINTS)
+            .with_budget(limits::slow_down);
         if let Some(first) = back_off {
             client = client.with_back_off(first);
         }

@@ -23,6 +23,17 @@ use crate::sign_in::{Tokens, remedy};
 /// Below what the Admin SDK's interfaces lie.
 const ROOT: &str = "admin";
 
+/// What we ask for below it, for traces.
+const ENDPOINTS: &[&str] = &[
+    "/directory/v1/users",
+    "/directory/v1/users/{user}",
+    "/directory/v1/groups",
+    "/directory/v1/groups/{group}",
+    "/directory/v1/groups/{group}/members",
+    "/directory/v1/customer/{customer}/orgunits/{unit}",
+    "/reports/v1/activity/users/all/applications/{application}",
+];
+
 /// The most groups, and the most members, that a page can hold.
 pub(crate) const PAGE: &str = "200";
 
@@ -68,6 +79,7 @@ impl Api {
         let source = Arc::clone(&tokens) as Arc<dyn TokenSource>;
         let client = Client::new(base, settings.http.clone(), Some(source))
             .map_err(http)?
+            .with_endpoints(ENDPOINTS)
             .with_back_off(first)
             .with_pause(move |answer| limits::pause(answer, first))
             .with_pace(settings.queries_per_minute);

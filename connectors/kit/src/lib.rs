@@ -1,9 +1,10 @@
 //! What every connector is built from.
 //!
 //! The directory model ([`model`]), the [`Connector`] trait with its readings and [`Certificate`]s, the one HTTP
-//! client of the house ([`http`]), lists and objects of JSON interfaces ([`rest`]), secret references ([`secret`]) and, for tests, the contract that every connector
-//! must pass. Paging, retrying and authenticating exist here and nowhere else; a connector only says what its
-//! provider's pages look like. Nothing here knows what a plan, a role or a target is.
+//! client of the house ([`http`]), lists and objects of JSON interfaces ([`rest`]), secret references ([`secret`]), the
+//! spans of traces ([`traces`]) and, for tests, the contract that every connector must pass. Paging, retrying and
+//! authenticating exist here and nowhere else; a connector only says what its provider's pages look like. Nothing here
+//! knows what a plan, a role or a target is.
 
 pub mod certificate;
 pub mod changes;
@@ -15,6 +16,7 @@ pub mod http;
 pub mod model;
 pub mod rest;
 pub mod secret;
+pub mod traces;
 pub mod trial;
 pub mod value;
 

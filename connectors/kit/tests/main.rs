@@ -2,7 +2,7 @@
 //!
 //! `http_*` put the HTTP client before servers that behave as real ones do on a bad day; `tokens` do the same for
 //! token endpoints, `assertions` with keys and proofs of possession; `signing` verifies what keys sign, `pages` walks
-//! over lists. `support` holds those servers.
+//! over lists, `spans` look at what traces are told. `support` holds those servers.
 #![allow(clippy::unwrap_used, reason = "a helper of a test fails as its test does")]
 
 mod assertions;
@@ -12,5 +12,6 @@ mod http_tls;
 mod http_wire;
 mod pages;
 mod signing;
+mod spans;
 mod support;
 mod tokens;

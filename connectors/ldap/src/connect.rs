@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use ldap3::controls::RawControl;
 use ldap3::{Ldap, LdapConnAsync, LdapConnSettings, LdapError, LdapResult, ResultEntry, SearchOptions, StdStream};
-use rollcall_kit::ReadError;
+use rollcall_kit::{ReadError, traces};
 use rustls::ClientConfig;
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
+use tracing::{Instrument as _, Span};
 use url::Url;
 
 use crate::entry::RawEntry;
@@ -27,6 +28,8 @@ pub(crate) struct Session {
     driver: Option<JoinHandle<Result<(), LdapError>>>,
     /// The server, as its URL.
     pub(crate) server: String,
+    /// The name of its host.
+    host: String,
     /// As whom we are signed in.
     pub(crate) identity: String,
     answer_timeout: Duration,
@@ -108,6 +111,7 @@ async fn open(
         ldap,
         driver: Some(tokio::spawn(connection.drive())),
         server,
+        host: url.host_str().unwrap_or_default().to_owned(),
         identity: settings.bind_dn.clone(),
         answer_timeout: Duration::from_secs(settings.timeouts.answer),
     };
@@ -157,11 +161,25 @@ fn handshake_error(server: &str, error: &LdapError) -> ReadError {
     }
 }
 
+/// Notes in a span how an operation ended.
+fn note(span: &Span, code: Result<u32, &LdapError>) {
+    match code {
+        Ok(results::SUCCESS) => {}
+        Ok(code) => traces::fails(span, &format!("result code {code}")),
+        Err(LdapError::Timeout { .. }) => traces::fails(span, "timeout"),
+        Err(_) => traces::fails(span, "no_answer"),
+    }
+}
+
 impl Session {
     /// Signs in, and looks at the answer: without that a wrong password would go on as an anonymous reader, who sees
     /// less and gets no error.
     async fn bind(&mut self, password: &str, patience: Duration) -> Result<(), ReadError> {
-        let result = match self.ldap.with_timeout(patience).simple_bind(&self.identity, password).await {
+        let span = traces::operation("ldap", "bind", &self.host);
+        let bound =
+            self.ldap.with_timeout(patience).simple_bind(&self.identity, password).instrument(span.clone()).await;
+        note(&span, bound.as_ref().map(|result| result.rc));
+        let result = match bound {
             Ok(result) => result,
             Err(error) => {
                 let reason = format!("the sign-in was not answered: {}", self.loss(&error).await);
@@ -185,13 +203,17 @@ impl Session {
     /// [`ReadError::Incomplete`] if the connection or the server's patience ends first, or an entry is none. The result
     /// code is for the caller to judge.
     pub(crate) async fn search(&mut self, search: &Search, controls: Vec<RawControl>) -> Result<Answer, ReadError> {
-        let mut answer = match self.send(search, controls).await {
+        let span = traces::operation("ldap", "search", &self.host);
+        let sent = self.send(search, controls).instrument(span.clone()).await;
+        note(&span, sent.as_ref().map(|answer| answer.result.rc));
+        let mut answer = match sent {
             Ok(answer) => answer,
             Err(error) => {
                 let reason = self.loss(&error).await;
                 return Err(ReadError::incomplete(search.collection, reason));
             }
         };
+        span.record("rollcall.entries", answer.items.len());
         let mut entries = Vec::with_capacity(answer.items.len());
         let mut references = Vec::new();
         for item in answer.items.drain(..) {

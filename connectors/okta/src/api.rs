@@ -19,6 +19,21 @@ use crate::settings::OktaSettings;
 /// Where Okta's interface lies below the organisation's URL.
 const ROOT: [&str; 2] = ["api", "v1"];
 
+/// What we ask for below it, for traces.
+const ENDPOINTS: &[&str] = &[
+    "/users",
+    "/users/{user}",
+    "/users/{user}/groups",
+    "/groups",
+    "/groups/{group}",
+    "/groups/{group}/users",
+    "/apps/{app}",
+    "/apps/{app}/users",
+    "/apps/{app}/users/{user}",
+    "/apps/{app}/groups",
+    "/logs",
+];
+
 /// An organisation, as one identity sees it.
 pub(crate) struct Api {
     client: Client,
@@ -64,6 +79,7 @@ impl Api {
         let share = f64::from(settings.rate_limit_share) / 100.0;
         let mut client = Client::new(base, settings.http.clone(), source)
             .map_err(http)?
+            .with_endpoints(ENDPOINTS)
             .with_pause(limits::told_pause)
             .with_budget(move |answer| limits::spent(answer, share));
         if let Some(first) = back_off {

@@ -1,4 +1,4 @@
-//! Receivers of mails and webhooks, from PyPI: what they received lies in a folder, one JSON file each.
+//! Receivers of mails, webhooks and traces, from PyPI: what they received lies in a folder, one JSON file each.
 
 use std::path::{Path, PathBuf};
 
@@ -53,7 +53,7 @@ impl Receivers {
         if refuse { std::fs::write(file, "") } else { std::fs::remove_file(file) }.expect("a folder of the test");
     }
 
-    /// What was received so far of a kind (`mail`, `webhook`), in order, as JSON.
+    /// What was received so far of a kind (`mail`, `webhook`, `traces`, or `refused`), in order, as JSON.
     #[must_use]
     pub fn received(&self, kind: &str) -> Vec<String> {
         let files = (1..).map(|number| self.folder.join(format!("{kind}-{number}.json")));

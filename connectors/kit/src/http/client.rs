@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::header::{AUTHORIZATION, HeaderValue};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
+use tracing::Instrument as _;
 use url::Url;
 use zeroize::Zeroizing;
 
@@ -14,6 +15,7 @@ use super::meter::{Call, meter};
 use super::origin::{Origin, shown};
 use super::pace::Pace;
 use super::retry::{BackOff, Next, PauseHook, next};
+use super::span::Attempt;
 use super::stats::Counters;
 use super::token::{CHALLENGES, DPOP};
 use super::{HttpError, HttpSettings, OriginUrl, Request, Response, Stats, TokenSource, tls};
@@ -39,6 +41,7 @@ pub struct Client {
     back_off: BackOff,
     hides_path: bool,
     pace: Option<Arc<Pace>>,
+    endpoints: &'static [&'static str],
 }
 
 impl Client {
@@ -82,6 +85,7 @@ impl Client {
             back_off: BackOff::default(),
             hides_path: false,
             pace: None,
+            endpoints: &[],
         })
     }
 
@@ -128,6 +132,14 @@ impl Client {
     #[must_use]
     pub fn with_pace(mut self, per_minute: u32) -> Self {
         self.pace = Some(Arc::new(Pace::new(per_minute)));
+        self
+    }
+
+    /// The same client, which knows the templates of the paths below its base, such as `/users/{id}`: traces show these,
+    /// and never a path.
+    #[must_use]
+    pub fn with_endpoints(mut self, endpoints: &'static [&'static str]) -> Self {
+        self.endpoints = endpoints;
         self
     }
 
@@ -191,19 +203,25 @@ impl Client {
     ) -> Result<Response, HttpError> {
         let (mut sent, mut failures, mut challenges, mut renewed) = (0, 0, 0, false);
         let mut refused: Option<Secret> = None;
+        let mut waited = Duration::ZERO;
         loop {
             let request = make()?;
             let url = self.shown(request.url.as_url());
             self.origin.own(request.url.clone()).map_err(|foreign| self.origin.foreign(&foreign))?;
             let gate = self.gates.of(request.class);
+            let queued = Instant::now();
             self.pass(&gate, &url).await?;
             if let Some(pace) = &self.pace {
                 pace.pass().await;
             }
+            waited += queued.elapsed();
             let token = self.authorization(&url, refused.take()).await?;
+            let span = self.span(&request, sent, std::mem::take(&mut waited));
             sent += 1;
             self.counters.sent(sent);
-            let outcome = self.attempt(&url, &request, token.as_ref()).await.map(|mut answer| {
+            let outcome = self.attempt(&url, &request, token.as_ref()).instrument(span.0.clone()).await;
+            span.ended(&outcome);
+            let outcome = outcome.map(|mut answer| {
                 answer.attempts = sent;
                 answer
             });
@@ -226,15 +244,26 @@ impl Client {
             let todo = next(&outcome, request.repeat, self.pause_hook.as_deref());
             if let Next::AfterToldPause(pause) = todo {
                 self.count(request.class, outcome.as_ref().ok(), Some(pause));
+                span.told_to_wait(pause);
                 self.told_to_wait(&gate, &url, pause)?;
             }
             if todo == Next::Done || failures >= self.settings.attempts {
                 return outcome.map_err(Failure::into_error);
             }
             if todo == Next::AfterBackOff {
-                tokio::time::sleep(self.back_off.pause(failures, fastrand::f64())).await;
+                let pause = self.back_off.pause(failures, fastrand::f64());
+                drop(span);
+                tokio::time::sleep(pause).await;
+                waited += pause;
             }
         }
+    }
+
+    /// The span of an attempt before which `sent` were made.
+    fn span(&self, request: &Request, sent: u32, waited: Duration) -> Attempt {
+        // An open gate is passed within moments, which are no wait.
+        let waited = if waited < Duration::from_millis(1) { Duration::ZERO } else { waited };
+        Attempt::new(request, self.origin.itself().as_url(), self.endpoints, sent, waited)
     }
 
     /// Whether an answer only asks for the same request with another proof of possession.

@@ -66,6 +66,11 @@ impl Failure {
         self.passing && (not_carried_out || repeat == Repeat::Safe)
     }
 
+    /// What failed.
+    pub(super) fn error(&self) -> &HttpError {
+        &self.error
+    }
+
     /// What the caller is told.
     pub(super) fn into_error(self) -> HttpError {
         self.error

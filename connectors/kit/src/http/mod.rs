@@ -9,6 +9,7 @@
 //! | `settings` | what an administrator can set |
 //! | `message` | requests, answers, and what may be repeated |
 //! | `meter` | counts for whoever watches the process |
+//! | `span` | what traces tell of an attempt |
 //! | `origin` | URLs that lie on the client's own origin; what of a URL may be shown |
 //! | `tls` | whom we trust and how we prove ourselves |
 //! | `failure` | what a failed exchange means: surely not carried out, or unknown |
@@ -32,6 +33,7 @@ mod pace;
 mod pages;
 mod retry;
 mod settings;
+mod span;
 mod stats;
 mod tls;
 pub mod token;
