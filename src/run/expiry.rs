@@ -59,6 +59,9 @@ fn ends_of_daemon(daemon: &DaemonSettings) -> Vec<(String, Timestamp)> {
     for webhook in &daemon.notify.webhook {
         ends.connection("a webhook", &webhook.http);
     }
+    if let Some(traces) = &daemon.traces {
+        ends.connection("the collector of traces", &traces.http);
+    }
     for mail in &daemon.notify.mail {
         ends.authorities("the authority of the mail server (ca_file)", mail.ca_file.as_ref());
     }

@@ -184,3 +184,40 @@ pub(super) fn compile_rules(settings: &RosterSettings) -> Result<Rules, RunError
         RunError::Rules(lines.join("\n"))
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_snapshot_that_grew_far_beyond_what_it_holds_is_compacted_when_it_is_opened_to_work_with() {
+        let folder = tempfile::tempdir().unwrap();
+        let directory = folder.path().join("state").join("acme");
+        std::fs::create_dir_all(folder.path().join("state")).unwrap();
+        let text = "state_dir = \"state\"\n[organization.acme]\ndomains = [\"acme.com\"]\n\
+                    [organization.acme.directory]\nconnector = \"file\"\nusers = \"u.json\"\n\
+                    [organization.acme.target]\nkind = \"scim\"\nurl = \"http://127.0.0.1:9/scim\"\n\
+                    token = { env = \"PATH\" }\n";
+        let mut configuration = crate::config::parse(folder.path().join("config.toml"), text).unwrap();
+        let organization = configuration.organizations.remove("acme").unwrap();
+        let open = || open_store_to_work(&organization, &configuration.state_dir).unwrap();
+        let store = open();
+        store.set_fact("small", &"kept".into()).unwrap();
+        // What is written over and over leaves its old versions behind.
+        let mut written = 0;
+        while !store.needs_compaction().unwrap() {
+            assert!(written < 100, "the file does not grow");
+            let large: String =
+                (0..(1 << 22)).map(|at| char::from(b'a' + (at ^ (at >> 7) ^ written) as u8 % 26)).collect();
+            store.set_fact("large", &large.into()).unwrap();
+            written += 1;
+        }
+        store.set_fact("large", &"no longer".into()).unwrap();
+        store.seal().unwrap();
+        drop(store);
+        let store = open();
+        assert!(directory.join("old").exists(), "the one before is kept for a repair");
+        assert!(!store.needs_compaction().unwrap());
+        assert_eq!(store.fact("small").unwrap(), Some("kept".into()));
+    }
+}
