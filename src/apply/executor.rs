@@ -36,6 +36,8 @@ pub struct Executor<'a> {
     pub clock: &'a (dyn Fn() -> Timestamp + Send + Sync),
     /// Whether to stop: asked before each write.
     pub stop: &'a (dyn Fn() -> bool + Send + Sync),
+    /// Why a change must not be made right now, if so: asked before each write.
+    pub forbids: &'a (dyn Fn(&Change) -> Option<String> + Send + Sync),
 }
 
 impl Executor<'_> {
@@ -143,6 +145,9 @@ impl<'a, O: FnMut(&Change, &Outcome)> Progress<'a, O> {
             return Some(reason.clone());
         }
         let change = &self.changes[place];
+        if let Some(reason) = (self.executor.forbids)(change) {
+            return Some(reason);
+        }
         let failed = change.after.iter().find(|id| !self.succeeded(**id));
         if let Some(before) = failed {
             return Some(format!("change {before}, which must come first, was not carried out"));

@@ -14,7 +14,7 @@ use super::terminal;
 use crate::config::{Configuration, Organization};
 use crate::daemon::{Floor, Occupied, pausing};
 use crate::report::{self, Console, Document, Format};
-use crate::run::{RunError, Session, Store, open_store};
+use crate::run::{RunError, Session, Store, open_store, open_store_to_work};
 
 /// Where a command is carried out.
 pub(super) struct Place<'a> {
@@ -67,7 +67,13 @@ impl Place<'_> {
                 floor.turn(&organization.name, command, &self.console.person(), wait).await
             }
         };
-        let session = self.look(organization).await?;
+        let session = match self.floor {
+            Some(_) => self.look(organization).await?,
+            None => {
+                let store = open_store_to_work(organization, &self.configuration.state_dir)?;
+                Session::with_store(organization.clone(), store)?
+            }
+        };
         if matches!(command, "apply" | "undo")
             && let Some(paused) = pausing::paused(session.store())?
         {

@@ -9,6 +9,7 @@ use std::path::Path;
 use rollcall_entra::EntraSettings;
 use rollcall_file::FileSettings;
 use rollcall_google::GoogleSettings;
+use rollcall_kit::http::HttpSettings;
 use rollcall_ldap::LdapSettings;
 use rollcall_okta::OktaSettings;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
@@ -49,6 +50,17 @@ impl DirectorySettings {
             Some((kind, rest)) if kind == "google" => Some(Self::Google(Box::new(deserialize(rest)?))),
             _ => None,
         })
+    }
+
+    /// How connections are made, if they are by HTTP.
+    #[must_use]
+    pub fn http(&self) -> Option<&HttpSettings> {
+        match self {
+            Self::Okta(settings) => Some(&settings.http),
+            Self::Entra(settings) => Some(&settings.http),
+            Self::Google(settings) => Some(&settings.http),
+            Self::Ldap(_) | Self::File(_) => None,
+        }
     }
 
     /// Lets relative paths start at this folder.

@@ -61,6 +61,13 @@ fn whole_file(path: &Path, message: String) -> ConfigError {
     ConfigError { file: path.to_owned(), place: None, key: String::new(), message }
 }
 
+/// The folder at which the relative paths of a file start, from the root: the working directory of a timer is another
+/// than that of whoever wrote the file.
+fn folder_of(source: &Source) -> PathBuf {
+    let path = std::path::absolute(source.path()).unwrap_or_else(|_| source.path().to_owned());
+    path.parent().unwrap_or(Path::new("/")).to_owned()
+}
+
 struct Loader {
     schema: Value,
     errors: Vec<ConfigError>,
@@ -92,7 +99,7 @@ impl Loader {
             if let Some(top) = self.part::<file::File>(&source, table, &found) {
                 state_dir = base.join(&top.state_dir);
                 daemon = top.daemon;
-                daemon.start_at(&std::path::absolute(&base).unwrap_or_else(|_| base.clone()));
+                daemon.start_at(&folder_of(&source));
                 if let Some(directory) = top.organization_dir {
                     self.directory(&base.join(directory));
                 }
@@ -225,10 +232,7 @@ impl Loader {
             && self.errors.len() == before
             && let Some(mut organization) = Organization::from_file(name, file)
         {
-            // The working directory of a timer is another than that of whoever wrote the file.
-            if let Ok(path) = std::path::absolute(source.path()) {
-                organization.start_at(path.parent().unwrap_or(Path::new("/")));
-            }
+            organization.start_at(&folder_of(source));
             self.organizations.insert(name.to_owned(), organization);
         }
     }

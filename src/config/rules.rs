@@ -51,9 +51,9 @@ pub(super) fn organization(file: &OrganizationFile) -> Vec<Problem> {
             problems.push((format!("protect.accounts[{index}].{key}"), message));
         }
     }
-    if file.schedule.incremental.is_none() && file.schedule.full.is_none() {
-        let message = "a schedule must say when runs are `full`, or `incremental`, or both";
-        problems.push(("schedule".to_owned(), message.to_owned()));
+    if let Some((key, message)) = file.schedule.problem() {
+        let key = if key.is_empty() { "schedule".to_owned() } else { format!("schedule.{key}") };
+        problems.push((key, message));
     }
     for (index, blackout) in file.blackout.iter().enumerate() {
         if let Err(message) = blackout.check() {

@@ -87,6 +87,16 @@ fn the_example_shows_every_key_of_the_schema() {
     assert_eq!(missing, Vec::<String>::new());
 }
 
+#[test]
+fn a_file_that_is_named_without_its_folder_says_the_same_as_one_that_is_named_with_it() {
+    let text = format!("{SOUND}\n[daemon.watch]\ntoken = {{ file = \"token\" }}\n[daemon.notify]\n");
+    let here = std::env::current_dir().unwrap();
+    let [short, long] = [std::path::PathBuf::from("config.toml"), here.join("config.toml")]
+        .map(|path| parse(path, &text).unwrap_or_else(|errors| panic!("{errors:?}")));
+    assert_eq!(short.daemon, long.daemon);
+    assert_eq!(short.organizations, long.organizations);
+}
+
 /// Every name of a property anywhere in a schema.
 fn keys(schema: &serde_json::Value) -> std::collections::BTreeSet<String> {
     let mut found = std::collections::BTreeSet::new();

@@ -6,12 +6,13 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::task::JoinSet;
 
+use super::monitors::Monitors;
 use super::telling::Telling;
 use super::watching::{self, Watching};
 use super::{Consumer, View};
 use crate::config::Configuration;
 use crate::notify::{Notifier, Observation};
-use crate::run::secret_ends;
+use crate::run::{daemon_secret_ends, secret_ends};
 use crate::watch::{Metrics, traces};
 
 /// Everybody who watches.
@@ -41,25 +42,32 @@ impl Attendants {
         vec![watching::consumer(&self.metrics), self.telling.consumer()]
     }
 
-    /// Starts whoever is there as long as the daemon is.
+    /// Starts whoever is there as long as the daemon is, and yields who answers monitors.
     ///
     /// # Errors
     ///
     /// In a sentence, if one of them cannot do its work: then the daemon does not start.
-    pub(super) async fn attend(self, view: &View, tasks: &mut JoinSet<()>) -> Result<(), String> {
+    pub(super) async fn attend(self, view: &View, tasks: &mut JoinSet<()>) -> Result<Arc<Monitors>, String> {
         let (metrics, notifier) = (Arc::clone(&self.metrics), Arc::clone(&self.notifier));
         let watching = Arc::new(Watching { view: view.clone(), metrics, notifier, scrape: Mutex::default() });
         let settings = view.configuration.borrow().daemon.watch.clone();
-        let server = watching::start(settings.as_ref(), &watching).await?;
-        tasks.spawn(watching::answer(watching, server));
+        let (monitors, answering) = Monitors::new(watching);
+        let server = monitors.prepare(settings.as_ref()).await?;
+        monitors.answer_by(settings.as_ref(), server);
+        let monitors = Arc::new(monitors);
+        tasks.spawn(answering);
+        tasks.spawn(Arc::clone(&monitors).renew(view.configuration.clone()));
         tasks.spawn(self.telling.follow(view.clone()));
         traces::export(view.configuration.borrow().daemon.traces.as_ref());
         tasks.spawn(export_traces(view.clone()));
         tasks.spawn(look_at_secrets(view.clone(), Arc::clone(&self.metrics), Arc::clone(&self.notifier)));
         tasks.spawn(async move { self.notifier.run().await });
-        Ok(())
+        Ok(monitors)
     }
 }
+
+/// Under which name the daemon's own secrets are told of, which no organization can have.
+pub(super) const OURSELVES: &str = "(daemon)";
 
 /// Exports traces by the configuration of the moment, for as long as it is polled.
 async fn export_traces(view: View) {
@@ -73,14 +81,16 @@ async fn export_traces(view: View) {
 /// How often secrets are looked at: whoever renews one sees the warning end within the hour.
 const LOOK: Duration = Duration::from_secs(3600);
 
-/// Looks when the secrets of each organization end, every hour and after every reload, for as long as it is polled.
+/// Looks when the secrets of each organization and our own end, every hour and after every reload, for as long as it is
+/// polled.
 async fn look_at_secrets(view: View, metrics: Arc<Metrics>, notifier: Arc<Notifier>) {
     let mut configuration = view.configuration;
     loop {
         let current = Arc::clone(&configuration.borrow_and_update());
         let organizations = current.organizations.values().filter(|each| each.enabled);
         let looks = organizations.map(|each| async { (each.name.clone(), secret_ends(each).await) });
-        let ends: Vec<(String, Vec<(String, Timestamp)>)> = futures::future::join_all(looks).await;
+        let mut ends: Vec<(String, Vec<(String, Timestamp)>)> = futures::future::join_all(looks).await;
+        ends.push((OURSELVES.to_owned(), daemon_secret_ends(&current.daemon).await));
         let each = ends.iter().flat_map(|(name, ends)| ends.iter().map(move |(what, end)| (&**name, &**what, *end)));
         metrics.secrets(each);
         for (name, ends) in ends {

@@ -13,7 +13,7 @@ use tokio::sync::{Notify, watch};
 use super::state::{OrganizationState, Paused, is_good};
 use super::{Consumer, States, Told};
 use crate::config::Organization;
-use crate::run::{Clock, Event, RunError, RunRecord, RunResult, Store, open_store, runs};
+use crate::run::{Clock, Event, RunError, RunRecord, RunResult, Store, open_store_to_work, runs};
 use crate::schedule::{Depth, Past};
 
 /// Under which name the snapshot keeps what the schedule must know.
@@ -123,7 +123,7 @@ impl Desk {
             return Ok(Arc::clone(store));
         }
         let (organization, state_dir) = (self.organization(), self.state_dir.clone());
-        let opened = tokio::task::spawn_blocking(move || open_store(&organization, &state_dir)).await;
+        let opened = tokio::task::spawn_blocking(move || open_store_to_work(&organization, &state_dir)).await;
         let store = opened.map_err(|error| RunError::Internal(error.to_string()))??;
         *open = Some(Arc::clone(&store));
         Ok(store)
@@ -135,6 +135,15 @@ impl Desk {
         let mut open = self.store.lock().await;
         if let Some(store) = open.take() {
             *open = tokio::task::spawn_blocking(move || closed(store)).await.unwrap_or_default();
+        }
+    }
+
+    /// Has the snapshot compacted if that makes it much smaller: it is, whenever it is opened.
+    pub(super) async fn tidy(&self) {
+        let open = self.store.lock().await.clone();
+        let is_due = open.is_some_and(|store| store.needs_compaction().unwrap_or(false));
+        if is_due {
+            self.close().await;
         }
     }
 

@@ -183,6 +183,8 @@ impl Keeper {
         if failed {
             // A database that met a full disk refuses everything from then on, also when there is room again.
             self.desk.close().await;
+        } else {
+            self.desk.tidy().await;
         }
         if is_good(&record.result) {
             kept.good = Some(record.ended);

@@ -29,6 +29,7 @@ mod desk;
 mod errand;
 mod floor;
 mod keeper;
+mod monitors;
 mod service;
 mod supervisor;
 mod telling;
@@ -113,11 +114,11 @@ pub async fn run(configuration: Configuration, load: Loader, commands: Commands)
     let server = Server::bind(&configuration.daemon.socket, &configuration.state_dir)?;
     let supervisor = Arc::new(Supervisor::new(configuration, attendants.consumers(), Arc::new(Timestamp::now)));
     let mut tasks = JoinSet::new();
-    attendants.attend(&supervisor.view(), &mut tasks).await?;
+    let monitors = attendants.attend(&supervisor.view(), &mut tasks).await?;
     supervisor.open();
     let floor = Floor::new(Arc::clone(&supervisor));
     supervisor.employ(server.serve(floor, commands, supervisor.stopping()));
-    let served = service::serve(&supervisor, signals, &load).await;
+    let served = service::serve(&supervisor, signals, &load, &monitors).await;
     tasks.shutdown().await;
     served.map_err(|error| format!("the system gives no threads: {error}"))
 }

@@ -10,6 +10,7 @@ use std::time::Duration;
 use sd_notify::NotifyState;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use super::monitors::Monitors;
 use super::state::{Activity, Health, OrganizationState};
 use super::supervisor::Supervisor;
 use super::{Loader, States};
@@ -47,7 +48,12 @@ enum Word {
 }
 
 /// Obeys signals until one says stop, and then sees everything to its end.
-pub(super) async fn serve(supervisor: &Supervisor, mut signals: Signals, load: &Loader) -> io::Result<()> {
+pub(super) async fn serve(
+    supervisor: &Supervisor,
+    mut signals: Signals,
+    load: &Loader,
+    monitors: &Monitors,
+) -> io::Result<()> {
     let manager = Manager::new()?;
     let mut states = supervisor.view().states;
     manager.tell(&[NotifyState::Ready, NotifyState::Status(&status(&states.borrow_and_update()))]);
@@ -57,7 +63,7 @@ pub(super) async fn serve(supervisor: &Supervisor, mut signals: Signals, load: &
         tokio::select! {
             word = signals.next() => match word {
                 Word::Stop => break,
-                Word::Reload => reload(supervisor, load, &manager),
+                Word::Reload => reload(supervisor, load, monitors, &manager).await,
             },
             _ = watchdog.tick() => manager.tell(&[NotifyState::Watchdog]),
             changed = states.changed() => {
@@ -92,11 +98,11 @@ pub(super) async fn serve(supervisor: &Supervisor, mut signals: Signals, load: &
 }
 
 /// The configuration is swapped whole, or stays as it is.
-fn reload(supervisor: &Supervisor, load: &Loader, manager: &Manager) {
+async fn reload(supervisor: &Supervisor, load: &Loader, monitors: &Monitors, manager: &Manager) {
     let mut reloading = vec![NotifyState::Reloading];
     reloading.extend(NotifyState::monotonic_usec_now());
     manager.tell(&reloading);
-    match load().and_then(|configuration| supervisor.reconfigure(configuration)) {
+    match swap(supervisor, load, monitors).await {
         Ok(()) => {
             tracing::info!("the configuration was read anew");
             let text = status(&supervisor.view().states.borrow());
@@ -110,6 +116,16 @@ fn reload(supervisor: &Supervisor, load: &Loader, manager: &Manager) {
             ]);
         }
     }
+}
+
+/// Makes first what can fail, and swaps then.
+async fn swap(supervisor: &Supervisor, load: &Loader, monitors: &Monitors) -> Result<(), String> {
+    let configuration = load()?;
+    let watch = configuration.daemon.watch.clone();
+    let server = monitors.prepare(watch.as_ref()).await?;
+    supervisor.reconfigure(configuration)?;
+    monitors.answer_by(watch.as_ref(), server);
+    Ok(())
 }
 
 /// Half of systemd's patience, as it recommends; without a watchdog once a day.

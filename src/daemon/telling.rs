@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex};
 use jiff::Timestamp;
 use tokio::sync::watch;
 
+use super::attendants::OURSELVES;
 use super::desk::locked;
 use super::state::{Health, OrganizationState};
 use super::{Consumer, States, View};
@@ -59,7 +60,8 @@ impl Telling {
 
     fn reconfigure(&self, configuration: &mut watch::Receiver<Arc<Configuration>>) {
         let configuration = Arc::clone(&configuration.borrow_and_update());
-        let names: BTreeSet<String> = configuration.organizations.keys().cloned().collect();
+        let mut names: BTreeSet<String> = configuration.organizations.keys().cloned().collect();
+        names.insert(OURSELVES.to_owned());
         locked(&self.aside).retain(|name, _| names.contains(name));
         self.notifier.configure(configuration.daemon.notify.clone(), &names);
     }

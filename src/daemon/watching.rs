@@ -13,10 +13,7 @@ use crate::apply::Outcome;
 use crate::notify::Notifier;
 use crate::roster::Reason;
 use crate::run::Event;
-use crate::watch::{Metrics, Readiness, Standing, WatchSettings, Watched, serve};
-
-/// How long the server waits before it tries to listen again.
-const AGAIN: Duration = Duration::from_secs(10);
+use crate::watch::{Metrics, Readiness, Standing, Watched};
 
 /// Whoever counts.
 pub(super) fn consumer(metrics: &Arc<Metrics>) -> Consumer {
@@ -136,49 +133,4 @@ fn size(folder: &Path) -> Option<u64> {
         }
     }
     seen.then_some(bytes)
-}
-
-/// Answers monitors for as long as it is polled. After a reload the server is made anew, with the files as they are
-/// then; if that cannot be, it is tried again, and the log says why.
-pub(super) async fn answer(watching: Arc<Watching>, mut server: Option<crate::watch::Server>) {
-    let mut configuration = watching.view.configuration.clone();
-    configuration.mark_unchanged();
-    loop {
-        let serving = async {
-            match server.take() {
-                Some(server) => server.run().await,
-                None => std::future::pending().await,
-            }
-        };
-        tokio::select! {
-            () = serving => return,
-            changed = configuration.changed() => if changed.is_err() { return },
-        }
-        loop {
-            let settings = configuration.borrow_and_update().daemon.watch.clone();
-            match start(settings.as_ref(), &watching).await {
-                Ok(started) => {
-                    server = started;
-                    break;
-                }
-                Err(error) => tracing::error!("monitors are not answered; it is tried again: {error}"),
-            }
-            let _ = tokio::time::timeout(AGAIN, configuration.changed()).await;
-        }
-    }
-}
-
-/// Listens where the settings say, if there are any.
-///
-/// # Errors
-///
-/// In a sentence, if that cannot be.
-pub(super) async fn start(
-    settings: Option<&WatchSettings>,
-    watching: &Arc<Watching>,
-) -> Result<Option<crate::watch::Server>, String> {
-    let Some(settings) = settings else { return Ok(None) };
-    let server = serve(settings, Arc::clone(watching) as Arc<dyn Watched>).await?;
-    tracing::info!("monitors are answered at {}", settings.listen);
-    Ok(Some(server))
 }

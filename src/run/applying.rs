@@ -19,7 +19,7 @@ use crate::apply::{Executor, Outcome};
 use crate::guard::{Approval, ApprovedPlan, HeldPlan, KeptPlanError, PlanFile, Reviewed};
 use crate::plan::{Change, ChangeId, Drift, Plan};
 use crate::roster::{Reason, Refusal};
-use crate::schedule::Depth;
+use crate::schedule::{Depth, Forbids};
 use crate::snapshot::{StoreJournal, StoreLedger};
 
 impl Session {
@@ -264,6 +264,11 @@ impl Session {
             run,
             clock: &*self.clock,
             stop: &move || stop.load(Ordering::Relaxed),
+            forbids: &|change| {
+                let open = self.new_blackout()?;
+                let concerned = open.forbids == Forbids::Writes || change.takes();
+                concerned.then(|| format!("a blackout began at {} and lasts until {}", open.since, open.until))
+            },
         };
         Ok(work(executor).await)
     }

@@ -6,7 +6,9 @@
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::PoisonError;
 
+use jiff::Timestamp;
 use rollcall_kit::{DirectoryId, DirectoryUser, Unreadable};
 use tracing::Instrument as _;
 
@@ -205,6 +207,7 @@ impl Session {
     fn review(&self, planned: Planned, protection: &Protection) -> Result<Reviewed, RunError> {
         let decisions = self.decisions()?;
         let occasion = Occasion { decisions: Some(&decisions), ..self.occasion()? };
+        self.is_reviewed(occasion.as_of);
         Ok(guard::review(planned.plan, &self.organization.limits, protection, &occasion, &planned.holdings))
     }
 
@@ -394,6 +397,18 @@ impl Session {
             blackout: self.blackout(),
             as_of: (self.clock)(),
         })
+    }
+
+    /// Remembers when a plan was reviewed.
+    pub(super) fn is_reviewed(&self, at: Timestamp) {
+        *self.reviewed.lock().unwrap_or_else(PoisonError::into_inner) = Some(at);
+    }
+
+    /// The blackout that is open now and was not when the plan was reviewed: the run, or a question about the plan, took
+    /// until it had begun.
+    pub(super) fn new_blackout(&self) -> Option<OpenWindow> {
+        let reviewed = *self.reviewed.lock().unwrap_or_else(PoisonError::into_inner);
+        self.blackout().filter(|open| reviewed.is_some_and(|reviewed| open.since > reviewed))
     }
 
     /// The blackout that is open now.

@@ -15,7 +15,7 @@ use crate::apply::{Target, TargetReader};
 use crate::config::Organization;
 use crate::plan::Drift;
 use crate::roster::{RosterSettings, Rules};
-use crate::snapshot::{MemoryStore, SledStore, Store};
+use crate::snapshot::{MemoryStore, SledStore, Store, compact};
 
 /// Tells what moment it is. Tests have clocks of their own.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
@@ -29,6 +29,8 @@ pub struct Session {
     pub(super) target: Arc<dyn Target>,
     pub(super) clock: Clock,
     pub(super) stop: Arc<AtomicBool>,
+    /// When a plan was last reviewed: a blackout that begins later was not heeded then.
+    pub(super) reviewed: Mutex<Option<Timestamp>>,
     /// The run that has a plan and did not end yet.
     pub(super) current: Mutex<Option<(String, Timestamp)>>,
     /// What traces tell of that run.
@@ -83,6 +85,7 @@ impl Session {
             target,
             clock: Arc::new(Timestamp::now),
             stop: Arc::default(),
+            reviewed: Mutex::default(),
             current: Mutex::default(),
             trace: Mutex::default(),
             drift: Mutex::default(),
@@ -125,6 +128,31 @@ impl Session {
     }
 }
 
+/// Opens an organization's snapshot to work with, and compacts it first if that makes it much smaller: sled's file only
+/// grows. Where that fails, for want of room most likely, it is opened as it is.
+///
+/// # Errors
+///
+/// If it cannot be opened.
+pub fn open_store_to_work(organization: &Organization, state_dir: &Path) -> Result<Arc<dyn Store>, RunError> {
+    let directory = state_dir.join(&organization.name);
+    let store = SledStore::open(&directory)?;
+    if !store.is_sealed() || !store.needs_compaction()? {
+        return Ok(Arc::new(store));
+    }
+    drop(store);
+    match compact(&directory) {
+        Ok(compacted) => tracing::info!(
+            organization = organization.name,
+            before = compacted.before,
+            after = compacted.after,
+            "the snapshot was compacted"
+        ),
+        Err(error) => tracing::warn!(organization = organization.name, %error, "the snapshot is not compacted"),
+    }
+    Ok(Arc::new(SledStore::open(&directory)?))
+}
+
 /// Opens an organization's snapshot alone, for commands that ask neither the directory nor the target.
 ///
 /// # Errors
@@ -155,4 +183,41 @@ pub(super) fn compile_rules(settings: &RosterSettings) -> Result<Rules, RunError
         let lines: Vec<String> = errors.iter().map(ToString::to_string).collect();
         RunError::Rules(lines.join("\n"))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_snapshot_that_grew_far_beyond_what_it_holds_is_compacted_when_it_is_opened_to_work_with() {
+        let folder = tempfile::tempdir().unwrap();
+        let directory = folder.path().join("state").join("acme");
+        std::fs::create_dir_all(folder.path().join("state")).unwrap();
+        let text = "state_dir = \"state\"\n[organization.acme]\ndomains = [\"acme.com\"]\n\
+                    [organization.acme.directory]\nconnector = \"file\"\nusers = \"u.json\"\n\
+                    [organization.acme.target]\nkind = \"scim\"\nurl = \"http://127.0.0.1:9/scim\"\n\
+                    token = { env = \"PATH\" }\n";
+        let mut configuration = crate::config::parse(folder.path().join("config.toml"), text).unwrap();
+        let organization = configuration.organizations.remove("acme").unwrap();
+        let open = || open_store_to_work(&organization, &configuration.state_dir).unwrap();
+        let store = open();
+        store.set_fact("small", &"kept".into()).unwrap();
+        // What is written over and over leaves its old versions behind.
+        let mut written = 0;
+        while !store.needs_compaction().unwrap() {
+            assert!(written < 100, "the file does not grow");
+            let large: String =
+                (0..(1 << 22)).map(|at| char::from(b'a' + (at ^ (at >> 7) ^ written) as u8 % 26)).collect();
+            store.set_fact("large", &large.into()).unwrap();
+            written += 1;
+        }
+        store.set_fact("large", &"no longer".into()).unwrap();
+        store.seal().unwrap();
+        drop(store);
+        let store = open();
+        assert!(directory.join("old").exists(), "the one before is kept for a repair");
+        assert!(!store.needs_compaction().unwrap());
+        assert_eq!(store.fact("small").unwrap(), Some("kept".into()));
+    }
 }

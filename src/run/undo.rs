@@ -82,6 +82,7 @@ impl Session {
             as_of: (self.clock)(),
             ..Occasion::default()
         };
+        self.is_reviewed(occasion.as_of);
         let protected = self.protected_groups_offline()?;
         let guarding = step("guard");
         let protecting = self.protection(&mut planned.plan, protected.as_ref()).instrument(guarding.clone());

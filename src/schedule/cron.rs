@@ -328,9 +328,14 @@ mod tests {
             ("0 0 9 1-32 * *", "its days of the month are \"1-32\""),
             ("0 9 * foo mon", "its months are \"foo\"; write numbers from 1 to 12, or jan to dec"),
             ("0 0 30 2 *", "names no day that ever comes"),
+            ("0 9 L * *", "its days of the month are \"L\""),
+            ("0 9 15W * *", "no cron expression"),
+            ("0 9 * * 5L", "no weekday"),
+            ("0 9 * * mon#1", "no weekday"),
+            ("0 22-2 * * *", "its hours are \"22-2\""),
         ] {
             let error = expression.parse::<Cron>().unwrap_err();
-            assert!(error.contains(says), "{expression}: {error}");
+            assert!(error.contains(says) && error.lines().count() == 1, "{expression}: {error}");
         }
     }
 

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::Error;
 use serde::{Deserialize, Deserializer};
@@ -25,9 +26,39 @@ pub struct ScheduleSettings {
     #[serde(default)]
     pub zone: Zone,
     /// Up to so much later, so that organizations do not all begin at once. How much is the same every time; it follows
-    /// from the organization's name.
+    /// from the organization's name. At most the time between two runs.
     #[serde(default)]
     pub jitter: Lasting,
+}
+
+impl ScheduleSettings {
+    /// What is wrong with it, if anything is: the key, and a sentence.
+    #[must_use]
+    pub fn problem(&self) -> Option<(&'static str, String)> {
+        let Some(shortest) = [&self.incremental, &self.full].into_iter().flatten().filter_map(shortest_pause).min()
+        else {
+            let both = self.incremental.is_none() && self.full.is_none();
+            return both
+                .then(|| ("", "a schedule must say when runs are `full`, or `incremental`, or both".to_owned()));
+        };
+        let is_too_long = self.jitter.signed() > shortest;
+        is_too_long.then(|| {
+            let message = format!(
+                "`jitter` is how much later runs begin, and must not be longer than the {} seconds that lie between two of \
+                 them",
+                shortest.as_secs()
+            );
+            ("jitter", message)
+        })
+    }
+}
+
+/// The shortest time between two of the next moments that an expression names.
+fn shortest_pause(cron: &Cron) -> Option<SignedDuration> {
+    const LOOKED_AT: usize = 100;
+    let next = |after: &Timestamp| cron.next(&TimeZone::UTC, *after);
+    let moments: Vec<Timestamp> = std::iter::successors(next(&Timestamp::UNIX_EPOCH), next).take(LOOKED_AT).collect();
+    moments.windows(2).map(|pair| pair[1].duration_since(pair[0])).min()
 }
 
 impl Default for ScheduleSettings {
@@ -108,5 +139,25 @@ impl JsonSchema for Cron {
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({ "type": "string", "examples": ["*/15 * * * *", "0 3 * * mon-fri"] })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn jitter_is_at_most_the_time_between_two_runs() {
+        let key = |text: &str| toml::from_str::<ScheduleSettings>(text).unwrap().problem().map(|(key, _)| key);
+        for (text, expected) in [
+            ("incremental = \"*/15 * * * *\"\nfull = \"0 3 * * *\"\njitter = \"15m\"", None),
+            ("incremental = \"*/15 * * * *\"\nfull = \"0 3 * * *\"\njitter = \"16m\"", Some("jitter")),
+            ("full = \"0 3 * * *\"\njitter = \"1d\"", None),
+            ("full = \"0 3 * * *\"\njitter = \"2d\"", Some("jitter")),
+            ("full = \"0,1 3 * * *\"\njitter = \"2m\"", Some("jitter")),
+            ("jitter = \"2m\"", Some("")),
+        ] {
+            assert_eq!(key(text), expected, "{text}");
+        }
     }
 }

@@ -28,11 +28,21 @@ pub struct Compacted {
     pub after: u64,
 }
 
-/// Whether the file is more than twice as large as what it holds, and large enough for that to matter.
-pub(super) fn is_due(disk: &Disk, tally: &Tally) -> Result<bool, StoreError> {
-    const WORTH_IT: u64 = 64 << 20;
+/// How large the file was after the last compaction: what a fresh copy takes of the disk beyond what it holds is sled's
+/// own, and the next copy would take it again.
+const AFTER: &str = "compacted";
+
+/// Whether the file is more than twice as large as what it holds, and as a fresh copy of it was, and large enough for that
+/// to matter.
+pub(super) fn is_due(directory: &Path, disk: &Disk, tally: &Tally) -> Result<bool, StoreError> {
     let size = disk.size_on_disk()?;
-    Ok(size > WORTH_IT && size > tally.bytes.saturating_mul(2))
+    let fresh = fs::read_to_string(directory.join(AFTER)).ok().and_then(|text| text.trim().parse().ok());
+    Ok(is_worth_it(size, tally.bytes.max(fresh.unwrap_or(0))))
+}
+
+fn is_worth_it(size: u64, least: u64) -> bool {
+    const WORTH_IT: u64 = 64 << 20;
+    size > WORTH_IT && size > least.saturating_mul(2)
 }
 
 /// Finishes or throws away what a crash in the middle of a compaction left behind. Called under the lock.
@@ -75,7 +85,12 @@ pub fn compact(directory: &Path) -> Result<Compacted, StoreError> {
     drop(lock);
     let after = Disk::open(directory)?;
     match after.broken {
-        None => Ok(Compacted { before, after: after.disk.size_on_disk()? }),
+        None => {
+            let compacted = Compacted { before, after: after.disk.size_on_disk()? };
+            let note = directory.join(AFTER);
+            fs::write(&note, compacted.after.to_string()).map_err(|error| cannot(&note, "be written", &error))?;
+            Ok(compacted)
+        }
         Some(reason) => Err(after.disk.damaged(&reason)),
     }
 }
@@ -111,4 +126,16 @@ pub(super) fn rename(from: &Path, to: &Path) -> Result<(), StoreError> {
     fs::rename(from, to).map_err(|error| cannot(from, "be renamed", &error))?;
     let parent = to.parent().unwrap_or(to);
     File::open(parent).and_then(|parent| parent.sync_all()).map_err(|error| cannot(parent, "be synced", &error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_compacted_that_is_large_and_twice_as_large_as_a_copy_would_be() {
+        let mib = 1 << 20;
+        assert!(!is_worth_it(63 * mib, mib), "a small one is left alone");
+        assert!(is_worth_it(65 * mib, 32 * mib) && !is_worth_it(65 * mib, 33 * mib));
+    }
 }

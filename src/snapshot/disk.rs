@@ -202,6 +202,11 @@ impl Disk {
         self.guarded(|| self.db.flush()).map(|_| ())
     }
 
+    /// The state directory that it lies in.
+    pub(super) fn directory(&self) -> &Path {
+        &self.directory
+    }
+
     /// What the database takes on disk.
     pub(super) fn size_on_disk(&self) -> Result<u64, StoreError> {
         self.guarded(|| self.db.size_on_disk())

@@ -53,6 +53,11 @@ pub trait Store: Send + Sync {
     /// Whether the content matches its seal. An unsealed snapshot plans no removal until it has been rebuilt.
     fn is_sealed(&self) -> bool;
 
+    /// Whether [`compact`] would make it much smaller on disk. Never one that is not on disk.
+    fn needs_compaction(&self) -> Result<bool, StoreError> {
+        Ok(false)
+    }
+
     /// Seals the content as it stands: after a run that ended well, or after a rebuild.
     fn seal(&self) -> Result<(), StoreError>;
 

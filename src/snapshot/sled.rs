@@ -65,15 +65,6 @@ impl SledStore {
         self.broken.as_deref()
     }
 
-    /// Whether [`super::compact`] would make it much smaller.
-    ///
-    /// # Errors
-    ///
-    /// If its size cannot be read.
-    pub fn needs_compaction(&self) -> Result<bool, StoreError> {
-        compaction::is_due(&self.disk, &self.state().tally)
-    }
-
     /// Makes it unsealed until [`Store::seal`].
     pub(super) fn unseal(&self) -> Result<(), StoreError> {
         self.disk.unseal(&mut self.state().tally)
@@ -203,6 +194,10 @@ impl SledStore {
 }
 
 impl Store for SledStore {
+    fn needs_compaction(&self) -> Result<bool, StoreError> {
+        compaction::is_due(self.disk.directory(), &self.disk, &self.state().tally)
+    }
+
     fn generation(&self) -> Result<u64, StoreError> {
         Ok(self.state().tally.generation)
     }

@@ -12,6 +12,6 @@ mod tls;
 pub mod traces;
 
 pub use metrics::{Metrics, Standing};
-pub use server::{Readiness, Server, Watched, serve};
+pub use server::{Readiness, Server, Watched, serve, serve_at};
 pub use settings::WatchSettings;
 pub use traces::TraceSettings;

@@ -1,6 +1,7 @@
 //! The server that monitors ask.
 
 use std::net::SocketAddr;
+use std::os::fd::AsFd as _;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -60,6 +61,29 @@ struct Asked {
 ///
 /// In a sentence, if the address is taken, or a file cannot be used.
 pub async fn serve(settings: &WatchSettings, watched: Arc<dyn Watched>) -> Result<Server, String> {
+    let listener = TcpListener::bind(settings.listen).await.map_err(|error| {
+        format!("daemon.watch.listen: {} cannot be listened on: {error}; choose another port", settings.listen)
+    })?;
+    server(settings, watched, listener)
+}
+
+/// The same where we listen already: nobody is left without an answer in between.
+///
+/// # Errors
+///
+/// In a sentence, if a file cannot be used.
+pub fn serve_at(
+    place: &std::net::TcpListener,
+    settings: &WatchSettings,
+    watched: Arc<dyn Watched>,
+) -> Result<Server, String> {
+    let listener = place.try_clone().and_then(TcpListener::from_std);
+    let listener =
+        listener.map_err(|error| format!("daemon.watch.listen: {} is not ours any more: {error}", settings.listen))?;
+    server(settings, watched, listener)
+}
+
+fn server(settings: &WatchSettings, watched: Arc<dyn Watched>, listener: TcpListener) -> Result<Server, String> {
     // Checked when the configuration was loaded; checked again where the port is opened.
     if let Some((_, message)) = settings.problems().into_iter().next() {
         return Err(format!("daemon.watch: {message}"));
@@ -68,9 +92,6 @@ pub async fn serve(settings: &WatchSettings, watched: Arc<dyn Watched>) -> Resul
         Some(path) => Some(TlsAcceptor::from(Arc::new(tls::config(path, settings.client_ca.as_deref())?))),
         None => None,
     };
-    let listener = TcpListener::bind(settings.listen).await.map_err(|error| {
-        format!("daemon.watch.listen: {} cannot be listened on: {error}; choose another port", settings.listen)
-    })?;
     let asked = Arc::new(Asked { watched, token: settings.token.clone() });
     let router = Router::new()
         .route("/readyz", get(readiness))
@@ -89,6 +110,15 @@ impl Server {
     /// If the system does not say.
     pub fn address(&self) -> std::io::Result<SocketAddr> {
         self.listener.local_addr()
+    }
+
+    /// The place where it listens, for a server of other settings.
+    ///
+    /// # Errors
+    ///
+    /// If the system has no more of what it takes.
+    pub fn place(&self) -> std::io::Result<std::net::TcpListener> {
+        Ok(self.listener.as_fd().try_clone_to_owned()?.into())
     }
 
     /// Answers for as long as it is polled.

@@ -1,5 +1,7 @@
 //! The daemon as a service: signals, crashes, reloads, and secrets that change while it runs.
 
+#![allow(clippy::disallowed_methods, reason = "a test waits for the clock")]
+
 use rollcall::demo::sandbox::Fault;
 use rollcall_test_servers::gate::{Cut, WriteGate};
 
@@ -46,6 +48,7 @@ fn the_first_run_of_a_new_organization_waits_for_a_person() {
     daemon.hear("1 held");
     assert_eq!(site.accounts().len(), 0);
     assert_eq!(site.sandbox.writes(), 0);
+    assert!(!site.read("log").contains('\u{1b}'), "a file has no colours: {}", site.read("log"));
     daemon.stop();
 }
 
@@ -219,4 +222,33 @@ fn in_a_blackout_less_is_done_and_afterwards_the_rest() {
     site.run(&["trigger", "--follow"]).ends_with(0);
     assert_eq!(site.active(), 6);
     daemon.stop();
+}
+
+#[test]
+fn a_blackout_that_begins_while_a_plan_is_applied_stops_what_was_not_sent() {
+    let (site, gate) = behind_gate(SELDOM);
+    let one_by_one = |more: &str| {
+        let text = site.configuration(more).replace(site.sandbox.url(), gate.url());
+        text.replace("token = { file", "concurrency = 1\ntoken = { file")
+    };
+    let second = |number: i64| jiff::Timestamp::from_second(number).unwrap().strftime("%Y-%m-%dT%H:%M:%S").to_string();
+    let begins = jiff::Timestamp::now().as_second() + 8;
+    let window = format!("[[organization.lumen.blackout]]\nfrom = \"{}\"\nuntil = \"2999-01-01\"\n", second(begins));
+    site.write("config.toml", &one_by_one(&format!("{SELDOM}{window}forbids = \"writes\"\n")));
+    let daemon = Daemon::start(&site);
+    gate.arm("POST", 0, Cut::Nothing);
+    let applying = site.command(&["apply", "--yes"]).spawn().unwrap();
+    gate.wait_until_holding(PATIENCE);
+    let left = begins + 1 - jiff::Timestamp::now().as_second();
+    assert!(left > 1, "the machine is too slow for this test: the window opened before the plan was applied");
+    std::thread::sleep(std::time::Duration::from_secs(left.unsigned_abs()));
+    gate.open();
+    assert_eq!(applying.wait_with_output().unwrap().status.code(), Some(4));
+    assert_eq!(site.active(), 7, "what was on its way ended, and the other newcomer waits");
+    let shown = site.run(&["show", "last"]).ends_with(0);
+    assert!(shown.out.contains("a blackout began at"), "{}", shown.out);
+    daemon.stop();
+    site.write("config.toml", &one_by_one(SELDOM));
+    site.run(&["apply", "--yes"]).ends_with(0);
+    assert_eq!(site.active(), 8);
 }

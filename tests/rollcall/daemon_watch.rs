@@ -12,6 +12,7 @@ use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine as _};
 use rollcall_test_servers::free_port;
 
 use super::command_support::{Site, staff_but};
+use super::daemon_support::{Daemon as Service, SELDOM};
 
 /// A daemon at work until this is dropped.
 struct Daemon(Child);
@@ -193,6 +194,38 @@ fn nothing_listens_beyond_loopback_without_tls_and_a_proof_of_who_asks() {
     site.configure("[daemon.watch]\nlistn = \"127.0.0.1:9464\"\n");
     let ran = site.run(&["run"]).ends_with(78);
     assert!(ran.err.contains("did you mean `listen`?"), "{}", ran.err);
+}
+
+#[test]
+fn a_reload_after_which_monitors_could_not_be_answered_changes_nothing_and_says_why() {
+    let taken = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let port = free_port();
+    let other = taken.local_addr().unwrap().port();
+    let site = Site::new();
+    let listen = |port: u16, more: &str| {
+        site.configure(&format!("{SELDOM}[daemon.watch]\nlisten = \"127.0.0.1:{port}\"\n{more}"));
+    };
+    listen(port, "");
+    let daemon = Service::start(&site);
+    listen(other, "");
+    daemon.signal("HUP");
+    assert!(daemon.hear("READY=1").contains("the old one stays"));
+    assert!(site.read("log").contains("cannot be listened on"), "{}", site.read("log"));
+    assert_eq!(ask(port, "/metrics", None).unwrap().0, 200, "whoever asked before is still answered");
+    // The same address with another rule of who may ask.
+    site.write("watch.token", "t0ken");
+    site.mode("watch.token", 0o600);
+    listen(port, "token = { file = \"watch.token\" }\n");
+    daemon.signal("HUP");
+    assert!(!daemon.hear("READY=1").contains("the old one stays"), "{}", site.read("log"));
+    wait_for("other rule", || (ask(port, "/metrics", None)?.0 == 401).then_some(()));
+    drop(taken);
+    listen(other, "");
+    daemon.signal("HUP");
+    daemon.hear("READY=1");
+    wait_for("other address", || (ask(other, "/metrics", None)?.0 == 200).then_some(()));
+    wait_for("end of the old one", || ask(port, "/healthz", None).is_none().then_some(()));
+    daemon.stop();
 }
 
 /// A value somewhere in JSON, by its key.

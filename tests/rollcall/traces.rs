@@ -12,7 +12,7 @@ use rollcall::demo::company::Company;
 use rollcall_test_servers::receivers::Receivers;
 use serde_json::Value;
 
-use super::command_support::{Site, ran};
+use super::command_support::{Site, group, ran};
 use super::daemon_support::{Daemon, PATIENCE, SELDOM};
 
 /// The secret that the collector asks for.
@@ -205,40 +205,45 @@ fn a_run_is_one_trace_with_its_steps_its_writes_and_a_span_for_each_request_what
 fn nobody_and_no_secret_is_in_a_single_byte_that_is_exported() {
     let traced = Traced::new();
     let site = &traced.site;
-    site.directory(&Company::founded());
-    site.run(&["apply", "--yes"]);
     let mut company = Company::founded();
-    let left = company.people.split_off(37);
+    company.groups.push(group("g-99", "eng", &["p-02", "p-03", "p-38"]));
+    let whole = company.clone();
+    site.directory(&whole);
+    site.run(&["apply", "--yes"]);
+    for left in [company.people.remove(20), company.people.remove(10)] {
+        company.groups.iter_mut().for_each(|group| group.members.retain(|member| *member != left.id));
+    }
     site.directory(&company);
     site.run(&["apply", "--yes"]);
-    site.run(&["reconcile"]).ends_with(0);
-    site.run(&["undo", &last_run(site), "--yes"]);
+    site.run(&["undo", &last_run(site), "--yes"]).ends_with(0);
+    site.run(&["reconcile"]);
     // Each of these fails, with an error that names somebody or something of the file.
     site.write("company.json", "{\"users\": [{\"id\": \"p-99\", \"email\": \"marked.person");
     let failed = site.run(&["plan"]).ends_with(1);
     assert!(failed.err.contains("company.json"), "{}", failed.err);
-    site.directory(&Company::founded());
+    site.directory(&whole);
     site.write("token", "n0-such-t0ken");
     site.run(&["reconcile"]).ends_with(1);
 
     let received = traced.received();
     let purposes: Vec<&str> =
         received.roots().iter().filter_map(|span| span.attribute("rollcall.run.purpose")).collect();
-    assert_eq!(purposes, ["run", "run", "reconcile", "undo", "run", "reconcile"]);
+    assert_eq!(purposes, ["run", "run", "undo", "reconcile", "run", "reconcile"]);
     let results: Vec<&str> = received.roots().iter().filter_map(|span| span.attribute("rollcall.run.result")).collect();
-    assert_eq!(results[4..], ["failed", "failed"]);
+    assert_eq!(results, ["applied", "applied", "applied", "planned", "failed", "failed"]);
     assert!(received.roots()[4..].iter().all(|span| span.status == "STATUS_CODE_ERROR"));
     assert!(received.spans.len() > 100, "{}", received.spans.len());
     assert!(received.spans.iter().any(|span| span.attribute("http.response.status_code") == Some("401")));
 
     let mut marks = vec![KEY.to_owned(), site.sandbox.token().to_owned(), "n0-such-t0ken".to_owned()];
     marks.extend(["marked.person", "p-99", "company.json", "@lumen", "filter", "userName"].map(str::to_owned));
-    for person in company.people.iter().chain(&left) {
+    for person in &whole.people {
         let (given, family) = &person.name;
         // "Li" and "Lee" could be a part of any word, and so could "An".
         marks.extend([given, family, &person.login].into_iter().filter(|name| name.chars().count() > 3).cloned());
         marks.extend(person.email.clone().into_iter().chain([person.id.clone()]));
     }
+    assert!(site.accounts().len() > 30, "{}", site.accounts().len());
     marks.extend(site.accounts().iter().map(|account| account.id.clone()));
     for body in &received.bodies {
         let text = String::from_utf8_lossy(body).to_lowercase();

@@ -20,6 +20,16 @@ pub fn of_certificate(path: &Path) -> Option<Timestamp> {
     Timestamp::from_second(parsed.validity().not_after.timestamp()).ok()
 }
 
+/// When the last of the authorities in a PEM file ends: as long as one is left, others may have been replaced by it. None
+/// if there is none that can be read.
+#[must_use]
+pub fn of_authorities(path: &Path) -> Option<Timestamp> {
+    let file = std::fs::read(path).ok()?;
+    let certificates = Pem::iter_from_buffer(&file).flatten().filter(|pem| pem.label == "CERTIFICATE");
+    let ends = certificates.filter_map(|pem| Some(pem.parse_x509().ok()?.validity().not_after.timestamp()));
+    Timestamp::from_second(ends.max()?).ok()
+}
+
 /// When a token ends that is a JWT with an `exp`; none for every other.
 #[must_use]
 pub fn of_token(token: &Secret) -> Option<Timestamp> {
@@ -71,5 +81,10 @@ mod tests {
         std::fs::write(&path, "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n").unwrap();
         assert_eq!(of_certificate(&path), None);
         assert_eq!(of_certificate(&folder.path().join("none")), None);
+        parameters.not_after = rcgen::date_time_ymd(2028, 1, 15);
+        let other = parameters.self_signed(&key).unwrap();
+        std::fs::write(&path, certificate.pem() + &other.pem()).unwrap();
+        assert_eq!(of_authorities(&path), Some("2028-01-15T00:00:00Z".parse().unwrap()), "the last of them");
+        assert_eq!(of_authorities(&folder.path().join("none")), None);
     }
 }

@@ -8,14 +8,22 @@ use rollcall_kit::Value;
 use super::planner::{account, create, group, id, mirror, plan_of, role};
 use super::world::{Account, Books, Fault, Fuse, World};
 use crate::apply::{Executor, Intent, Journal as _, LedgerReader as _, Outcome, Settlement, Write, WriteFailure};
-use crate::plan::{Action, AttributeChange, ChangeId, GroupKey, LedgerAccount, Plan, Subject};
+use crate::plan::{Action, AttributeChange, Change, ChangeId, GroupKey, LedgerAccount, Plan, Subject};
 
 fn now() -> Timestamp {
     "2026-11-23T09:00:00Z".parse().unwrap()
 }
 
 fn executor<'a>(world: &'a World<'_>, books: &'a Books) -> Executor<'a> {
-    Executor { target: world, journal: books, ledger: books, run: "run-1", clock: &now, stop: &|| false }
+    Executor {
+        target: world,
+        journal: books,
+        ledger: books,
+        run: "run-1",
+        clock: &now,
+        stop: &|| false,
+        forbids: &|_| None,
+    }
 }
 
 async fn apply(world: &World<'_>, books: &Books, plan: &Plan) -> Vec<Outcome> {
@@ -282,6 +290,20 @@ async fn a_stop_lets_what_is_in_flight_end() {
     assert_eq!(carried_out, 6);
     assert_eq!(books.ledger().accounts.len(), 6, "and what was sent is in the ledger");
     assert_eq!(skipped(&outcomes[19].1), "the run was told to stop");
+}
+
+#[tokio::test]
+async fn what_is_forbidden_right_now_is_left_out_and_the_rest_goes_on() {
+    let (world, books) = (World::new(), Books::default());
+    let plan = plan_of(vec![create("jane"), create("joe"), grant("jane", "admin", &[1]), grant("joe", "admin", &[2])]);
+    let forbidden = plan.changes[0].id;
+    let forbids = |change: &Change| (change.id == forbidden).then(|| "a blackout began".to_owned());
+    let executor = Executor { forbids: &forbids, ..executor(&world, &books) };
+    let outcomes = executor.carry_out(&plan, |_, _| {}).await;
+    assert_eq!(skipped(&outcomes[0].1), "a blackout began");
+    assert!(is_done(&outcomes[1].1) && is_done(&outcomes[3].1), "{outcomes:?}");
+    assert!(skipped(&outcomes[2].1).contains("must come first"), "{outcomes:?}");
+    assert_eq!(books.ledger().accounts.len(), 1);
 }
 
 #[tokio::test]

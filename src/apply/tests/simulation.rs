@@ -16,7 +16,15 @@ fn now() -> Timestamp {
 
 /// One run: recover, plan, apply. Nothing if it died.
 pub(super) async fn run(wanted: &Wanted, world: &World<'_>, books: &Books) -> Option<Vec<(ChangeId, Outcome)>> {
-    let executor = Executor { target: world, journal: books, ledger: books, run: "run", clock: &now, stop: &|| false };
+    let executor = Executor {
+        target: world,
+        journal: books,
+        ledger: books,
+        run: "run",
+        clock: &now,
+        stop: &|| false,
+        forbids: &|_| None,
+    };
     let work = async {
         executor.recover().await.unwrap();
         let held = world.held.lock().unwrap().clone();
