@@ -91,7 +91,7 @@ impl Metrics {
         registry.register(Box::new(durations.clone()))?;
         let throttled_seconds = prometheus::CounterVec::new(
             Opts::new("rollcall_http_throttled_seconds_total", "Pauses that servers asked for."),
-            &["origin", "class"],
+            &["origin", "method", "endpoint", "class"],
         )?;
         registry.register(Box::new(throttled_seconds.clone()))?;
         let build = whole("rollcall_build_info", "Always 1; the label says which version runs.", &["version"])?;
@@ -120,10 +120,14 @@ impl Metrics {
             holds: counter("rollcall_holds_total", "Reasons for which plans were held.", &["organization", "hold"])?,
             requests: counter(
                 "rollcall_http_requests_total",
-                "Requests to directories and targets, by server, rate limit class and status (none: no answer).",
-                &["origin", "class", "status"],
+                "Requests to directories and targets, by server, endpoint, rate limit class and status (none: no answer).",
+                &["origin", "method", "endpoint", "class", "status"],
             )?,
-            throttled: counter("rollcall_http_throttled_total", "Answers that asked to wait.", &["origin", "class"])?,
+            throttled: counter(
+                "rollcall_http_throttled_total",
+                "Answers that asked to wait.",
+                &["origin", "method", "endpoint", "class"],
+            )?,
             throttled_seconds,
             health: whole(
                 "rollcall_organization_health",
@@ -246,12 +250,13 @@ impl Metrics {
 impl Meter for Metrics {
     fn called(&self, call: Call<'_>) {
         let status = call.status.map_or_else(|| "none".to_owned(), |status| status.to_string());
-        self.requests.with_label_values(&[call.origin, call.class, &status]).inc();
+        self.requests.with_label_values(&[call.origin, call.method, call.endpoint, call.class, &status]).inc();
     }
 
     fn told_to_wait(&self, call: Call<'_>, pause: Duration) {
-        self.throttled.with_label_values(&[call.origin, call.class]).inc();
-        self.throttled_seconds.with_label_values(&[call.origin, call.class]).inc_by(pause.as_secs_f64());
+        let labels = [call.origin, call.method, call.endpoint, call.class];
+        self.throttled.with_label_values(&labels).inc();
+        self.throttled_seconds.with_label_values(&labels).inc_by(pause.as_secs_f64());
     }
 }
 
@@ -275,7 +280,13 @@ mod tests {
         metrics.changed("acme", "deactivate", "done");
         metrics.refused("acme", ["no-email", "conflict"].into_iter(), &["no-email"]);
         metrics.held("acme", "over-limit");
-        let call = Call { origin: "https://app.example", class: "users", status: Some(429) };
+        let call = Call {
+            origin: "https://app.example",
+            method: "GET",
+            endpoint: "/Users/{user}",
+            class: "users",
+            status: Some(429),
+        };
         metrics.called(call);
         metrics.called(Call { status: None, ..call });
         metrics.told_to_wait(call, Duration::from_secs(3));

@@ -96,7 +96,7 @@ fn a_monitor_sees_how_each_organization_stands_and_people_are_told_once() {
     assert!(metric(&text, "rollcall_entries_read_total{kind=\"users\",organization=\"lumen\"}").unwrap() >= 12.0);
     assert!(metric(&text, "rollcall_holds_total{hold=\"first-plan\",organization=\"lumen\"}").unwrap() >= 2.0);
     let requests = text.lines().find(|line| line.starts_with("rollcall_http_requests_total{")).unwrap();
-    assert!(requests.contains("status=\"200\""), "{requests}");
+    assert!(requests.contains("status=\"200\"") && requests.contains("endpoint=\"/"), "{requests}");
     well_formed(&text);
 
     assert_eq!(ask(port, "/healthz", None), Some((200, "ok\n".to_owned())));

@@ -9,6 +9,7 @@ use tracing::Instrument as _;
 use url::Url;
 use zeroize::Zeroizing;
 
+use super::endpoint::template;
 use super::failure::Failure;
 use super::gate::{Gate, Gates};
 use super::meter::{Call, meter};
@@ -225,7 +226,7 @@ impl Client {
                 answer.attempts = sent;
                 answer
             });
-            self.count(request.class, outcome.as_ref().ok(), None);
+            self.count(&request, outcome.as_ref().ok(), None);
             if let Ok(answer) = &outcome {
                 if self.asks_for_another_proof(answer) && challenges < CHALLENGES {
                     (challenges, refused) = (challenges + 1, None);
@@ -243,7 +244,7 @@ impl Client {
             failures += 1;
             let todo = next(&outcome, request.repeat, self.pause_hook.as_deref());
             if let Next::AfterToldPause(pause) = todo {
-                self.count(request.class, outcome.as_ref().ok(), Some(pause));
+                self.count(&request, outcome.as_ref().ok(), Some(pause));
                 span.told_to_wait(pause);
                 self.told_to_wait(&gate, &url, pause)?;
             }
@@ -283,10 +284,16 @@ impl Client {
     }
 
     /// Tells whoever counts of an attempt, or of the pause that its answer asks for.
-    fn count(&self, class: &'static str, answer: Option<&Response>, pause: Option<Duration>) {
+    fn count(&self, request: &Request, answer: Option<&Response>, pause: Option<Duration>) {
         let Some(meter) = meter() else { return };
-        let origin = self.origin.itself().as_url().origin().ascii_serialization();
-        let call = Call { origin: &origin, class, status: answer.map(|answer| answer.status) };
+        let base = self.origin.itself();
+        let call = Call {
+            origin: &base.as_url().origin().ascii_serialization(),
+            method: request.method.as_str(),
+            endpoint: template(base.as_url(), request.url.as_url(), self.endpoints).unwrap_or_default(),
+            class: request.class,
+            status: answer.map(|answer| answer.status),
+        };
         match pause {
             Some(pause) => meter.told_to_wait(call, pause),
             None => meter.called(call),

@@ -1,4 +1,4 @@
-//! Counts for whoever watches the process: every attempt of every client, by origin and class of requests.
+//! Counts for whoever watches the process: every attempt of every client, by origin and endpoint.
 //!
 //! Clients are made deep inside of connectors, many in a process; the counter is one for all of them, like the logger.
 
@@ -10,6 +10,11 @@ use std::time::Duration;
 pub struct Call<'a> {
     /// Scheme, host and port.
     pub origin: &'a str,
+    /// `GET`, `POST`, …
+    pub method: &'a str,
+    /// The template of its path, such as `/Users/{user}`; empty if it is none that the client was told of
+    /// ([`super::Client::with_endpoints`]).
+    pub endpoint: &'static str,
     /// Which of the server's limits it counts against; empty where it has only one.
     pub class: &'static str,
     /// The status of the answer; none if there was none.

@@ -22,6 +22,7 @@
 //! | `token` | where `Authorization` comes from |
 
 mod client;
+mod endpoint;
 mod error;
 mod failure;
 mod gate;
