@@ -237,10 +237,10 @@ fn closed(store: Arc<dyn Store>) -> Option<Arc<dyn Store>> {
 }
 
 /// Whether a run asked the directory who should be there and did what follows; one that takes back an earlier run does
-/// not.
+/// not, nor does one that was told to stop before it was through.
 fn done(record: &RunRecord) -> bool {
     let ended = matches!(record.result, RunResult::NothingToDo | RunResult::Applied | RunResult::AppliedInPart { .. });
-    ended && record.undoes.is_none()
+    ended && record.undoes.is_none() && !record.was_cut_short()
 }
 
 /// How much of the directory a run read.
@@ -307,16 +307,17 @@ pub(super) mod tests {
     use super::*;
     use crate::run::record_end;
 
+    /// An organization whose target is not there.
+    pub(crate) const CONFIGURATION: &str = "state_dir = \"state\"\n[organization.acme]\ndomains = [\"acme.com\"]\n\
+        [organization.acme.directory]\nconnector = \"file\"\nusers = \"u.json\"\n\
+        [[organization.acme.role]]\ngroup = { id = \"g-9\" }\nrole = \"editor\"\n\
+        [organization.acme.target]\nkind = \"scim\"\nurl = \"http://127.0.0.1:9/scim\"\ntoken = { env = \"PATH\" }\n";
+
     /// A desk in a folder of its own.
     pub(crate) fn desk() -> (tempfile::TempDir, Arc<Desk>) {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("token"), "t").unwrap();
-        let text = "state_dir = \"state\"\n[organization.acme]\ndomains = [\"acme.com\"]\n\
-                    [organization.acme.directory]\nconnector = \"file\"\nusers = \"u.json\"\n\
-                    [[organization.acme.role]]\ngroup = { id = \"g-9\" }\nrole = \"editor\"\n\
-                    [organization.acme.target]\nkind = \"scim\"\nurl = \"http://127.0.0.1:9/scim\"\n\
-                    token = { env = \"PATH\" }\n";
-        let mut configuration = crate::config::parse(folder.path().join("config.toml"), text).unwrap();
+        let mut configuration = crate::config::parse(folder.path().join("config.toml"), CONFIGURATION).unwrap();
         let organization = configuration.organizations.remove("acme").unwrap();
         let states = Arc::new(watch::Sender::new(States::new()));
         let desk = Desk::new(organization, configuration.state_dir, states, Arc::default(), Arc::new(Timestamp::now));
@@ -345,7 +346,8 @@ pub(super) mod tests {
         assert!(Arc::ptr_eq(&theirs, &desk.store().await.unwrap()));
     }
 
-    fn record(id: &str, ended: &str, result: &RunResult, more: &serde_json::Value) -> RunRecord {
+    /// A run that ended so, with more of what its record holds.
+    pub(crate) fn record(id: &str, ended: &str, result: &RunResult, more: &serde_json::Value) -> RunRecord {
         let mut json = serde_json::json!({
             "id": id, "organization": "acme", "started": ended, "ended": ended, "result": result,
             "certificate": null, "changes": null, "plan_id": null, "plan": null, "approval": null, "outcomes": [],
