@@ -13,7 +13,9 @@ pub(super) async fn history(place: &Place<'_>, arguments: &HistoryArguments) -> 
     let mut records = Vec::new();
     for organization in select::organizations(place.configuration, arguments.organization.as_deref())? {
         let store = place.store(organization).await?;
-        records.extend(runs(&*store, arguments.most)?);
+        // One that goes on has no end yet; `rollcall status` shows it, and `rollcall follow` what it does.
+        let since = place.at_work_since(&organization.name);
+        records.extend(runs(&*store, arguments.most)?.into_iter().filter(|run| !run.goes_on(since)));
     }
     records.sort_by(|a, b| b.id.cmp(&a.id));
     records.truncate(arguments.most);

@@ -183,7 +183,8 @@ pub(super) const INTERRUPTED: &str = "the run was interrupted";
 
 impl RunRecord {
     /// Whether this run goes on, if somebody has been at work since this moment: its end is not recorded yet.
-    pub(super) fn goes_on(&self, at_work_since: Option<Timestamp>) -> bool {
+    #[must_use]
+    pub fn goes_on(&self, at_work_since: Option<Timestamp>) -> bool {
         let is_open = matches!(&self.result, RunResult::Failed { error } if error == INTERRUPTED);
         is_open && at_work_since.is_some_and(|since| since <= self.started)
     }
