@@ -40,6 +40,9 @@ pub struct Executor<'a> {
     pub forbids: &'a (dyn Fn(&Change) -> Option<String> + Send + Sync),
 }
 
+/// Why a change was not tried that came after the word to stop.
+pub const TOLD_TO_STOP: &str = "the run was told to stop";
+
 impl Executor<'_> {
     /// Applies a plan. `observer` is told of each change as it ends. Yields how each change ended, in the plan's order.
     ///
@@ -112,7 +115,7 @@ impl<'a, O: FnMut(&Change, &Outcome)> Progress<'a, O> {
     fn next_write(&mut self) -> Option<(Vec<Place>, Intent)> {
         loop {
             if self.halted.is_none() && (self.executor.stop)() {
-                self.halted = Some("the run was told to stop".to_owned());
+                self.halted = Some(TOLD_TO_STOP.to_owned());
             }
             let taken = self.schedule.next(self.executor.target.members_per_write())?;
             let mut able = Vec::new();

@@ -15,7 +15,7 @@ pub mod target;
 #[cfg(test)]
 mod tests;
 
-pub use executor::Executor;
+pub use executor::{Executor, TOLD_TO_STOP};
 pub use journal::{Intent, Journal, JournalError, LedgerReader, MembersSettled, Outcome, Settlement};
 pub use recover::{RecoverError, Recovered};
 pub use target::{Members, Probe, Target, TargetError, TargetReader, Texts, Write, WriteError, WriteFailure, Written};

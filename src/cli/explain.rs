@@ -14,6 +14,10 @@ pub(super) async fn explain(place: &Place<'_>, arguments: &ExplainArguments) -> 
     let mut answers = Vec::new();
     for organization in select::organizations(place.configuration, arguments.organization.as_deref())? {
         let session = place.look(organization).await?;
+        let session = match place.at_work_since(&organization.name) {
+            Some(since) => session.beside(since),
+            None => session,
+        };
         let explained = session.explain(&arguments.who, arguments.live).await.map_err(Failure::from)?;
         answers.extend(explained.into_iter().map(|explanation| told(&organization.name, explanation)));
     }

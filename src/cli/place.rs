@@ -5,6 +5,7 @@ use std::ops::Deref;
 use std::path::Path;
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use tokio::sync::OwnedMutexGuard;
 
 use super::failure::Failure;
@@ -56,6 +57,11 @@ impl Place<'_> {
     /// A session that only looks: others may be at work beside it.
     pub(super) async fn look(&self, organization: &Organization) -> Result<Session, RunError> {
         Session::with_store(organization.clone(), self.store(organization).await?)
+    }
+
+    /// Since when the daemon, or a command through it, has been at work with an organization, if one is.
+    pub(super) fn at_work_since(&self, organization: &str) -> Option<Timestamp> {
+        self.floor?.state(organization)?.activity.at_work_since()
     }
 
     /// A session to plan and apply with. Waits until the run that is going on has ended.

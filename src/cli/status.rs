@@ -20,7 +20,8 @@ pub(super) async fn status(place: &Place<'_>, arguments: &ListArguments) -> Resu
     let mut statuses = Vec::new();
     for organization in organizations {
         let store = place.store(organization).await?;
-        let mut status = told(&organization.name, organization.enabled, state(&*store)?);
+        let mut status =
+            told(&organization.name, organization.enabled, state(&*store, place.at_work_since(&organization.name))?);
         status.paused = pausing::paused(&*store)?.map(|paused| Paused { by: paused.by, at: paused.at });
         if let Some(state) = place.floor.and_then(|floor| floor.state(&organization.name)) {
             status.next_run = state.next.map(|due| due.at);
@@ -34,7 +35,8 @@ pub(super) async fn status(place: &Place<'_>, arguments: &ListArguments) -> Resu
 }
 
 fn told(name: &str, enabled: bool, state: State) -> Status {
-    let held = state.last_run.as_ref().and_then(|record| {
+    // What waited may be what is being applied.
+    let held = state.last_run.as_ref().filter(|_| !state.goes_on).and_then(|record| {
         let (id, plan, holds) = record.held()?;
         Some(Held {
             plan: id.clone(),

@@ -151,7 +151,8 @@ impl Desk {
     pub(super) async fn kept(&self) -> Result<Kept, RunError> {
         let store = self.store().await?;
         let mut kept: Kept = store.fact(KEPT)?.and_then(|json| serde_json::from_value(json).ok()).unwrap_or_default();
-        let by_hand = runs(&*store, 20)?.into_iter().find(done);
+        // One that is dated into the future was made before the clock was put back, and says nothing of what is due.
+        let by_hand = runs(&*store, 20)?.into_iter().find(|record| done(record) && record.ended <= self.now());
         if let Some(record) = by_hand.filter(|record| Some(record.ended) > kept.past.ended) {
             kept.past = kept.past.after(depth(&record), record.ended, false);
             if is_good(&record.result) {
@@ -236,10 +237,10 @@ fn closed(store: Arc<dyn Store>) -> Option<Arc<dyn Store>> {
 }
 
 /// Whether a run asked the directory who should be there and did what follows; one that takes back an earlier run does
-/// not.
+/// not, nor does one that was told to stop before it was through.
 fn done(record: &RunRecord) -> bool {
     let ended = matches!(record.result, RunResult::NothingToDo | RunResult::Applied | RunResult::AppliedInPart { .. });
-    ended && record.undoes.is_none()
+    ended && record.undoes.is_none() && !record.was_cut_short()
 }
 
 /// How much of the directory a run read.
@@ -306,16 +307,17 @@ pub(super) mod tests {
     use super::*;
     use crate::run::record_end;
 
+    /// An organization whose target is not there.
+    pub(crate) const CONFIGURATION: &str = "state_dir = \"state\"\n[organization.acme]\ndomains = [\"acme.com\"]\n\
+        [organization.acme.directory]\nconnector = \"file\"\nusers = \"u.json\"\n\
+        [[organization.acme.role]]\ngroup = { id = \"g-9\" }\nrole = \"editor\"\n\
+        [organization.acme.target]\nkind = \"scim\"\nurl = \"http://127.0.0.1:9/scim\"\ntoken = { env = \"PATH\" }\n";
+
     /// A desk in a folder of its own.
     pub(crate) fn desk() -> (tempfile::TempDir, Arc<Desk>) {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("token"), "t").unwrap();
-        let text = "state_dir = \"state\"\n[organization.acme]\ndomains = [\"acme.com\"]\n\
-                    [organization.acme.directory]\nconnector = \"file\"\nusers = \"u.json\"\n\
-                    [[organization.acme.role]]\ngroup = { id = \"g-9\" }\nrole = \"editor\"\n\
-                    [organization.acme.target]\nkind = \"scim\"\nurl = \"http://127.0.0.1:9/scim\"\n\
-                    token = { env = \"PATH\" }\n";
-        let mut configuration = crate::config::parse(folder.path().join("config.toml"), text).unwrap();
+        let mut configuration = crate::config::parse(folder.path().join("config.toml"), CONFIGURATION).unwrap();
         let organization = configuration.organizations.remove("acme").unwrap();
         let states = Arc::new(watch::Sender::new(States::new()));
         let desk = Desk::new(organization, configuration.state_dir, states, Arc::default(), Arc::new(Timestamp::now));
@@ -344,7 +346,8 @@ pub(super) mod tests {
         assert!(Arc::ptr_eq(&theirs, &desk.store().await.unwrap()));
     }
 
-    fn record(id: &str, ended: &str, result: &RunResult, more: &serde_json::Value) -> RunRecord {
+    /// A run that ended so, with more of what its record holds.
+    pub(crate) fn record(id: &str, ended: &str, result: &RunResult, more: &serde_json::Value) -> RunRecord {
         let mut json = serde_json::json!({
             "id": id, "organization": "acme", "started": ended, "ended": ended, "result": result,
             "certificate": null, "changes": null, "plan_id": null, "plan": null, "approval": null, "outcomes": [],
@@ -363,18 +366,21 @@ pub(super) mod tests {
             desk.kept().await.unwrap()
         };
         let none = serde_json::json!({});
-        let full = kept(record("20270101-000000000-aaaa", "2027-01-01T00:00:00Z", &RunResult::Applied, &none)).await;
-        assert_eq!((full.past.full, full.good), (full.past.ended, at("2027-01-01T00:00:00Z")));
+        let full = kept(record("20250101-000000000-aaaa", "2025-01-01T00:00:00Z", &RunResult::Applied, &none)).await;
+        assert_eq!((full.past.full, full.good), (full.past.ended, at("2025-01-01T00:00:00Z")));
         desk.keep(&full).await.unwrap();
         let changes = serde_json::json!({ "changes": { "cursor": "c", "collections": [] } });
-        let incremental = record("20270102-000000000-aaaa", "2027-01-02T00:00:00Z", &RunResult::Applied, &changes);
+        let incremental = record("20250102-000000000-aaaa", "2025-01-02T00:00:00Z", &RunResult::Applied, &changes);
         let after = kept(incremental).await;
-        assert_eq!((after.past.ended, after.past.full), (at("2027-01-02T00:00:00Z"), full.past.full), "not read whole");
-        let undo = serde_json::json!({ "undoes": "20270101-000000000-aaaa" });
-        let undone = kept(record("20270103-000000000-aaaa", "2027-01-03T00:00:00Z", &RunResult::Applied, &undo)).await;
+        assert_eq!((after.past.ended, after.past.full), (at("2025-01-02T00:00:00Z"), full.past.full), "not read whole");
+        let undo = serde_json::json!({ "undoes": "20250101-000000000-aaaa" });
+        let undone = kept(record("20250103-000000000-aaaa", "2025-01-03T00:00:00Z", &RunResult::Applied, &undo)).await;
         assert_eq!(undone.past.ended, after.past.ended, "nobody asked the directory");
         let part = RunResult::AppliedInPart { failed: 1 };
-        let part = kept(record("20270104-000000000-aaaa", "2027-01-04T00:00:00Z", &part, &none)).await;
-        assert_eq!((part.past.full, part.good), (at("2027-01-04T00:00:00Z"), full.good), "no good run");
+        let part = kept(record("20250104-000000000-aaaa", "2025-01-04T00:00:00Z", &part, &none)).await;
+        assert_eq!((part.past.full, part.good), (at("2025-01-04T00:00:00Z"), full.good), "no good run");
+        desk.keep(&part).await.unwrap();
+        let future = kept(record("20990101-000000000-aaaa", "2099-01-01T00:00:00Z", &RunResult::Applied, &none)).await;
+        assert_eq!(future.past.ended, part.past.ended, "the clock was wrong then");
     }
 }

@@ -173,12 +173,13 @@ impl Keeper {
     }
 
     async fn ended(&self, record: &RunRecord, depth: Depth, kept: &mut Kept) {
-        if *self.stopping.borrow() && matches!(record.result, RunResult::Failed { .. }) {
-            // It was told to end; that is no failure of the organization's, and what is owed is seen after the restart.
-            return;
-        }
         let name = &self.desk.name;
         let failed = matches!(record.result, RunResult::Failed { .. });
+        if *self.stopping.borrow() && (failed || record.was_cut_short()) {
+            // It was told to end; that is no failure of the organization's, and what is owed is seen after the restart.
+            tracing::info!(organization = name, run = record.id, "{name}: the run was cut short, and is made up for");
+            return;
+        }
         kept.past = kept.past.after(depth, record.ended, failed);
         if failed {
             // A database that met a full disk refuses everything from then on, also when there is room again.
@@ -202,6 +203,35 @@ impl Keeper {
                 let word = result.word().replace('-', " ");
                 tracing::info!(organization = name, run = record.id, ?result, "{name}: the run ended: {word}");
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::apply::TOLD_TO_STOP;
+    use crate::daemon::desk::tests::{CONFIGURATION, desk, record};
+
+    #[tokio::test]
+    async fn a_run_that_was_cut_short_by_the_daemons_end_is_still_owed_after_the_restart() {
+        let (folder, desk) = desk();
+        let configuration = crate::config::parse(folder.path().join("config.toml"), CONFIGURATION).unwrap();
+        let keeper = Keeper {
+            desk: Arc::clone(&desk),
+            configuration: watch::Sender::new(Arc::new(configuration)).subscribe(),
+            slots: Arc::new(Semaphore::new(1)),
+            stopping: watch::Sender::new(true).subscribe(),
+        };
+        for (id, detail, counts) in [
+            ("20250101-000000000-aaaa", TOLD_TO_STOP, false),
+            ("20250101-000000000-bbbb", "change 1, which must come first, was not carried out", true),
+        ] {
+            let outcomes = serde_json::json!({ "outcomes": [[7, { "outcome": "skipped", "detail": detail }]] });
+            let record = record(id, "2025-01-01T00:00:00Z", &RunResult::AppliedInPart { failed: 1 }, &outcomes);
+            crate::run::record_end(&*desk.store().await.unwrap(), record.clone()).unwrap();
+            keeper.ended(&record, Depth::Full, &mut Kept::default()).await;
+            assert_eq!(desk.kept().await.unwrap().past.ended.is_some(), counts, "{detail}");
         }
     }
 }

@@ -104,6 +104,17 @@ pub enum Activity {
     },
 }
 
+impl Activity {
+    /// Since when a run or a command has been at work, if one is.
+    #[must_use]
+    pub const fn at_work_since(&self) -> Option<Timestamp> {
+        match self {
+            Self::Running { since, .. } | Self::Busy { since, .. } => Some(*since),
+            Self::Idle | Self::Waiting { .. } => None,
+        }
+    }
+}
+
 /// How the last run left an organization.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use tracing::Instrument as _;
 
 use super::error::RunError;
-use super::event::{Event, RunRecord, RunResult, WaitingPart};
+use super::event::{Event, INTERRUPTED, RunRecord, RunResult, WaitingPart};
 use super::planning::Doubtful;
 use super::records;
 use super::session::{Listener, Session};
@@ -112,7 +112,7 @@ impl Session {
         self.store.require_room()?;
         let (run, started) = self.this_run();
         let (plan, approval) = (approved.plan().clone(), approved.approval().clone());
-        let interrupted = RunResult::Failed { error: "the run was interrupted".to_owned() };
+        let interrupted = RunResult::Failed { error: INTERRUPTED.to_owned() };
         records::keep(&*self.store, &self.record(&run, started, interrupted, Some(&plan), Some(&approval)))?;
         let settles_findings = self.settles_findings(&approved)?;
         // One that a blackout put off is for the run after it.

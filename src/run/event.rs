@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use rollcall_kit::{Certificate, Changes};
 use serde::{Deserialize, Serialize};
 
-use crate::apply::Outcome;
+use crate::apply::{Outcome, TOLD_TO_STOP};
 use crate::guard::{Approval, Decision, Hold};
 use crate::plan::{Change, ChangeId, Drift, Plan, PlanId};
 use crate::roster::Reason;
@@ -178,7 +178,23 @@ pub struct WaitingPart {
     pub plan: Plan,
 }
 
+/// How a run is recorded before it writes, so that this is how it ended if nobody can say so later.
+pub(super) const INTERRUPTED: &str = "the run was interrupted";
+
 impl RunRecord {
+    /// Whether this run goes on, if somebody has been at work since this moment: its end is not recorded yet.
+    pub(super) fn goes_on(&self, at_work_since: Option<Timestamp>) -> bool {
+        let is_open = matches!(&self.result, RunResult::Failed { error } if error == INTERRUPTED);
+        is_open && at_work_since.is_some_and(|since| since <= self.started)
+    }
+
+    /// Whether changes were left out because the run was told to stop.
+    #[must_use]
+    pub fn was_cut_short(&self) -> bool {
+        let is_left = |outcome: &Outcome| matches!(outcome, Outcome::Skipped { detail } if detail == TOLD_TO_STOP);
+        self.outcomes.iter().any(|(_, outcome)| is_left(outcome))
+    }
+
     /// The plan that waits for a person since this run, with its id and why; nothing if none does. The plan itself may
     /// have been dropped from an old record.
     #[must_use]

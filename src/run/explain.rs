@@ -79,6 +79,8 @@ struct Known {
     stage: Stage,
     reviewed: Reviewed,
     history: Vec<RunRecord>,
+    /// The run that is going on.
+    going_on: Option<String>,
 }
 
 impl Known {
@@ -105,7 +107,9 @@ impl Session {
     pub async fn explain(&self, who: &str, live: bool) -> Result<Vec<Explanation>, RunError> {
         let (stage, reviewed) = self.plan_offline()?;
         let found = search::search(&*self.store, &stage.unreadable, who)?;
-        let known = Known { stage, reviewed, history: runs(&*self.store, RUNS_BACK)? };
+        let history = runs(&*self.store, RUNS_BACK)?;
+        let going_on = history.first().filter(|run| run.goes_on(self.at_work_since)).map(|run| run.id.clone());
+        let known = Known { stage, reviewed, history, going_on };
         let mut answers = Vec::new();
         for user in &found.users {
             answers.push(self.explain_user(user, &known, live).await?);
@@ -119,7 +123,11 @@ impl Session {
         if answers.is_empty() {
             answers.push(self.explain_nobody(who, &found.nearest, live, &known.history).await?);
         }
-        if let Some(note) = telling::last_run_failed(&known.history) {
+        let note = match &known.going_on {
+            Some(run) => Some(format!("The run {run} is going on, so this may be out of date in a moment")),
+            None => telling::last_run_failed(&known.history),
+        };
+        if let Some(note) = note {
             answers.iter_mut().for_each(|answer| answer.notes.push(note.clone()));
         }
         Ok(answers)
@@ -298,6 +306,10 @@ impl Session {
             }
         }
         let Some((_, intent)) = open else { return Ok(None) };
+        if known.going_on.as_ref() == Some(&intent.run) {
+            answer.tell(GateVerdict::Told, "at work", format!("the run {} writes to this account now", intent.run));
+            return Ok(None);
+        }
         let detail = format!("the run {} ended while it wrote to this account", intent.run);
         answer.tell(GateVerdict::Stopped, "unsettled", detail);
         Ok(Some(Reason::WriteUnknown))

@@ -74,18 +74,20 @@ pub struct State {
     pub unsettled: u64,
     /// When the directory was last read whole.
     pub last_read: Option<Timestamp>,
-    /// The last run.
+    /// Whether another run goes on.
+    pub goes_on: bool,
+    /// The last run that ended.
     pub last_run: Option<RunRecord>,
     /// An approval that waits for the run that uses it up.
     pub approval: Option<Decision>,
 }
 
-/// How an organization stands.
+/// How an organization stands, while somebody has been at work with it since this moment: his run is not the last one yet.
 ///
 /// # Errors
 ///
 /// If the snapshot cannot be read.
-pub fn state(store: &dyn Store) -> Result<State, RunError> {
+pub fn state(store: &dyn Store, at_work_since: Option<Timestamp>) -> Result<State, RunError> {
     let (mut users, mut active, mut inactive) = (0, 0, 0);
     for user in store.users() {
         user?;
@@ -95,15 +97,20 @@ pub fn state(store: &dyn Store) -> Result<State, RunError> {
         *if account?.active { &mut active } else { &mut inactive } += 1;
     }
     let (decided, now) = (decisions(store)?, Timestamp::now());
+    let mut last = runs(store, 2)?.into_iter().peekable();
+    let going_on = last.next_if(|run| run.goes_on(at_work_since));
+    let is_left_behind = |of: &str| going_on.as_ref().is_none_or(|run| run.id != of);
+    let unsettled = store.unsettled()?.into_iter().filter(|(_, intent)| is_left_behind(&intent.run)).count();
     let approval = decided.approval(now).or_else(|| decided.approval_of_undo(now));
     Ok(State {
         sealed: store.is_sealed(),
         users,
         active,
         inactive,
-        unsettled: store.unsettled()?.len() as u64,
+        unsettled: unsettled as u64,
         last_read: store.certificate()?.map(|certificate| certificate.ended()),
-        last_run: runs(store, 1)?.pop(),
+        goes_on: going_on.is_some(),
+        last_run: last.next(),
         approval: approval.map(|ruling| ruling.decision.clone()),
     })
 }

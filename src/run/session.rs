@@ -37,6 +37,8 @@ pub struct Session {
     pub(super) trace: Mutex<Option<RunSpan>>,
     /// What the current run found where the target is not as we left it.
     pub(super) drift: Mutex<Option<Drift>>,
+    /// Since when somebody else in this process is at work with the snapshot, if somebody is.
+    pub(super) at_work_since: Option<Timestamp>,
     /// What the current run read of the directory's changes, if it read no more than those.
     pub(super) changes: Mutex<Option<Changes>>,
 }
@@ -89,6 +91,7 @@ impl Session {
             current: Mutex::default(),
             trace: Mutex::default(),
             drift: Mutex::default(),
+            at_work_since: None,
             changes: Mutex::default(),
         })
     }
@@ -97,6 +100,13 @@ impl Session {
     #[must_use]
     pub fn with_clock(self, clock: Clock) -> Self {
         Self { clock, ..self }
+    }
+
+    /// The same, while somebody else in this process has been at work with the snapshot since this moment: what he has
+    /// not finished is no failure.
+    #[must_use]
+    pub fn beside(self, since: Timestamp) -> Self {
+        Self { at_work_since: Some(since), ..self }
     }
 
     /// The organization's name.

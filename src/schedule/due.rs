@@ -110,6 +110,9 @@ const RETRY_PAUSE: SignedDuration = SignedDuration::from_secs(60);
 /// The longest.
 const LONGEST_RETRY_PAUSE: SignedDuration = SignedDuration::from_hours(1);
 
+/// A clock is put right by so much without a word; the schedule waits until it has caught up.
+const PUT_BACK: SignedDuration = SignedDuration::from_secs(60);
+
 /// The schedule of one organization.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Schedule {
@@ -142,12 +145,14 @@ impl Schedule {
     /// The run that is due next; none if the schedule names no moment that ever comes.
     #[must_use]
     pub fn due(&self, past: &Past, now: Timestamp) -> Option<Due> {
-        let Some(ended) = past.ended else {
-            return Some(Due { at: now, depth: Depth::Full, why: Why::First });
+        // A clock that was put back must not make us wait until it has caught up: what it dated into the future was run at
+        // a time that nobody knows, so it is run again.
+        let known = |end: Option<Timestamp>| end.filter(|end| end.duration_since(now) <= PUT_BACK);
+        let Some(ended) = known(past.ended) else {
+            let why = if past.ended.is_some() { Why::Scheduled } else { Why::First };
+            return Some(Due { at: now, depth: Depth::Full, why });
         };
-        // A clock that was put back must not make us wait until it has caught up.
-        let ended = ended.min(now);
-        let full = past.full.unwrap_or(Timestamp::UNIX_EPOCH).min(now);
+        let full = known(past.full).unwrap_or(Timestamp::UNIX_EPOCH);
         if self.quarantine.applies(past.failures) {
             let just_before = ended.saturating_add(self.quarantine.pause(past.failures) - SignedDuration::from_secs(1));
             let after = just_before.unwrap_or(ended);
@@ -330,10 +335,23 @@ mod tests {
 
     #[test]
     fn a_clock_that_was_put_back_does_not_stop_the_runs() {
-        let past = ran("2031-01-01T00:00:00Z", "2031-01-01T00:00:00Z");
-        let now = at("2027-01-01T00:01:00Z");
-        let due = schedule(Some("*/15 * * * *"), None).due(&past, now).unwrap();
-        assert_eq!(due.at, at("2027-01-01T00:15:00Z"));
+        let schedule = schedule(Some("*/15 * * * *"), Some("0 3 * * *"));
+        let (now, later) = (at("2027-01-01T00:01:00Z"), "2031-01-01T00:00:00Z");
+        let due = schedule.due(&ran(later, later), now).unwrap();
+        assert_eq!((due.at, due.depth, due.why), (now, Depth::Full, Why::Scheduled), "nobody knows when it was run");
+        let past = ran(later, later).after(due.depth, now, false);
+        assert_eq!(schedule.due(&past, now).unwrap().at, at("2027-01-01T00:15:00Z"), "the next one is an ordinary one");
+        // A full run is made up for also where somebody had an incremental one run since.
+        let due = schedule.due(&ran("2027-01-01T00:01:00Z", later), now).unwrap();
+        assert!(due.at <= now && due.depth == Depth::Full, "{due:?}");
+    }
+
+    #[test]
+    fn a_clock_that_was_put_right_by_moments_brings_no_run_of_its_own() {
+        let schedule = schedule(Some("*/15 * * * *"), None);
+        let past = ran("2027-01-01T00:15:20Z", "2027-01-01T00:15:20Z");
+        let due = schedule.due(&past, at("2027-01-01T00:14:50Z")).unwrap();
+        assert_eq!(due.at, at("2027-01-01T00:30:00Z"));
     }
 
     #[test]

@@ -173,8 +173,12 @@ fn commands_are_answered_while_a_run_goes_on_and_those_that_apply_wait_for_it() 
     gate.wait_until_holding(PATIENCE);
     let running = site.run(&["status", "--format", "json"]).ends_with(0).json();
     assert_eq!(running["organizations"][0]["daemon"]["activity"]["activity"], "running", "{running}");
+    assert_eq!(running["organizations"][0]["last_run"]["result"]["result"], "applied", "{running}");
+    assert_eq!(running["organizations"][0]["unsettled"], 0, "{running}");
     site.run(&["history"]).ends_with(0);
-    site.run(&["explain", "ada.king"]).ends_with(0);
+    let explained = ["ada.king", "gil.orr"].map(|who| site.run(&["explain", who]).ends_with(0).out);
+    assert!(explained.iter().all(|out| out.contains("is going on") && !out.contains("failed")), "{explained:?}");
+    assert!(explained[1].contains("writes to this account now"), "{explained:?}");
     let mut waiting = site.command(&["plan"]).stderr(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
     let mut said = [0; 7];
     waiting.stderr.as_mut().unwrap().read_exact(&mut said).unwrap();

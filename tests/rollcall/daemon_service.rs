@@ -232,7 +232,7 @@ fn a_blackout_that_begins_while_a_plan_is_applied_stops_what_was_not_sent() {
         text.replace("token = { file", "concurrency = 1\ntoken = { file")
     };
     let second = |number: i64| jiff::Timestamp::from_second(number).unwrap().strftime("%Y-%m-%dT%H:%M:%S").to_string();
-    let begins = jiff::Timestamp::now().as_second() + 8;
+    let begins = jiff::Timestamp::now().as_second() + 20;
     let window = format!("[[organization.lumen.blackout]]\nfrom = \"{}\"\nuntil = \"2999-01-01\"\n", second(begins));
     site.write("config.toml", &one_by_one(&format!("{SELDOM}{window}forbids = \"writes\"\n")));
     let daemon = Daemon::start(&site);
