@@ -40,6 +40,8 @@ pub struct Past {
     pub failures: u32,
     /// How much a run that failed should have read, as long as none has read as much since.
     pub failed: Option<Depth>,
+    /// When the blackout closes that put something off, as long as no run has gone well since.
+    pub put_off: Option<Timestamp>,
 }
 
 impl Past {
@@ -50,7 +52,14 @@ impl Past {
         // An incremental run that went well, asked for by somebody, is no substitute for a full one that failed.
         let owed = if failed { self.failed.max(Some(depth)) } else { self.failed.filter(|owed| *owed > depth) };
         let failures = if failed { self.failures.saturating_add(1) } else { 0 };
-        Self { ended: Some(ended), full, failures, failed: owed }
+        let put_off = self.put_off.filter(|_| failed);
+        Self { ended: Some(ended), full, failures, failed: owed, put_off }
+    }
+
+    /// The same, with something put off until then.
+    #[must_use]
+    pub fn putting_off(self, until: Timestamp) -> Self {
+        Self { put_off: Some(until), ..self }
     }
 }
 
@@ -164,10 +173,15 @@ impl Schedule {
             depth,
             why: Why::Retry,
         });
-        match (scheduled, retry) {
-            (Some(scheduled), Some(retry)) if scheduled.at <= retry.at => Some(scheduled),
-            (scheduled, retry) => retry.or(scheduled),
-        }
+        earlier(earlier(scheduled, retry), self.put_off(past))
+    }
+
+    /// What a blackout put off is done when it closes, however long the expressions would let it wait. While runs fail,
+    /// their pauses decide.
+    fn put_off(&self, past: &Past) -> Option<Due> {
+        let depth = if self.incremental.is_some() { Depth::Incremental } else { Depth::Full };
+        let at = past.put_off.filter(|_| past.failures == 0)?;
+        Some(owing(Due { at, depth, why: Why::Scheduled }, past))
     }
 
     /// The next so many moments after this one, for people who want to see what their expression means.
@@ -200,6 +214,14 @@ impl Schedule {
     fn next(&self, cron: Option<&Cron>, after: Timestamp) -> Option<Timestamp> {
         let unshifted = after.checked_sub(self.shift).ok()?;
         cron?.next(self.zone.rules(), unshifted)?.checked_add(self.shift).ok()
+    }
+}
+
+/// Whichever comes first, and of two at the same moment the first named.
+fn earlier(one: Option<Due>, other: Option<Due>) -> Option<Due> {
+    match (one, other) {
+        (Some(one), Some(other)) if one.at <= other.at => Some(one),
+        (one, other) => other.or(one),
     }
 }
 
@@ -352,6 +374,25 @@ mod tests {
         let past = ran("2027-01-01T00:15:20Z", "2027-01-01T00:15:20Z");
         let due = schedule.due(&past, at("2027-01-01T00:14:50Z")).unwrap();
         assert_eq!(due.at, at("2027-01-01T00:30:00Z"));
+    }
+
+    #[test]
+    fn what_a_blackout_put_off_is_due_when_it_closes() {
+        let closes = at("2027-01-01T04:00:00Z");
+        let past = ran("2027-01-01T03:00:20Z", "2027-01-01T03:00:20Z").putting_off(closes);
+        let now = at("2027-01-01T03:00:30Z");
+        let daily = schedule(None, Some("0 3 * * *"));
+        assert_eq!(daily.due(&past, now), Some(Due { at: closes, depth: Depth::Full, why: Why::Scheduled }));
+        let often = schedule(Some("*/15 * * * *"), Some("0 3 * * *"));
+        assert_eq!(often.due(&past, now).unwrap().at, at("2027-01-01T03:15:00Z"), "the schedule is not held up by it");
+        let seldom = schedule(Some("0 12 * * *"), Some("0 3 * * *"));
+        assert_eq!(seldom.due(&past, now).map(|due| (due.at, due.depth)), Some((closes, Depth::Incremental)));
+        // Done once; and a run that fails then is tried again by its pauses, not at once.
+        let done = past.after(Depth::Full, closes, false);
+        assert_eq!(daily.due(&done, closes).unwrap().at, at("2027-01-02T03:00:00Z"));
+        let failed = past.after(Depth::Full, closes, true);
+        assert_eq!(daily.due(&failed, closes).unwrap().at, at("2027-01-01T04:01:00Z"));
+        assert_eq!(failed.put_off, Some(closes), "it is not forgotten, and the retry does it");
     }
 
     #[test]
