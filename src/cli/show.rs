@@ -16,17 +16,18 @@ pub(super) async fn show(place: &Place<'_>, arguments: &ShowArguments) -> Result
     Ok(Exit::Done)
 }
 
-/// The run of this id, or of an unambiguous beginning of it; the newest if it is `last`.
+/// The run of this id, or of an unambiguous beginning of it; the newest that has ended if it is `last`.
 ///
 /// # Errors
 ///
-/// If there is none, or several are meant.
+/// If there is none, several are meant, or it goes on: what it did is recorded when it ends.
 pub(super) async fn find(place: &Place<'_>, run: &str) -> Result<RunRecord, Failure> {
     let mut found = Vec::new();
     for organization in select::organizations(place.configuration, None)? {
         let store = place.store(organization).await?;
         if run == "last" {
-            found.extend(runs(&*store, 1)?);
+            let since = place.at_work_since(&organization.name);
+            found.extend(runs(&*store, 2)?.into_iter().filter(|run| !run.goes_on(since)).take(1));
         } else {
             found.extend(find_run(&*store, run)?);
         }
@@ -38,6 +39,10 @@ pub(super) async fn find(place: &Place<'_>, run: &str) -> Result<RunRecord, Fail
     let several = found.len() > 1;
     match found.pop() {
         Some(_) if several => Err(Failure::usage(format!("several runs begin with {run}; say more of its id"))),
+        Some(record) if record.goes_on(place.at_work_since(&record.organization)) => {
+            let text = format!("run {} goes on; what it does is recorded when it ends", record.id);
+            Err(Failure::error(text).hint("`rollcall follow` tells of it until then"))
+        }
         Some(record) => Ok(record),
         None if run == "last" => {
             Err(Failure::error("there was no run yet").hint("`rollcall plan` shows what the first would do"))

@@ -4,6 +4,8 @@
 //! judged by `promtool`. No label names a person, and none has more values than there are organizations, kinds, or
 //! servers that we speak to.
 
+use std::collections::BTreeSet;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -40,6 +42,7 @@ pub struct Metrics {
     entries: IntCounterVec,
     changes: IntCounterVec,
     refusals: IntGaugeVec,
+    refusing: Mutex<BTreeSet<(String, String)>>,
     holds: IntCounterVec,
     requests: IntCounterVec,
     throttled: IntCounterVec,
@@ -117,6 +120,7 @@ impl Metrics {
                 "What the last plan refused, by reason code.",
                 &["organization", "code"],
             )?,
+            refusing: Mutex::default(),
             holds: counter("rollcall_holds_total", "Reasons for which plans were held.", &["organization", "hold"])?,
             requests: counter(
                 "rollcall_http_requests_total",
@@ -182,6 +186,7 @@ impl Metrics {
             let number = refused.iter().filter(|refused| **refused == code).count();
             let gauge = self.refusals.with_label_values(&[organization, code]);
             gauge.set(i64::try_from(number).unwrap_or(i64::MAX));
+            self.refusing().insert((organization.to_owned(), code.to_owned()));
         }
     }
 
@@ -215,7 +220,9 @@ impl Metrics {
         for gauge in [&self.health, &self.failures, &self.paused] {
             gauge.reset();
         }
+        let mut there = BTreeSet::new();
         for standing in standings {
+            there.insert(standing.organization);
             let name = [standing.organization];
             for health in HEALTHS {
                 let gauge = self.health.with_label_values(&[standing.organization, health]);
@@ -235,6 +242,19 @@ impl Metrics {
                 self.snapshot.with_label_values(&name).set(bytes as f64);
             }
         }
+        self.refusing().retain(|(organization, code)| {
+            let stays = there.contains(organization.as_str());
+            if !stays {
+                // It fails only for what is not there, which is what was wanted.
+                let _ = self.refusals.remove_label_values(&[organization, code]);
+            }
+            stays
+        });
+    }
+
+    /// For which organizations and codes refusals are told.
+    fn refusing(&self) -> MutexGuard<'_, BTreeSet<(String, String)>> {
+        self.refusing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Everything in the text format of Prometheus.
@@ -266,7 +286,6 @@ fn seconds(at: Timestamp) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
     use std::process::{Command, Stdio};
 
     use super::*;
@@ -315,7 +334,8 @@ mod tests {
         let metrics = filled();
         metrics.stand(Timestamp::UNIX_EPOCH, std::iter::empty());
         let text = metrics.text();
-        assert!(!text.contains("rollcall_organization_health{") && text.contains("rollcall_runs_total{"), "{text}");
+        assert!(!text.contains("rollcall_organization_health{") && !text.contains("rollcall_refusals{"), "{text}");
+        assert!(text.contains("rollcall_runs_total{"), "{text}");
     }
 
     /// Every word that begins as our metrics do.

@@ -177,9 +177,14 @@ fn commands_are_answered_while_a_run_goes_on_and_those_that_apply_wait_for_it() 
     assert_eq!(running["organizations"][0]["unsettled"], 0, "{running}");
     let history = site.run(&["history"]).ends_with(0).out;
     assert!(history.contains("applied") && !history.contains("failed:"), "{history}");
+    let last = site.run(&["show", "last"]).ends_with(0).out;
+    assert!(last.contains("applied") && !last.contains("interrupted"), "{last}");
     let explained = ["ada.king", "gil.orr"].map(|who| site.run(&["explain", who]).ends_with(0).out);
     assert!(explained.iter().all(|out| out.contains("is going on") && !out.contains("failed")), "{explained:?}");
     assert!(explained[1].contains("writes to this account now"), "{explained:?}");
+    let (before, _) = explained[1].split_once(" is going on").unwrap();
+    let open = site.run(&["show", before.rsplit(' ').next().unwrap()]).ends_with(1).err;
+    assert!(open.contains("goes on; what it does is recorded when it ends"), "{open}");
     let mut waiting = site.command(&["plan"]).stderr(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
     let mut said = [0; 7];
     waiting.stderr.as_mut().unwrap().read_exact(&mut said).unwrap();
