@@ -154,12 +154,23 @@ impl Desk {
         // One that is dated into the future was made before the clock was put back, and says nothing of what is due.
         let by_hand = runs(&*store, 20)?.into_iter().find(|record| done(record) && record.ended <= self.now());
         if let Some(record) = by_hand.filter(|record| Some(record.ended) > kept.past.ended) {
-            kept.past = kept.past.after(depth(&record), record.ended, false);
+            kept.past = self.after(kept.past, depth(&record), &record);
             if is_good(&record.result) {
                 kept.good = Some(record.ended);
             }
         }
         Ok(kept)
+    }
+
+    /// The past after a run that read so much. What a blackout put off, in a run by hand as well, is owed when it closes.
+    pub(super) fn after(&self, past: Past, depth: Depth, record: &RunRecord) -> Past {
+        let past = past.after(depth, record.ended, matches!(record.result, RunResult::Failed { .. }));
+        let blackouts = &self.organization().blackouts;
+        let open = blackouts.at(record.started).or_else(|| blackouts.at(record.ended));
+        match (open, &record.result) {
+            (Some(open), RunResult::Held { .. } | RunResult::AppliedInPart { .. }) => past.putting_off(open.until),
+            _ => past,
+        }
     }
 
     /// Keeps it.
@@ -382,5 +393,26 @@ pub(super) mod tests {
         desk.keep(&part).await.unwrap();
         let future = kept(record("20990101-000000000-aaaa", "2099-01-01T00:00:00Z", &RunResult::Applied, &none)).await;
         assert_eq!(future.past.ended, part.past.ended, "the clock was wrong then");
+    }
+
+    #[tokio::test]
+    async fn what_a_blackout_put_off_is_owed_when_it_closes_also_after_a_run_by_hand() {
+        let (folder, desk) = desk();
+        let blackout = "[[organization.acme.blackout]]\nfrom = \"02:00\"\nuntil = \"04:00\"\nforbids = \"removals\"\n";
+        let text = format!("{CONFIGURATION}{blackout}");
+        let configuration = crate::config::parse(folder.path().join("config.toml"), &text).unwrap();
+        desk.reorganize(configuration.organizations.get("acme").cloned());
+        let store = desk.store().await.unwrap();
+        let closes = Some("2025-01-01T04:00:00Z".parse::<Timestamp>().unwrap());
+        let none = serde_json::json!({});
+        let part = RunResult::AppliedInPart { failed: 1 };
+        for (id, ended, result, owed) in [
+            ("20250101-030000000-aaaa", "2025-01-01T03:00:00Z", &part, closes),
+            ("20250101-033000000-aaaa", "2025-01-01T03:30:00Z", &RunResult::Applied, None),
+            ("20250101-050000000-aaaa", "2025-01-01T05:00:00Z", &part, None),
+        ] {
+            record_end(&*store, record(id, ended, result, &none)).unwrap();
+            assert_eq!(desk.kept().await.unwrap().past.put_off, owed, "{id}");
+        }
     }
 }

@@ -11,7 +11,7 @@ use super::is_true;
 use super::state::{Activity, Health, is_good};
 use crate::config::Configuration;
 use crate::run::{RunRecord, RunResult};
-use crate::schedule::{Depth, Due, OpenWindow, Schedule, Why};
+use crate::schedule::{Depth, Due, Schedule, Why};
 
 /// The longest that a keeper waits without a look at the clock, which may be set or have stood still in a machine that
 /// slept.
@@ -172,12 +172,6 @@ impl Keeper {
         self.ended(&record, due.depth, kept).await;
     }
 
-    /// The blackout that was open during a run.
-    fn blackout(&self, record: &RunRecord) -> Option<OpenWindow> {
-        let organization = self.desk.organization();
-        organization.blackouts.at(record.started).or_else(|| organization.blackouts.at(record.ended))
-    }
-
     async fn ended(&self, record: &RunRecord, depth: Depth, kept: &mut Kept) {
         let name = &self.desk.name;
         let failed = matches!(record.result, RunResult::Failed { .. });
@@ -186,12 +180,7 @@ impl Keeper {
             tracing::info!(organization = name, run = record.id, "{name}: the run was cut short, and is made up for");
             return;
         }
-        kept.past = kept.past.after(depth, record.ended, failed);
-        if let (Some(open), RunResult::Held { .. } | RunResult::AppliedInPart { .. }) =
-            (self.blackout(record), &record.result)
-        {
-            kept.past = kept.past.putting_off(open.until);
-        }
+        kept.past = self.desk.after(kept.past, depth, record);
         if failed {
             // A database that met a full disk refuses everything from then on, also when there is room again.
             self.desk.close().await;
