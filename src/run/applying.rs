@@ -254,7 +254,8 @@ impl Session {
 
     /// Lends an executor out for one piece of work.
     async fn with_executor<T>(&self, run: &str, work: impl AsyncFnOnce(Executor<'_>) -> T) -> Result<T, RunError> {
-        let journal = StoreJournal::start(Arc::clone(&self.store))?;
+        let store = Arc::clone(&self.store);
+        let journal = StoreJournal::start(store)?;
         let ledger = StoreLedger(&*self.store);
         let stop = Arc::clone(&self.stop);
         let executor = Executor {

@@ -12,9 +12,6 @@ const POSTCARD_1: u8 = 1;
 /// The version byte of JSON records.
 const JSON_1: u8 = b'j';
 
-/// What a marker holds, whose presence is all that it says.
-pub(super) const MARK: u8 = 1;
-
 /// Why a record cannot be read or written; without its place, which the store adds.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum CodecError {

@@ -1,23 +1,29 @@
 //! Compaction: sled's file only grows, so a fresh copy takes its place now and then.
 //!
-//! The copy is made in `new/`, checked against the seal, and swapped in by two renames: `db` becomes `old`, `new`
-//! becomes `db`. `old` stays until the next compaction, for `repair`. A crash between the renames is recognised by a
-//! missing `db` beside a `new`, and finished at the next opening.
+//! The copy is made in `new/`, checked against the tallies, and swapped in by two renames: `db` becomes `old`, `new`
+//! becomes `db`. Once the copy is in its place and opens as it should, `old` is removed: what people asked us to forget
+//! must not lie on in a copy. A crash between the renames is recognised by a missing `db` beside a `new`, and finished
+//! at the next opening.
 
-use std::fs::{self, File};
+use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 
-use super::disk::{BATCH_KEYS, CACHE_BYTES, DATABASE, Disk, cannot};
-use super::seal::{HashKey, Tally};
-use super::{StoreError, keys};
+use super::StoreError;
+use super::database::Database;
+use super::engine::opening::DATABASE;
+use super::engine::sled::SledEngine;
+use super::engine::{BATCH_KEYS, Engine as _, Ops};
+use super::io::{cannot, rename, sync_folder};
+use super::snapshot::SledStore;
 
 /// The copy in the making.
-const NEW: &str = "new";
-/// The database before the last compaction.
-pub(super) const OLD: &str = "old";
+pub(super) const NEW: &str = "new";
+/// The database before, until the copy is in its place.
+const OLD: &str = "old";
 
-/// Batches between two flushes while copying.
-const BATCHES_PER_FLUSH: usize = 50;
+/// Batches between two syncs while copying.
+const BATCHES_PER_SYNC: usize = 50;
 
 /// What a compaction did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,10 +40,9 @@ const AFTER: &str = "compacted";
 
 /// Whether the file is more than twice as large as what it holds, and as a fresh copy of it was, and large enough for that
 /// to matter.
-pub(super) fn is_due(directory: &Path, disk: &Disk, tally: &Tally) -> Result<bool, StoreError> {
-    let size = disk.size_on_disk()?;
+pub(super) fn is_due(directory: &Path, on_disk: u64, held: u64) -> bool {
     let fresh = fs::read_to_string(directory.join(AFTER)).ok().and_then(|text| text.trim().parse().ok());
-    Ok(is_worth_it(size, tally.bytes.max(fresh.unwrap_or(0))))
+    is_worth_it(on_disk, held.max(fresh.unwrap_or(0)))
 }
 
 fn is_worth_it(size: u64, least: u64) -> bool {
@@ -45,16 +50,30 @@ fn is_worth_it(size: u64, least: u64) -> bool {
     size > WORTH_IT && size > least.saturating_mul(2)
 }
 
-/// Finishes or throws away what a crash in the middle of a compaction left behind. Called under the lock.
+/// Finishes or throws away what a crash in the middle of a swap left behind. Called under the lock.
 pub(super) fn settle(directory: &Path) -> Result<(), StoreError> {
-    let (database, new) = (directory.join(DATABASE), directory.join(NEW));
-    if !new.exists() {
-        return Ok(());
+    let (database, new, old) = (directory.join(DATABASE), directory.join(NEW), directory.join(OLD));
+    if new.exists() {
+        match database.exists() {
+            true => remove(&new)?,
+            false => rename(&new, &database)?,
+        }
     }
-    if database.exists() {
-        return fs::remove_dir_all(&new).map_err(|error| cannot(&new, "be removed", &error));
-    }
-    rename(&new, &database)
+    if old.exists() && database.exists() { remove(&old) } else { Ok(()) }
+}
+
+/// Puts a new database, which is whole and on disk, in the place of the one before, and removes that.
+pub(super) fn swap(directory: &Path) -> Result<(), StoreError> {
+    let (database, new, old) = (directory.join(DATABASE), directory.join(NEW), directory.join(OLD));
+    sync_folder(&new)?;
+    rename(&database, &old)?;
+    rename(&new, &database)?;
+    remove(&old)
+}
+
+fn remove(folder: &Path) -> Result<(), StoreError> {
+    fs::remove_dir_all(folder).map_err(|error| cannot(folder, "be removed", &error))?;
+    folder.parent().map_or(Ok(()), sync_folder)
 }
 
 /// Compacts the store of a state directory that nobody has open. Refused if it is unsealed: a copy would make a loss
@@ -64,68 +83,52 @@ pub(super) fn settle(directory: &Path) -> Result<(), StoreError> {
 ///
 /// If it is open elsewhere, damaged, unsealed, or if there is no room for a second copy.
 pub fn compact(directory: &Path) -> Result<Compacted, StoreError> {
-    let opened = Disk::open(directory)?;
-    if let Some(reason) = opened.broken {
+    let store = SledStore::open(directory)?;
+    if let Some(reason) = store.broken() {
         return Err(StoreError::Other(format!("an unsealed snapshot is not compacted: {reason}")));
     }
-    let before = opened.disk.size_on_disk()?;
+    let before = store.database.engine.size_on_disk()?;
     let new = directory.join(NEW);
-    let copied = copy(&opened.disk, &new)?;
-    if (copied.records, copied.hash) != (opened.tally.records, opened.tally.hash) {
-        let reason = format!("{} records were copied out of {}", copied.records, opened.tally.records);
-        return Err(opened.disk.damaged(&reason));
+    let lock = store.database.engine.lock();
+    copy(&store.database.engine, &SledEngine::open_at(directory, &new, Arc::clone(&lock))?)?;
+    let (copied, _) = Database::open(SledEngine::open_at(directory, &new, Arc::clone(&lock))?)?;
+    if let Some(reason) = copied.verify(&|| false)? {
+        return Err(store.database.engine.damaged(&format!("its copy is not whole: {reason}")));
     }
-    let lock = opened.disk.close();
-    let (database, old) = (directory.join(DATABASE), directory.join(OLD));
-    if old.exists() {
-        fs::remove_dir_all(&old).map_err(|error| cannot(&old, "be removed", &error))?;
-    }
-    rename(&database, &old)?;
-    rename(&new, &database)?;
+    drop((copied, store));
+    swap(directory)?;
     drop(lock);
-    let after = Disk::open(directory)?;
-    match after.broken {
+    let store = SledStore::open(directory)?;
+    match store.broken() {
         None => {
-            let compacted = Compacted { before, after: after.disk.size_on_disk()? };
+            let compacted = Compacted { before, after: store.database.engine.size_on_disk()? };
             let note = directory.join(AFTER);
             fs::write(&note, compacted.after.to_string()).map_err(|error| cannot(&note, "be written", &error))?;
             Ok(compacted)
         }
-        Some(reason) => Err(after.disk.damaged(&reason)),
+        Some(reason) => Err(store.database.engine.damaged(&reason)),
     }
 }
 
-fn copy(disk: &Disk, new: &Path) -> Result<Tally, StoreError> {
-    let failed = |error: sled::Error| StoreError::Other(format!("{} cannot be filled: {error}", new.display()));
-    let db = sled::Config::new().path(new).cache_capacity(CACHE_BYTES).flush_every_ms(None).open().map_err(failed)?;
-    let secret: &HashKey = disk.secret();
-    let mut tally = Tally::default();
-    let (mut batch, mut pending, mut batches) = (sled::Batch::default(), 0, 0);
-    for pair in disk.scan(b"") {
-        let (key, value) = pair?;
-        if !keys::is_meta(&key) {
-            tally.add(secret, &key, &value);
-        }
-        batch.insert(key, value);
-        pending += 1;
-        if pending == BATCH_KEYS {
-            db.apply_batch(std::mem::take(&mut batch)).map_err(failed)?;
-            (pending, batches) = (0, batches + 1);
-            if batches % BATCHES_PER_FLUSH == 0 {
-                db.flush().map_err(failed)?;
+/// Copies every table as it stands, its tally included.
+fn copy(from: &SledEngine, to: &SledEngine) -> Result<(), StoreError> {
+    let mut batches = 0;
+    for table in from.tables()? {
+        let mut batch = Ops::new();
+        for pair in from.range(table, b"", None)? {
+            let (key, value) = pair?;
+            batch.insert(key.to_vec(), Some(value.to_vec()));
+            if batch.len() == BATCH_KEYS {
+                to.commit(table, std::mem::take(&mut batch))?;
+                batches += 1;
+                if batches % BATCHES_PER_SYNC == 0 {
+                    to.sync()?;
+                }
             }
         }
+        to.commit(table, batch)?;
     }
-    db.apply_batch(batch).map_err(failed)?;
-    db.flush().map_err(failed)?;
-    Ok(tally)
-}
-
-/// Renames, and makes the renaming itself safe from a power cut.
-pub(super) fn rename(from: &Path, to: &Path) -> Result<(), StoreError> {
-    fs::rename(from, to).map_err(|error| cannot(from, "be renamed", &error))?;
-    let parent = to.parent().unwrap_or(to);
-    File::open(parent).and_then(|parent| parent.sync_all()).map_err(|error| cannot(parent, "be synced", &error))
+    to.sync()
 }
 
 #[cfg(test)]

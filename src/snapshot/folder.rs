@@ -15,7 +15,7 @@ use std::path::Path;
 use nix::unistd::{Uid, User};
 
 use super::StoreError;
-use super::disk::cannot;
+use super::io::cannot;
 
 /// What others may do with a folder.
 const OTHERS: u32 = 0o007;
@@ -74,7 +74,7 @@ fn close(folder: &Path, closed: impl Fn(u32) -> u32) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::sled::SledStore;
+    use super::super::snapshot::SledStore;
     use super::*;
 
     fn mode(path: &Path) -> u32 {

@@ -9,8 +9,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use tokio::sync::{mpsc, oneshot};
 
-use super::Store;
-use super::disk::panic_text;
+use super::Intents;
+use super::io::panic_text;
 use crate::apply::{Intent, Journal, JournalError, Settlement};
 
 /// Requests that may wait; more wait outside.
@@ -36,7 +36,7 @@ impl StoreJournal {
     /// # Errors
     ///
     /// If the system gives no thread.
-    pub fn start(store: Arc<dyn Store>) -> Result<Self, JournalError> {
+    pub fn start(store: Arc<dyn Intents>) -> Result<Self, JournalError> {
         let (requests, queue) = mpsc::channel(QUEUE);
         std::thread::Builder::new()
             .name("journal".into())
@@ -72,7 +72,7 @@ impl Journal for StoreJournal {
     }
 }
 
-fn serve(store: &dyn Store, mut queue: mpsc::Receiver<Request>) {
+fn serve(store: &dyn Intents, mut queue: mpsc::Receiver<Request>) {
     while let Some(first) = queue.blocking_recv() {
         let mut group = vec![first];
         while let Ok(next) = queue.try_recv() {
@@ -83,7 +83,7 @@ fn serve(store: &dyn Store, mut queue: mpsc::Receiver<Request>) {
 }
 
 /// Settlements first: they make true what already happened in the target.
-fn answer(store: &dyn Store, group: Vec<Request>) {
+fn answer(store: &dyn Intents, group: Vec<Request>) {
     let (mut begun, mut beginners) = (Vec::new(), Vec::new());
     let (mut settled, mut settlers) = (Vec::new(), Vec::new());
     let mut askers = Vec::new();

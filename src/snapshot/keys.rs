@@ -1,14 +1,12 @@
-//! The keys of the store: one tree, one byte for the kind, then the id.
+//! The keys of the store: one byte for the kind, then the id.
 //!
-//! One tree, because only within one tree does a batch hold a record and the end of its intent together. Ids stand in
-//! the key as their text, so that a scan yields them in the order of their ids.
+//! Ids stand in the key as their text, so that a walk yields them in the order of their ids. A zero byte within an id is
+//! followed by 0xFF, so that a zero byte followed by anything else is a mark of ours.
 
 use rollcall_kit::DirectoryId;
 
+pub(super) use super::engine::Key;
 use crate::plan::GroupKey;
-
-/// A key.
-pub(super) type Key = Vec<u8>;
 
 /// A user of the mirror.
 pub(super) const USER: &[u8] = b"u";
@@ -16,12 +14,14 @@ pub(super) const USER: &[u8] = b"u";
 pub(super) const GROUP: &[u8] = b"g";
 /// A record of the last reading that could not be understood.
 pub(super) const UNREADABLE: &[u8] = b"x";
-/// The certificate of the mirror.
-pub(super) const CERTIFICATE: &[u8] = b"c";
-/// The place in the directory's stream of changes that the mirror has reached.
-pub(super) const PLACE: &[u8] = b"p";
+/// Fingerprints of the users of a mirror, many to a record. They lie behind the users.
+pub(super) const USER_PRINTS: &[u8] = b"v";
+/// Fingerprints of its groups. They lie behind the groups.
+pub(super) const GROUP_PRINTS: &[u8] = b"k";
 /// An account of the ledger.
 pub(super) const ACCOUNT: &[u8] = b"a";
+/// How many accounts of the ledger are active, and how many are not.
+pub(super) const COUNTS: &[u8] = b"c";
 /// A group of the ledger, without its members.
 pub(super) const LEDGER_GROUP: &[u8] = b"l";
 /// A chunk of the members of a group of the ledger.
@@ -30,24 +30,34 @@ pub(super) const MEMBERS: &[u8] = b"n";
 pub(super) const FACT: &[u8] = b"f";
 /// An intent without an end.
 pub(super) const INTENT: &[u8] = b"i";
-/// The record of a run.
+/// The header of a run.
 pub(super) const RUN: &[u8] = b"r";
-/// What is staged: this byte and then the key that it is staged for.
-pub(super) const STAGED: &[u8] = b"s";
-/// What a commit will remove: this byte and then the key.
-pub(super) const CONDEMNED: &[u8] = b"t";
+/// How often a reading was committed or a write settled.
+pub(super) const GENERATION: &[u8] = b"n";
+/// Where the mirror stands: which table, which changes of it count, up to which place.
+pub(super) const HEAD: &[u8] = b"h";
+
+/// The first key that a record can have; the bookkeeping lies before it.
+pub(super) const FIRST: &[u8] = &[1];
 /// The secret of the record hashes.
-pub(super) const HASH_KEY: &[u8] = b"m/key";
-/// The running tally, which goes into every batch.
-pub(super) const TALLY: &[u8] = b"m/tally";
-/// The tally at the last sealing.
-pub(super) const SEAL: &[u8] = b"m/seal";
-/// There while a commit moves what is staged into the mirror.
-pub(super) const COMMITTING: &[u8] = b"m/committing";
+pub(super) const HASH_KEY: &[u8] = b"\0key";
+/// The running tally of a table, which goes into every batch.
+pub(super) const TALLY: &[u8] = b"\0tally";
+/// The tallies at the last sealing.
+pub(super) const SEAL: &[u8] = b"\0seal";
+
+/// What a zero byte within an id is followed by.
+const ESCAPED: u8 = 0xFF;
+/// What follows the zero byte in front of the number of a further part of a record.
+const CONTINUATION: u8 = 1;
+/// What follows the zero byte in front of the moment of a version.
+const VERSION: u8 = 2;
+/// What follows the zero byte in front of the first member of a chunk.
+const MEMBER: u8 = 3;
 
 /// Whether the key belongs to the store's own bookkeeping, which is not part of what is sealed.
 pub(super) fn is_meta(key: &[u8]) -> bool {
-    key.starts_with(b"m/")
+    key.first() == Some(&0)
 }
 
 /// The kind and an id.
@@ -55,58 +65,112 @@ pub(super) fn of(kind: &[u8], id: &DirectoryId) -> Key {
     under(kind, id.as_str().as_bytes())
 }
 
-/// One key under another's bytes.
-pub(super) fn under(kind: &[u8], rest: &[u8]) -> Key {
-    let mut key = Vec::with_capacity(kind.len() + rest.len());
+/// The kind and a text.
+pub(super) fn under(kind: &[u8], text: &[u8]) -> Key {
+    let mut key = Vec::with_capacity(kind.len() + text.len());
     key.extend_from_slice(kind);
-    key.extend_from_slice(rest);
+    escape(text, &mut key);
     key
+}
+
+fn escape(text: &[u8], key: &mut Key) {
+    match text.contains(&0) {
+        false => key.extend_from_slice(text),
+        true => text.iter().for_each(|byte| match byte {
+            0 => key.extend_from_slice(&[0, ESCAPED]),
+            _ => key.push(*byte),
+        }),
+    }
+}
+
+/// The text of a key that has nothing behind it; lossy only for what is damaged anyway.
+pub(super) fn text(kind: &[u8], key: &[u8]) -> String {
+    let text = key.strip_prefix(kind).unwrap_or_default();
+    let mut plain = Vec::with_capacity(text.len());
+    let mut bytes = text.iter();
+    while let Some(byte) = bytes.next() {
+        plain.push(*byte);
+        if *byte == 0 {
+            bytes.next();
+        }
+    }
+    String::from_utf8_lossy(&plain).into_owned()
+}
+
+/// The id of a key of the kind.
+pub(super) fn id(kind: &[u8], key: &[u8]) -> Option<DirectoryId> {
+    DirectoryId::new(&text(kind, key))
+}
+
+/// Where a further part of a record lies: right behind it.
+pub(super) fn continuation(key: &[u8], number: u32) -> Key {
+    [key, &[0, CONTINUATION], &number.to_be_bytes()].concat()
+}
+
+/// Whether a further part of a record lies there.
+pub(super) fn is_continuation(key: &[u8]) -> bool {
+    key.len().checked_sub(6).is_some_and(|at| key[at..at + 2] == [0, CONTINUATION])
+}
+
+/// Where the version of a record lies that was written at a moment in the mirror's life.
+pub(super) fn version(key: &[u8], moment: u64) -> Key {
+    [key, &[0, VERSION], digits(moment).as_bytes()].concat()
+}
+
+/// The record's key and the moment of a version's key.
+pub(super) fn versioned(key: &[u8]) -> Option<(&[u8], u64)> {
+    let (rest, moment) = key.split_at_checked(key.len().checked_sub(DIGITS)?)?;
+    Some((rest.strip_suffix(&[0, VERSION])?, from_digits(moment)?))
+}
+
+/// The kind and a number; later ones sort behind earlier ones.
+pub(super) fn numbered(kind: &[u8], number: u64) -> Key {
+    [kind, digits(number).as_bytes()].concat()
+}
+
+/// The number of such a key.
+pub(super) fn number(kind: &[u8], key: &[u8]) -> Option<u64> {
+    from_digits(key.strip_prefix(kind)?)
+}
+
+/// Digits of a number in a key. Text, so that no zero byte is among them.
+const DIGITS: usize = 16;
+
+fn digits(number: u64) -> String {
+    format!("{number:016x}")
+}
+
+fn from_digits(digits: &[u8]) -> Option<u64> {
+    u64::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()
 }
 
 /// A group of the ledger.
 pub(super) fn ledger_group(group: &GroupKey) -> Key {
     let (tag, text) = parts(group);
-    let mut key = under(LEDGER_GROUP, &[tag]);
-    key.extend_from_slice(text.as_bytes());
+    under(&[LEDGER_GROUP, &[tag]].concat(), text.as_bytes())
+}
+
+/// What the keys of all chunks of a group's members begin with. A mark ends the name, so that no group's prefix is the
+/// beginning of another's.
+pub(super) fn members(group: &GroupKey) -> Key {
+    let mut key = ledger_group(group);
+    key[..MEMBERS.len()].copy_from_slice(MEMBERS);
+    key.extend_from_slice(&[0, MEMBER]);
     key
 }
 
-/// What the keys of all chunks of a group's members begin with. The length stands before the name, so that no group's
-/// prefix is the beginning of another's.
-pub(super) fn members(group: &GroupKey) -> Key {
-    let (tag, text) = parts(group);
-    let mut key = under(MEMBERS, &[tag]);
-    key.extend_from_slice(&u32::try_from(text.len()).unwrap_or(u32::MAX).to_be_bytes());
-    key.extend_from_slice(text.as_bytes());
+/// The chunk of members that begins with an id.
+pub(super) fn members_from(prefix: &[u8], id: &DirectoryId) -> Key {
+    let mut key = prefix.to_vec();
+    escape(id.as_str().as_bytes(), &mut key);
     key
 }
 
 fn parts(group: &GroupKey) -> (u8, &str) {
     match group {
-        GroupKey::Role(role) => (0, &role.0),
-        GroupKey::Directory(id) => (1, id.as_str()),
+        GroupKey::Role(role) => (1, &role.0),
+        GroupKey::Directory(id) => (2, id.as_str()),
     }
-}
-
-/// An intent; later ones sort behind earlier ones.
-pub(super) fn intent(sequence: u64) -> Key {
-    under(INTENT, &sequence.to_be_bytes())
-}
-
-/// The sequence of an intent's key.
-pub(super) fn sequence(key: &[u8]) -> Option<u64> {
-    let digits = key.strip_prefix(INTENT)?;
-    Some(u64::from_be_bytes(digits.try_into().ok()?))
-}
-
-/// The text behind the kind; bytes that are no text are shown as far as they go.
-pub(super) fn text(kind: &[u8], key: &[u8]) -> String {
-    String::from_utf8_lossy(key.strip_prefix(kind).unwrap_or(key)).into_owned()
-}
-
-/// The directory id behind the kind.
-pub(super) fn id(kind: &[u8], key: &[u8]) -> Option<DirectoryId> {
-    DirectoryId::new(std::str::from_utf8(key.strip_prefix(kind)?).ok()?)
 }
 
 #[cfg(test)]
@@ -123,13 +187,30 @@ mod tests {
 
     #[test]
     fn intents_sort_in_the_order_in_which_they_were_begun() {
-        assert!(intent(255) < intent(256));
-        assert_eq!(sequence(&intent(256)), Some(256));
+        assert!(numbered(INTENT, 255) < numbered(INTENT, 256));
+        assert_eq!(number(INTENT, &numbered(INTENT, 256)), Some(256));
     }
 
     #[test]
-    fn an_id_survives_its_key() {
-        let jane = DirectoryId::new("jane/ü").unwrap();
-        assert_eq!(id(USER, &of(USER, &jane)), Some(jane));
+    fn an_id_survives_its_key_and_sorts_in_it_as_it_is() {
+        let ids = ["a", "a\0", "a\0b", "a\0\0", "ab", "jane/ü", "\0"].map(|id| DirectoryId::new(id).unwrap());
+        for one in &ids {
+            assert_eq!(id(USER, &of(USER, one)).as_ref(), Some(one));
+            for other in &ids {
+                assert_eq!(of(USER, one).cmp(&of(USER, other)), one.cmp(other), "{one:?} {other:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn parts_and_versions_of_a_record_lie_right_behind_it_and_are_told_from_ids() {
+        for id in ["a", "a\0", "a\u{1}\0\0\0\0"] {
+            let key = under(USER, id.as_bytes());
+            let (part, version) = (continuation(&key, 7), version(&key, 7));
+            assert!(key < part && part < version && version < under(USER, format!("{id}\0").as_bytes()));
+            assert!(is_continuation(&part) && !is_continuation(&key) && !is_continuation(&version));
+            assert_eq!(versioned(&version), Some((&*key, 7)));
+            assert_eq!(versioned(&key), None);
+        }
     }
 }

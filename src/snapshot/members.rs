@@ -10,100 +10,114 @@ use rollcall_kit::DirectoryId;
 
 use super::StoreError;
 use super::codec::{pack, unpack};
-use super::disk::{Disk, Ops};
-use super::keys::{self, Key};
+use super::database::{Batch, Database};
+use super::engine::{Engine, Key, Table};
+use super::keys;
 use crate::apply::MembersSettled;
 use crate::plan::GroupKey;
 
 /// Members in one chunk at most; a fuller one is split.
-const CHUNK: usize = 256;
+const CHUNK: usize = 80;
 
 /// All members of a group, sorted.
-pub(super) fn all(disk: &Disk, group: &GroupKey) -> Result<Vec<DirectoryId>, StoreError> {
+pub(super) fn all<E: Engine>(database: &Database<E>, group: &GroupKey) -> Result<Vec<DirectoryId>, StoreError> {
     let mut members = Vec::new();
-    for pair in disk.scan(&keys::members(group)) {
-        members.extend(read(disk, &pair?.1)?);
+    for record in database.scan(Table::Ledger, &keys::members(group)) {
+        members.extend(read(database, &record?.1)?);
     }
     Ok(members)
 }
 
 /// Removes all members of a group, in a batch.
-pub(super) fn forget(disk: &Disk, group: &GroupKey, ops: &mut Ops) -> Result<(), StoreError> {
-    for pair in disk.scan(&keys::members(group)) {
-        ops.insert(pair?.0.to_vec(), None);
+pub(super) fn forget<E: Engine>(
+    database: &Database<E>,
+    group: &GroupKey,
+    batch: &mut Batch<'_, E>,
+) -> Result<(), StoreError> {
+    for record in database.scan(Table::Ledger, &keys::members(group)) {
+        batch.remove(&record?.0)?;
     }
     Ok(())
 }
 
 /// Makes these the members of a group, in a batch.
-pub(super) fn replace<'a>(
-    disk: &Disk,
+pub(super) fn replace<'a, E: Engine>(
+    database: &Database<E>,
     group: &GroupKey,
     members: impl Iterator<Item = &'a DirectoryId>,
-    ops: &mut Ops,
+    batch: &mut Batch<'_, E>,
 ) -> Result<(), StoreError> {
-    forget(disk, group, ops)?;
+    forget(database, group, batch)?;
     let members: Vec<DirectoryId> = members.cloned().collect();
-    write(disk, &keys::members(group), keys::members(group), &members, ops)
+    write(database, &keys::members(group), &keys::members(group), &members, batch)
 }
 
 /// Lets members join and leave, in a batch.
-pub(super) fn change(disk: &Disk, settled: &MembersSettled, ops: &mut Ops) -> Result<(), StoreError> {
+pub(super) fn change<E: Engine>(
+    database: &Database<E>,
+    settled: &MembersSettled,
+    batch: &mut Batch<'_, E>,
+) -> Result<(), StoreError> {
     let prefix = keys::members(&settled.group);
     let mut chunks: BTreeMap<Key, Vec<DirectoryId>> = BTreeMap::new();
     let moves = settled.left.iter().map(|id| (id, false)).chain(settled.joined.iter().map(|id| (id, true)));
     for (id, joins) in moves {
-        let chunk = chunk_of(disk, &prefix, id, &mut chunks)?;
+        let chunk = chunk_of(database, &prefix, id, &mut chunks)?;
         match (chunk.binary_search(id), joins) {
-            (Err(place), true) => chunk.insert(place, id.clone()),
-            (Ok(place), false) => {
-                chunk.remove(place);
+            (Err(at), true) => chunk.insert(at, id.clone()),
+            (Ok(at), false) => {
+                chunk.remove(at);
             }
             (Ok(_), true) | (Err(_), false) => {}
         }
     }
     for (key, members) in chunks {
-        write(disk, &prefix, key, &members, ops)?;
+        write(database, &prefix, &key, &members, batch)?;
     }
     Ok(())
 }
 
 /// The chunk in which an id stands or would stand.
-fn chunk_of<'a>(
-    disk: &Disk,
+fn chunk_of<'a, E: Engine>(
+    database: &Database<E>,
     prefix: &[u8],
     id: &DirectoryId,
     chunks: &'a mut BTreeMap<Key, Vec<DirectoryId>>,
 ) -> Result<&'a mut Vec<DirectoryId>, StoreError> {
-    let until = keys::under(prefix, id.as_str().as_bytes());
-    let (key, stored) = match disk.last_until(prefix, &until)? {
-        Some((key, value)) => (key.to_vec(), Some(value)),
+    let until = keys::members_from(prefix, id);
+    let (key, stored) = match database.last_until(Table::Ledger, prefix, &until)? {
+        Some((key, record)) => (key, Some(record)),
         None => (prefix.to_vec(), None),
     };
     if !chunks.contains_key(&key) {
-        let members = stored.map_or_else(|| Ok(Vec::new()), |value| read(disk, &value))?;
+        let members = stored.map_or_else(|| Ok(Vec::new()), |record| read(database, &record))?;
         chunks.insert(key.clone(), members);
     }
     Ok(chunks.entry(key).or_default())
 }
 
 /// Writes one chunk under its key, split if it grew too full, removed if it is empty.
-fn write(disk: &Disk, prefix: &[u8], key: Key, members: &[DirectoryId], ops: &mut Ops) -> Result<(), StoreError> {
+fn write<E: Engine>(
+    database: &Database<E>,
+    prefix: &[u8],
+    key: &[u8],
+    members: &[DirectoryId],
+    batch: &mut Batch<'_, E>,
+) -> Result<(), StoreError> {
     if members.is_empty() {
-        ops.insert(key, None);
-        return Ok(());
+        return batch.remove(key);
     }
     let piece = if members.len() > CHUNK { CHUNK / 2 } else { CHUNK };
     for (number, members) in members.chunks(piece).enumerate() {
         let key = match number {
-            0 => key.clone(),
-            _ => keys::under(prefix, members[0].as_str().as_bytes()),
+            0 => key.to_vec(),
+            _ => keys::members_from(prefix, &members[0]),
         };
-        ops.insert(key, Some(pack(&members).map_err(|error| disk.damaged(&error))?));
+        batch.put(&key, &pack(&members).map_err(|error| database.engine.damaged(&error))?)?;
     }
     Ok(())
 }
 
-fn read(disk: &Disk, value: &[u8]) -> Result<Vec<DirectoryId>, StoreError> {
-    unpack(value).map_err(|error| disk.damaged(&error))
+fn read<E: Engine>(database: &Database<E>, record: &[u8]) -> Result<Vec<DirectoryId>, StoreError> {
+    unpack(record).map_err(|error| database.engine.damaged(&error))
 }

@@ -1,33 +1,41 @@
-//! The snapshot: the local store of mirror, ledger, journal and history, behind one trait.
+//! The snapshot: the local store of mirror, ledger, journal and history.
 //!
-//! Two implementations, over which the same tests run: [`SledStore`], with the rules that make it safe, and
-//! [`MemoryStore`]. Records are facts and are written as they become true; the mirror and its certificate are replaced
-//! in one commit that is finished after a crash. What may have been lost is noticed by the [`Seal`].
+//! Three layers. An [`engine`] keeps ordered bytes in tables, and files beside them: sled on disk, or memory. A
+//! [`database`] makes records of any size of those bytes, counts and seals them. Above it are the typed records, in
+//! narrow traits: [`Mirror`], [`Ledger`], [`Intents`], [`History`] and [`Facts`], which together are a [`Store`]. The
+//! same tests run over every engine. Records are facts and are written as they become true; the mirror, its certificate
+//! and its place in the stream of changes move together. What may have been lost is noticed by the [`Seal`].
 
+mod accounts;
 mod codec;
 mod compaction;
-mod disk;
+mod database;
+mod engine;
 mod folder;
+mod history;
+mod io;
 mod journal;
 mod keys;
+mod legacy;
 mod members;
-mod memory;
+mod mirror;
+mod on_disk;
 mod repair;
-mod runs;
 mod seal;
-mod sled;
-mod staging;
+mod snapshot;
 #[cfg(test)]
 mod tests;
+mod verification;
+mod verify;
 
 use rollcall_kit::{Certificate, DirectoryGroup, DirectoryId, DirectoryUser, Unreadable};
 
+pub use self::accounts::AccountCounts;
 pub use self::compaction::{Compacted, compact};
 pub use self::journal::StoreJournal;
-pub use self::memory::MemoryStore;
 pub use self::repair::{RepairStep, repair};
 pub use self::seal::Seal;
-pub use self::sled::SledStore;
+pub use self::snapshot::{MemoryStore, SledStore};
 use crate::apply::{Intent, JournalError, LedgerReader, Settlement};
 use crate::plan::{GroupKey, LedgerAccount, LedgerGroup};
 use crate::read::{FullStaging, Increment, Place, Reading, Staging};
@@ -36,7 +44,7 @@ use crate::read::{FullStaging, Increment, Place, Reading, Staging};
 pub type Records<'a, T> = Box<dyn Iterator<Item = Result<T, StoreError>> + Send + 'a>;
 
 /// A store of one organization. Blocking: async code calls it through [`tokio::task::spawn_blocking`] or the journal.
-pub trait Store: Send + Sync {
+pub trait Store: Mirror + Ledger + Intents + History + Facts + Send + Sync {
     /// Grows with every committed reading and every settlement.
     fn generation(&self) -> Result<u64, StoreError>;
 
@@ -46,34 +54,44 @@ pub trait Store: Send + Sync {
     /// # Errors
     ///
     /// [`StoreError::NoRoom`].
-    fn require_room(&self) -> Result<(), StoreError> {
-        Ok(())
-    }
+    fn require_room(&self) -> Result<(), StoreError>;
 
-    /// Whether the content matches its seal. An unsealed snapshot plans no removal until it has been rebuilt.
+    /// Whether the content matches its seal. An unsealed snapshot plans no removal until it has been rebuilt. After an
+    /// unclean end this waits until every record was counted, which begins when the store is opened.
     fn is_sealed(&self) -> bool;
 
+    /// Counts every record now. Yields why they do not add up, in a sentence, and unseals the store then; nothing if
+    /// they do.
+    ///
+    /// # Errors
+    ///
+    /// If the store cannot be read.
+    fn verify(&self) -> Result<Option<String>, StoreError>;
+
     /// Whether [`compact`] would make it much smaller on disk. Never one that is not on disk.
-    fn needs_compaction(&self) -> Result<bool, StoreError> {
-        Ok(false)
-    }
+    fn needs_compaction(&self) -> Result<bool, StoreError>;
 
     /// Seals the content as it stands: after a run that ended well, or after a rebuild.
     fn seal(&self) -> Result<(), StoreError>;
+}
 
+/// The directory as last read.
+pub trait Mirror {
     /// A staging area for one reading. What an earlier one left behind is thrown away.
     fn staging(&self) -> Result<Box<dyn FullStaging + '_>, StoreError>;
 
-    /// Makes the staged entries the mirror, all at once, with the certificate and the place in the stream of changes. A
-    /// crash in the middle is finished when the store is opened again.
+    /// Makes the staged entries the mirror, all at once, with the certificate and the place in the stream of changes.
     fn commit(&self, staging: Box<dyn FullStaging + '_>, reading: &Reading) -> Result<(), StoreError>;
 
     /// A staging area for changes. What an earlier one left behind is thrown away.
     fn staging_changes(&self) -> Result<Box<dyn Staging + '_>, StoreError>;
 
-    /// Lays the staged entries over the mirror, all at once, with the place up to which they were told. Who was not
-    /// staged stays as he is. A crash in the middle is finished when the store is opened again.
+    /// Lays the staged entries over the mirror, all at once, with the place up to which they were told. A user who was
+    /// not staged stays as they are.
     fn commit_changes(&self, staging: Box<dyn Staging + '_>, increment: &Increment) -> Result<(), StoreError>;
+
+    /// Grows with every commit that changed a record of the mirror, and with no other.
+    fn mirror_version(&self) -> Result<u64, StoreError>;
 
     /// The place in the directory's stream of changes that the mirror has reached; none if only a full read helps.
     fn place(&self) -> Result<Option<Place>, StoreError>;
@@ -95,40 +113,40 @@ pub trait Store: Send + Sync {
 
     /// Records of the last reading that could not be understood.
     fn unreadable(&self) -> Result<Vec<Unreadable>, StoreError>;
+}
 
+/// What we last wrote to the target.
+pub trait Ledger {
     /// The ledger's accounts, in the order of their owners' ids.
     fn accounts(&self) -> Records<'_, LedgerAccount>;
 
     /// One account of the ledger.
     fn account(&self, user: &DirectoryId) -> Result<Option<LedgerAccount>, StoreError>;
 
+    /// How many accounts there are, without a look at them.
+    fn account_counts(&self) -> AccountCounts;
+
     /// The ledger's groups.
     fn ledger_groups(&self) -> Records<'_, LedgerGroup>;
 
     /// One group of the ledger.
     fn ledger_group(&self, key: &GroupKey) -> Result<Option<LedgerGroup>, StoreError>;
+}
 
-    /// A named fact (group bindings, a target profile, the hash of the rules last applied), as JSON.
-    fn fact(&self, name: &str) -> Result<Option<serde_json::Value>, StoreError>;
-
-    /// Keeps a named fact.
-    fn set_fact(&self, name: &str, value: &serde_json::Value) -> Result<(), StoreError>;
-
-    /// Keeps the record of a run; a second one with the same id replaces the first. The newest 200 runs are kept; of
-    /// those beyond the newest 20, a plan of more than 256 KB is dropped (its member `plan` becomes null).
-    fn record_run(&self, id: &str, record: &serde_json::Value) -> Result<(), StoreError>;
-
-    /// The records of runs, newest first.
-    fn runs(&self, most: usize) -> Result<Vec<(String, serde_json::Value)>, StoreError>;
-
-    /// The record of one run, by its id or a beginning of it that is unambiguous.
-    fn run(&self, id: &str) -> Result<Option<(String, serde_json::Value)>, StoreError>;
-
+/// The journal of writes to the target.
+pub trait Intents: Send + Sync {
     /// See [`crate::apply::Journal::begin`].
     fn begin(&self, intents: Vec<Intent>) -> Result<Vec<u64>, JournalError>;
 
     /// See [`crate::apply::Journal::settle`]; none abandons.
     fn settle(&self, settlements: Vec<(u64, Option<Settlement>)>) -> Result<(), JournalError>;
+
+    /// Settles, then begins, with one wait for the disk: all of it would survive a power cut when this returns.
+    fn settle_and_begin(
+        &self,
+        settlements: Vec<(u64, Option<Settlement>)>,
+        intents: Vec<Intent>,
+    ) -> Result<Vec<u64>, JournalError>;
 
     /// Corrects the ledger outside of any write, as one step: for a rebuild from the target. Intents are counted from
     /// 1, so that settling the one numbered 0 ends none.
@@ -138,6 +156,28 @@ pub trait Store: Send + Sync {
 
     /// See [`crate::apply::Journal::unsettled`].
     fn unsettled(&self) -> Result<Vec<(u64, Intent)>, JournalError>;
+}
+
+/// What is kept of runs.
+pub trait History {
+    /// Keeps the record of a run; a second one with the same id replaces the first. The newest 200 runs are kept; of
+    /// those beyond the newest 20, a plan of more than 256 KB is dropped (its member `plan` becomes null).
+    fn record_run(&self, id: &str, record: &serde_json::Value) -> Result<(), StoreError>;
+
+    /// The records of runs, newest first.
+    fn runs(&self, most: usize) -> Result<Vec<(String, serde_json::Value)>, StoreError>;
+
+    /// The record of one run, by its id or a beginning of it that is unambiguous.
+    fn run(&self, id: &str) -> Result<Option<(String, serde_json::Value)>, StoreError>;
+}
+
+/// Named facts.
+pub trait Facts {
+    /// A named fact (group bindings, a target profile, the hash of the rules last applied), as JSON.
+    fn fact(&self, name: &str) -> Result<Option<serde_json::Value>, StoreError>;
+
+    /// Keeps a named fact.
+    fn set_fact(&self, name: &str, value: &serde_json::Value) -> Result<(), StoreError>;
 }
 
 /// The ledger of a store, as the executor sees it.

@@ -8,36 +8,29 @@ use std::fs;
 use std::path::Path;
 use std::str::FromStr;
 
-use super::compaction::{OLD, rename};
-use super::disk::{DATABASE, cannot, lock_directory};
-use super::sled::SledStore;
+use super::engine::opening::{DATABASE, REMEDY, lock_directory};
+use super::io::{cannot, rename};
+use super::snapshot::SledStore;
 use super::{StoreError, compaction, folder};
-
-/// What an error about damage advises.
-pub(super) const REMEDY: &str = "repair it by `drop-index`, else `previous`, else `start-anew`, in this order; \
-                                 then the next run rebuilds it from the directory and the target";
 
 /// One step of repair, from the mildest to the last resort.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum RepairStep {
     /// Deletes sled's own index files (`snap.*`), which it can make again from its log.
     DropIndex,
-    /// Takes the database from before the last compaction, if there is one.
-    Previous,
     /// Sets the database aside and begins with an empty one.
     StartAnew,
 }
 
 impl RepairStep {
     /// Every step, in the order in which they should be tried.
-    pub const ALL: [Self; 3] = [Self::DropIndex, Self::Previous, Self::StartAnew];
+    pub const ALL: [Self; 2] = [Self::DropIndex, Self::StartAnew];
 
     /// The step's name.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::DropIndex => "drop-index",
-            Self::Previous => "previous",
             Self::StartAnew => "start-anew",
         }
     }
@@ -70,14 +63,6 @@ pub fn repair(directory: &Path, step: RepairStep) -> Result<SledStore, StoreErro
     compaction::settle(directory)?;
     match step {
         RepairStep::DropIndex => drop_index(&database)?,
-        RepairStep::Previous => {
-            let old = directory.join(OLD);
-            if !old.exists() {
-                return Err(StoreError::Other(format!("there is no earlier database in {}", directory.display())));
-            }
-            set_aside(directory)?;
-            rename(&old, &database)?;
-        }
         RepairStep::StartAnew => set_aside(directory)?,
     }
     drop(lock);

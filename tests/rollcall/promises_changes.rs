@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 use rollcall::run::{Depth, Event, RunError, Session};
-use rollcall::snapshot::Store as _;
+use rollcall::snapshot::Mirror as _;
 use rollcall_kit::{
     Address, Capabilities, Certificate, CertificateDraft, Changes, CheckFinding, Collection, Connector, Cursor,
     DirectoryGroup, DirectoryId, DirectoryUser, Entries, Entry, InactiveReason, LookUp, Member, ReadError, Source,

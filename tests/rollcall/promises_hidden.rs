@@ -74,7 +74,7 @@ async fn whose_signs_went_with_a_damaged_snapshot_waits_for_a_person_when_it_is_
     house.extra.clear();
     house.store = Arc::new(rollcall::snapshot::MemoryStore::new());
     let store = SledStore::open(state.path()).unwrap();
-    rollcall::snapshot::Store::set_fact(&store, rollcall::snapshot::fact::TRACES, &json!({})).unwrap();
+    rollcall::snapshot::Facts::set_fact(&store, rollcall::snapshot::fact::TRACES, &json!({})).unwrap();
     drop(store);
     std::fs::remove_file(state.path().join("seal.json")).unwrap();
     house.store = Arc::new(SledStore::open(state.path()).unwrap());

@@ -15,7 +15,7 @@ use rollcall::config::Organization;
 use rollcall::guard::Reviewed;
 use rollcall::plan::{Candidate, Match, Matches, TargetAccount};
 use rollcall::run::{Depth, RunError, Session};
-use rollcall::snapshot::{MemoryStore, Store};
+use rollcall::snapshot::{Ledger as _, MemoryStore, Mirror as _, Store};
 use rollcall_kit::{
     Address, Capabilities, Certificate, CertificateDraft, CheckFinding, Collection, Connector, DirectoryGroup,
     DirectoryId, DirectoryUser, Entries, LookUp, Member, ReadError, Source, Status, Value,

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::sample::{account, id, intent};
-use crate::apply::{Journal as _, Settlement};
-use crate::snapshot::{MemoryStore, SledStore, Store, StoreJournal};
+use crate::apply::{Intent, Journal as _, JournalError, Settlement};
+use crate::snapshot::{Intents, Ledger as _, MemoryStore, SledStore, StoreJournal};
 
 fn settled(owner: &str) -> Settlement {
     Settlement { accounts: vec![account(owner, "t-1")], ..Settlement::default() }
@@ -14,8 +14,8 @@ fn settled(owner: &str) -> Settlement {
 #[tokio::test]
 async fn what_was_begun_and_settled_is_in_the_store() {
     let directory = tempfile::tempdir().unwrap();
-    let store: Arc<dyn Store> = Arc::new(SledStore::open(directory.path()).unwrap());
-    let journal = StoreJournal::start(Arc::clone(&store)).unwrap();
+    let store = Arc::new(SledStore::open(directory.path()).unwrap());
+    let journal = StoreJournal::start(Arc::clone(&store) as Arc<dyn Intents>).unwrap();
     let writes = (0..200).map(|number| {
         let (journal, owner) = (journal.clone(), format!("u{number}"));
         tokio::spawn(async move {
@@ -43,7 +43,7 @@ struct Slow {
 #[tokio::test]
 async fn those_who_wait_at_the_same_time_share_one_flush() {
     let slow = Arc::new(Slow { inner: MemoryStore::new(), begins: AtomicUsize::new(0) });
-    let journal = StoreJournal::start(Arc::clone(&slow) as Arc<dyn Store>).unwrap();
+    let journal = StoreJournal::start(Arc::clone(&slow) as Arc<dyn Intents>).unwrap();
     let writes: Vec<_> = (0..64)
         .map(|number| {
             let journal = journal.clone();
@@ -64,103 +64,33 @@ async fn those_who_wait_at_the_same_time_share_one_flush() {
 #[tokio::test]
 async fn a_store_that_panics_is_an_error_and_not_the_end() {
     let slow = Arc::new(Slow { inner: MemoryStore::new(), begins: AtomicUsize::new(usize::MAX / 2) });
-    let journal = StoreJournal::start(slow as Arc<dyn Store>).unwrap();
+    let journal = StoreJournal::start(slow).unwrap();
     assert!(journal.begin(intent("jane")).await.unwrap_err().to_string().contains("sled broke"));
     assert!(journal.unsettled().await.is_ok(), "the thread lives on");
 }
 
-mod slow {
-    //! Everything but `begin` goes to the store in memory.
+impl Intents for Slow {
+    fn begin(&self, intents: Vec<Intent>) -> Result<Vec<u64>, JournalError> {
+        let before = self.begins.fetch_add(1, Ordering::SeqCst);
+        assert!(before < usize::MAX / 2, "sled broke");
+        std::thread::park_timeout(std::time::Duration::from_millis(20));
+        self.inner.begin(intents)
+    }
 
-    use rollcall_kit::{Certificate, DirectoryGroup, DirectoryId, DirectoryUser, Unreadable};
+    fn settle(&self, settlements: Vec<(u64, Option<Settlement>)>) -> Result<(), JournalError> {
+        self.inner.settle(settlements)
+    }
 
-    use super::{Ordering, Slow, Store};
-    use crate::apply::{Intent, JournalError, Settlement};
-    use crate::plan::{GroupKey, LedgerAccount, LedgerGroup};
-    use crate::read::{FullStaging, Increment, Place, Reading, Staging};
-    use crate::snapshot::{Records, StoreError};
+    fn settle_and_begin(
+        &self,
+        settlements: Vec<(u64, Option<Settlement>)>,
+        intents: Vec<Intent>,
+    ) -> Result<Vec<u64>, JournalError> {
+        self.settle(settlements)?;
+        self.begin(intents)
+    }
 
-    impl Store for Slow {
-        fn begin(&self, intents: Vec<Intent>) -> Result<Vec<u64>, JournalError> {
-            let before = self.begins.fetch_add(1, Ordering::SeqCst);
-            assert!(before < usize::MAX / 2, "sled broke");
-            std::thread::park_timeout(std::time::Duration::from_millis(20));
-            self.inner.begin(intents)
-        }
-        fn settle(&self, settlements: Vec<(u64, Option<Settlement>)>) -> Result<(), JournalError> {
-            self.inner.settle(settlements)
-        }
-        fn unsettled(&self) -> Result<Vec<(u64, Intent)>, JournalError> {
-            self.inner.unsettled()
-        }
-        fn generation(&self) -> Result<u64, StoreError> {
-            self.inner.generation()
-        }
-        fn is_sealed(&self) -> bool {
-            self.inner.is_sealed()
-        }
-        fn seal(&self) -> Result<(), StoreError> {
-            self.inner.seal()
-        }
-        fn staging(&self) -> Result<Box<dyn FullStaging + '_>, StoreError> {
-            self.inner.staging()
-        }
-        fn commit(&self, staging: Box<dyn FullStaging + '_>, reading: &Reading) -> Result<(), StoreError> {
-            self.inner.commit(staging, reading)
-        }
-        fn staging_changes(&self) -> Result<Box<dyn Staging + '_>, StoreError> {
-            self.inner.staging_changes()
-        }
-        fn commit_changes(&self, staging: Box<dyn Staging + '_>, increment: &Increment) -> Result<(), StoreError> {
-            self.inner.commit_changes(staging, increment)
-        }
-        fn place(&self) -> Result<Option<Place>, StoreError> {
-            self.inner.place()
-        }
-        fn forget_place(&self) -> Result<(), StoreError> {
-            self.inner.forget_place()
-        }
-        fn certificate(&self) -> Result<Option<Certificate>, StoreError> {
-            self.inner.certificate()
-        }
-        fn users(&self) -> Records<'_, DirectoryUser> {
-            self.inner.users()
-        }
-        fn user(&self, id: &DirectoryId) -> Result<Option<DirectoryUser>, StoreError> {
-            self.inner.user(id)
-        }
-        fn groups(&self) -> Records<'_, DirectoryGroup> {
-            self.inner.groups()
-        }
-        fn unreadable(&self) -> Result<Vec<Unreadable>, StoreError> {
-            self.inner.unreadable()
-        }
-        fn accounts(&self) -> Records<'_, LedgerAccount> {
-            self.inner.accounts()
-        }
-        fn account(&self, user: &DirectoryId) -> Result<Option<LedgerAccount>, StoreError> {
-            self.inner.account(user)
-        }
-        fn ledger_groups(&self) -> Records<'_, LedgerGroup> {
-            self.inner.ledger_groups()
-        }
-        fn ledger_group(&self, key: &GroupKey) -> Result<Option<LedgerGroup>, StoreError> {
-            self.inner.ledger_group(key)
-        }
-        fn fact(&self, name: &str) -> Result<Option<serde_json::Value>, StoreError> {
-            self.inner.fact(name)
-        }
-        fn set_fact(&self, name: &str, value: &serde_json::Value) -> Result<(), StoreError> {
-            self.inner.set_fact(name, value)
-        }
-        fn record_run(&self, id: &str, record: &serde_json::Value) -> Result<(), StoreError> {
-            self.inner.record_run(id, record)
-        }
-        fn runs(&self, most: usize) -> Result<Vec<(String, serde_json::Value)>, StoreError> {
-            self.inner.runs(most)
-        }
-        fn run(&self, id: &str) -> Result<Option<(String, serde_json::Value)>, StoreError> {
-            self.inner.run(id)
-        }
+    fn unsettled(&self) -> Result<Vec<(u64, Intent)>, JournalError> {
+        self.inner.unsettled()
     }
 }

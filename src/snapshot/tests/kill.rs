@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use super::sample::{account, commit, entry, id, named, settle_account, user, users};
-use crate::snapshot::{SledStore, Store};
+use crate::snapshot::{Intents as _, Ledger as _, SledStore, Store as _};
 
 /// In the child: the state directory to write to.
 const DIRECTORY: &str = "ROLLCALL_TEST_KILL_DIRECTORY";

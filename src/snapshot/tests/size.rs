@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use super::sample::{commit, entry, named, user};
-use crate::snapshot::{SledStore, Store};
+use crate::snapshot::{Mirror as _, SledStore, Store as _};
 
 #[test]
 #[ignore = "takes a while; it measures"]

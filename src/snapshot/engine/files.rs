@@ -1,0 +1,168 @@
+//! Files beside the tables: what is too large for a table and is written once.
+//!
+//! A file is written under another name, synced, and renamed to the hash of what it holds; only then may a record name
+//! it. Reading checks the hash, so a file that was lost or damaged is noticed and costs no more than itself.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read as _, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use serde::{Deserialize, Serialize};
+
+use crate::snapshot::StoreError;
+use crate::snapshot::io::cannot;
+
+/// How hard zstd tries: the fastest level already makes a tenth of a plan.
+const LEVEL: i32 = 1;
+
+/// The folder of the files within the state directory.
+const FOLDER: &str = "files";
+
+/// What a file is called while it is written.
+const UNFINISHED: &str = ".new";
+
+/// The name of a file: the hash of its content, and how long that is.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(in crate::snapshot) struct FileName {
+    /// The hash of the content, in hexadecimal digits.
+    pub(in crate::snapshot) hash: String,
+    /// Bytes of the content, before it was compressed.
+    pub(in crate::snapshot) length: u64,
+}
+
+/// Where the files are.
+pub enum Files {
+    /// In a folder, compressed.
+    Folder(PathBuf),
+    /// In memory.
+    Memory(Mutex<BTreeMap<String, Arc<[u8]>>>),
+}
+
+impl Default for Files {
+    fn default() -> Self {
+        Self::Memory(Mutex::default())
+    }
+}
+
+impl Files {
+    /// The files of a state directory.
+    pub(in crate::snapshot) fn of(directory: &Path) -> Self {
+        Self::Folder(directory.join(FOLDER))
+    }
+
+    /// Keeps a content; it survives a power cut when this returns. The same content twice is one file.
+    pub(in crate::snapshot) fn keep(&self, content: &[u8]) -> Result<FileName, StoreError> {
+        let hash = blake3::hash(content).to_hex()[..32].to_owned();
+        let name = FileName { hash, length: content.len() as u64 };
+        match self {
+            Self::Folder(folder) => {
+                let path = folder.join(&name.hash);
+                if !path.exists() {
+                    write(folder, &path, content).map_err(|error| cannot(&path, "be written", &error))?;
+                }
+            }
+            Self::Memory(files) => {
+                let mut files = files.lock().unwrap_or_else(PoisonError::into_inner);
+                files.insert(name.hash.clone(), content.into());
+            }
+        }
+        Ok(name)
+    }
+
+    /// The content of a file; nothing if it is not there or not what it was.
+    pub(in crate::snapshot) fn read(&self, name: &FileName) -> Option<Vec<u8>> {
+        let content = match self {
+            Self::Folder(folder) => read(&folder.join(&name.hash), name.length).ok()?,
+            Self::Memory(files) => {
+                files.lock().unwrap_or_else(PoisonError::into_inner).get(&name.hash).map(|content| content.to_vec())?
+            }
+        };
+        (blake3::hash(&content).to_hex()[..32] == name.hash).then_some(content)
+    }
+
+    /// Removes every file that nobody names any more, and what was never finished.
+    pub(in crate::snapshot) fn collect(&self, is_named: impl Fn(&str) -> bool) -> Result<(), StoreError> {
+        match self {
+            Self::Folder(folder) => {
+                let Ok(entries) = fs::read_dir(folder) else { return Ok(()) };
+                for entry in entries.flatten() {
+                    if !entry.file_name().to_str().is_some_and(&is_named) {
+                        fs::remove_file(entry.path()).map_err(|error| cannot(&entry.path(), "be removed", &error))?;
+                    }
+                }
+            }
+            Self::Memory(files) => {
+                files.lock().unwrap_or_else(PoisonError::into_inner).retain(|name, _| is_named(name));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn write(folder: &Path, path: &Path, content: &[u8]) -> io::Result<()> {
+    if !folder.exists() {
+        fs::create_dir(folder)?;
+        folder.parent().map_or(Ok(()), |above| File::open(above)?.sync_all())?;
+    }
+    let unfinished = path.with_extension(&UNFINISHED[1..]);
+    let file = OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(&unfinished)?;
+    let mut encoder = zstd::Encoder::new(file, LEVEL)?;
+    encoder.write_all(content)?;
+    encoder.finish()?.sync_all()?;
+    fs::rename(&unfinished, path)?;
+    File::open(folder)?.sync_all()
+}
+
+/// Reads no more than the file should hold, whatever it claims to unpack to.
+fn read(path: &Path, length: u64) -> io::Result<Vec<u8>> {
+    let mut content = Vec::new();
+    zstd::Decoder::new(File::open(path)?)?.take(length.saturating_add(1)).read_to_end(&mut content)?;
+    Ok(content)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    #[test]
+    fn a_file_is_its_owners_alone_and_is_found_by_the_hash_of_its_content() {
+        let folder = tempfile::tempdir().unwrap();
+        for files in [Files::of(folder.path()), Files::default()] {
+            let name = files.keep(b"a plan").unwrap();
+            assert_eq!(files.keep(b"a plan").unwrap(), name);
+            assert_eq!(files.read(&name), Some(b"a plan".to_vec()));
+        }
+        let file = fs::read_dir(folder.path().join(FOLDER)).unwrap().next().unwrap().unwrap();
+        assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+    }
+
+    #[test]
+    fn a_file_that_was_lost_or_changed_is_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let files = Files::of(folder.path());
+        let (one, other) = (files.keep(b"one").unwrap(), files.keep(b"other").unwrap());
+        let path = |name: &FileName| folder.path().join(FOLDER).join(&name.hash);
+        fs::copy(path(&one), path(&other)).unwrap();
+        assert_eq!(files.read(&other), None, "its content is another's");
+        fs::write(path(&one), "no zstd").unwrap();
+        assert_eq!(files.read(&one), None);
+        fs::remove_file(path(&one)).unwrap();
+        assert_eq!(files.read(&one), None);
+    }
+
+    #[test]
+    fn files_that_nobody_names_are_collected_and_unfinished_ones_with_them() {
+        let folder = tempfile::tempdir().unwrap();
+        let files = Files::of(folder.path());
+        let (kept, gone) = (files.keep(b"kept").unwrap(), files.keep(b"gone").unwrap());
+        fs::write(folder.path().join(FOLDER).join("half.new"), "half").unwrap();
+        files.collect(|name| name == kept.hash).unwrap();
+        assert_eq!((files.read(&kept), files.read(&gone)), (Some(b"kept".to_vec()), None));
+        assert_eq!(fs::read_dir(folder.path().join(FOLDER)).unwrap().count(), 1);
+    }
+}

@@ -1,0 +1,123 @@
+//! Tables in memory: for the demonstration, for simulations, and as the twin that the tables on disk are tested against.
+
+use std::collections::BTreeMap;
+use std::ops::Bound;
+use std::sync::{Arc, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use super::{Bytes, Engine, Files, Key, Ops, Pair, Pairs, Table};
+use crate::snapshot::StoreError;
+
+type Tables = BTreeMap<Table, BTreeMap<Arc<[u8]>, Arc<[u8]>>>;
+
+/// Tables and files that are gone when they are dropped.
+#[derive(Default)]
+pub struct MemoryEngine {
+    tables: RwLock<Tables>,
+    files: Files,
+}
+
+impl MemoryEngine {
+    fn read(&self) -> RwLockReadGuard<'_, Tables> {
+        self.tables.read().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, Tables> {
+        self.tables.write().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+impl Engine for MemoryEngine {
+    fn get(&self, table: Table, key: &[u8]) -> Result<Option<Bytes>, StoreError> {
+        Ok(self.read().get(&table).and_then(|pairs| pairs.get(key)).cloned().map(Bytes::Memory))
+    }
+
+    fn range(&self, table: Table, from: &[u8], to: Option<&[u8]>) -> Result<Pairs<'_>, StoreError> {
+        let to = to.map_or(Bound::Unbounded, |to| Bound::Excluded(to.to_vec()));
+        Ok(Box::new(Range { engine: self, table, from: Bound::Included(from.to_vec()), to }))
+    }
+
+    fn commit(&self, table: Table, ops: Ops) -> Result<(), StoreError> {
+        let mut tables = self.write();
+        let pairs = tables.entry(table).or_default();
+        for (key, value) in ops {
+            match value {
+                Some(value) => drop(pairs.insert(key.into(), value.into())),
+                None => drop(pairs.remove(&*key)),
+            }
+        }
+        Ok(())
+    }
+
+    fn sync(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    fn tables(&self) -> Result<Vec<Table>, StoreError> {
+        Ok(self.read().keys().copied().collect())
+    }
+
+    fn drop_table(&self, table: Table) -> Result<(), StoreError> {
+        self.write().remove(&table);
+        Ok(())
+    }
+
+    fn files(&self) -> &Files {
+        &self.files
+    }
+
+    fn size_on_disk(&self) -> Result<u64, StoreError> {
+        Ok(0)
+    }
+
+    fn require_room(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    fn damaged(&self, reason: &dyn std::fmt::Display) -> StoreError {
+        StoreError::Damaged { path: "memory".to_owned(), reason: reason.to_string() }
+    }
+}
+
+/// Looks at the tables anew for every pair, so that a walk stops nobody from writing.
+struct Range<'a> {
+    engine: &'a MemoryEngine,
+    table: Table,
+    from: Bound<Key>,
+    to: Bound<Key>,
+}
+
+impl Range<'_> {
+    fn step(&self, last: bool) -> Option<Pair> {
+        let is_empty = match (&self.from, &self.to) {
+            (Bound::Included(from), Bound::Excluded(to)) => from >= to,
+            (Bound::Excluded(from), Bound::Excluded(to)) => from >= to,
+            _ => false,
+        };
+        if is_empty {
+            return None;
+        }
+        let tables = self.engine.read();
+        let bounds = (self.from.as_ref().map(Vec::as_slice), self.to.as_ref().map(Vec::as_slice));
+        let mut pairs = tables.get(&self.table)?.range::<[u8], _>(bounds);
+        let (key, value) = if last { pairs.next_back() } else { pairs.next() }?;
+        Some((Bytes::Memory(Arc::clone(key)), Bytes::Memory(Arc::clone(value))))
+    }
+}
+
+impl Iterator for Range<'_> {
+    type Item = Result<Pair, StoreError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let pair = self.step(false)?;
+        self.from = Bound::Excluded(pair.0.to_vec());
+        Some(Ok(pair))
+    }
+}
+
+impl DoubleEndedIterator for Range<'_> {
+    fn next_back(&mut self) -> Option<Self::Item> {
+        let pair = self.step(true)?;
+        self.to = Bound::Excluded(pair.0.to_vec());
+        Some(Ok(pair))
+    }
+}

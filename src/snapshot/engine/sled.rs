@@ -1,0 +1,231 @@
+//! Tables in sled, made safe.
+//!
+//! sled answers damage in three ways: an error, a panic, or an older or empty database without a word. Errors and
+//! panics become [`StoreError::Damaged`] with the next step named; the silent kinds are noticed by the seal.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::opening::{self, DATABASE, guarded};
+use super::{Bytes, Engine, Files, Ops, Pair, Pairs, Table};
+use crate::snapshot::StoreError;
+use crate::snapshot::io::{cannot, sync_folder};
+
+/// The note in the state directory that the database is being written to.
+const UNCLEAN: &str = "unclean";
+
+/// An open database.
+pub struct SledEngine {
+    db: sled::Db,
+    trees: Mutex<BTreeMap<Table, sled::Tree>>,
+    directory: PathBuf,
+    files: Files,
+    // Held for as long as the database is open; the operating system lets go of it when the process ends, however.
+    lock: Arc<File>,
+    /// Whether it was not closed after it was last written to.
+    was_unclean: bool,
+    /// Whether something was written since it was opened.
+    is_written: AtomicBool,
+    /// Whether what an unclean end may have left is still unknown, or a write failed.
+    is_doubtful: AtomicBool,
+    #[cfg(test)]
+    pub(in crate::snapshot) batches_until_crash: Mutex<Option<u32>>,
+}
+
+impl SledEngine {
+    /// Opens the database of a state directory whose lock we hold, and makes it if there is none.
+    pub(in crate::snapshot) fn open(directory: &Path, lock: Arc<File>) -> Result<Self, StoreError> {
+        let database = directory.join(DATABASE);
+        opening::remove_generating(&database)?;
+        opening::require_room(directory)?;
+        Self::open_at(directory, &database, lock)
+    }
+
+    /// Opens a database that lies elsewhere in the state directory.
+    pub(in crate::snapshot) fn open_at(directory: &Path, database: &Path, lock: Arc<File>) -> Result<Self, StoreError> {
+        let is_new = !database.exists();
+        let db = opening::open(directory, database)?;
+        if is_new {
+            sync_folder(database)?;
+            sync_folder(directory)?;
+        }
+        let was_unclean = directory.join(UNCLEAN).exists();
+        Ok(Self {
+            db,
+            trees: Mutex::default(),
+            directory: directory.to_owned(),
+            files: Files::of(directory),
+            lock,
+            was_unclean,
+            is_written: AtomicBool::new(false),
+            is_doubtful: AtomicBool::new(was_unclean),
+            #[cfg(test)]
+            batches_until_crash: Mutex::new(None),
+        })
+    }
+
+    /// The lock of the state directory.
+    pub(in crate::snapshot) fn lock(&self) -> Arc<File> {
+        Arc::clone(&self.lock)
+    }
+
+    /// Whether it was not closed after it was last written to: whether its records add up is then looked at.
+    pub(in crate::snapshot) fn was_unclean(&self) -> bool {
+        self.was_unclean
+    }
+
+    /// Takes note that its records add up.
+    pub(in crate::snapshot) fn is_whole(&self) {
+        self.is_doubtful.store(false, Ordering::Release);
+    }
+
+    /// Notes on disk, before the first write, that it is being written to. The note is gone when it is closed well.
+    fn note_unclean(&self) -> Result<(), StoreError> {
+        if self.is_written.swap(true, Ordering::AcqRel) || self.was_unclean {
+            return Ok(());
+        }
+        let note = self.directory.join(UNCLEAN);
+        File::create(&note).map_err(|error| cannot(&note, "be written", &error))?;
+        sync_folder(&self.directory)
+    }
+
+    fn tree(&self, table: Table) -> Result<sled::Tree, StoreError> {
+        let mut trees = self.trees.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(tree) = trees.get(&table) {
+            return Ok(tree.clone());
+        }
+        let tree = guarded(&self.directory, || self.db.open_tree(table.name().as_bytes()))?;
+        trees.insert(table, tree.clone());
+        Ok(tree)
+    }
+
+    #[cfg(test)]
+    fn crash_if_told(&self) -> Result<(), StoreError> {
+        let mut left = self.batches_until_crash.lock().unwrap();
+        match left.as_mut() {
+            Some(0) => {
+                self.is_doubtful.store(true, Ordering::Release);
+                Err(StoreError::Other("the test crashed the store here".into()))
+            }
+            Some(count) => {
+                *count -= 1;
+                Ok(())
+            }
+            None => Ok(()),
+        }
+    }
+
+    #[cfg(not(test))]
+    #[allow(clippy::unused_self, clippy::unnecessary_wraps, reason = "tests crash here")]
+    const fn crash_if_told(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+}
+
+impl Engine for SledEngine {
+    fn get(&self, table: Table, key: &[u8]) -> Result<Option<Bytes>, StoreError> {
+        let tree = self.tree(table)?;
+        Ok(guarded(&self.directory, || tree.get(key))?.map(Bytes::Sled))
+    }
+
+    fn range(&self, table: Table, from: &[u8], to: Option<&[u8]>) -> Result<Pairs<'_>, StoreError> {
+        let tree = self.tree(table)?;
+        let pairs = match to {
+            Some(to) if to <= from => return Ok(Box::new(std::iter::empty())),
+            Some(to) => tree.range(from.to_vec()..to.to_vec()),
+            None => tree.range(from.to_vec()..),
+        };
+        Ok(Box::new(Walk { directory: &self.directory, pairs }))
+    }
+
+    fn commit(&self, table: Table, ops: Ops) -> Result<(), StoreError> {
+        self.note_unclean()?;
+        self.crash_if_told()?;
+        let tree = self.tree(table)?;
+        let mut batch = sled::Batch::default();
+        for (key, value) in ops {
+            match value {
+                Some(value) => batch.insert(key, value),
+                None => batch.remove(key),
+            }
+        }
+        let written = guarded(&self.directory, || tree.apply_batch(batch));
+        written.inspect_err(|_| self.is_doubtful.store(true, Ordering::Release))
+    }
+
+    fn sync(&self) -> Result<(), StoreError> {
+        let synced = guarded(&self.directory, || self.db.flush()).map(|_| ());
+        synced.inspect_err(|_| self.is_doubtful.store(true, Ordering::Release))
+    }
+
+    fn tables(&self) -> Result<Vec<Table>, StoreError> {
+        Ok(self.db.tree_names().iter().filter_map(|name| Table::named(name)).collect())
+    }
+
+    fn drop_table(&self, table: Table) -> Result<(), StoreError> {
+        self.crash_if_told()?;
+        self.trees.lock().unwrap_or_else(PoisonError::into_inner).remove(&table);
+        guarded(&self.directory, || self.db.drop_tree(table.name().as_bytes())).map(|_| ())
+    }
+
+    fn files(&self) -> &Files {
+        &self.files
+    }
+
+    fn size_on_disk(&self) -> Result<u64, StoreError> {
+        guarded(&self.directory, || self.db.size_on_disk())
+    }
+
+    fn require_room(&self) -> Result<(), StoreError> {
+        opening::require_room(&self.directory)
+    }
+
+    fn damaged(&self, reason: &dyn std::fmt::Display) -> StoreError {
+        opening::damaged(&self.directory, reason)
+    }
+}
+
+impl Drop for SledEngine {
+    fn drop(&mut self) {
+        let is_written = self.is_written.load(Ordering::Acquire);
+        if !(is_written || self.was_unclean) || self.is_doubtful.load(Ordering::Acquire) || self.sync().is_err() {
+            return;
+        }
+        if std::fs::remove_file(self.directory.join(UNCLEAN)).is_ok() {
+            let _ = sync_folder(&self.directory);
+        }
+    }
+}
+
+/// A walk that turns panics into errors.
+struct Walk<'a> {
+    directory: &'a Path,
+    pairs: sled::Iter,
+}
+
+impl Walk<'_> {
+    fn step(
+        &mut self,
+        step: impl FnOnce(&mut sled::Iter) -> Option<sled::Result<(sled::IVec, sled::IVec)>>,
+    ) -> Option<Result<Pair, StoreError>> {
+        let pair = guarded(self.directory, || step(&mut self.pairs).transpose()).transpose()?;
+        Some(pair.map(|(key, value)| (Bytes::Sled(key), Bytes::Sled(value))))
+    }
+}
+
+impl Iterator for Walk<'_> {
+    type Item = Result<Pair, StoreError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.step(Iterator::next)
+    }
+}
+
+impl DoubleEndedIterator for Walk<'_> {
+    fn next_back(&mut self) -> Option<Self::Item> {
+        self.step(DoubleEndedIterator::next_back)
+    }
+}

@@ -1,0 +1,223 @@
+//! Runs: a small header in the store for each, and what is large of them in files beside it.
+//!
+//! A first plan of a large company is many megabytes. Beside small records that are written often it would be rewritten
+//! with each of them, so it lies in a file of its own, compressed, which the header names. A file that was lost costs
+//! its run the plan, and nobody anything else.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Map, Value};
+
+use super::StoreError;
+use super::codec::{from_json, to_json};
+use super::database::Database;
+use super::engine::files::FileName;
+use super::engine::{Engine, Key, Table};
+use super::keys;
+
+/// Runs that are kept.
+const KEPT: usize = 200;
+
+/// The newest runs, whose plans are kept whatever their size.
+const WITH_PLAN: usize = 20;
+
+/// Bytes of a part of a run beyond which an older run loses it.
+const BULKY: u64 = 256 << 10;
+
+/// Bytes of a part of a run beyond which it lies in a file.
+const LARGE: usize = 1 << 10;
+
+/// The parts of a run that may be large, and what stands for one that is not there.
+const PARTS: [(&str, Value); 4] =
+    [("plan", Value::Null), ("waiting", Value::Null), ("outcomes", Value::Array(Vec::new())), ("drift", Value::Null)];
+
+/// The member of a header that names a file in the place of a part.
+const IN_FILE: &str = "$file";
+
+/// Keeps the record of a run; a second one with the same id replaces the first.
+pub(super) fn record<E: Engine>(database: &Database<E>, id: &str, record: &Value) -> Result<(), StoreError> {
+    let header = without_parts(database, record)?;
+    let key = keys::under(keys::RUN, id.as_bytes());
+    let mut batch = database.batch(Table::History);
+    let mut dropped = database.get(Table::History, &key)?.is_some();
+    batch.put(&key, &to_json(&header).map_err(|error| database.engine.damaged(&error))?)?;
+    for (older, other) in others(database, &key)?.into_iter().enumerate() {
+        if older + 1 >= KEPT {
+            batch.remove(&other)?;
+            dropped = true;
+        } else if older + 1 >= WITH_PLAN
+            && let Some(slim) = without_bulk(database, &other)?
+        {
+            batch.put(&other, &slim)?;
+            dropped = true;
+        }
+    }
+    batch.write()?;
+    database.engine.sync()?;
+    if dropped { collect(database) } else { Ok(()) }
+}
+
+/// The keys of the other runs, newest first.
+fn others<E: Engine>(database: &Database<E>, added: &[u8]) -> Result<Vec<Key>, StoreError> {
+    let keys = database.keys_from_last(Table::History, keys::RUN)?;
+    keys.filter(|key| key.as_ref().map_or(true, |key| key != added)).collect()
+}
+
+/// The records of runs, newest first.
+pub(super) fn runs<E: Engine>(database: &Database<E>, most: usize) -> Result<Vec<(String, Value)>, StoreError> {
+    let newest = database.keys_from_last(Table::History, keys::RUN)?.take(most);
+    newest
+        .map(|key| {
+            let key = key?;
+            Ok((keys::text(keys::RUN, &key), whole(database, &key)?))
+        })
+        .collect()
+}
+
+/// The record of one run, by its id or a beginning of it that is unambiguous.
+pub(super) fn run<E: Engine>(database: &Database<E>, id: &str) -> Result<Option<(String, Value)>, StoreError> {
+    let prefix = keys::under(keys::RUN, id.as_bytes());
+    let mut ids = Vec::new();
+    for pair in database.scan(Table::History, &prefix) {
+        ids.push(keys::text(keys::RUN, &pair?.0));
+    }
+    match pick(ids.iter().map(String::as_str), id) {
+        Some(id) => Ok(Some((id.to_owned(), whole(database, &keys::under(keys::RUN, id.as_bytes()))?))),
+        None => Ok(None),
+    }
+}
+
+/// The one id that is this id or begins with it; none if several do.
+fn pick<'a>(ids: impl Iterator<Item = &'a str>, wanted: &str) -> Option<&'a str> {
+    let mut found = None;
+    for id in ids.filter(|id| id.starts_with(wanted)) {
+        if id == wanted {
+            return Some(id);
+        }
+        if found.replace(id).is_some() {
+            return None;
+        }
+    }
+    found.filter(|_| !wanted.is_empty())
+}
+
+/// The header of a record; what is large of it is in files then.
+fn without_parts<E: Engine>(database: &Database<E>, record: &Value) -> Result<Value, StoreError> {
+    let Value::Object(record) = record else { return Ok(record.clone()) };
+    let mut header = Map::new();
+    for (name, part) in record {
+        let is_part = PARTS.iter().any(|(part, _)| part == name);
+        let kept = if is_part { laid_aside(database, part)? } else { None };
+        header.insert(name.clone(), kept.unwrap_or_else(|| part.clone()));
+    }
+    Ok(Value::Object(header))
+}
+
+/// What stands for a part in the header, if it is large and lies in a file now.
+fn laid_aside<E: Engine>(database: &Database<E>, part: &Value) -> Result<Option<Value>, StoreError> {
+    let content = serde_json::to_vec(part).map_err(|error| database.engine.damaged(&error))?;
+    if content.len() <= LARGE {
+        return Ok(None);
+    }
+    let name = database.engine.files().keep(&content)?;
+    let name = serde_json::to_value(name).map_err(|error| database.engine.damaged(&error))?;
+    Ok(Some(Value::Object(Map::from_iter([(IN_FILE.to_owned(), name)]))))
+}
+
+fn header<E: Engine>(database: &Database<E>, key: &[u8]) -> Result<Value, StoreError> {
+    match database.get(Table::History, key)? {
+        Some(record) => from_json(&record).map_err(|error| database.engine.damaged(&error)),
+        None => Ok(Value::Null),
+    }
+}
+
+/// The record of a run with everything that is still there of it.
+fn whole<E: Engine>(database: &Database<E>, key: &[u8]) -> Result<Value, StoreError> {
+    let mut record = header(database, key)?;
+    for (part, nothing) in PARTS {
+        let Some(value) = record.get_mut(part) else { continue };
+        let Some(name) = file_of(value) else { continue };
+        let content = database.engine.files().read(&name);
+        if content.is_none() {
+            let run = keys::text(keys::RUN, key);
+            tracing::warn!("the {part} of the run {run} was lost: the file {} is missing or damaged", name.hash);
+        }
+        *value = content.and_then(|content| serde_json::from_slice(&content).ok()).unwrap_or(nothing);
+    }
+    Ok(record)
+}
+
+/// The file in which a part lies; none if it lies in the header.
+fn file_of(part: &Value) -> Option<FileName> {
+    serde_json::from_value(part.as_object()?.get(IN_FILE)?.clone()).ok()
+}
+
+/// The header of a run without the parts of it that are bulky; none if no part is.
+fn without_bulk<E: Engine>(database: &Database<E>, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+    let mut record = header(database, key)?;
+    let mut changed = false;
+    for (part, nothing) in PARTS {
+        if let Some(value) = record.get_mut(part)
+            && file_of(value).is_some_and(|name| name.length > BULKY)
+        {
+            *value = nothing;
+            changed = true;
+        }
+    }
+    let slim = changed.then(|| to_json(&record)).transpose();
+    slim.map_err(|error| database.engine.damaged(&error))
+}
+
+/// Removes the files that no header names.
+pub(super) fn collect<E: Engine>(database: &Database<E>) -> Result<(), StoreError> {
+    let mut named = BTreeSet::new();
+    for pair in database.scan(Table::History, keys::RUN) {
+        let record: Value = from_json(&pair?.1).map_err(|error| database.engine.damaged(&error))?;
+        named.extend(PARTS.iter().filter_map(|(part, _)| Some(file_of(record.get(part)?)?.hash)));
+    }
+    database.engine.files().collect(|name| named.contains(name))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::snapshot::engine::memory::MemoryEngine;
+
+    #[test]
+    fn a_beginning_that_fits_several_runs_picks_none() {
+        let ids = ["0a1", "0a2", "0b1"];
+        assert_eq!(pick(ids.into_iter(), "0a"), None);
+        assert_eq!(pick(ids.into_iter(), "0b"), Some("0b1"));
+        assert_eq!(pick(ids.into_iter(), ""), None);
+        assert_eq!(pick(["0a", "0a1"].into_iter(), "0a"), Some("0a"), "the whole id is not ambiguous");
+    }
+
+    #[test]
+    fn a_plan_that_was_lost_costs_its_run_the_plan_and_nothing_else() {
+        let database = Database::open(MemoryEngine::default()).unwrap().0;
+        let bulk = "x".repeat(10_000);
+        record(&database, "one", &json!({"plan": bulk, "outcomes": [bulk], "result": "applied"})).unwrap();
+        record(&database, "two", &json!({"plan": format!("other {bulk}"), "result": "applied"})).unwrap();
+        let size =
+            |id: &str| database.get(Table::History, &keys::under(keys::RUN, id.as_bytes())).unwrap().unwrap().len();
+        assert!(size("one") < 400 && size("two") < 400, "the store itself holds the headers alone");
+        let kept = file_of(&header(&database, b"rtwo").unwrap()["plan"]).unwrap().hash;
+        database.engine.files().collect(|name| name == kept).unwrap();
+        let (_, found) = run(&database, "one").unwrap().unwrap();
+        assert_eq!(found, json!({"plan": null, "outcomes": [], "result": "applied"}));
+        assert_eq!(run(&database, "two").unwrap().unwrap().1["plan"], json!(format!("other {bulk}")));
+    }
+
+    #[test]
+    fn what_a_replaced_record_named_is_collected() {
+        let database = Database::open(MemoryEngine::default()).unwrap().0;
+        let part = |letter: &str| json!({"plan": letter.repeat(10_000)});
+        record(&database, "one", &part("a")).unwrap();
+        let first = file_of(&header(&database, b"rone").unwrap()["plan"]).unwrap();
+        record(&database, "one", &part("b")).unwrap();
+        assert_eq!(database.engine.files().read(&first), None);
+        assert_eq!(run(&database, "one").unwrap().unwrap().1, part("b"));
+    }
+}

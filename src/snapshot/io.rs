@@ -1,0 +1,47 @@
+//! Small things about files that several parts of the snapshot need.
+
+use std::fs::{self, File};
+use std::io::{self, Write as _};
+use std::path::Path;
+
+use super::StoreError;
+
+/// An I/O error with its place.
+pub(super) fn cannot(path: &Path, what: &str, error: &io::Error) -> StoreError {
+    match error.kind() {
+        io::ErrorKind::StorageFull => {
+            StoreError::NoRoom { path: path.display().to_string(), reason: "the disk is full".into() }
+        }
+        _ => StoreError::Other(format!("{} cannot {what}: {error}", path.display())),
+    }
+}
+
+/// What a panic said.
+pub(super) fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "it gave no reason".into())
+}
+
+/// Renames, and makes the renaming itself safe from a power cut.
+pub(super) fn rename(from: &Path, to: &Path) -> Result<(), StoreError> {
+    fs::rename(from, to).map_err(|error| cannot(from, "be renamed", &error))?;
+    sync_folder(to.parent().unwrap_or(to))
+}
+
+/// Makes what was created, renamed or removed in a folder safe from a power cut.
+pub(super) fn sync_folder(folder: &Path) -> Result<(), StoreError> {
+    File::open(folder).and_then(|folder| folder.sync_all()).map_err(|error| cannot(folder, "be synced", &error))
+}
+
+/// Replaces a small file: written under another name, synced, renamed. After a power cut there is the old one or the
+/// new one, and never half of one.
+pub(super) fn replace(path: &Path, content: &[u8]) -> Result<(), StoreError> {
+    let unfinished = path.with_extension("new");
+    let write = || {
+        let mut file = File::create(&unfinished)?;
+        file.write_all(content)?;
+        file.sync_all()
+    };
+    write().map_err(|error| cannot(path, "be written", &error))?;
+    rename(&unfinished, path)
+}
