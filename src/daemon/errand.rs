@@ -187,6 +187,7 @@ fn failed(desk: &Desk, started: Timestamp, id: String, error: String) -> RunReco
         decision: None,
         drift: None,
         undoes: None,
+        unchanged_since: None,
     }
 }
 

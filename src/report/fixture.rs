@@ -293,5 +293,6 @@ pub(super) fn record() -> RunRecord {
         decision: None,
         drift: None,
         undoes: None,
+        unchanged_since: None,
     }
 }

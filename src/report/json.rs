@@ -77,6 +77,7 @@ fn brief(record: &RunRecord) -> Value {
         "approval": record.approval,
         "decision": record.decision,
         "undoes": record.undoes,
+        "unchanged_since": record.unchanged_since,
         "counts": {
             "done": tally.done,
             "failed": tally.failed,

@@ -24,6 +24,9 @@ pub fn document(record: &RunRecord, options: Options) -> Document {
         Some(("took", duration(record.ended.duration_since(record.started)).into())),
         Some(("result", result(&record.result, Long::No))),
         record.plan_id.as_ref().map(|id| ("plan", id.to_string().into())),
+        record.unchanged_since.as_ref().map(|run| {
+            ("nothing changed", format!("since run {}; no plan was made, its plan still stands", clean(run)).into())
+        }),
         record.undoes.as_ref().map(|run| ("takes back", format!("run {}", clean(run)).into())),
         record.approval.as_ref().map(|approval| ("approved by", self::approval(approval).into())),
         record.decision.as_ref().map(|decision| ("decided", decided(decision).into())),

@@ -163,7 +163,9 @@ impl Session {
             self.accept_census(&plan)?;
         }
         let record = self.record(&run, started, RunResult::NothingToDo, Some(&plan), Some(&approval));
-        self.end(record, &|_| {})
+        let record = self.end(record, &|_| {})?;
+        self.comes_to_rest(&run)?;
+        Ok(record)
     }
 
     /// The record of a run that ends with its plan.
@@ -210,12 +212,18 @@ impl Session {
     ) -> (String, Timestamp) {
         self.set_drift(None);
         self.set_changes(None);
+        self.is_unchanged_since(None);
         let started = (self.clock)();
         let run = (records::new_id(started), started);
         *self.trace() = Some(RunSpan::new(purpose, self.name(), &run.0, depth));
         *self.current.lock().unwrap_or_else(PoisonError::into_inner) = Some(run.clone());
         listener(Event::Started { run: run.0.clone(), organization: self.name().to_owned() });
         run
+    }
+
+    /// The id of the run that was begun and did not end yet.
+    pub(super) fn current_run(&self) -> Option<String> {
+        self.current.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map(|(run, _)| run.clone())
     }
 
     /// The run that was begun with the plan that is being dealt with; it ends here, so a second call begins another.
@@ -333,6 +341,7 @@ impl Session {
             decision: None,
             drift: self.drift().map(Drift::for_the_record),
             undoes: plan.and_then(|plan| plan.undoes.clone()),
+            unchanged_since: plan.and_then(|_| self.unchanged_since()),
         }
     }
 }

@@ -86,8 +86,11 @@ impl Session {
             self.store.forget_place()?;
             return Ok(Err(ReadsInFull::PlaceLost));
         };
+        let before = self.store.mirror_version()?;
         step("commit").in_scope(|| self.store.commit_changes(staging, &increment))?;
-        self.recount()?;
+        if self.store.mirror_version()? != before {
+            self.recount()?;
+        }
         self.set_changes(Some(increment.changes().clone()));
         listener(Event::CaughtUp { changes: increment.changes().clone() });
         // Whose account is to go because he is missing is looked up again before it goes, as in every run.

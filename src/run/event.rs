@@ -167,6 +167,9 @@ pub struct RunRecord {
     /// The run that this one takes back, if it does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub undoes: Option<String>,
+    /// The run whose empty plan this is, if nothing had changed since and none was made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unchanged_since: Option<String>,
 }
 
 /// The part of a plan that waits while the rest was applied.

@@ -19,6 +19,7 @@ mod reading;
 mod rebuild;
 mod reconcile;
 mod records;
+mod rest;
 mod search;
 mod session;
 mod spans;

@@ -58,6 +58,11 @@ impl Session {
         let mut notes = self.rebuild_if_unsealed().await?;
         notes.extend(self.note_of_changes());
         self.give_back_edits()?;
+        if let Some((run, reviewed)) = self.still_at_rest(&roll, &doubtful)? {
+            self.is_unchanged_since(Some(run));
+            listener(Event::Planned { plan: Box::new(reviewed.plan().clone()), holds: Vec::new() });
+            return Ok(reviewed);
+        }
         self.plan_from(roll, doubtful, notes, listener).await
     }
 
@@ -90,11 +95,13 @@ impl Session {
         let candidates = stage.survey.candidates.len();
         let (matches, group_matches) = matching.instrument(step_of("look up accounts", candidates)).await?;
         let answers = (&matches, &group_matches);
+        let is_certain = doubtful.is_empty() && roll.absences.is_empty();
         let planning = async {
             let edited = self.edited(doubtful, &roll, answers).await?;
-            self.diff(&stage, &roll, answers, notes, edited.as_ref())
+            let planned = self.diff(&stage, &roll, answers, notes, edited.as_ref())?;
+            Ok::<_, RunError>((planned, edited.is_none()))
         };
-        let mut planned = planning.instrument(step("plan")).await?;
+        let (mut planned, is_unedited) = planning.instrument(step("plan")).await?;
         let guarding = step("guard");
         let protecting = self.protection(&mut planned.plan, protected.as_ref()).instrument(guarding.clone());
         let protection = protecting.await?;
@@ -102,8 +109,24 @@ impl Session {
         self.forget_deleted_leavers(&stage.roster)?;
         self.remember_profile()?;
         let reviewed = guarding.in_scope(|| self.review(planned, &protection))?;
+        let is_rest = is_certain && is_unedited && !self.asked(&stage, candidates)?;
+        if is_rest && matches!(reviewed, Reviewed::Cleared(_)) {
+            self.may_rest(reviewed.plan())?;
+        }
         listener(Event::Planned { plan: Box::new(reviewed.plan().clone()), holds: reviewed.holds().to_vec() });
         Ok(reviewed)
+    }
+
+    /// Whether directory or target were asked something for this plan that they may answer otherwise the next time.
+    fn asked(&self, stage: &Stage, candidates: usize) -> Result<bool, RunError> {
+        let deleted = self.store.fact(fact::DELETED_GROUPS)?;
+        let is_some_group_gone = deleted.is_some_and(|deleted| deleted.as_array().is_none_or(|ids| !ids.is_empty()));
+        Ok(candidates > 0
+            || !stage.survey.unconfirmed.is_empty()
+            || is_some_group_gone
+            || !stage.roster.groups().findings().is_empty()
+            || !stage.roster.groups().refusals().is_empty()
+            || !plan::groups_to_find(&stage.settings, &stage.ledger_groups).is_empty())
     }
 
     /// Who is in which group that a rule can reach, and in which protected one.
@@ -204,7 +227,7 @@ impl Session {
         Ok(notes)
     }
 
-    fn review(&self, planned: Planned, protection: &Protection) -> Result<Reviewed, RunError> {
+    pub(super) fn review(&self, planned: Planned, protection: &Protection) -> Result<Reviewed, RunError> {
         let decisions = self.decisions()?;
         let occasion = Occasion { decisions: Some(&decisions), ..self.occasion()? };
         self.is_reviewed(occasion.as_of);

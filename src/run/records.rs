@@ -88,14 +88,7 @@ pub struct State {
 ///
 /// If the snapshot cannot be read.
 pub fn state(store: &dyn Store, at_work_since: Option<Timestamp>) -> Result<State, RunError> {
-    let (mut users, mut active, mut inactive) = (0, 0, 0);
-    for user in store.users() {
-        user?;
-        users += 1;
-    }
-    for account in store.accounts() {
-        *if account?.active { &mut active } else { &mut inactive } += 1;
-    }
+    let ((users, _), accounts) = (store.mirror_counts(), store.account_counts());
     let (decided, now) = (decisions(store)?, Timestamp::now());
     let mut last = runs(store, 2)?.into_iter().peekable();
     let going_on = last.next_if(|run| run.goes_on(at_work_since));
@@ -105,8 +98,8 @@ pub fn state(store: &dyn Store, at_work_since: Option<Timestamp>) -> Result<Stat
     Ok(State {
         sealed: store.is_sealed(),
         users,
-        active,
-        inactive,
+        active: accounts.active,
+        inactive: accounts.inactive,
         unsettled: unsettled as u64,
         last_read: store.certificate()?.map(|certificate| certificate.ended()),
         goes_on: going_on.is_some(),

@@ -41,6 +41,8 @@ pub struct Session {
     pub(super) at_work_since: Option<Timestamp>,
     /// What the current run read of the directory's changes, if it read no more than those.
     pub(super) changes: Mutex<Option<Changes>>,
+    /// The run whose empty plan the current one takes, if nothing has changed since.
+    pub(super) unchanged_since: Mutex<Option<String>>,
 }
 
 /// Takes the events of a run, in their order.
@@ -93,6 +95,7 @@ impl Session {
             drift: Mutex::default(),
             at_work_since: None,
             changes: Mutex::default(),
+            unchanged_since: Mutex::default(),
         })
     }
 
@@ -213,20 +216,16 @@ mod tests {
         let open = || open_store_to_work(&organization, &configuration.state_dir).unwrap();
         let store = open();
         store.set_fact("small", &"kept".into()).unwrap();
-        // What is written over and over leaves its old versions behind.
-        let mut written = 0;
-        while !store.needs_compaction().unwrap() {
-            assert!(written < 100, "the file does not grow");
-            let large: String =
-                (0..(1 << 22)).map(|at| char::from(b'a' + (at ^ (at >> 7) ^ written) as u8 % 26)).collect();
-            store.set_fact("large", &large.into()).unwrap();
-            written += 1;
-        }
+        // What is gone leaves the room behind that it took.
+        let large: String = (0_usize..(72 << 20)).map(|at| char::from(b'a' + (at ^ (at >> 7)) as u8 % 26)).collect();
+        store.set_fact("large", &large.into()).unwrap();
+        assert!(!store.needs_compaction().unwrap(), "all of it is held");
         store.set_fact("large", &"no longer".into()).unwrap();
+        assert!(store.needs_compaction().unwrap());
         store.seal().unwrap();
         drop(store);
         let store = open();
-        assert!(directory.join("old").exists(), "the one before is kept for a repair");
+        assert!(!directory.join("old").exists(), "nothing of the one before stays");
         assert!(!store.needs_compaction().unwrap());
         assert_eq!(store.fact("small").unwrap(), Some("kept".into()));
     }

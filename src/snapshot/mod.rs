@@ -102,6 +102,9 @@ pub trait Mirror {
     /// The certificate of the mirror.
     fn certificate(&self) -> Result<Option<Certificate>, StoreError>;
 
+    /// How many users and groups the mirror has, without a look at them.
+    fn mirror_counts(&self) -> (u64, u64);
+
     /// The mirror's users, in the order of their ids.
     fn users(&self) -> Records<'_, DirectoryUser>;
 
@@ -125,6 +128,9 @@ pub trait Ledger {
 
     /// How many accounts there are, without a look at them.
     fn account_counts(&self) -> AccountCounts;
+
+    /// Grows with every change of an account or a group, and with nothing else.
+    fn ledger_version(&self) -> u64;
 
     /// The ledger's groups.
     fn ledger_groups(&self) -> Records<'_, LedgerGroup>;
@@ -291,6 +297,8 @@ pub mod fact {
     pub const PAUSED: &str = "paused";
     /// What was run last, for the schedule.
     pub const SCHEDULE: &str = "schedule";
+    /// What the last empty plan rested on.
+    pub const AT_REST: &str = "at-rest";
     /// What comparisons with the target found, for the plans that follow them.
     pub const FOUND: &str = "found";
 }

@@ -292,6 +292,11 @@ impl<E: Engine> Mirror for Snapshot<E> {
         Ok(self.head().certificate)
     }
 
+    fn mirror_counts(&self) -> (u64, u64) {
+        let head = self.head();
+        (head.users, head.groups)
+    }
+
     fn users(&self) -> Records<'_, DirectoryUser> {
         self.walk(keys::USER)
     }
@@ -322,6 +327,10 @@ impl<E: Engine> Ledger for Snapshot<E> {
 
     fn account_counts(&self) -> AccountCounts {
         self.writer().counts
+    }
+
+    fn ledger_version(&self) -> u64 {
+        self.database.state().tallies.get(&Table::Ledger).map_or(0, |tally| tally.batches)
     }
 
     fn ledger_groups(&self) -> Records<'_, LedgerGroup> {

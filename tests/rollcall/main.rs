@@ -34,6 +34,7 @@ mod promises_people;
 mod promises_plans;
 mod promises_properties;
 mod promises_protected;
+mod promises_rest;
 mod promises_rules;
 mod promises_story;
 mod promises_support;

@@ -64,14 +64,14 @@ enum Answer {
 }
 
 /// A directory that says what it is told to say.
-struct Scripted {
+pub(crate) struct Scripted {
     people: People,
     end: End,
     answers: BTreeMap<DirectoryId, Answer>,
 }
 
 impl Scripted {
-    fn honest(people: &People) -> Self {
+    pub(crate) fn honest(people: &People) -> Self {
         Self { people: people.clone(), end: End::Whole, answers: BTreeMap::new() }
     }
 }
@@ -210,7 +210,7 @@ impl Target for Application {
 
 /// One organization over many runs, each with a directory of its own.
 pub(crate) struct Course<'a> {
-    house: &'a House,
+    pub(crate) house: &'a House,
     pub(crate) store: Arc<MemoryStore>,
     pub(crate) application: Arc<Application>,
 }
@@ -232,7 +232,7 @@ impl<'a> Course<'a> {
     }
 
     /// Plans; nothing may be written by that.
-    async fn plan(&self, directory: impl Connector + 'static) -> Result<(Session, Reviewed), RunError> {
+    pub(crate) async fn plan(&self, directory: impl Connector + 'static) -> Result<(Session, Reviewed), RunError> {
         self.plan_at(Depth::Full, directory).await
     }
 
@@ -280,7 +280,7 @@ pub(crate) fn who_should_be_in(people: &People) -> BTreeSet<String> {
     people.iter().filter(|(_, active)| **active).map(|(number, _)| format!("p{number}")).collect()
 }
 
-fn people() -> impl Strategy<Value = People> {
+pub(crate) fn people() -> impl Strategy<Value = People> {
     prop::collection::btree_map(0..9_u8, prop::bool::weighted(0.8), 1..9)
 }
 

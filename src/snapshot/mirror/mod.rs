@@ -35,6 +35,10 @@ pub(super) struct Head {
     pub(super) moment: u64,
     /// How many versions have been laid over the pages, about.
     pub(super) laid_over: u64,
+    /// How many users there are.
+    pub(super) users: u64,
+    /// How many groups there are.
+    pub(super) groups: u64,
     /// Whether a commit may have left something behind that counts no more.
     pub(super) leftovers: bool,
     /// The proof of the reading.

@@ -48,13 +48,15 @@ pub(super) struct Seen {
     marks: Vec<Mark>,
     /// Hashes of the ids of records that the mirror does not have.
     fresh: BTreeSet<u128>,
+    /// Those of them of which a look at the mirror has shown that, in a reading that has no fingerprints.
+    added: BTreeSet<u128>,
 }
 
 impl Seen {
     /// Begins a reading beside a mirror with these fingerprints, sorted.
     pub(super) fn beside(mirror: Vec<Print>) -> Self {
         let marks = vec![Mark::Absent; mirror.len()];
-        Self { mirror, marks, fresh: BTreeSet::new() }
+        Self { mirror, marks, ..Self::default() }
     }
 
     fn at(&self, name: u128) -> Option<usize> {
@@ -80,8 +82,26 @@ impl Seen {
     pub(super) fn hold(&mut self, name: u128) -> bool {
         match self.at(name) {
             Some(at) => std::mem::replace(&mut self.marks[at], Mark::Held) == Mark::Changed,
-            None => self.fresh.remove(&name),
+            None => {
+                self.added.remove(&name);
+                self.fresh.remove(&name)
+            }
         }
+    }
+
+    /// Takes note that the mirror does not have this record.
+    pub(super) fn add(&mut self, name: u128) {
+        self.added.insert(name);
+    }
+
+    /// How many records there are that the mirror does not have, as far as that was looked at.
+    pub(super) fn added(&self) -> u64 {
+        self.added.len() as u64
+    }
+
+    /// How many records there will be once what was not read is gone.
+    pub(super) fn remaining(&self) -> u64 {
+        self.known() - self.absent() + self.fresh.len() as u64
     }
 
     /// How many records were read and understood.

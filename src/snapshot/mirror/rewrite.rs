@@ -54,6 +54,7 @@ pub(in crate::snapshot) fn prepare<E: Engine>(
     proof: &Proof<'_>,
 ) -> Result<Prepared, StoreError> {
     let mut next = Head { place: proof.place.cloned(), ..head.clone() };
+    (next.users, next.groups) = reading.counts(head);
     if let Some(certificate) = proof.certificate {
         let owners = reading.owners_are_there(database, head, proof.activations)?;
         next.certificate = Some(certificate.clone());
@@ -79,7 +80,13 @@ pub(in crate::snapshot) fn write_first<E: Engine>(
     differences: &Sorter,
 ) -> Result<Head, StoreError> {
     let table = write_anew(database, &Head::default(), differences)?;
-    Ok(Head { table: Some(table), written_at: 1, moment: 1, ..Head::default() })
+    let mut head = Head { table: Some(table), written_at: 1, moment: 1, ..Head::default() };
+    for difference in differences.sorted()? {
+        let (key, _) = difference?;
+        head.users += u64::from(key.starts_with(keys::USER));
+        head.groups += u64::from(key.starts_with(keys::GROUP));
+    }
+    Ok(head)
 }
 
 fn is_many(head: &Head, differences: &Sorter, known: u64) -> bool {

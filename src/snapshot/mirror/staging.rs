@@ -134,6 +134,18 @@ impl InProgress {
         self.differences.put(key, difference)
     }
 
+    fn seen(&mut self, key: &[u8]) -> &mut Seen {
+        if key.starts_with(keys::GROUP) { &mut self.groups } else { &mut self.users }
+    }
+
+    /// How many users and groups there will be once this is the mirror.
+    pub(super) fn counts(&self, head: &Head) -> (u64, u64) {
+        match self.extent {
+            Extent::All => (self.users.remaining(), self.groups.remaining()),
+            Extent::Changes => (head.users + self.users.added(), head.groups + self.groups.added()),
+        }
+    }
+
     /// The owner of the record is known, but not whether it is a user or a group: both are held.
     fn unreadable(&mut self, secret: &HashKey, record: &Unreadable) -> Result<(), StoreError> {
         for (seen, kind) in [(&mut self.users, keys::USER), (&mut self.groups, keys::GROUP)] {

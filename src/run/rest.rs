@@ -1,0 +1,172 @@
+//! At rest: when nothing changed, nothing is planned.
+//!
+//! A plan is a function of mirror, ledger, configuration and a few facts, and of what directory and target answer to the
+//! questions that it raises. A run whose plan was empty and raised no question leaves behind what it rested on; the next
+//! run that finds all of it unchanged, and nothing due meanwhile, would make the same empty plan. It takes that one, and
+//! its record says so. One changed record is enough to plan again.
+
+use std::sync::PoisonError;
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use super::error::RunError;
+use super::planning::Doubtful;
+use super::reading::Roll;
+use super::records::find_run;
+use super::session::Session;
+use crate::guard::{Protection, Reviewed};
+use crate::plan::document::PLAN_VERSION;
+use crate::plan::{Holdings, Plan, Planned};
+use crate::snapshot::{StoreError, fact};
+
+/// The facts that a plan is made from.
+const FACTS: [&str; 12] = [
+    fact::BINDINGS,
+    fact::PROTECTED_BINDINGS,
+    fact::PROTECTED_ACCOUNTS,
+    fact::PROTECTED_CARRIERS,
+    fact::APPLIED_RULES,
+    fact::ABSENCES,
+    fact::DECISIONS,
+    fact::CENSUS,
+    fact::ACCEPTED_CENSUS,
+    fact::TRACES,
+    fact::DELETED_GROUPS,
+    fact::FOUND,
+];
+
+/// What an empty plan rested on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Ground {
+    /// The version of Rollcall, and that of its plans: another one may judge otherwise.
+    version: String,
+    /// The configuration.
+    configuration: String,
+    /// The mirror.
+    mirror: u64,
+    /// The ledger.
+    ledger: u64,
+    /// A hash of the facts.
+    facts: String,
+}
+
+/// The fact that is kept.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct AtRest {
+    /// What the plan rested on; none until the run that made it has ended.
+    ground: Option<Ground>,
+    /// The run that made it.
+    run: String,
+    /// When something may become due by itself; none if nothing does.
+    due: Option<Timestamp>,
+}
+
+impl Session {
+    /// The empty plan of an earlier run, if nothing that it rested on has changed, with that run's id.
+    ///
+    /// # Errors
+    ///
+    /// If the snapshot cannot be read.
+    pub(super) fn still_at_rest(
+        &self,
+        roll: &Roll,
+        doubtful: &Doubtful,
+    ) -> Result<Option<(String, Reviewed)>, RunError> {
+        if !(roll.absences.is_empty() && doubtful.is_empty() && self.store.is_sealed()) {
+            return Ok(None);
+        }
+        let Some(kept) = self.at_rest()? else { return Ok(None) };
+        let is_due = kept.due.is_some_and(|due| due <= (self.clock)());
+        if is_due || kept.ground != Some(self.ground()?) || !self.store.unsettled()?.is_empty() {
+            return Ok(None);
+        }
+        let Some(mut plan) = find_run(&*self.store, &kept.run)?.and_then(|record| record.plan) else {
+            return Ok(None);
+        };
+        plan.notes.retain(|note| Some(note) != self.note_of_changes().as_ref());
+        plan.notes.extend(self.note_of_changes());
+        plan.notes.sort();
+        let planned = Planned { plan, holdings: Holdings::default() };
+        let reviewed = self.review(planned, &Protection::default())?;
+        Ok(matches!(reviewed, Reviewed::Cleared(_)).then_some((kept.run, reviewed)))
+    }
+
+    /// Takes note that the plan of this run, for which nothing was asked that may be answered otherwise the next time,
+    /// may come to rest: if it is empty, and nobody has to look at it.
+    ///
+    /// # Errors
+    ///
+    /// If the snapshot cannot be used.
+    pub(super) fn may_rest(&self, plan: &Plan) -> Result<(), RunError> {
+        let is_quiet = plan.is_empty() && plan.undoes.is_none() && !plan.notes.iter().any(|note| note.holds);
+        match self.current_run().filter(|_| is_quiet && self.store.is_sealed()) {
+            Some(run) => self.keep_at_rest(&AtRest { ground: None, run, due: self.due()? }),
+            None => Ok(()),
+        }
+    }
+
+    /// Takes note of what the plan of a run rests on that found nothing to do, once that run has kept everything else.
+    ///
+    /// # Errors
+    ///
+    /// If the snapshot cannot be used.
+    pub(super) fn comes_to_rest(&self, run: &str) -> Result<(), RunError> {
+        match self.at_rest()? {
+            Some(kept) if kept.run == run => {
+                self.keep_at_rest(&AtRest { ground: Some(self.ground()?), ..kept })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Takes note of the run whose plan the current one takes.
+    pub(super) fn is_unchanged_since(&self, run: Option<String>) {
+        *self.unchanged_since.lock().unwrap_or_else(PoisonError::into_inner) = run;
+    }
+
+    /// The run whose plan the current one takes, if it does.
+    pub(super) fn unchanged_since(&self) -> Option<String> {
+        self.unchanged_since.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn at_rest(&self) -> Result<Option<AtRest>, RunError> {
+        // One that another version kept is none.
+        Ok(self.store.fact(fact::AT_REST)?.and_then(|json| serde_json::from_value(json).ok()))
+    }
+
+    fn keep_at_rest(&self, at_rest: &AtRest) -> Result<(), RunError> {
+        let json = serde_json::to_value(at_rest).map_err(|error| RunError::Internal(error.to_string()))?;
+        Ok(self.store.set_fact(fact::AT_REST, &json)?)
+    }
+
+    fn ground(&self) -> Result<Ground, StoreError> {
+        let mut hasher = blake3::Hasher::new();
+        for name in FACTS {
+            let fact = self.store.fact(name)?.map(|fact| fact.to_string()).unwrap_or_default();
+            hasher.update(&(fact.len() as u64).to_le_bytes()).update(fact.as_bytes());
+        }
+        Ok(Ground {
+            version: format!("{} {PLAN_VERSION}", env!("CARGO_PKG_VERSION")),
+            configuration: self.organization.configuration_hash(),
+            mirror: self.store.mirror_version()?,
+            ledger: self.store.ledger_version(),
+            facts: hasher.finalize().to_hex().to_string(),
+        })
+    }
+
+    /// When the first of the accounts that are not active may be old enough to be deleted.
+    fn due(&self) -> Result<Option<Timestamp>, StoreError> {
+        let Some(days) = self.organization.target.delete_after_days else { return Ok(None) };
+        let wait = SignedDuration::from_hours(24 * i64::from(days));
+        let mut due = None;
+        for account in self.store.accounts() {
+            let account = account?;
+            if let Some(since) = account.deactivated_at.filter(|_| !account.active) {
+                let then = since.checked_add(wait).unwrap_or(Timestamp::MAX);
+                due = Some(due.map_or(then, |due: Timestamp| due.min(then)));
+            }
+        }
+        Ok(due)
+    }
+}
