@@ -113,9 +113,7 @@ impl Session {
     /// If the snapshot cannot be used.
     pub(super) fn comes_to_rest(&self, run: &str) -> Result<(), RunError> {
         match self.at_rest()? {
-            Some(kept) if kept.run == run => {
-                self.keep_at_rest(&AtRest { ground: Some(self.ground()?), ..kept })
-            }
+            Some(kept) if kept.run == run => self.keep_at_rest(&AtRest { ground: Some(self.ground()?), ..kept }),
             _ => Ok(()),
         }
     }

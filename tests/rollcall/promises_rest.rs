@@ -122,7 +122,10 @@ fn a_plan_that_was_taken_over_is_the_one_that_would_have_been_made() {
                 course.store.set_fact(fact::AT_REST, &json!(null)).unwrap();
                 let made = course.plan(Scripted::honest(&people)).await.unwrap();
                 let (one, other) = (taken.plan(), made.1.plan());
-                prop_assert_eq!((&one.changes, &one.refusals, &one.notes), (&other.changes, &other.refusals, &other.notes));
+                prop_assert_eq!(
+                    (&one.changes, &one.refusals, &one.notes),
+                    (&other.changes, &other.refusals, &other.notes)
+                );
                 end(made).await;
             }
         }

@@ -124,10 +124,12 @@ impl InProgress {
         let difference = match verdict {
             Verdict::Nothing => return Ok(()),
             Verdict::Unstage => Difference::Keep,
-            Verdict::Stage
-                if self.extent == Extent::Changes && find(database, head, &key)?.as_ref() == Some(&record) =>
-            {
-                Difference::Keep
+            Verdict::Stage if self.extent == Extent::Changes => {
+                let before = find(database, head, &key)?;
+                if before.is_none() {
+                    self.seen(&key).add(name(database.secret(), &key));
+                }
+                if before.as_ref() == Some(&record) { Difference::Keep } else { Difference::Put(record) }
             }
             Verdict::Stage => Difference::Put(record),
         };

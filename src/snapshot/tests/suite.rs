@@ -46,6 +46,8 @@ both! {
     an_unreadable_record_among_changes_is_held_until_it_is_read_properly,
     of_the_same_change_twice_the_later_one_counts,
     changes_are_never_committed_as_if_they_were_everybody,
+    the_counts_are_those_of_the_records,
+    the_mirrors_version_moves_with_its_records_and_with_nothing_else,
     a_second_staging_ends_the_first,
     a_settlement_changes_the_ledger_and_ends_the_intent,
     an_abandoned_intent_leaves_the_ledger_alone,
@@ -200,6 +202,62 @@ fn changes_are_never_committed_as_if_they_were_everybody(store: &dyn Store) {
     let everybody = store.staging().unwrap();
     assert!(store.commit_changes(everybody, &Increment::for_tests(place("second"))).is_err());
     assert_eq!((user_ids(store), store.place().unwrap()), (vec!["jane".to_owned(), "joe".to_owned()], None));
+}
+
+/// Small ones are laid over the pages, large ones are the reason to write the pages anew: both count.
+fn the_counts_are_those_of_the_records(store: &dyn Store) {
+    let counted = |store: &dyn Store| {
+        assert_eq!(store.mirror_counts(), (store.users().count() as u64, store.groups().count() as u64));
+        let active = store.accounts().filter(|account| account.as_ref().unwrap().active).count() as u64;
+        let counts = store.account_counts();
+        assert_eq!((counts.active, counts.active + counts.inactive), (active, store.accounts().count() as u64));
+    };
+    let many = |from: usize, to: usize| (from..to).map(|number| entry(user(&format!("u{number:05}")))).collect();
+    for entries in [many(0, 3), many(1, 2_500), many(0, 2_400), vec![Entry::Unreadable(unreadable("u00001"))]] {
+        commit(store, entries);
+        counted(store);
+    }
+    commit(store, many(0, 2_000));
+    let eng = Entry::Group(Box::new(group("eng", &["u00001"])));
+    for round in ["one", "two"] {
+        let changes =
+            [entry(named("u00007", round)), entry(user("new")), Entry::Unreadable(unreadable("newer")), eng.clone()];
+        commit_changes(store, &changes, round);
+        counted(store);
+    }
+    commit_changes(store, &[entry(user("brief")), Entry::Unreadable(unreadable("brief"))], "three");
+    settle_account(store, account("u00001", "t-1"));
+    settle_account(store, account("u00001", "t-1"));
+    let mut away = account("u00001", "t-1");
+    away.active = false;
+    settle_account(store, away);
+    counted(store);
+    let then = Settlement {
+        accounts: vec![account("u00001", "t-2"), account("u00002", "t-3")],
+        forgotten_accounts: vec![id("u00001")],
+        ..Settlement::default()
+    };
+    store.correct(then).unwrap();
+    counted(store);
+    store
+        .correct(Settlement { forgotten_accounts: vec![id("u00002"), id("nobody")], ..Settlement::default() })
+        .unwrap();
+    counted(store);
+}
+
+fn the_mirrors_version_moves_with_its_records_and_with_nothing_else(store: &dyn Store) {
+    commit(store, vec![entry(user("jane")), Entry::Unreadable(unreadable("odd"))]);
+    let before = store.mirror_version().unwrap();
+    commit(store, vec![entry(user("jane")), Entry::Unreadable(unreadable("odd"))]);
+    commit_changes(store, &[entry(user("jane"))], "second");
+    settle_account(store, account("jane", "t-1"));
+    store.set_fact("x", &json!(1)).unwrap();
+    assert_eq!(store.mirror_version().unwrap(), before);
+    for entries in [vec![entry(user("jane"))], vec![entry(named("jane", "Jane"))], vec![]] {
+        let before = store.mirror_version().unwrap();
+        commit(store, entries);
+        assert!(store.mirror_version().unwrap() > before);
+    }
 }
 
 fn a_second_staging_ends_the_first(store: &dyn Store) {
