@@ -12,6 +12,7 @@ pub mod ldap;
 pub mod okta;
 pub mod receivers;
 pub mod scim;
+pub mod scim_sink;
 pub mod workspace;
 
 use std::collections::BTreeMap;
