@@ -5,6 +5,7 @@
 #
 # Environment: CERTIFICATE=server|selfsigned  which certificate it shows
 #              SIZELIMIT=500                  the readers' size limit, and reader's largest page
+#              MAXSIZE=4294967296             the largest database, in bytes; 100,000 people take 0.5 GB
 #              LDAP_PORT, LDAPS_PORT          default: free ones
 #
 # Facts: LDAP_URL LDAPS_URL CA_FILE OTHER_CA_FILE SELFSIGNED_FILE BASE BIND_DN BIND_PW ADMIN_DN ADMIN_PW CONFIG_DN
@@ -53,7 +54,7 @@ suffix "$base"
 rootdn "cn=admin,$base"
 rootpw adminpw
 directory $PWD/db
-maxsize 4294967296
+maxsize ${MAXSIZE:-4294967296}
 envflags nosync
 index objectClass,entryUUID,uid,mail,cn,member,memberUid eq
 

@@ -109,6 +109,28 @@ impl OpenLdap {
         ldap_modify(self.ldaps_url(), self.0.fact("CONFIG_DN"), self.0.fact("CONFIG_PW"), ldif);
     }
 
+    /// Gives this many of the ordinary people another display name, at equal distances, in one request each. A later
+    /// round changes the same people again.
+    ///
+    /// # Panics
+    ///
+    /// If there are not so many people, or the server refuses it.
+    pub fn change_people(&self, users: u32, changed: u32, round: u32) {
+        assert!(changed <= users, "{changed} of {users} people cannot be changed");
+        let base = self.base();
+        let change = |turn: u32| {
+            let number = u64::from(turn) * u64::from(users) / u64::from(changed) + 1;
+            format!(
+                "dn: uid=u{number:07},ou=people,{base}\nchangetype: modify\nreplace: displayName\n\
+                 displayName: Changed {round} {number}\n"
+            )
+        };
+        let changes: Vec<String> = (0..changed).map(change).collect();
+        if !changes.is_empty() {
+            self.modify(&changes.join("\n"));
+        }
+    }
+
     /// Takes somebody's name out of every group, as the `refint` overlay does when he is deleted.
     ///
     /// # Panics

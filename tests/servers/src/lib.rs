@@ -1,17 +1,19 @@
 //! Real servers for the tests: OpenLDAP, Samba AD, SCIM servers and receivers of mails and webhooks that nobody here
 //! wrote, on loopback; and an Okta organisation, a tenant of Entra ID and a customer of Google Workspace, which nobody
-//! serves for tests.
+//! serves for tests. For measurements: a SCIM server that is never what they wait for, and companies of any size.
 //!
 //! `tests/servers/install-debian.sh` and `install-scim.sh` put everything that is needed on the machine, once; each test then starts what it
 //! needs. A server is a script that starts it in the foreground, prints `NAME=value` facts and `READY`, and ends its
 //! own processes, by their pids, when its standard input closes: so nothing outlives a test, however it dies.
 
+pub mod company;
 pub mod gate;
 pub mod graph;
 pub mod ldap;
 pub mod okta;
 pub mod receivers;
 pub mod scim;
+pub mod scim_sink;
 pub mod workspace;
 
 use std::collections::BTreeMap;
