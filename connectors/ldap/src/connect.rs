@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ldap3::controls::RawControl;
-use ldap3::{Ldap, LdapConnAsync, LdapConnSettings, LdapError, LdapResult, ResultEntry, SearchOptions, StdStream};
+use ldap3::{
+    Ldap, LdapConnAsync, LdapConnSettings, LdapError, LdapResult, ResultEntry, SearchOptions, SearchStream, StdStream,
+};
 use rollcall_kit::{ReadError, traces};
 use rustls::ClientConfig;
 use tokio::net::TcpStream;
@@ -33,6 +35,15 @@ pub(crate) struct Session {
     /// As whom we are signed in.
     pub(crate) identity: String,
     answer_timeout: Duration,
+}
+
+/// The answer of a search as it comes in.
+type Stream = SearchStream<'static, String, Vec<String>>;
+
+/// A search that was sent, or could not be, which [`Session::gather`] says.
+pub(crate) struct Asked {
+    stream: Result<Stream, LdapError>,
+    span: Span,
 }
 
 /// What one search operation brought.
@@ -200,23 +211,54 @@ impl Session {
     ///
     /// # Errors
     ///
+    /// As [`Session::gather`].
+    pub(crate) async fn search(&mut self, search: &Search, controls: Vec<RawControl>) -> Result<Answer, ReadError> {
+        let asked = self.ask(search, controls).await;
+        self.gather(search, asked).await
+    }
+
+    /// Sends one search operation, whose answer is gathered later. Until then it waits in memory, so only searches in
+    /// pages, and those that are known to be small, may be asked for ahead.
+    pub(crate) async fn ask(&mut self, search: &Search, controls: Vec<RawControl>) -> Asked {
+        let span = traces::operation("ldap", "search", &self.host);
+        let stream = self.send(search, controls).instrument(span.clone()).await;
+        Asked { stream, span }
+    }
+
+    async fn send(&mut self, search: &Search, controls: Vec<RawControl>) -> Result<Stream, LdapError> {
+        let patience = self.answer_timeout;
+        self.ldap.with_timeout(patience).with_search_options(SearchOptions::new());
+        if !controls.is_empty() {
+            self.ldap.with_controls(controls);
+        }
+        let (base, scope, filter) = (search.base.as_str(), search.scope.into(), search.filter.as_str());
+        self.ldap.streaming_search(base, scope, filter, search.attributes.clone()).await
+    }
+
+    /// Gathers all that comes until the end of a search that was asked for.
+    ///
+    /// # Errors
+    ///
     /// [`ReadError::Incomplete`] if the connection or the server's patience ends first, or an entry is none. The result
     /// code is for the caller to judge.
-    pub(crate) async fn search(&mut self, search: &Search, controls: Vec<RawControl>) -> Result<Answer, ReadError> {
-        let span = traces::operation("ldap", "search", &self.host);
-        let sent = self.send(search, controls).instrument(span.clone()).await;
-        note(&span, sent.as_ref().map(|answer| answer.result.rc));
-        let mut answer = match sent {
-            Ok(answer) => answer,
+    pub(crate) async fn gather(&mut self, search: &Search, asked: Asked) -> Result<Answer, ReadError> {
+        let Asked { stream, span } = asked;
+        let gathered = match stream {
+            Ok(stream) => gather(stream).instrument(span.clone()).await,
+            Err(error) => Err(error),
+        };
+        note(&span, gathered.as_ref().map(|(_, result)| result.rc));
+        let (items, result) = match gathered {
+            Ok(gathered) => gathered,
             Err(error) => {
                 let reason = self.loss(&error).await;
                 return Err(ReadError::incomplete(search.collection, reason));
             }
         };
-        span.record("rollcall.entries", answer.items.len());
-        let mut entries = Vec::with_capacity(answer.items.len());
+        span.record("rollcall.entries", items.len());
+        let mut entries = Vec::with_capacity(items.len());
         let mut references = Vec::new();
-        for item in answer.items.drain(..) {
+        for item in items {
             let tag = item.0;
             match tag.id {
                 REFERENCE => references.extend(urls(tag)),
@@ -226,22 +268,7 @@ impl Session {
                 })?),
             }
         }
-        Ok(Answer { entries, references, result: answer.result })
-    }
-
-    async fn send(&mut self, search: &Search, controls: Vec<RawControl>) -> Result<Gathered, LdapError> {
-        let patience = self.answer_timeout;
-        self.ldap.with_timeout(patience).with_search_options(SearchOptions::new());
-        if !controls.is_empty() {
-            self.ldap.with_controls(controls);
-        }
-        let (base, scope, filter) = (search.base.as_str(), search.scope.into(), search.filter.as_str());
-        let mut stream = self.ldap.streaming_search(base, scope, filter, &search.attributes).await?;
-        let mut items = Vec::new();
-        while let Some(item) = stream.next().await? {
-            items.push(item);
-        }
-        Ok(Gathered { items, result: stream.finish().await })
+        Ok(Answer { entries, references, result })
     }
 
     /// One search operation that must end in success, for what is known to be small.
@@ -293,9 +320,12 @@ impl Session {
     }
 }
 
-struct Gathered {
-    items: Vec<ResultEntry>,
-    result: LdapResult,
+async fn gather(mut stream: Stream) -> Result<(Vec<ResultEntry>, LdapResult), LdapError> {
+    let mut items = Vec::new();
+    while let Some(item) = stream.next().await? {
+        items.push(item);
+    }
+    Ok((items, stream.finish().await))
 }
 
 /// Search result reference, and intermediate response (RFC 4511, sections 4.5.3 and 4.13).

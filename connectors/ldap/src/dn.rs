@@ -2,7 +2,8 @@
 //!
 //! Servers spell the same name in many ways, and one server spells it differently as an entry's name and as a
 //! member: `UID=U7, OU=People` and `uid=u7,ou=People`, `Doe\2C John` and `Doe\, John`. So names are never compared as
-//! text: both sides are parsed, normalised and hashed. A normalised name is never sent back to a server.
+//! text: both sides are parsed, normalised and, where there are many, hashed ([`crate::key`]). A normalised name is never
+//! sent back to a server.
 
 use unicode_normalization::UnicodeNormalization;
 
@@ -22,39 +23,36 @@ impl Dn {
             return Some(Self { rdns });
         }
         loop {
-            let mut parts = Vec::new();
-            let separator = loop {
-                let (part, separator, tail) = attribute_and_value(rest)?;
-                parts.push(part);
-                rest = tail;
-                if separator != Some('+') {
-                    break separator;
-                }
-            };
-            parts.sort();
-            rdns.push(parts.join("+"));
-            if separator.is_none() {
+            let (part, more, tail) = relative_name(rest)?;
+            rdns.push(part);
+            rest = tail;
+            if !more {
                 return Some(Self { rdns });
             }
         }
-    }
-
-    /// A key of 128 bits that equal names share.
-    pub(crate) fn key(&self) -> u128 {
-        let mut hasher = blake3::Hasher::new();
-        for rdn in &self.rdns {
-            hasher.update(rdn.as_bytes());
-            hasher.update(b",");
-        }
-        let mut first = [0; 16];
-        first.copy_from_slice(&hasher.finalize().as_bytes()[..16]);
-        u128::from_be_bytes(first)
     }
 
     /// Whether this is `other` or lies somewhere below it.
     pub(crate) fn is_within(&self, other: &Self) -> bool {
         self.rdns.ends_with(&other.rdns)
     }
+}
+
+/// Reads the first part of a name, normalised, the parts of a multi-valued one sorted; says whether more follows, and
+/// what is left.
+pub(crate) fn relative_name(text: &str) -> Option<(String, bool, &str)> {
+    let (first, mut separator, mut rest) = attribute_and_value(text)?;
+    if separator != Some('+') {
+        return Some((first, separator.is_some(), rest));
+    }
+    let mut parts = vec![first];
+    while separator == Some('+') {
+        let (part, next, tail) = attribute_and_value(rest)?;
+        parts.push(part);
+        (separator, rest) = (next, tail);
+    }
+    parts.sort();
+    Some((parts.join("+"), separator.is_some(), rest))
 }
 
 /// The value of a `member` or `uniqueMember` as a name: without the optional unique identifier (`#'0101'B`) of
@@ -237,9 +235,17 @@ fn escaped(text: &str) -> Option<(Vec<u8>, &str)> {
 
 /// The form in which text is compared, after RFC 4518: NFKC, lower case, runs of spaces as one, none at the ends.
 pub(crate) fn normalise(text: &str) -> String {
+    if text.is_ascii() {
+        return words(&text.to_ascii_lowercase());
+    }
     let folded: String = text.nfkc().flat_map(char::to_lowercase).nfkc().collect();
-    let mut result = String::with_capacity(folded.len());
-    for word in folded.split(char::is_whitespace).filter(|word| !word.is_empty()) {
+    words(&folded)
+}
+
+/// The words of a text, with one space between them.
+fn words(text: &str) -> String {
+    let mut result = String::with_capacity(text.len());
+    for word in text.split(char::is_whitespace).filter(|word| !word.is_empty()) {
         if !result.is_empty() {
             result.push(' ');
         }
@@ -267,7 +273,7 @@ mod tests {
     use super::*;
 
     fn same(one: &str, other: &str) -> bool {
-        Dn::parse(one).unwrap().key() == Dn::parse(other).unwrap().key()
+        Dn::parse(one).unwrap() == Dn::parse(other).unwrap()
     }
 
     #[test]
@@ -347,6 +353,12 @@ mod tests {
         fn normalising_twice_changes_nothing(value in "\\PC{0,20}") {
             let once = normalise(&value);
             prop_assert_eq!(normalise(&once), once);
+        }
+
+        #[test]
+        fn plain_text_is_normalised_as_any_other(value in "[ -~\t\u{b}]{0,20}") {
+            let folded: String = value.nfkc().flat_map(char::to_lowercase).nfkc().collect();
+            prop_assert_eq!(normalise(&value), words(&folded));
         }
 
         #[test]

@@ -89,15 +89,20 @@ impl RawEntry {
 impl Attribute {
     fn parse(tag: StructureTag) -> Option<Self> {
         let mut parts = tag.expect_constructed()?.into_iter();
-        let description = String::from_utf8(parts.next()?.expect_primitive()?).ok()?.to_ascii_lowercase();
+        let mut name = String::from_utf8(parts.next()?.expect_primitive()?).ok()?;
+        name.make_ascii_lowercase();
         let values = parts
             .next()?
             .expect_constructed()?
             .into_iter()
             .map(StructureTag::expect_primitive)
             .collect::<Option<_>>()?;
-        let mut names = description.split(';').map(str::to_owned);
-        Some(Self { name: names.next()?, options: names.collect(), values })
+        let mut options = Vec::new();
+        if let Some(at) = name.find(';') {
+            options.extend(name[at + 1..].split(';').map(str::to_owned));
+            name.truncate(at);
+        }
+        Some(Self { name, options, values })
     }
 }
 

@@ -1,6 +1,8 @@
 //! From an entry to a [`DirectoryGroup`], in two steps: what is known at once, and what must wait until all groups have
 //! been read.
 
+use std::collections::BTreeSet;
+
 use rollcall_kit::{DirectoryGroup, DirectoryId, ReadError, Unreadable};
 
 use crate::connect::Session;
@@ -25,10 +27,21 @@ pub(crate) struct Groups {
 #[derive(Debug)]
 struct Waiting {
     group: DirectoryGroup,
-    strangers: Vec<Called>,
+    strangers: Vec<Stranger>,
     /// Attributes of which only a first slice came.
     sliced: Vec<String>,
     dn: String,
+}
+
+/// A member whom nobody knows, by what the group calls them.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Stranger {
+    /// A DN.
+    Name(Box<str>),
+    /// A login.
+    Login(Box<str>),
+    /// Nothing that could be asked for.
+    Nothing,
 }
 
 /// What became of an entry.
@@ -49,7 +62,7 @@ impl Groups {
         id: DirectoryId,
         entry: &RawEntry,
         dialect: &Dialect,
-        index: &Index,
+        index: &mut Index,
     ) -> Result<Drafted, ReadError> {
         // Of several names the smallest, because their order means nothing.
         let Some(name) = entry.values(&dialect.group_name).filter_map(|name| std::str::from_utf8(name).ok()).min()
@@ -104,39 +117,42 @@ impl Groups {
         Some(NEVER_EMPTY[hidden].1)
     }
 
-    /// Fetches what came in slices. The index must hold every user by now.
-    pub(crate) async fn fetch_slices(&mut self, session: &mut Session) -> Result<(), ReadError> {
+    /// Fetches what came in slices. The index must hold every user and group by now.
+    pub(crate) async fn fetch_slices(&mut self, session: &mut Session, index: &mut Index) -> Result<(), ReadError> {
         for waiting in &mut self.waiting {
             for attribute in std::mem::take(&mut waiting.sliced) {
                 let values = all_values(session, &waiting.dn, &attribute).await?;
-                waiting.strangers.extend(values.iter().map(|value| Called::by_name(value)));
+                waiting.add(values.iter().map(|value| Called::by_name(value)), index);
             }
         }
         Ok(())
     }
 
-    /// Names whom the index knows by now. Says whether there are strangers left.
-    pub(crate) fn name_strangers(&mut self, index: &Index) -> bool {
+    /// Names whom the index knows by now.
+    pub(crate) fn name_strangers(&mut self, index: &mut Index) {
         for waiting in &mut self.waiting {
             let strangers = std::mem::take(&mut waiting.strangers);
-            waiting.add(strangers.into_iter(), index);
+            waiting.add(strangers.iter().map(Stranger::called), index);
         }
-        self.waiting.iter().any(|waiting| !waiting.strangers.is_empty())
+    }
+
+    /// Who is a stranger still, each once.
+    pub(crate) fn strangers(&self) -> BTreeSet<&Stranger> {
+        self.waiting.iter().flat_map(|waiting| &waiting.strangers).collect()
     }
 
     /// The groups that waited; whoever is a stranger still is counted and left out.
-    pub(crate) fn finish(mut self, index: &Index) -> impl Iterator<Item = DirectoryGroup> {
-        self.name_strangers(index);
+    pub(crate) fn finish(self) -> impl Iterator<Item = DirectoryGroup> {
         self.waiting.into_iter().map(Waiting::finish)
     }
 }
 
 impl Waiting {
-    fn add(&mut self, called: impl Iterator<Item = Called>, index: &Index) {
+    fn add<'a>(&mut self, called: impl Iterator<Item = Called<'a>>, index: &mut Index) {
         for called in called {
             match index.resolve(called) {
                 Some(member) => self.group.members.push(member),
-                None => self.strangers.push(called),
+                None => self.strangers.push(Stranger::new(called)),
             }
         }
     }
@@ -146,6 +162,24 @@ impl Waiting {
         self.group.members.dedup();
         self.group.unresolved_members = self.strangers.len() as u64;
         self.group
+    }
+}
+
+impl Stranger {
+    fn new(called: Called<'_>) -> Self {
+        match called {
+            Called::Name(dn) => Self::Name(dn.into()),
+            Called::Login(login) => Self::Login(login.into()),
+            Called::Nothing => Self::Nothing,
+        }
+    }
+
+    fn called(&self) -> Called<'_> {
+        match self {
+            Self::Name(dn) => Called::Name(dn),
+            Self::Login(login) => Called::Login(login),
+            Self::Nothing => Called::Nothing,
+        }
     }
 }
 
@@ -173,33 +207,36 @@ mod tests {
                 ("member", &[b"cn=inner,dc=corp", b"uid=gone,dc=corp", b"uid=a,dc=corp", b"UID=A,DC=corp"]),
             ],
         );
-        assert!(matches!(groups.draft(id("g1"), &outer, &dialect, &index), Ok(Drafted::Waiting)));
-        assert!(groups.name_strangers(&index));
+        index.settle();
+        assert!(matches!(groups.draft(id("g1"), &outer, &dialect, &mut index), Ok(Drafted::Waiting)));
         index.group(&id("g2"), "cn=inner,dc=corp");
-        let finished: Vec<DirectoryGroup> = groups.finish(&index).collect();
+        index.settle();
+        groups.name_strangers(&mut index);
+        assert_eq!(groups.strangers().into_iter().collect::<Vec<_>>(), [&Stranger::Name("uid=gone,dc=corp".into())]);
+        let finished: Vec<DirectoryGroup> = groups.finish().collect();
         assert_eq!(finished[0].members, [Member::User(id("u1")), Member::Group(id("g2"))]);
         assert_eq!(finished[0].unresolved_members, 1);
     }
 
     #[test]
     fn a_sliced_group_is_never_complete_at_once() {
-        let (dialect, index, mut groups) = (dialect(Flavour::ActiveDirectory), Index::default(), Groups::default());
+        let (dialect, mut index, mut groups) = (dialect(Flavour::ActiveDirectory), Index::default(), Groups::default());
         let big =
             entry("CN=big,DC=corp", &[("cn", &[b"big"]), ("member", &[]), ("member;range=0-0", &[b"CN=a,DC=corp"])]);
-        assert!(matches!(groups.draft(id("g1"), &big, &dialect, &index), Ok(Drafted::Waiting)));
+        assert!(matches!(groups.draft(id("g1"), &big, &dialect, &mut index), Ok(Drafted::Waiting)));
         assert_eq!(groups.waiting[0].sliced, ["member"]);
     }
 
     #[test]
     fn classes_that_cannot_be_empty_show_that_members_are_hidden() {
-        let (dialect, index) = (dialect(Flavour::OpenLdap), Index::default());
+        let (dialect, mut index) = (dialect(Flavour::OpenLdap), Index::default());
         let empty = entry("cn=a,dc=corp", &[("objectClass", &[b"GroupOfNames"]), ("cn", &[b"a"])]);
         let mut groups = Groups::default();
-        groups.draft(id("g1"), &empty, &dialect, &index).unwrap();
+        groups.draft(id("g1"), &empty, &dialect, &mut index).unwrap();
         assert_eq!(groups.hidden_attribute(), Some("member"));
         let shown =
             entry("cn=b,dc=corp", &[("objectClass", &[b"groupOfNames"]), ("cn", &[b"b"]), ("member", &[b"cn=x"])]);
-        groups.draft(id("g2"), &shown, &dialect, &index).unwrap();
+        groups.draft(id("g2"), &shown, &dialect, &mut index).unwrap();
         assert_eq!(groups.hidden_attribute(), None);
     }
 
@@ -207,7 +244,7 @@ mod tests {
     fn a_group_without_a_name_stops_only_itself() {
         let mut groups = Groups::default();
         let nameless = entry("cn=a,dc=corp", &[("cn", &[b"\xff"])]);
-        let drafted = groups.draft(id("g1"), &nameless, &dialect(Flavour::OpenLdap), &Index::default());
+        let drafted = groups.draft(id("g1"), &nameless, &dialect(Flavour::OpenLdap), &mut Index::default());
         assert!(matches!(drafted, Ok(Drafted::Unreadable(_))));
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! The whole difficulty is that LDAP servers say "success" and send less: after a size limit, for want of a right, when a
 //! group is large, when something between strips the paging. So a read here is complete only by proof (`search`), names
-//! are compared only after parsing (`dn`), large groups are fetched to their end (`range`), what was hidden is unknown
+//! are compared only after parsing (`dn`, `key`), large groups are fetched to their end (`range`), what was hidden is unknown
 //! rather than guessed (`active`), and "gone" is said only by a server that has shown that it can find (`lookup`).
 //!
 //! Which attribute of the directory each of ours comes from is listed in [`flavour`].
@@ -15,6 +15,7 @@ mod entry;
 pub mod flavour;
 mod group;
 mod ids;
+mod key;
 mod lookup;
 mod members;
 mod person;

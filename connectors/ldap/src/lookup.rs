@@ -253,7 +253,7 @@ impl Desk {
             let search = search(base, filter, &id_attribute);
             let referrals = self.referrals.clone();
             // The first page is enough for one example.
-            let first = Pages::new(&search, self.page_size, &referrals).next(&mut self.session).await?;
+            let first = Pages::new(&search, self.page_size, &referrals).only(&mut self.session).await?;
             let Some(example) = first.unwrap_or_default().iter().find_map(|entry| id_of(entry, &self.dialect)) else {
                 continue;
             };

@@ -1,5 +1,6 @@
 //! From an entry to a [`DirectoryUser`].
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 use base64::Engine;
@@ -83,17 +84,8 @@ impl<'a> People<'a> {
             if name.eq_ignore_ascii_case(&self.dialect.id_attribute) || name == "objectSid" {
                 continue;
             }
-            let values: Vec<&[u8]> = entry.values(name).collect();
-            let texts: Option<Vec<String>> =
-                values.iter().map(|value| std::str::from_utf8(value).ok().map(str::to_owned)).collect();
-            let texts = texts.unwrap_or_else(|| values.iter().map(|value| BASE64.encode(value)).collect());
-            let mut texts: Vec<Value> = sorted(texts).into_iter().map(Value::Text).collect();
-            match texts.len() {
-                0 => {}
-                1 => raw.extend(texts.pop().map(|value| (name.clone(), value))),
-                _ => {
-                    raw.insert(name.clone(), Value::List(texts));
-                }
+            if let Some(value) = raw_value(entry, name) {
+                raw.insert(name.clone(), value);
             }
         }
         raw
@@ -110,21 +102,34 @@ fn profile(entry: &RawEntry, dialect: &Dialect) -> Result<BTreeMap<String, Value
     Ok(profile)
 }
 
+/// All values of an attribute, sorted; if one of them is no text, all as base64.
+fn raw_value(entry: &RawEntry, name: &str) -> Option<Value> {
+    let texts: Option<Vec<String>> =
+        entry.values(name).map(|value| std::str::from_utf8(value).ok().map(str::to_owned)).collect();
+    let texts = texts.unwrap_or_else(|| entry.values(name).map(|value| BASE64.encode(value)).collect());
+    let mut texts = sorted(texts);
+    if texts.len() < 2 {
+        return texts.pop().map(Value::Text);
+    }
+    Some(Value::List(texts.into_iter().map(Value::Text).collect()))
+}
+
 /// The value of the first attribute that has one. The order of several values means nothing and changes by itself, so
 /// the smallest counts.
 fn preferred(entry: &RawEntry, ours: &str, names: &[String]) -> Result<Option<Value>, String> {
     for name in names {
-        let mut values: Vec<String> = Vec::new();
-        for text in texts(entry, name)? {
+        let mut smallest: Option<&str> = None;
+        for text in texts(entry, name) {
+            let text = text?;
             // Of several proxy addresses only the one in capitals is the address that mail is sent from.
-            let text = if is_proxy_addresses(name) { text.strip_prefix("SMTP:") } else { Some(text) };
-            values.extend(
-                text.map(|text| if ours == attribute::LOCALE { first_language(text) } else { text }.to_owned()),
-            );
+            let text = if is_proxy_addresses(name) { text.strip_prefix("SMTP:").unwrap_or_default() } else { text };
+            let text = if ours == attribute::LOCALE { first_language(text) } else { text };
+            if !text.trim().is_empty() && smallest.is_none_or(|known| compare(text, known).is_lt()) {
+                smallest = Some(text);
+            }
         }
-        values.retain(|value| !value.trim().is_empty());
-        if let Some(smallest) = sorted(values).into_iter().next() {
-            return Ok(Some(Value::Text(smallest)));
+        if let Some(smallest) = smallest {
+            return Ok(Some(smallest.into()));
         }
     }
     Ok(None)
@@ -134,7 +139,8 @@ fn preferred(entry: &RawEntry, ours: &str, names: &[String]) -> Result<Option<Va
 fn all_addresses(entry: &RawEntry, names: &[String]) -> Result<Option<Value>, String> {
     let mut addresses: Vec<String> = Vec::new();
     for name in names {
-        for text in texts(entry, name)? {
+        for text in texts(entry, name) {
+            let text = text?;
             match text.split_once(':') {
                 // X.500, SIP and other addresses are no e-mail addresses.
                 Some((kind, address)) if is_proxy_addresses(name) => {
@@ -147,7 +153,9 @@ fn all_addresses(entry: &RawEntry, names: &[String]) -> Result<Option<Value>, St
         }
     }
     let mut addresses = sorted(addresses);
-    addresses.dedup_by_key(|address| address.to_lowercase());
+    if addresses.len() > 1 {
+        addresses.dedup_by_key(|address| address.to_lowercase());
+    }
     Ok((!addresses.is_empty()).then(|| Value::List(addresses.into_iter().map(Value::Text).collect())))
 }
 
@@ -160,14 +168,22 @@ fn first_language(text: &str) -> &str {
     text.split([',', ';']).next().unwrap_or_default().trim()
 }
 
-fn texts<'a>(entry: &'a RawEntry, name: &str) -> Result<Vec<&'a str>, String> {
-    entry.values(name).map(|value| std::str::from_utf8(value).map_err(|_| name.to_owned())).collect()
+/// The values of an attribute, which must be text: the error is its name.
+fn texts<'a>(entry: &'a RawEntry, name: &str) -> impl Iterator<Item = Result<&'a str, String>> {
+    entry.values(name).map(move |value| std::str::from_utf8(value).map_err(|_| name.to_owned()))
 }
 
 /// Sorted by what is compared, and by the spelling only where that is equal.
 fn sorted(mut values: Vec<String>) -> Vec<String> {
-    values.sort_by_cached_key(|value| (value.to_lowercase(), value.clone()));
+    if values.len() > 1 {
+        values.sort_by_cached_key(|value| (value.to_lowercase(), value.clone()));
+    }
     values
+}
+
+/// The order of [`sorted`].
+fn compare(one: &str, other: &str) -> Ordering {
+    one.to_lowercase().cmp(&other.to_lowercase()).then_with(|| one.cmp(other))
 }
 
 #[cfg(test)]

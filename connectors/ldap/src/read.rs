@@ -1,7 +1,11 @@
 //! The full read: users, then groups, as a stream that ends in a certificate or an error.
 
+mod again;
+
 use jiff::Timestamp;
-use rollcall_kit::{Certificate, CertificateDraft, Collection, Entries, Entry, ReadError, Source, Unreadable};
+use rollcall_kit::{
+    Certificate, CertificateDraft, Collection, DirectoryId, Entries, Entry, ReadError, Source, Unreadable,
+};
 
 use crate::connect::{Session, connect};
 use crate::entry::RawEntry;
@@ -113,11 +117,13 @@ impl Reader<'_> {
 
     async fn user(&mut self, people: &People<'_>, entry: &RawEntry) -> Result<(), ReadError> {
         let id = id_of(entry, self.dialect).ok_or_else(|| self.no_id("users", entry))?;
-        self.index_user(&id, entry);
-        if self.dialect.primary_group
-            && let Some(group) = primary_group(entry)
-        {
-            self.index.primary_group(group, &id);
+        if self.settings.groups.is_some() {
+            let place = self.index_user(&id, entry);
+            if self.dialect.primary_group
+                && let Some(group) = primary_group(entry)
+            {
+                self.index.primary_group(group, place);
+            }
         }
         match people.read(id, entry) {
             Person::User(user) => self.entries.user(*user).await,
@@ -125,12 +131,15 @@ impl Reader<'_> {
         }
     }
 
-    fn index_user(&mut self, id: &rollcall_kit::DirectoryId, entry: &RawEntry) {
-        let logins = self.dialect.login.iter().flat_map(|name| entry.values(name));
-        self.index.user(id, &entry.dn, logins.filter_map(|login| std::str::from_utf8(login).ok()));
+    /// Remembers a user for the groups, and returns the place in the index. Logins count only where groups name them.
+    fn index_user(&mut self, id: &DirectoryId, entry: &RawEntry) -> usize {
+        let names = if self.dialect.login_member_attributes.is_empty() { &[] } else { self.dialect.login.as_slice() };
+        let logins = names.iter().flat_map(|name| entry.values(name));
+        self.index.user(id, &entry.dn, logins.filter_map(|login| std::str::from_utf8(login).ok()))
     }
 
     async fn groups(&mut self, settings: &GroupSettings) -> Result<(), ReadError> {
+        self.index.settle();
         let mut groups = Groups::default();
         for base in &settings.bases {
             let search = self.search("groups", base, self.dialect.group_attributes());
@@ -172,7 +181,7 @@ impl Reader<'_> {
     async fn group(&mut self, groups: &mut Groups, entry: &RawEntry) -> Result<(), ReadError> {
         let id = id_of(entry, self.dialect).ok_or_else(|| self.no_id("groups", entry))?;
         self.index.group(&id, &entry.dn);
-        match groups.draft(id, entry, self.dialect, &self.index)? {
+        match groups.draft(id, entry, self.dialect, &mut self.index)? {
             Drafted::Complete(group) => self.entries.group(group).await,
             Drafted::Waiting => Ok(()),
             Drafted::Unreadable(unreadable) => self.unreadable_group(unreadable).await,
@@ -186,14 +195,19 @@ impl Reader<'_> {
     /// Groups that name members whom we did not know when we read them: other groups, people who were renamed in the
     /// meantime, and names that lead nowhere; and groups with more members than came at once.
     async fn waiting_groups(&mut self, settings: &GroupSettings, mut groups: Groups) -> Result<(), ReadError> {
-        groups.fetch_slices(&mut self.session).await?;
-        if groups.name_strangers(&self.index) {
-            // Whoever was renamed or moved after his entry was read is a stranger under his new name, and would lose
-            // every group. One more look at the names alone tells him from those who are gone.
-            self.look_again(settings).await?;
+        self.index.settle();
+        groups.fetch_slices(&mut self.session, &mut self.index).await?;
+        groups.name_strangers(&mut self.index);
+        let strangers = groups.strangers();
+        if !strangers.is_empty() {
+            // Whoever was renamed or moved after their entry was read is a stranger under the new name, and would lose
+            // every group. Another look tells them from those who are gone.
+            self.look_again(settings, &strangers).await?;
+            self.index.settle();
+            groups.name_strangers(&mut self.index);
         }
         let mut nowhere = 0;
-        for group in groups.finish(&self.index) {
+        for group in groups.finish() {
             nowhere += group.unresolved_members;
             self.entries.group(group).await?;
         }
@@ -205,37 +219,15 @@ impl Reader<'_> {
         Ok(())
     }
 
-    /// Reads the names of all users and groups once more.
-    async fn look_again(&mut self, settings: &GroupSettings) -> Result<(), ReadError> {
-        let mut names = vec![self.dialect.id_attribute.clone()];
-        names.extend(self.dialect.login.iter().cloned());
-        let users = self.settings.users.bases.iter().map(|base| ("users", base));
-        for (collection, base) in users.chain(settings.bases.iter().map(|base| ("groups", base))) {
-            let search = self.search(collection, base, names.clone());
-            if self.base_is_missing(&search).await? {
-                continue;
-            }
-            let referrals = self.referrals.clone();
-            let mut pages = Pages::new(&search, self.page_size, &referrals);
-            while let Some(page) = pages.next(&mut self.session).await? {
-                for entry in page {
-                    let id = id_of(&entry, self.dialect).ok_or_else(|| self.no_id(collection, &entry))?;
-                    if collection == "users" {
-                        self.index_user(&id, &entry);
-                    } else {
-                        self.index.group(&id, &entry.dn);
-                    }
-                }
-            }
-            pages.collection()?;
-        }
-        Ok(())
+    /// Whether a base is missing that may be missing.
+    async fn is_missing(&mut self, base: &str) -> Result<bool, ReadError> {
+        let optional = self.settings.optional_bases.iter().any(|optional| optional.eq_ignore_ascii_case(base));
+        Ok(optional && !self.session.exists(base).await?)
     }
 
-    /// Whether a base is missing that may be missing.
+    /// Whether a base is missing that may be missing; the certificate says so then.
     async fn base_is_missing(&mut self, search: &Search) -> Result<bool, ReadError> {
-        let optional = self.settings.optional_bases.iter().any(|base| base.eq_ignore_ascii_case(&search.base));
-        if !optional || self.session.exists(&search.base).await? {
+        if !self.is_missing(&search.base).await? {
             return Ok(false);
         }
         self.draft

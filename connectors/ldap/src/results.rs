@@ -17,6 +17,12 @@ pub(crate) fn is_transient(code: u32) -> bool {
     matches!(code, 51 | 52)
 }
 
+/// Whether a code for one entry means that nobody whom we may see has its name: it is not there, not shown, held by
+/// another server, or no name to this one.
+pub(crate) fn is_nobody(code: u32) -> bool {
+    matches!(code, 10 | NO_SUCH_OBJECT | 34 | 50)
+}
+
 /// The server's code and words, for the end of a sentence.
 pub(crate) fn words(result: &LdapResult) -> String {
     let text = result.text.trim_end_matches('\0').trim();

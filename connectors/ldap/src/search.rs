@@ -4,6 +4,9 @@
 //! but the last with a cookie and the last with an empty one (RFC 2696), and nothing was referred to another server.
 //! Everything else is an error. Pages are asked for one operation at a time: the LDAP library's own paging takes a
 //! missing control for the end, overlooks the result codes of pages in between, and reports success after a failure.
+//!
+//! While one page is worked on, the next is on its way: one page ahead and never more, so that memory stays bounded. What
+//! happens to that one is said when its turn comes.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +15,7 @@ use ldap3::controls::{MakeCritical, PagedResults, RawControl};
 use ldap3::{LdapResult, Scope as LdapScope};
 use rollcall_kit::{Collection, ReadError};
 
-use crate::connect::{Answer, Session};
+use crate::connect::{Answer, Asked, Session};
 use crate::entry::RawEntry;
 use crate::referral::Referrals;
 use crate::results;
@@ -67,6 +70,8 @@ pub(crate) struct Pages<'a> {
     restarts: u32,
     finished: bool,
     exceptions: BTreeSet<String>,
+    /// The next page, which was asked for already.
+    ahead: Option<Asked>,
 }
 
 impl<'a> Pages<'a> {
@@ -82,18 +87,36 @@ impl<'a> Pages<'a> {
             restarts: 0,
             finished: false,
             exceptions: BTreeSet::new(),
+            ahead: None,
         }
     }
 
-    /// The next page, or nothing after the last. After the server lost its place the search begins again, and entries
-    /// come a second time.
+    /// The next page, or nothing after the last; the page behind it is asked for. After the server lost its place the
+    /// search begins again, and entries come a second time.
     ///
     /// # Errors
     ///
     /// [`ReadError::Incomplete`] and [`ReadError::Denied`] whenever the rule above is not met.
     pub(crate) async fn next(&mut self, session: &mut Session) -> Result<Option<Vec<RawEntry>>, ReadError> {
+        let page = self.only(session).await?;
+        if page.is_some() && !self.finished {
+            self.ahead = Some(session.ask(self.search, vec![self.control()]).await);
+        }
+        Ok(page)
+    }
+
+    /// The next page, for whoever may want no other.
+    ///
+    /// # Errors
+    ///
+    /// As [`Pages::next`].
+    pub(crate) async fn only(&mut self, session: &mut Session) -> Result<Option<Vec<RawEntry>>, ReadError> {
         while !self.finished {
-            let Answer { entries, references, result } = session.search(self.search, vec![self.control()]).await?;
+            let asked = match self.ahead.take() {
+                Some(asked) => asked,
+                None => session.ask(self.search, vec![self.control()]).await,
+            };
+            let Answer { entries, references, result } = session.gather(self.search, asked).await?;
             if result.rc != results::SUCCESS {
                 self.recover(session, &result)?;
                 continue;
