@@ -9,7 +9,7 @@ use std::path::Path;
 
 use super::disk::{BATCH_KEYS, CACHE_BYTES, DATABASE, Disk, cannot};
 use super::seal::{HashKey, Tally};
-use super::{StoreError, keys};
+use super::{StoreError, durable, keys};
 
 /// The copy in the making.
 const NEW: &str = "new";
@@ -118,6 +118,7 @@ fn copy(disk: &Disk, new: &Path) -> Result<Tally, StoreError> {
     }
     db.apply_batch(batch).map_err(failed)?;
     db.flush().map_err(failed)?;
+    durable::after_creation(new)?;
     Ok(tally)
 }
 

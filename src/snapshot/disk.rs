@@ -15,7 +15,7 @@ use super::codec::{pack, unpack};
 use super::keys::{self, Key};
 use super::repair;
 use super::seal::{self, HashKey, Seal, Tally};
-use super::{StoreError, compaction, folder};
+use super::{StoreError, compaction, durable, folder};
 
 /// The folder of the database within the state directory.
 pub(super) const DATABASE: &str = "db";
@@ -102,6 +102,8 @@ impl Disk {
             batches_until_crash: std::sync::Mutex::new(None),
         };
         if brand_new {
+            // Before the seal: whoever has one was created safely.
+            durable::after_creation(&directory.join(DATABASE))?;
             disk.seal(&mut tally)?;
             return Ok(Opened { disk, tally, broken: None });
         }
@@ -199,7 +201,8 @@ impl Disk {
 
     /// Waits until everything that was written is safe from a power cut.
     pub(super) fn flush(&self) -> Result<(), StoreError> {
-        self.guarded(|| self.db.flush()).map(|_| ())
+        self.guarded(|| self.db.flush())?;
+        durable::after_flush(&self.directory.join(DATABASE))
     }
 
     /// The state directory that it lies in.

@@ -7,6 +7,7 @@
 mod codec;
 mod compaction;
 mod disk;
+pub mod durable;
 mod folder;
 mod journal;
 mod keys;
