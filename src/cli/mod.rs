@@ -40,11 +40,14 @@ use failure::Failure;
 use interrupt::Interrupt;
 use place::Place;
 
+use crate::snapshot::durable;
 use crate::watch::traces;
 
 /// Parses the arguments, runs the command and turns its end into an exit code.
 #[must_use]
 pub fn main() -> ExitCode {
+    // Before the first thread is made: all of them are to have it.
+    let real_syncs = durable::install();
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => {
@@ -54,6 +57,9 @@ pub fn main() -> ExitCode {
         }
     };
     log::start(arguments.verbose, matches!(arguments.command, Command::Run));
+    if let Err(reason) = real_syncs {
+        tracing::debug!(reason, "snapshots are synced by a call of their own");
+    }
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {

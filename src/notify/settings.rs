@@ -234,7 +234,7 @@ impl MailSettings {
 }
 
 /// A program that is told: the notice comes as JSON on its standard input. It gets no shell and no environment but
-/// `PATH` and the variables that begin with `ROLLCALL_`.
+/// `PATH` and the variables that begin with `ROLLCALL_`, and it cannot become another user: `sudo` does not work in it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CommandSettings {

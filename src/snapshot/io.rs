@@ -28,9 +28,13 @@ pub(super) fn rename(from: &Path, to: &Path) -> Result<(), StoreError> {
     sync_folder(to.parent().unwrap_or(to))
 }
 
-/// Makes what was created, renamed or removed in a folder safe from a power cut.
+/// Makes what was created, renamed or removed in a folder safe from a power cut. A folder that we may enter and not list
+/// was not made by us, and its owner's names are theirs to keep.
 pub(super) fn sync_folder(folder: &Path) -> Result<(), StoreError> {
-    File::open(folder).and_then(|folder| folder.sync_all()).map_err(|error| cannot(folder, "be synced", &error))
+    match File::open(folder).and_then(|folder| folder.sync_all()) {
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(()),
+        synced => synced.map_err(|error| cannot(folder, "be synced", &error)),
+    }
 }
 
 /// Replaces a small file: written under another name, synced, renamed. After a power cut there is the old one or the

@@ -10,6 +10,7 @@ mod accounts;
 mod codec;
 mod compaction;
 mod database;
+pub mod durable;
 mod engine;
 mod folder;
 mod history;

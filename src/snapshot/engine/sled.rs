@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::opening::{self, DATABASE, guarded};
 use super::{Bytes, Engine, Files, Ops, Pair, Pairs, Table};
 use crate::snapshot::StoreError;
+use crate::snapshot::durable;
 use crate::snapshot::io::{cannot, sync_folder};
 
 /// The note in the state directory that the database is being written to.
@@ -22,6 +23,7 @@ pub struct SledEngine {
     db: sled::Db,
     trees: Mutex<BTreeMap<Table, sled::Tree>>,
     directory: PathBuf,
+    database: PathBuf,
     files: Files,
     // Held for as long as the database is open; the operating system lets go of it when the process ends, however.
     lock: Arc<File>,
@@ -49,14 +51,14 @@ impl SledEngine {
         let is_new = !database.exists();
         let db = opening::open(directory, database)?;
         if is_new {
-            sync_folder(database)?;
-            sync_folder(directory)?;
+            durable::after_creation(database)?;
         }
         let was_unclean = directory.join(UNCLEAN).exists();
         Ok(Self {
             db,
             trees: Mutex::default(),
             directory: directory.to_owned(),
+            database: database.to_owned(),
             files: Files::of(directory),
             lock,
             was_unclean,
@@ -157,7 +159,8 @@ impl Engine for SledEngine {
     }
 
     fn sync(&self) -> Result<(), StoreError> {
-        let synced = guarded(&self.directory, || self.db.flush()).map(|_| ());
+        let flushed = guarded(&self.directory, || self.db.flush());
+        let synced = flushed.and_then(|_| durable::after_flush(&self.database));
         synced.inspect_err(|_| self.is_doubtful.store(true, Ordering::Release))
     }
 
