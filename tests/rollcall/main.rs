@@ -49,5 +49,6 @@ mod traces;
 #[cfg(not(feature = "otel"))]
 mod traces_missing;
 mod unreadable_group;
+mod upgrade;
 mod watch_tls;
 mod whole_way;

@@ -1,0 +1,110 @@
+//! A snapshot that an earlier version wrote goes on where it was: nothing is held, nothing is forgotten, and the next
+//! plan is empty. The snapshot in `fixtures/` was written by the last version of format 1 after three runs: twelve people
+//! of whom one is of a foreign domain, roles as groups, and one leaver.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rollcall::config;
+use rollcall::guard::Reviewed;
+use rollcall::run::{Session, runs};
+use rollcall::snapshot::{Facts as _, History as _, Ledger as _, Mirror as _, SledStore, Store as _, fact};
+
+fn fixture() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/rollcall/fixtures/snapshot-format-1")
+}
+
+/// Lays the snapshot of the earlier version into a folder.
+fn earlier(folder: &Path) -> PathBuf {
+    let state = folder.join("state/acme");
+    fs::create_dir_all(state.join("db/blobs")).unwrap();
+    for entry in fs::read_dir(fixture()).unwrap().flatten() {
+        let path = entry.path();
+        match path.extension().is_some_and(|extension| extension == "zst") {
+            true => {
+                let unpacked = File::create(state.join("db").join(path.file_stem().unwrap())).unwrap();
+                zstd::stream::copy_decode(File::open(&path).unwrap(), unpacked).unwrap();
+            }
+            false => drop(fs::copy(&path, state.join(entry.file_name())).unwrap()),
+        }
+    }
+    fs::rename(state.join("people.json"), folder.join("people.json")).unwrap();
+    state
+}
+
+#[test]
+fn a_snapshot_of_format_1_keeps_everybody_everything_and_its_seal() {
+    let folder = tempfile::tempdir().unwrap();
+    let state = earlier(folder.path());
+    let store = SledStore::open(&state).unwrap();
+    assert!(store.is_sealed(), "{:?}", store.broken());
+    assert_eq!(store.mirror_counts(), (12, 2));
+    assert_eq!(store.users().count(), 12);
+    let counts = store.account_counts();
+    assert_eq!((counts.active, counts.inactive), (10, 1));
+    let groups: Vec<_> = store.ledger_groups().map(Result::unwrap).collect();
+    let sizes: Vec<_> = groups.iter().map(|group| (group.name.as_str(), group.members.len())).collect();
+    assert_eq!(sizes, [("admin", 2), ("editor", 11)]);
+    assert_eq!(store.generation().unwrap(), 20);
+    assert!(store.certificate().unwrap().is_some() && store.fact(fact::APPLIED_RULES).unwrap().is_some());
+    let kept = runs(&store, 10).unwrap();
+    assert_eq!(kept.len(), 3);
+    assert_eq!((kept[2].plan.as_ref().unwrap().changes.len(), kept[2].outcomes.len()), (26, 26));
+    assert!(store.run("20261130-035121052").unwrap().is_some());
+    drop(store);
+    assert!(!state.join("old").exists() && !state.join("new").exists(), "nothing of the database before stays");
+    assert!(SledStore::open(&state).unwrap().is_sealed(), "also when it is opened again");
+}
+
+#[test]
+fn an_upgrade_that_was_cut_short_before_the_new_seal_is_finished() {
+    let folder = tempfile::tempdir().unwrap();
+    let state = earlier(folder.path());
+    drop(SledStore::open(&state).unwrap());
+    fs::copy(fixture().join("seal.json"), state.join("seal.json")).unwrap();
+    let store = SledStore::open(&state).unwrap();
+    assert!(store.is_sealed(), "{:?}", store.broken());
+    assert_eq!(store.users().count(), 12);
+}
+
+#[test]
+fn an_upgrade_makes_no_damaged_snapshot_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    let state = earlier(folder.path());
+    let raw = sled::open(state.join("db")).unwrap();
+    raw.remove(b"uu04").unwrap().expect("the record is there");
+    raw.flush().unwrap();
+    drop(raw);
+    assert!(!SledStore::open(&state).unwrap().is_sealed());
+    assert!(!SledStore::open(&state).unwrap().is_sealed(), "also when it is opened again");
+}
+
+#[tokio::test]
+async fn the_plan_after_an_upgrade_is_empty_and_nothing_is_held() {
+    let folder = tempfile::tempdir().unwrap();
+    let state = earlier(folder.path());
+    let store = Arc::new(SledStore::open(&state).unwrap());
+    let target = store.fact(fact::TARGET).unwrap().unwrap();
+    let token = folder.path().join("token");
+    super::promises_support::private_file(&token, "a token");
+    let text = format!(
+        "state_dir = \"{folder}/state\"\n[organization.acme]\ndomains = [\"acme.com\"]\n\
+         [organization.acme.directory]\nconnector = \"file\"\nusers = \"{folder}/people.json\"\n\
+         [[organization.acme.role]]\ngroup = \"staff\"\nrole = \"editor\"\n\
+         [[organization.acme.role]]\ngroup = \"ops\"\nrole = \"admin\"\n\
+         [organization.acme.target]\nkind = \"scim\"\nurl = {target}\nroles = \"groups\"\ntoken = {{ file = \"{}\" }}\n",
+        token.display(),
+        folder = folder.path().display(),
+    );
+    let mut configuration = config::parse(folder.path().join("config.toml"), &text).unwrap();
+    let organization = configuration.organizations.remove("acme").unwrap();
+    let session = Session::with_store(organization, store).unwrap();
+    match session.plan(&|_| {}).await.unwrap() {
+        Reviewed::Cleared(approved) => {
+            assert!(approved.plan().is_empty(), "{:?}", approved.plan().changes);
+            assert_eq!(approved.plan().refusals.len(), 1);
+        }
+        held => panic!("held: {:?}", held.holds()),
+    }
+}
