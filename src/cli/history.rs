@@ -6,7 +6,7 @@ use super::failure::Failure;
 use super::place::Place;
 use super::select;
 use crate::report::{self, json};
-use crate::run::runs;
+use crate::run::run_headers;
 
 /// Lists the last runs, newest first.
 pub(super) async fn history(place: &Place<'_>, arguments: &HistoryArguments) -> Result<Exit, Failure> {
@@ -15,7 +15,7 @@ pub(super) async fn history(place: &Place<'_>, arguments: &HistoryArguments) -> 
         let store = place.store(organization).await?;
         // One that goes on has no end yet; `rollcall status` shows it, and `rollcall follow` what it does.
         let since = place.at_work_since(&organization.name);
-        records.extend(runs(&*store, arguments.most)?.into_iter().filter(|run| !run.goes_on(since)));
+        records.extend(run_headers(&*store, arguments.most)?.into_iter().filter(|run| !run.goes_on(since)));
     }
     records.sort_by(|a, b| b.id.cmp(&a.id));
     records.truncate(arguments.most);

@@ -37,13 +37,8 @@ pub(super) async fn status(place: &Place<'_>, arguments: &ListArguments) -> Resu
 fn told(name: &str, enabled: bool, state: State) -> Status {
     // What waited may be what is being applied.
     let held = state.last_run.as_ref().filter(|_| !state.goes_on).and_then(|record| {
-        let (id, plan, holds) = record.held()?;
-        Some(Held {
-            plan: id.clone(),
-            holds: holds.to_vec(),
-            changes: plan.map_or(0, |plan| plan.changes.len() as u64),
-            decision: record.decision.clone(),
-        })
+        let (id, holds, changes) = record.held()?;
+        Some(Held { plan: id.clone(), holds: holds.to_vec(), changes, decision: record.decision.clone() })
     });
     Status {
         organization: name.to_owned(),

@@ -13,7 +13,7 @@ use tokio::sync::{Notify, watch};
 use super::state::{OrganizationState, Paused, is_good};
 use super::{Consumer, States, Told};
 use crate::config::Organization;
-use crate::run::{Clock, Event, RunError, RunRecord, RunResult, Store, open_store_to_work, runs};
+use crate::run::{Clock, Event, RunError, RunHeader, RunResult, Store, open_store_to_work, run_headers};
 use crate::schedule::{Depth, Past};
 
 /// Under which name the snapshot keeps what the schedule must know.
@@ -152,7 +152,7 @@ impl Desk {
         let store = self.store().await?;
         let mut kept: Kept = store.fact(KEPT)?.and_then(|json| serde_json::from_value(json).ok()).unwrap_or_default();
         // One that is dated into the future was made before the clock was put back, and says nothing of what is due.
-        let by_hand = runs(&*store, 20)?.into_iter().find(|record| done(record) && record.ended <= self.now());
+        let by_hand = run_headers(&*store, 20)?.into_iter().find(|record| done(record) && record.ended <= self.now());
         if let Some(record) = by_hand.filter(|record| Some(record.ended) > kept.past.ended) {
             kept.past = self.after(kept.past, depth(&record), &record);
             if is_good(&record.result) {
@@ -163,7 +163,7 @@ impl Desk {
     }
 
     /// The past after a run that read so much. What a blackout put off, in a run by hand as well, is owed when it closes.
-    pub(super) fn after(&self, past: Past, depth: Depth, record: &RunRecord) -> Past {
+    pub(super) fn after(&self, past: Past, depth: Depth, record: &RunHeader) -> Past {
         let past = past.after(depth, record.ended, matches!(record.result, RunResult::Failed { .. }));
         let blackouts = &self.organization().blackouts;
         let open = blackouts.at(record.started).or_else(|| blackouts.at(record.ended));
@@ -249,14 +249,14 @@ fn closed(store: Arc<dyn Store>) -> Option<Arc<dyn Store>> {
 
 /// Whether a run asked the directory who should be there and did what follows; one that takes back an earlier run does
 /// not, nor does one that was told to stop before it was through.
-fn done(record: &RunRecord) -> bool {
+fn done(record: &RunHeader) -> bool {
     let ended = matches!(record.result, RunResult::NothingToDo | RunResult::Applied | RunResult::AppliedInPart { .. });
-    ended && record.undoes.is_none() && !record.was_cut_short()
+    ended && record.undoes.is_none() && !record.cut_short
 }
 
 /// How much of the directory a run read.
-fn depth(record: &RunRecord) -> Depth {
-    if record.changes.is_some() { Depth::Incremental } else { Depth::Full }
+fn depth(record: &RunHeader) -> Depth {
+    if record.incremental { Depth::Incremental } else { Depth::Full }
 }
 
 /// What a run can be stopped by.
@@ -316,6 +316,7 @@ impl Control {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
+    use crate::run::RunRecord;
     use crate::run::record_end;
 
     /// An organization whose target is not there.

@@ -10,7 +10,7 @@ use super::errand::{self, Limits};
 use super::is_true;
 use super::state::{Activity, Health, is_good};
 use crate::config::Configuration;
-use crate::run::{RunRecord, RunResult};
+use crate::run::{RunHeader, RunRecord, RunResult};
 use crate::schedule::{Depth, Due, Schedule, Why};
 
 /// The longest that a keeper waits without a look at the clock, which may be set or have stood still in a machine that
@@ -180,7 +180,7 @@ impl Keeper {
             tracing::info!(organization = name, run = record.id, "{name}: the run was cut short, and is made up for");
             return;
         }
-        kept.past = self.desk.after(kept.past, depth, record);
+        kept.past = self.desk.after(kept.past, depth, &RunHeader::of(record));
         if failed {
             // A database that met a full disk refuses everything from then on, also when there is room again.
             self.desk.close().await;

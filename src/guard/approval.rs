@@ -6,6 +6,7 @@
 //! is applied has passed the guard exactly once.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -16,7 +17,7 @@ use crate::plan::{ChangeId, Plan};
 /// A plan that may be applied: by the guard's own word, or because a person approved exactly it.
 #[derive(Debug)]
 pub struct ApprovedPlan {
-    plan: Plan,
+    plan: Arc<Plan>,
     approval: Approval,
     rest: Option<Box<HeldPlan>>,
 }
@@ -62,7 +63,7 @@ impl Approval {
 impl ApprovedPlan {
     /// A plan that may go whole.
     pub(super) fn cleared(plan: Plan, approval: Approval) -> Self {
-        Self { plan, approval, rest: None }
+        Self { plan: Arc::new(plan), approval, rest: None }
     }
 
     /// What it was parted from, and waits.
@@ -77,6 +78,12 @@ impl ApprovedPlan {
         &self.plan
     }
 
+    /// The plan, to be kept for longer without a copy.
+    #[must_use]
+    pub fn shared_plan(&self) -> Arc<Plan> {
+        Arc::clone(&self.plan)
+    }
+
     /// Who let it pass.
     #[must_use]
     pub fn approval(&self) -> &Approval {
@@ -85,7 +92,7 @@ impl ApprovedPlan {
 
     /// Takes it apart, which is the end of it as an approved plan.
     #[must_use]
-    pub fn into_parts(self) -> (Plan, Approval) {
+    pub fn into_parts(self) -> (Arc<Plan>, Approval) {
         (self.plan, self.approval)
     }
 }
@@ -93,20 +100,26 @@ impl ApprovedPlan {
 /// A plan that waits for a person.
 #[derive(Debug)]
 pub struct HeldPlan {
-    plan: Plan,
+    plan: Arc<Plan>,
     holds: Vec<Hold>,
 }
 
 impl HeldPlan {
     /// A plan that these hold.
     pub(super) fn new(plan: Plan, holds: Vec<Hold>) -> Self {
-        Self { plan, holds }
+        Self { plan: Arc::new(plan), holds }
     }
 
     /// The plan.
     #[must_use]
     pub fn plan(&self) -> &Plan {
         &self.plan
+    }
+
+    /// The plan, to be kept for longer without a copy.
+    #[must_use]
+    pub fn shared_plan(&self) -> Arc<Plan> {
+        Arc::clone(&self.plan)
     }
 
     /// Why it is held, most general first.
@@ -132,7 +145,7 @@ impl HeldPlan {
 /// A plan of which a part may go while the rest waits for a person.
 #[derive(Debug)]
 pub struct PartedPlan {
-    whole: Plan,
+    whole: Arc<Plan>,
     holds: Vec<Hold>,
     goes: BTreeSet<ChangeId>,
     now: ApprovedPlan,
@@ -146,13 +159,20 @@ impl PartedPlan {
         (now, approval): (Plan, Approval),
         rest: HeldPlan,
     ) -> Self {
-        Self { whole, holds, goes, now: ApprovedPlan { plan: now, approval, rest: Some(Box::new(rest)) } }
+        let now = ApprovedPlan { plan: Arc::new(now), approval, rest: Some(Box::new(rest)) };
+        Self { whole: Arc::new(whole), holds, goes, now }
     }
 
     /// The whole plan.
     #[must_use]
     pub fn plan(&self) -> &Plan {
         &self.whole
+    }
+
+    /// The whole plan, to be kept for longer without a copy.
+    #[must_use]
+    pub fn shared_plan(&self) -> Arc<Plan> {
+        Arc::clone(&self.whole)
     }
 
     /// Why the whole plan is held.

@@ -6,6 +6,7 @@
 //! be found means that the directory, or our right to read it, is not what it was.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use schemars::JsonSchema;
@@ -68,6 +69,16 @@ impl Reviewed {
             Self::Cleared(approved) => approved.plan(),
             Self::Parted(parted) => parted.plan(),
             Self::Held(held) => held.plan(),
+        }
+    }
+
+    /// The same, to be kept for longer without a copy.
+    #[must_use]
+    pub fn shared_plan(&self) -> Arc<Plan> {
+        match self {
+            Self::Cleared(approved) => approved.shared_plan(),
+            Self::Parted(parted) => parted.shared_plan(),
+            Self::Held(held) => held.shared_plan(),
         }
     }
 

@@ -288,7 +288,7 @@ pub(super) fn record() -> RunRecord {
         plan_id: Some(plan.id()),
         approval: Some(Approval::Person { who: "root".into(), how: "at the prompt".into(), decision: None }),
         outcomes: plan.changes.iter().map(|change| (change.id, outcome(change))).collect(),
-        plan: Some(plan),
+        plan: Some(plan.into()),
         waiting: None,
         decision: None,
         drift: None,

@@ -19,11 +19,10 @@ use serde_json::{Value, json};
 
 use super::checks::Checked;
 use super::explain::Answer;
-use super::run::Tally;
 use super::status::Status;
 use crate::guard::{Hold, PlanFile};
 use crate::plan::{Drift, Plan};
-use crate::run::{Decided, RunRecord};
+use crate::run::{Decided, RunHeader, RunRecord};
 
 const VERSION: u32 = 1;
 
@@ -42,7 +41,7 @@ pub fn reconcile(drift: &Drift, plan: &Plan, holds: &[Hold]) -> Value {
 /// A run.
 #[must_use]
 pub fn run(record: &RunRecord) -> Value {
-    let mut run = brief(record);
+    let mut run = brief(&RunHeader::of(record));
     let outcomes: Vec<Value> =
         record.outcomes.iter().map(|(change, outcome)| json!({ "change": change, "outcome": outcome })).collect();
     run["certificate"] = json!(record.certificate);
@@ -61,12 +60,11 @@ pub fn run(record: &RunRecord) -> Value {
 
 /// The runs of the past.
 #[must_use]
-pub fn history(records: &[RunRecord]) -> Value {
+pub fn history(records: &[RunHeader]) -> Value {
     json!({ "document": "history", "version": VERSION, "runs": records.iter().map(brief).collect::<Vec<_>>() })
 }
 
-fn brief(record: &RunRecord) -> Value {
-    let tally = Tally::of(record);
+fn brief(record: &RunHeader) -> Value {
     json!({
         "id": record.id,
         "organization": record.organization,
@@ -78,14 +76,7 @@ fn brief(record: &RunRecord) -> Value {
         "decision": record.decision,
         "undoes": record.undoes,
         "unchanged_since": record.unchanged_since,
-        "counts": {
-            "done": tally.done,
-            "failed": tally.failed,
-            "skipped": tally.skipped,
-            "left": tally.left,
-            "waiting": record.waiting.as_ref().map_or(0, |part| part.plan.changes.len()),
-            "refused": record.plan.as_ref().map_or(0, |plan| plan.refusals.len()),
-        },
+        "counts": record.counts,
     })
 }
 

@@ -12,7 +12,7 @@ use super::{drift, holds, plan};
 use crate::apply::Outcome;
 use crate::guard::{Approval, Decision, Verdict};
 use crate::plan::{Change, ChangeId};
-use crate::run::{RunRecord, RunResult};
+use crate::run::{RunCounts, RunRecord, RunResult};
 
 /// Puts the report of a run together.
 #[must_use]
@@ -79,9 +79,9 @@ pub fn ending(record: &RunRecord) -> Document {
 }
 
 /// How it ended, and what was decided about it since.
-pub(super) fn result_and_decision(record: &RunRecord) -> Text {
-    let mut text = result(&record.result, Long::Yes);
-    if let Some(decision) = &record.decision {
+pub(super) fn result_and_decision(ended: &RunResult, decision: Option<&Decision>) -> Text {
+    let mut text = result(ended, Long::Yes);
+    if let Some(decision) = decision {
         let who = clean(&decision.who);
         text.text = match decision.verdict {
             Verdict::Approved => format!("held; approved since, by {who}"),
@@ -100,15 +100,14 @@ pub fn outcome(record: &RunRecord) -> String {
 /// The summary, in one line.
 #[must_use]
 pub fn summary(record: &RunRecord) -> String {
-    let tally = Tally::of(record);
-    let refused = record.plan.as_ref().map_or(0, |plan| plan.refusals.len() as u64);
+    let counts = RunCounts::of(record);
     let parts = [
-        (tally.done, "applied"),
-        (tally.failed, "failed"),
-        (tally.skipped, "skipped"),
-        (tally.left, "not applied"),
-        (record.waiting.as_ref().map_or(0, |part| part.plan.changes.len() as u64), "waiting"),
-        (refused, "refused"),
+        (counts.done, "applied"),
+        (counts.failed, "failed"),
+        (counts.skipped, "skipped"),
+        (counts.left, "not applied"),
+        (counts.waiting, "waiting"),
+        (counts.refused, "refused"),
     ];
     let parts: Vec<String> =
         parts.iter().filter(|(of, _)| *of > 0).map(|(of, what)| format!("{} {what}", number(*of))).collect();
@@ -124,35 +123,6 @@ pub fn summary(record: &RunRecord) -> String {
         }
         RunResult::Held { .. } => format!("{}. Held: it waits for a person.", capital(&counts)),
         _ => format!("{}.", capital(&counts)),
-    }
-}
-
-/// How the changes of a run ended.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Tally {
-    /// Carried out.
-    pub done: u64,
-    /// Failed.
-    pub failed: u64,
-    /// Skipped.
-    pub skipped: u64,
-    /// Planned, and never tried.
-    pub left: u64,
-}
-
-impl Tally {
-    pub(super) fn of(record: &RunRecord) -> Self {
-        let mut tally = Self::default();
-        for (_, outcome) in &record.outcomes {
-            *match outcome {
-                Outcome::Done { .. } => &mut tally.done,
-                Outcome::Failed { .. } => &mut tally.failed,
-                Outcome::Skipped { .. } => &mut tally.skipped,
-            } += 1;
-        }
-        let planned = record.plan.as_ref().map_or(0, |plan| plan.changes.len() as u64);
-        tally.left = planned.saturating_sub(record.outcomes.len() as u64);
-        tally
     }
 }
 

@@ -10,7 +10,7 @@ use super::*;
 use crate::apply::Outcome;
 use crate::guard::Hold;
 use crate::plan::Cause;
-use crate::run::{Event, RunRecord, RunResult};
+use crate::run::{Event, RunHeader, RunRecord, RunResult};
 
 fn text(document: &Document) -> String {
     text::plain(&text::render(document))
@@ -170,9 +170,12 @@ fn records_as_earlier_versions_kept_them_are_still_read() {
 
 #[test]
 fn history_has_one_line_a_run() {
-    insta::assert_snapshot!(text(&super::history::document(&[fixture::record(), failed()])));
+    insta::assert_snapshot!(text(&super::history::document(&[
+        RunHeader::of(&fixture::record()),
+        RunHeader::of(&failed())
+    ])));
     insta::assert_snapshot!(text(&super::history::document(&[])));
-    insta::assert_json_snapshot!("history_in_json", json::history(&[failed()]));
+    insta::assert_json_snapshot!("history_in_json", json::history(&[RunHeader::of(&failed())]));
 }
 
 #[test]

@@ -111,7 +111,7 @@ impl Session {
         self.require_pending(&approved)?;
         self.store.require_room()?;
         let (run, started) = self.this_run();
-        let (plan, approval) = (approved.plan().clone(), approved.approval().clone());
+        let (plan, approval) = (approved.shared_plan(), approved.approval().clone());
         let interrupted = RunResult::Failed { error: INTERRUPTED.to_owned() };
         records::keep(&*self.store, &self.record(&run, started, interrupted, Some(&plan), Some(&approval)))?;
         let settles_findings = self.settles_findings(&approved)?;
@@ -138,7 +138,7 @@ impl Session {
         record.outcomes = outcomes;
         if let Some(rest) = approved.rest() {
             record.result = RunResult::Held { holds: rest.holds().to_vec() };
-            record.waiting = Some(WaitingPart { plan_id: rest.plan().id(), plan: rest.plan().clone() });
+            record.waiting = Some(WaitingPart { plan_id: rest.plan().id(), plan: rest.shared_plan() });
             self.remember_held((rest.plan(), rest.holds()), &run, record.ended)?;
         }
         self.remember_profile()?;
@@ -182,7 +182,7 @@ impl Session {
         if matches!(result, RunResult::Held { .. }) {
             self.remember_held((reviewed.plan(), reviewed.holds()), &run, (self.clock)())?;
         }
-        self.end(self.record(&run, started, result, Some(reviewed.plan()), None), &|_| {})
+        self.end(self.record(&run, started, result, Some(&reviewed.shared_plan()), None), &|_| {})
     }
 
     /// The record of a run whose plan nothing held, and which somebody declined all the same.
@@ -322,7 +322,7 @@ impl Session {
         run: &str,
         started: Timestamp,
         result: RunResult,
-        plan: Option<&Plan>,
+        plan: Option<&Arc<Plan>>,
         approval: Option<&Approval>,
     ) -> RunRecord {
         RunRecord {
@@ -333,7 +333,7 @@ impl Session {
             result,
             certificate: self.store.certificate().ok().flatten().filter(|_| plan.is_some()),
             changes: self.changes().filter(|_| plan.is_some()),
-            plan_id: plan.map(Plan::id),
+            plan_id: plan.map(|plan| plan.id()),
             plan: plan.cloned(),
             approval: approval.cloned(),
             outcomes: Vec::new(),

@@ -1,5 +1,7 @@
 //! What a run says while it goes on, and what is kept of it.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use rollcall_kit::{Certificate, Changes};
 use serde::{Deserialize, Serialize};
@@ -64,7 +66,7 @@ pub enum Event {
     /// There is a plan.
     Planned {
         /// The plan.
-        plan: Box<Plan>,
+        plan: Arc<Plan>,
         /// Why it is held; empty if it is not.
         holds: Vec<Hold>,
     },
@@ -115,6 +117,11 @@ pub enum RunResult {
 }
 
 impl RunResult {
+    /// Whether no end was recorded: the run goes on, or nobody could say how it ended.
+    pub(super) fn is_open(&self) -> bool {
+        matches!(self, Self::Failed { error } if error == INTERRUPTED)
+    }
+
     /// The word for it, as metrics, traces and JSON have it.
     #[must_use]
     pub const fn word(&self) -> &'static str {
@@ -150,7 +157,7 @@ pub struct RunRecord {
     /// The plan's digest.
     pub plan_id: Option<PlanId>,
     /// The plan.
-    pub plan: Option<Plan>,
+    pub plan: Option<Arc<Plan>>,
     /// Who let it pass.
     pub approval: Option<Approval>,
     /// How each change ended.
@@ -178,7 +185,7 @@ pub struct WaitingPart {
     /// The digest of the part, by which it is approved.
     pub plan_id: PlanId,
     /// The part.
-    pub plan: Plan,
+    pub plan: Arc<Plan>,
 }
 
 /// How a run is recorded before it writes, so that this is how it ended if nobody can say so later.
@@ -188,8 +195,7 @@ impl RunRecord {
     /// Whether this run goes on, if somebody has been at work since this moment: its end is not recorded yet.
     #[must_use]
     pub fn goes_on(&self, at_work_since: Option<Timestamp>) -> bool {
-        let is_open = matches!(&self.result, RunResult::Failed { error } if error == INTERRUPTED);
-        is_open && at_work_since.is_some_and(|since| since <= self.started)
+        self.result.is_open() && at_work_since.is_some_and(|since| since <= self.started)
     }
 
     /// Whether changes were left out because the run was told to stop.
@@ -206,7 +212,7 @@ impl RunRecord {
         let RunResult::Held { holds } = &self.result else { return None };
         match &self.waiting {
             Some(part) => Some((&part.plan_id, Some(&part.plan), holds)),
-            None => Some((self.plan_id.as_ref()?, self.plan.as_ref(), holds)),
+            None => Some((self.plan_id.as_ref()?, self.plan.as_deref(), holds)),
         }
     }
 

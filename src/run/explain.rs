@@ -87,7 +87,7 @@ impl Known {
     /// The last run that came as far as a plan.
     fn last_plan(&self) -> Option<(&RunRecord, &Plan)> {
         // What takes a run back says nothing of what the directory asks for.
-        let mut plans = self.history.iter().filter_map(|record| record.plan.as_ref().map(|plan| (record, plan)));
+        let mut plans = self.history.iter().filter_map(|record| Some((record, record.plan.as_deref()?)));
         plans.find(|(_, plan)| plan.undoes.is_none())
     }
 

@@ -60,7 +60,7 @@ impl Session {
         self.give_back_edits()?;
         if let Some((run, reviewed)) = self.still_at_rest(&roll, &doubtful)? {
             self.is_unchanged_since(Some(run));
-            listener(Event::Planned { plan: Box::new(reviewed.plan().clone()), holds: Vec::new() });
+            listener(Event::Planned { plan: reviewed.shared_plan(), holds: Vec::new() });
             return Ok(reviewed);
         }
         self.plan_from(roll, doubtful, notes, listener).await
@@ -113,7 +113,7 @@ impl Session {
         if is_rest && matches!(reviewed, Reviewed::Cleared(_)) {
             self.may_rest(reviewed.plan())?;
         }
-        listener(Event::Planned { plan: Box::new(reviewed.plan().clone()), holds: reviewed.holds().to_vec() });
+        listener(Event::Planned { plan: reviewed.shared_plan(), holds: reviewed.holds().to_vec() });
         Ok(reviewed)
     }
 

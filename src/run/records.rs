@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use super::deciding::decisions;
 use super::error::RunError;
 use super::event::RunRecord;
+use super::header::{self, RunHeader, run_headers};
 use crate::guard::Decision;
 use crate::snapshot::Store;
 
@@ -17,8 +18,22 @@ pub(super) fn new_id(now: Timestamp) -> String {
 
 /// Keeps the record of a run.
 pub(super) fn keep(store: &dyn Store, record: &RunRecord) -> Result<(), RunError> {
-    let json = serde_json::to_value(record).map_err(|error| RunError::Internal(error.to_string()))?;
-    Ok(store.record_run(&record.id, &json)?)
+    let unwritable = |error: serde_json::Error| RunError::Internal(error.to_string());
+    let header = header::stored(record).map_err(unwritable)?;
+    let mut parts = Vec::new();
+    if let Some(plan) = &record.plan {
+        parts.push(("plan", serde_json::to_vec(plan).map_err(unwritable)?));
+    }
+    if !record.outcomes.is_empty() {
+        parts.push(("outcomes", serde_json::to_vec(&record.outcomes).map_err(unwritable)?));
+    }
+    if let Some(waiting) = &record.waiting {
+        parts.push(("waiting", serde_json::to_vec(waiting).map_err(unwritable)?));
+    }
+    if let Some(drift) = &record.drift {
+        parts.push(("drift", serde_json::to_vec(drift).map_err(unwritable)?));
+    }
+    Ok(store.record_run_in_parts(&record.id, &header, &parts)?)
 }
 
 /// Keeps how a run ended that could not say so itself. What it had recorded stays, and its end is this one.
@@ -77,7 +92,7 @@ pub struct State {
     /// Whether another run goes on.
     pub goes_on: bool,
     /// The last run that ended.
-    pub last_run: Option<RunRecord>,
+    pub last_run: Option<RunHeader>,
     /// An approval that waits for the run that uses it up.
     pub approval: Option<Decision>,
 }
@@ -90,7 +105,7 @@ pub struct State {
 pub fn state(store: &dyn Store, at_work_since: Option<Timestamp>) -> Result<State, RunError> {
     let ((users, _), accounts) = (store.mirror_counts(), store.account_counts());
     let (decided, now) = (decisions(store)?, Timestamp::now());
-    let mut last = runs(store, 2)?.into_iter().peekable();
+    let mut last = run_headers(store, 2)?.into_iter().peekable();
     let going_on = last.next_if(|run| run.goes_on(at_work_since));
     let is_left_behind = |of: &str| going_on.as_ref().is_none_or(|run| run.id != of);
     let unsettled = store.unsettled()?.into_iter().filter(|(_, intent)| is_left_behind(&intent.run)).count();

@@ -5,7 +5,7 @@
 //! run that finds all of it unchanged, and nothing due meanwhile, would make the same empty plan. It takes that one, and
 //! its record says so. One changed record is enough to plan again.
 
-use std::sync::PoisonError;
+use std::sync::{Arc, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -81,9 +81,10 @@ impl Session {
         if is_due || kept.ground != Some(self.ground()?) || !self.store.unsettled()?.is_empty() {
             return Ok(None);
         }
-        let Some(mut plan) = find_run(&*self.store, &kept.run)?.and_then(|record| record.plan) else {
+        let Some(plan) = find_run(&*self.store, &kept.run)?.and_then(|record| record.plan) else {
             return Ok(None);
         };
+        let mut plan = Arc::unwrap_or_clone(plan);
         plan.notes.retain(|note| Some(note) != self.note_of_changes().as_ref());
         plan.notes.extend(self.note_of_changes());
         plan.notes.sort();

@@ -90,7 +90,7 @@ impl Session {
         let limits = &self.organization.limits;
         let review = || guard::review(planned.plan, limits, &protection, &occasion, &planned.holdings);
         let reviewed = guarding.in_scope(review);
-        listener(Event::Planned { plan: Box::new(reviewed.plan().clone()), holds: reviewed.holds().to_vec() });
+        listener(Event::Planned { plan: reviewed.shared_plan(), holds: reviewed.holds().to_vec() });
         Ok(reviewed)
     }
 }

@@ -36,11 +36,32 @@ const IN_FILE: &str = "$file";
 
 /// Keeps the record of a run; a second one with the same id replaces the first.
 pub(super) fn record<E: Engine>(database: &Database<E>, id: &str, record: &Value) -> Result<(), StoreError> {
-    let header = without_parts(database, record)?;
+    keep(database, id, &without_parts(database, record)?)
+}
+
+/// The same of a record whose parts come apart.
+pub(super) fn record_in_parts<E: Engine>(
+    database: &Database<E>,
+    id: &str,
+    header: &Value,
+    parts: &[(&str, Vec<u8>)],
+) -> Result<(), StoreError> {
+    let mut header = header.clone();
+    if let Value::Object(header) = &mut header {
+        for (name, content) in parts {
+            let small = || serde_json::from_slice(content).map_err(|error| database.engine.damaged(&error));
+            let part = laid_aside(database, content)?.map_or_else(small, Ok)?;
+            header.insert((*name).to_owned(), part);
+        }
+    }
+    keep(database, id, &header)
+}
+
+fn keep<E: Engine>(database: &Database<E>, id: &str, header: &Value) -> Result<(), StoreError> {
     let key = keys::under(keys::RUN, id.as_bytes());
     let mut batch = database.batch(Table::History);
     let mut dropped = database.get(Table::History, &key)?.is_some();
-    batch.put(&key, &to_json(&header).map_err(|error| database.engine.damaged(&error))?)?;
+    batch.put(&key, &to_json(header).map_err(|error| database.engine.damaged(&error))?)?;
     for (older, other) in others(database, &key)?.into_iter().enumerate() {
         if older + 1 >= KEPT {
             batch.remove(&other)?;
@@ -70,6 +91,17 @@ pub(super) fn runs<E: Engine>(database: &Database<E>, most: usize) -> Result<Vec
         .map(|key| {
             let key = key?;
             Ok((keys::text(keys::RUN, &key), whole(database, &key)?))
+        })
+        .collect()
+}
+
+/// The same without what lies in files.
+pub(super) fn headers<E: Engine>(database: &Database<E>, most: usize) -> Result<Vec<(String, Value)>, StoreError> {
+    let newest = database.keys_from_last(Table::History, keys::RUN)?.take(most);
+    newest
+        .map(|key| {
+            let key = key?;
+            Ok((keys::text(keys::RUN, &key), header(database, &key)?))
         })
         .collect()
 }
@@ -107,19 +139,20 @@ fn without_parts<E: Engine>(database: &Database<E>, record: &Value) -> Result<Va
     let mut header = Map::new();
     for (name, part) in record {
         let is_part = PARTS.iter().any(|(part, _)| part == name);
-        let kept = if is_part { laid_aside(database, part)? } else { None };
+        let content = is_part.then(|| serde_json::to_vec(part)).transpose();
+        let content = content.map_err(|error| database.engine.damaged(&error))?;
+        let kept = content.map(|content| laid_aside(database, &content)).transpose()?.flatten();
         header.insert(name.clone(), kept.unwrap_or_else(|| part.clone()));
     }
     Ok(Value::Object(header))
 }
 
 /// What stands for a part in the header, if it is large and lies in a file now.
-fn laid_aside<E: Engine>(database: &Database<E>, part: &Value) -> Result<Option<Value>, StoreError> {
-    let content = serde_json::to_vec(part).map_err(|error| database.engine.damaged(&error))?;
-    if content.len() <= LARGE {
+fn laid_aside<E: Engine>(database: &Database<E>, part: &[u8]) -> Result<Option<Value>, StoreError> {
+    if part.len() <= LARGE {
         return Ok(None);
     }
-    let name = database.engine.files().keep(&content)?;
+    let name = database.engine.files().keep(part)?;
     let name = serde_json::to_value(name).map_err(|error| database.engine.damaged(&error))?;
     Ok(Some(Value::Object(Map::from_iter([(IN_FILE.to_owned(), name)]))))
 }

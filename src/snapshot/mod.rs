@@ -171,6 +171,18 @@ pub trait History {
     /// those beyond the newest 20, a plan of more than 256 KB is dropped (its member `plan` becomes null).
     fn record_run(&self, id: &str, record: &serde_json::Value) -> Result<(), StoreError>;
 
+    /// The same of a record of which the parts that may be large come apart, as JSON: `plan`, `outcomes`, `waiting` and
+    /// `drift`, those of them that there are.
+    fn record_run_in_parts(
+        &self,
+        id: &str,
+        header: &serde_json::Value,
+        parts: &[(&str, Vec<u8>)],
+    ) -> Result<(), StoreError>;
+
+    /// The records of runs, newest first, without what is large of them.
+    fn run_headers(&self, most: usize) -> Result<Vec<(String, serde_json::Value)>, StoreError>;
+
     /// The records of runs, newest first.
     fn runs(&self, most: usize) -> Result<Vec<(String, serde_json::Value)>, StoreError>;
 

@@ -376,6 +376,20 @@ impl<E: Engine> History for Snapshot<E> {
         history::record(&self.database, id, record)
     }
 
+    fn record_run_in_parts(
+        &self,
+        id: &str,
+        header: &serde_json::Value,
+        parts: &[(&str, Vec<u8>)],
+    ) -> Result<(), StoreError> {
+        let _writer = self.writer();
+        history::record_in_parts(&self.database, id, header, parts)
+    }
+
+    fn run_headers(&self, most: usize) -> Result<Vec<(String, serde_json::Value)>, StoreError> {
+        history::headers(&self.database, most)
+    }
+
     fn runs(&self, most: usize) -> Result<Vec<(String, serde_json::Value)>, StoreError> {
         history::runs(&self.database, most)
     }

@@ -139,7 +139,7 @@ async fn a_record_that_cannot_be_understood_is_named_and_stops_only_itself() {
     let record = house.settle().await;
     assert!(house.is_in("ann") && !house.is_in("bob"));
     assert!(record.leaves_something(), "the exit code says so");
-    let refusals = record.plan.unwrap().refusals;
+    let refusals = record.plan.unwrap().refusals.clone();
     assert_eq!(refusals.len(), 1);
     assert!(refusals[0].user.as_ref().is_some_and(|id| id.as_str() == "ann"), "{refusals:?}");
 }
