@@ -31,7 +31,7 @@ impl<'s> People<'s> {
     /// Reads one user. Without an id the read stops; with one, an oddity stops only its user.
     pub(super) fn read(&mut self, record: &Record<'_>, line: &Line, tally: &mut Tally) -> Result<Entry, ReadError> {
         let shape = self.shapes.of(record);
-        let id = shape.given(record, shape.id).and_then(Given::as_one);
+        let id = record.given(shape.id).and_then(Given::as_one);
         let id = id.and_then(|id| DirectoryId::new(&id)).ok_or_else(|| nobody(line, "the user has no id"))?;
         tally.claim(&id, Kind::User, line)?;
         let login = shape.logins.iter().find_map(|place| match record.values.get(*place) {
@@ -64,12 +64,12 @@ type Details = (Status, String, Option<String>, Option<bool>, BTreeMap<String, V
 fn details(record: &Record<'_>, shape: &Shape, meaning: impl FnOnce(&str) -> Status) -> Result<Details, String> {
     let profile = profile(record, shape)?;
     let (status, raw_status) = status(record, shape, meaning)?;
-    let place = match shape.given(record, shape.place).and_then(Given::value) {
+    let place = match record.given(shape.place).and_then(Given::value) {
         None => None,
         Some(Value::Text(place)) => Some(place),
         Some(other) => return Err(format!("place is not text: {other}")),
     };
-    let assigned = match shape.given(record, shape.assigned).and_then(Given::value) {
+    let assigned = match record.given(shape.assigned).and_then(Given::value) {
         None => None,
         Some(Value::Bool(assigned)) => Some(assigned),
         Some(other) => return Err(format!("assigned is neither true nor false: {other}")),
@@ -106,7 +106,7 @@ fn status(
         // Taken for absent, a misspelt status would let everybody back in who has left.
         return Err(format!("it has no status, but {:?}, which looks like one", shape.name(place)));
     }
-    let Some(given) = shape.given(record, shape.status) else {
+    let Some(given) = record.given(shape.status) else {
         return Ok((Status::Active, "listed without a status".to_owned()));
     };
     let word = match given {

@@ -52,6 +52,13 @@ pub(super) struct Record<'a> {
     pub(super) values: Vec<Given<'a>>,
 }
 
+impl<'a> Record<'a> {
+    /// What stands at a place, if there is such a place.
+    pub(super) fn given(&self, place: Option<usize>) -> Option<&Given<'a>> {
+        self.values.get(place?)
+    }
+}
+
 /// How many names are expected before the lists grow.
 const USUAL: usize = 16;
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use rollcall_kit::attribute;
 
-use super::record::{Given, Record};
+use super::record::Record;
 use crate::findings::counted;
 use crate::hint::nearest;
 use crate::settings::{attributes, known_names};
@@ -67,11 +67,6 @@ impl Shape {
     /// The name at a place.
     pub(super) fn name(&self, place: usize) -> &str {
         &self.names[place]
-    }
-
-    /// What a record has at a place, if this shape has that.
-    pub(super) fn given<'r, 'a>(&self, record: &'r Record<'a>, place: Option<usize>) -> Option<&'r Given<'a>> {
-        record.values.get(place?)
     }
 }
 
