@@ -8,28 +8,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use async_trait::async_trait;
 use jiff::Timestamp;
 use rollcall_kit::{
-    Address, Capabilities, Certificate, CertificateDraft, CheckFinding, Collection, Connector, DirectoryId,
-    DirectoryUser, Entries, Entry, LookUp, ReadError, Source,
+    Address, Capabilities, Certificate, CertificateDraft, CheckFinding, Connector, DirectoryId, DirectoryUser, Entries,
+    Entry, LookUp, ReadError, Source,
 };
 use tokio::runtime::Handle;
 
 use crate::findings::Findings;
 use crate::settings::{FileSettings, Format};
+use crate::walk::{Sink, Walked};
 use crate::{json, ldif, table};
-
-/// Where a walk hands what it reads.
-pub(crate) type Sink<'a> = &'a mut dyn FnMut(Entry) -> Result<(), ReadError>;
-
-/// What a walk that reached its end has to show for it.
-#[derive(Debug, Default)]
-pub(crate) struct Walked {
-    /// The collections, with the proof of each.
-    pub(crate) collections: Vec<Collection>,
-    /// What `check` should mention, in sentences.
-    pub(crate) remarks: Vec<String>,
-    /// Records that are there but are no users, by their ids, with what they are. Nobody is gone whose id is here.
-    pub(crate) set_aside: BTreeMap<DirectoryId, String>,
-}
 
 /// Reads a directory from files.
 #[derive(Clone, Debug)]
@@ -96,6 +83,35 @@ impl FileConnector {
     }
 }
 
+/// Entries that are handed over together.
+#[derive(Default)]
+struct Batch {
+    entries: Vec<Entry>,
+    weight: usize,
+}
+
+impl Batch {
+    /// How much is handed over together, in users; so many members of a group count as much as a user.
+    const FULL: usize = 128;
+    const MEMBERS: usize = 8;
+
+    /// Adds an entry, and gives the batch away if that made it full.
+    fn add(&mut self, entry: Entry) -> Option<Vec<Entry>> {
+        self.weight += match &entry {
+            Entry::Group(group) => 1 + group.members.len() / Self::MEMBERS,
+            Entry::User(_) | Entry::Unreadable(_) => 1,
+        };
+        self.entries.push(entry);
+        (self.weight >= Self::FULL).then(|| self.rest())
+    }
+
+    /// What was added since the batch was given away.
+    fn rest(&mut self) -> Vec<Entry> {
+        self.weight = 0;
+        std::mem::take(&mut self.entries)
+    }
+}
+
 /// The result of a blocking walk. One that ended without a result proves nothing.
 async fn joined<T>(walk: tokio::task::JoinHandle<Result<T, ReadError>>) -> Result<T, ReadError> {
     walk.await.map_err(|_| ReadError::Cancelled)?
@@ -141,7 +157,11 @@ impl Connector for FileConnector {
         let runtime = Handle::current();
         let walk = tokio::task::spawn_blocking(move || {
             // The channel is bounded: this waits, and so the file is read no faster than it is consumed.
-            connector.walk(&mut |entry| runtime.block_on(entries.send(entry))).map(|(certificate, _)| certificate)
+            let mut batch = Batch::default();
+            let mut send = |batch: Vec<Entry>| runtime.block_on(entries.send_all(batch));
+            let (certificate, _) = connector.walk(&mut |entry| batch.add(entry).map_or(Ok(()), &mut send))?;
+            send(batch.rest())?;
+            Ok(certificate)
         });
         joined(walk).await
     }

@@ -10,6 +10,7 @@
 //! | one file under watch: unchanged while read, its digest, its last byte, its side file | `watched` |
 //! | what a complete set of files must add up to: ids once, counts that agree | `tally` |
 //! | the three formats | `ldif`, `table` (CSV), `json` |
+//! | where a walk over the files hands what it reads, and what it has to show | `walk` |
 //! | words for the status | `words` |
 //! | the [`rollcall_kit::Connector`] | [`mod@connector`] |
 //! | what `check` says | `findings` |
@@ -40,6 +41,7 @@ mod ldif;
 pub mod settings;
 mod table;
 mod tally;
+mod walk;
 mod watched;
 mod words;
 

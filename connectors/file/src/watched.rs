@@ -4,7 +4,7 @@
 //! the end the file is asked whether it is still the one that was opened.
 
 use std::fs::{File, Metadata};
-use std::io::{self, BufReader, Read};
+use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -101,6 +101,12 @@ impl Watched {
             last: None,
         };
         Ok(BufReader::with_capacity(1 << 16, watched))
+    }
+
+    /// Goes to this offset, to read a part once more. What is read from there is proved by a digest of its own: such a
+    /// watch cannot end as one of the whole file.
+    pub(crate) fn go_to(&mut self, offset: u64) -> io::Result<()> {
+        self.file.seek(SeekFrom::Start(offset)).map(drop)
     }
 
     /// Ends the watch.

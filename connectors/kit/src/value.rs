@@ -176,7 +176,9 @@ impl<'de> Visitor<'de> for Plain {
     }
 
     fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
-        Ok(Value::Text(value.to_string()))
+        // As `from_json` spells it: `1e3` is "1000.0" both ways, or one record would be two.
+        let text = serde_json::Number::from_f64(value).map_or_else(|| value.to_string(), |number| number.to_string());
+        Ok(Value::Text(text))
     }
 
     fn visit_str<E>(self, text: &str) -> Result<Value, E> {
@@ -198,7 +200,11 @@ impl<'de> Visitor<'de> for Plain {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Value, A::Error> {
         let mut members = BTreeMap::new();
         while let Some((name, value)) = map.next_entry::<String, Option<Value>>()? {
-            members.extend(value.map(|value| (name, value)));
+            // A name that is given twice means what it means last, and null is absence.
+            match value {
+                Some(value) => drop(members.insert(name, value)),
+                None => drop(members.remove(&name)),
+            }
         }
         Ok(Value::Map(members))
     }
@@ -258,11 +264,12 @@ mod tests {
         let expected = Value::from_json(&json!({"a": [1, 2]}));
         assert_eq!(Value::from_json(&json!({"a": [1, null, 2], "b": null})), expected);
         assert_eq!(serde_json::from_str(r#"{"a": [1, null, 2], "b": null}"#).ok(), expected);
+        assert_eq!(serde_json::from_str(r#"{"b": 1, "a": [1, 2], "b": null}"#).ok(), expected);
     }
 
     #[test]
     fn a_number_that_is_not_whole_or_too_large_becomes_text_and_is_not_rounded() {
-        for number in ["1.5", "18446744073709551615"] {
+        for number in ["1.5", "18446744073709551615", "1000.0", "-0.0"] {
             let json: serde_json::Value = serde_json::from_str(number).unwrap();
             assert_eq!(Value::from_json(&json), Some(number.into()));
             assert_eq!(serde_json::from_str::<Value>(number).unwrap(), number.into());

@@ -26,9 +26,9 @@ pub(crate) use self::dn::parent_of;
 use self::group::Directory;
 use self::record::Class;
 use self::records::Records;
-use crate::connector::{Sink, Walked};
 use crate::settings::FileSettings;
 use crate::tally::{Kind, Tally};
+use crate::walk::{Sink, Walked};
 
 /// What the first pass learns about all files together.
 #[derive(Default)]
@@ -96,7 +96,7 @@ fn read_users(
             }
         };
         let id = record.id(settings).map_err(|reason| records.incomplete(reason))?;
-        first.tally.claim(&id, kind, record.line.clone())?;
+        first.tally.claim(&id, kind, &record.line)?;
         first.directory.note(DnKey::of(&record.dn), &id, kind, &record, settings);
         if kind == Kind::Group {
             continue;

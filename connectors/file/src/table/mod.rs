@@ -1,22 +1,21 @@
 //! CSV files: one with the users, and if there are groups, one with the groups and one with who is in which.
 
 mod columns;
+mod members;
 mod quotes;
 mod reader;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::Path;
 
-use rollcall_kit::{
-    Collection, DirectoryGroup, DirectoryId, DirectoryUser, Entry, Member, ReadError, Status, Unreadable, Value,
-    attribute,
-};
+use rollcall_kit::{Collection, DirectoryId, DirectoryUser, Entry, ReadError, Status, Unreadable, Value, attribute};
 
 use self::columns::Columns;
+use self::members::Memberships;
 use self::reader::{Row, Table};
-use crate::connector::{Sink, Walked};
 use crate::settings::{FileSettings, attributes};
 use crate::tally::{Kind, Tally};
+use crate::walk::{Sink, Walked};
 use crate::words;
 
 /// Reads the files to their ends, users first.
@@ -25,11 +24,11 @@ pub(crate) fn walk(settings: &FileSettings, sink: Sink<'_>) -> Result<Walked, Re
     let mut walked = Walked::default();
     walked.collections.push(users(settings, &mut tally, sink)?);
     if let (Some(groups), Some(memberships)) = (&settings.groups, &settings.memberships) {
-        let mut found = BTreeMap::new();
+        let mut found = Memberships::default();
         walked.collections.push(read_groups(groups, settings, &mut tally, &mut found)?);
         walked.collections.push(read_members(memberships, settings, &tally, &mut found)?);
-        for (id, open) in found {
-            sink(Entry::Group(Box::new(open.close(id))))?;
+        for group in found.close() {
+            sink(Entry::Group(Box::new(group)))?;
         }
     }
     Ok(walked)
@@ -40,7 +39,7 @@ fn users(settings: &FileSettings, tally: &mut Tally, sink: Sink<'_>) -> Result<C
     let columns = Columns::of_users(table.header(), &settings.users, settings)?;
     while let Some(row) = table.next()? {
         let id = id_of(&table, &row, columns.get("id"), "id")?;
-        tally.claim(&id, Kind::User, row.line.clone())?;
+        tally.claim(&id, Kind::User, &row.line)?;
         sink(match user(id.clone(), &row, &columns, settings) {
             Ok(user) => Entry::User(Box::new(user)),
             Err(problem) => Entry::Unreadable(Unreadable {
@@ -105,44 +104,24 @@ fn value(name: &str, text: &str) -> Value {
     Value::from(text)
 }
 
-/// A group whose members are still being read.
-struct Open {
-    name: String,
-    members: BTreeSet<Member>,
-    unresolved: u64,
-}
-
-impl Open {
-    fn close(self, id: DirectoryId) -> DirectoryGroup {
-        DirectoryGroup {
-            id,
-            name: self.name,
-            place: None,
-            members: self.members.into_iter().collect(),
-            unresolved_members: self.unresolved,
-        }
-    }
-}
-
-type OpenGroups = BTreeMap<DirectoryId, Open>;
-
 fn read_groups(
     file: &Path,
     settings: &FileSettings,
     tally: &mut Tally,
-    found: &mut OpenGroups,
+    found: &mut Memberships,
 ) -> Result<Collection, ReadError> {
     let mut table = Table::open(file, "groups", settings)?;
     let id_column = columns::required(table.header(), "id", file)?;
     let name_column = columns::required(table.header(), "name", file)?;
     while let Some(row) = table.next()? {
         let id = id_of(&table, &row, Some(id_column), "id")?;
-        tally.claim(&id, Kind::Group, row.line.clone())?;
+        tally.claim(&id, Kind::Group, &row.line)?;
         // A group without a readable name cannot be set aside like a user: its rules would go silent.
         let name = row.text(name_column).filter(|name| !name.is_empty());
         let name = name.ok_or_else(|| table.incomplete(format!("{}: the group {id} has no name", row.line)))?;
-        found.insert(id, Open { name: name.to_owned(), members: BTreeSet::new(), unresolved: 0 });
+        found.open(id, name);
     }
+    found.sort();
     table.finish()
 }
 
@@ -150,7 +129,7 @@ fn read_members(
     file: &Path,
     settings: &FileSettings,
     tally: &Tally,
-    found: &mut OpenGroups,
+    found: &mut Memberships,
 ) -> Result<Collection, ReadError> {
     let mut table = Table::open(file, "members", settings)?;
     let group_column = columns::required(table.header(), "group", file)?;
@@ -158,18 +137,13 @@ fn read_members(
     while let Some(row) = table.next()? {
         let group = id_of(&table, &row, Some(group_column), "group")?;
         let member = id_of(&table, &row, Some(member_column), "member")?;
-        let Some(open) = found.get_mut(&group) else {
+        let Some(number) = found.group(&group) else {
             return Err(table.incomplete(format!(
                 "{}: the groups file has no group {group}; export groups and memberships at the same time",
                 row.line
             )));
         };
-        match tally.member(&member) {
-            Some(member) => {
-                open.members.insert(member);
-            }
-            None => open.unresolved += 1,
-        }
+        found.enter(number, &member, tally.kind(tally.hash(member.as_str())));
     }
     table.finish()
 }

@@ -1,30 +1,5 @@
-//! One JSON document with everybody and every group.
-//!
-//! ```json
-//! {
-//!   "users": [
-//!     {
-//!       "id": "p-1001",
-//!       "login": "ana",
-//!       "status": "active",
-//!       "place": "Berlin/Finance",
-//!       "email": "ana@acme.com",
-//!       "name": "Ana Müller",
-//!       "department": "Finance",
-//!       "badge": "blue"
-//!     }
-//!   ],
-//!   "groups": [
-//!     { "id": "g-1", "name": "finance", "members": ["p-1001", "g-2"] }
-//!   ],
-//!   "count": 1
-//! }
-//! ```
-//!
-//! `users` and `groups` must be there, though `groups` may be empty. Of a user only `id` must be there; whoever has
-//! no `status` is active. Attributes have the names of [`rollcall_kit::attribute`]; everything else can be reached as
-//! `raw`. `members` holds ids of users and of groups. `count`, if it is there, is the number of users. The closing
-//! bracket proves the end.
+//! The reading of a document that is held whole, kept as the measure of the one that streams: what they hand on, prove,
+//! remark and refuse must be the same.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
@@ -37,15 +12,15 @@ use rollcall_kit::{
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::connector::{Sink, Walked};
 use crate::findings::counted;
 use crate::hint::nearest;
 use crate::settings::{FileSettings, StatusWords, attributes, known_names};
 use crate::tally::{Kind, Line, Tally};
+use crate::walk::{Sink, Walked};
 use crate::watched::Watched;
 use crate::words;
 
-/// The outer shape; what is inside is looked at one by one, so that one odd user stops only himself.
+/// The outer shape; what is inside is looked at one by one, so that one odd user stops only itself.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Document<'a> {
@@ -69,7 +44,7 @@ struct Group {
 type Object = serde_json::Map<String, serde_json::Value>;
 
 /// Reads the document to its end, users first.
-pub(crate) fn walk(settings: &FileSettings, sink: Sink<'_>) -> Result<Walked, ReadError> {
+pub(super) fn walk(settings: &FileSettings, sink: Sink<'_>) -> Result<Walked, ReadError> {
     let mut reading = Watched::open(&settings.users, "users", settings.max_size_mib)?;
     let file = settings.users.display();
     let incomplete = |reason: String| ReadError::incomplete("users", reason);
@@ -120,7 +95,7 @@ fn unfit(path: &Path, error: &serde_json::Error) -> String {
     }
 }
 
-/// Reads one user. Without an id the read stops; with one, an oddity stops only him.
+/// Reads one user. Without an id the read stops; with one, an oddity stops only its user.
 fn read_user(
     json: &RawValue,
     line: &Line,
@@ -136,7 +111,7 @@ fn read_user(
         _ => None,
     };
     let id = id.ok_or_else(|| nobody("the user has no id"))?;
-    tally.claim(&id, Kind::User, line.clone())?;
+    tally.claim(&id, Kind::User, line)?;
     for name in object.keys().filter(|name| !known_names().chain(["assigned"]).any(|known| known == name.as_str())) {
         *odd_names.entry(name.clone()).or_default() += 1;
     }
@@ -198,7 +173,7 @@ fn read_group(json: &RawValue, line: &Line, tally: &mut Tally) -> Result<Group, 
     let group: Group =
         serde_json::from_str(json.get()).map_err(|error| incomplete(format!("the group is odd: {error}")))?;
     let id = DirectoryId::new(group.id.as_str()).ok_or_else(|| incomplete("the group has no id".to_owned()))?;
-    tally.claim(&id, Kind::Group, line.clone())?;
+    tally.claim(&id, Kind::Group, line)?;
     Ok(Group { id, ..group })
 }
 
@@ -206,7 +181,8 @@ fn resolve(group: Group, tally: &Tally) -> DirectoryGroup {
     let wanted = group.members.len();
     let ids: BTreeSet<DirectoryId> = group.members.iter().filter_map(|id| DirectoryId::new(id.as_str())).collect();
     let repeated = wanted - ids.len();
-    let mut members: Vec<_> = ids.iter().filter_map(|id| tally.member(id)).collect();
+    let mut members: Vec<_> =
+        ids.iter().filter_map(|id| Some(tally.kind(tally.hash(id.as_str()))?.member(id.clone()))).collect();
     members.sort();
     let unresolved_members = (wanted - repeated - members.len()) as u64;
     DirectoryGroup { id: group.id, name: group.name, place: group.place, members, unresolved_members }
