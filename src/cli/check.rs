@@ -11,7 +11,7 @@ use super::select;
 use crate::config::{DaemonSettings, Organization};
 use crate::report::checks::{self, Checked};
 use crate::report::json;
-use crate::run::check_parts;
+use crate::run::{check_parts, has_snapshot};
 use crate::schedule::{Due, Forbids, Schedule};
 use crate::watch::traces;
 
@@ -37,6 +37,9 @@ pub(super) async fn check(place: &Place<'_>, arguments: &CheckArguments) -> Resu
     let now = Timestamp::now();
     for organization in organizations {
         found.push(schedule(organization, &configuration.daemon, now));
+        if has_snapshot(organization, &configuration.state_dir) {
+            found.push(snapshot(place, organization).await);
+        }
         if !arguments.offline {
             found.extend(check_organization(organization).await);
         }
@@ -73,6 +76,23 @@ fn schedule(organization: &Organization, daemon: &DaemonSettings, now: Timestamp
         findings.push(CheckFinding::warning(format!("a blackout is open: nothing is {what} before {until}")));
     }
     Checked { organization: Some(organization.name.clone()), part: "schedule".to_owned(), findings }
+}
+
+/// Counts every record of an organization's snapshot.
+async fn snapshot(place: &Place<'_>, organization: &Organization) -> Checked {
+    let verdict = match place.store(organization).await {
+        Ok(store) => store.verify().map_err(|error| error.to_string()),
+        Err(failure) => Err(failure.to_string()),
+    };
+    let finding = match verdict {
+        Ok(None) => CheckFinding::good("every record was counted, and matches the seal"),
+        Ok(Some(reason)) => CheckFinding::problem(format!(
+            "it does not match its seal: {reason}. The next run removes nothing, and rebuilds it from the directory and the \
+             target"
+        )),
+        Err(error) => CheckFinding::problem(error),
+    };
+    Checked { organization: Some(organization.name.clone()), part: "snapshot".to_owned(), findings: vec![finding] }
 }
 
 /// Both sides of an organization; one that cannot be asked is a problem, and the other is asked all the same.

@@ -138,12 +138,15 @@ impl Desk {
         }
     }
 
-    /// Has the snapshot compacted if that makes it much smaller: it is, whenever it is opened.
-    pub(super) async fn tidy(&self) {
-        let open = self.store.lock().await.clone();
-        let is_due = open.is_some_and(|store| store.needs_compaction().unwrap_or(false));
-        if is_due {
-            self.close().await;
+    /// Lets go of the snapshot if nobody works with it now: an open one holds memory for as long as nothing happens. It is
+    /// opened anew when it is needed, and compacted then if that makes it much smaller.
+    pub(super) async fn rest(&self) {
+        let mut open = self.store.lock().await;
+        if open.as_ref().is_some_and(|store| Arc::strong_count(store) == 1)
+            && let Some(store) = open.take()
+        {
+            // Closing waits for the disk.
+            let _ = tokio::task::spawn_blocking(move || drop(store)).await;
         }
     }
 

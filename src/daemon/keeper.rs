@@ -54,6 +54,7 @@ impl Keeper {
             if is_now {
                 self.run(&mut kept).await;
             } else {
+                self.desk.rest().await;
                 self.wait(due).await;
             }
         }
@@ -184,8 +185,6 @@ impl Keeper {
         if failed {
             // A database that met a full disk refuses everything from then on, also when there is room again.
             self.desk.close().await;
-        } else {
-            self.desk.tidy().await;
         }
         if is_good(&record.result) {
             kept.good = Some(record.ended);

@@ -175,6 +175,12 @@ pub fn open_store(organization: &Organization, state_dir: &Path) -> Result<Arc<d
     Ok(Arc::new(SledStore::open(&state_dir.join(&organization.name))?))
 }
 
+/// Whether an organization has a snapshot already.
+#[must_use]
+pub fn has_snapshot(organization: &Organization, state_dir: &Path) -> bool {
+    SledStore::is_there(&state_dir.join(&organization.name))
+}
+
 /// A snapshot that lives in memory and is gone with the process: for the demonstration.
 #[must_use]
 pub fn memory_store() -> MemoryStore {

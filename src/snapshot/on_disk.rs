@@ -8,7 +8,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime};
 
 use super::database::{Database, Found};
-use super::engine::opening::lock_directory;
+use super::engine::opening::{DATABASE, lock_directory};
 use super::engine::sled::SledEngine;
 use super::seal::{self, Seal};
 use super::snapshot::SledStore;
@@ -51,6 +51,12 @@ impl SledStore {
             broken => Guard::new(directory, broken),
         });
         Ok(store)
+    }
+
+    /// Whether there is one in a state directory.
+    #[must_use]
+    pub fn is_there(directory: &Path) -> bool {
+        directory.join(DATABASE).exists()
     }
 
     /// Why the snapshot was not sealed when it was opened, in a sentence; nothing if it was.
