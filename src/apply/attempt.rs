@@ -1,29 +1,25 @@
-//! One write, from its intent to its settlement.
+//! One write, from the moment when it is sent until it is known what became of it.
 //!
-//! The intent is on disk before the write is sent. What is known to have been done is settled, what is known not to
-//! have been done is abandoned, and what nobody knows stays open: the next run looks again before it plans.
+//! What is known to have been done is to be settled, what is known not to have been done is to be abandoned, and what
+//! nobody knows stays open: the next run looks again before it plans.
 
 use std::panic::AssertUnwindSafe;
 
 use futures::FutureExt as _;
 
-use super::journal::{Intent, Journal, JournalError, Settlement};
+use super::journal::{Intent, Settlement};
 use super::target::{Probe, Target, TargetError, Write, WriteError, WriteFailure, Written};
 
-/// How an attempt ended.
+/// What became of a write.
 pub(super) enum Ended {
-    /// Carried out and settled. The notes say what the target did not keep.
-    Done { settled: Settlement, notes: Vec<String> },
-    /// Carried out as far as it goes and settled as such, and what mattered most was not kept.
-    NotKept { settled: Settlement, error: WriteError },
-    /// Not carried out, and abandoned; or, if the failure is [`WriteFailure::Unknown`], left open.
-    Failed(WriteError),
-    /// The store failed. No further write may be sent.
-    StoreFailed {
-        error: JournalError,
-        /// Whether the write had been sent by then.
-        sent: bool,
-    },
+    /// Carried out; `settled` is true from now on. The notes say what the target did not keep.
+    Done { settled: Settlement, notes: Vec<String>, without_roles: bool },
+    /// Carried out as far as it goes, which `settled` tells, and what mattered most was not kept.
+    NotKept { settled: Settlement, error: WriteError, without_roles: bool },
+    /// Certainly not carried out.
+    NotDone(WriteError),
+    /// Nobody knows; the failure is [`WriteFailure::Unknown`].
+    Unknown(WriteError),
 }
 
 /// What is known of a write after it was sent.
@@ -33,35 +29,43 @@ enum Known {
     Unknown(WriteError),
 }
 
-/// Sees one intent through.
-pub(super) async fn attempt(target: &dyn Target, journal: &dyn Journal, intent: Intent) -> Ended {
-    let sequence = match journal.begin(intent.clone()).await {
-        Ok(sequence) => sequence,
-        Err(error) => return Ended::StoreFailed { error, sent: false },
-    };
+/// Sends the write of an intent that is on disk, and finds out what became of it.
+pub(super) async fn attempt(target: &dyn Target, intent: Intent) -> Ended {
     match carry_out(target, &intent.write).await {
-        Known::Done(written) => settle(journal, sequence, intent, written).await,
-        Known::NotDone(error) => match journal.abandon(sequence).await {
-            Ok(()) => Ended::Failed(error),
-            Err(error) => Ended::StoreFailed { error, sent: false },
-        },
-        Known::Unknown(error) => Ended::Failed(WriteError { failure: WriteFailure::Unknown, ..error }),
+        Known::Done(written) => done(intent, written),
+        Known::NotDone(error) => Ended::NotDone(error),
+        Known::Unknown(error) => Ended::Unknown(WriteError { failure: WriteFailure::Unknown, ..error }),
     }
 }
 
-async fn settle(journal: &dyn Journal, sequence: u64, intent: Intent, written: Written) -> Ended {
+fn done(intent: Intent, written: Written) -> Ended {
     let Intent { write, then, .. } = intent;
     let Some(mut settled) = filled(then, written.target_id.as_deref()) else {
         let detail = "the target did not say which id it gave; the next run looks for it".to_owned();
-        return Ended::Failed(WriteError { failure: WriteFailure::Unknown, detail });
+        return Ended::Unknown(WriteError { failure: WriteFailure::Unknown, detail });
     };
-    let lost = lost_activity(&write, &written, &mut settled);
-    if let Err(error) = journal.settle(sequence, settled.clone()).await {
-        return Ended::StoreFailed { error, sent: true };
+    let without_roles = written.without_roles;
+    if without_roles {
+        forget_roles(&write, &mut settled);
     }
-    match lost {
-        Some(detail) => Ended::NotKept { settled, error: WriteError { failure: WriteFailure::Refused, detail } },
-        None => Ended::Done { settled, notes: written.not_kept.into_iter().map(|(_, sentence)| sentence).collect() },
+    match lost_activity(&write, &written, &mut settled) {
+        Some(detail) => {
+            let error = WriteError { failure: WriteFailure::Refused, detail };
+            Ended::NotKept { settled, error, without_roles }
+        }
+        None => {
+            let notes = written.not_kept.into_iter().map(|(_, sentence)| sentence).collect();
+            Ended::Done { settled, notes, without_roles }
+        }
+    }
+}
+
+/// Takes the roles out of a settlement that a creation was to carry.
+pub(super) fn forget_roles(write: &Write, settled: &mut Settlement) {
+    if let Write::CreateAccount { roles, .. } = write {
+        for account in &mut settled.accounts {
+            account.roles.retain(|role| !roles.contains(role));
+        }
     }
 }
 
@@ -128,10 +132,8 @@ async fn look(target: &dyn Target, write: &Write, error: WriteError) -> Verdict 
     }
     let seen = AssertUnwindSafe(target.probe(write)).catch_unwind().await;
     match seen {
-        Ok(Ok(Probe::Done(target_id))) => {
-            let note = ("answer".to_owned(), format!("{}; a look at the target showed that it was done", error.detail));
-            Verdict::Known(Known::Done(Written { target_id, not_kept: vec![note] }))
-        }
+        Ok(Ok(Probe::Done(target_id))) => Verdict::Known(Known::Done(seen_done(error, target_id, false))),
+        Ok(Ok(Probe::DoneWithoutRoles(target_id))) => Verdict::Known(Known::Done(seen_done(error, target_id, true))),
         Ok(Ok(Probe::NotDone | Probe::Unclear(_))) if vanished => Verdict::Known(Known::NotDone(error)),
         Ok(Ok(Probe::NotDone)) => Verdict::Repeat(doubt(error, "the target does not show it yet")),
         Ok(Ok(Probe::Unclear(reason))) => Verdict::Repeat(doubt(error, &reason)),
@@ -139,6 +141,11 @@ async fn look(target: &dyn Target, write: &Write, error: WriteError) -> Verdict 
         Ok(Err(failed)) => Verdict::Known(Known::Unknown(doubt(error, &failed.to_string()))),
         Err(_) => Verdict::Known(Known::Unknown(doubt(error, "the look-up broke; please report this"))),
     }
+}
+
+fn seen_done(error: WriteError, target_id: Option<String>, without_roles: bool) -> Written {
+    let note = ("answer".to_owned(), format!("{}; a look at the target showed that it was done", error.detail));
+    Written { target_id, not_kept: vec![note], without_roles }
 }
 
 fn doubt(mut error: WriteError, reason: &str) -> WriteError {

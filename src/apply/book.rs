@@ -56,6 +56,20 @@ impl<'a> Book<'a> {
         Ok(Intent { run: self.run.to_owned(), changes: vec![change.id], write, then })
     }
 
+    /// Lets a creation carry roles that its account is to have.
+    pub(super) fn carry(intent: &mut Intent, grants: &[&Change]) {
+        let Write::CreateAccount { roles, .. } = &mut intent.write else { return };
+        for change in grants {
+            if let Action::GrantRole { role } = &change.action {
+                roles.push(role.clone());
+                intent.changes.push(change.id);
+                for account in &mut intent.then.accounts {
+                    account.roles.insert(role.clone());
+                }
+            }
+        }
+    }
+
     fn account_write(
         &mut self,
         user: &DirectoryId,
@@ -66,7 +80,8 @@ impl<'a> Book<'a> {
     ) -> Result<(Write, Settlement), Unwritable> {
         match action {
             Action::Create { attributes } => {
-                let write = Write::CreateAccount { user: user.clone(), attributes: attributes.clone() };
+                let write =
+                    Write::CreateAccount { user: user.clone(), attributes: attributes.clone(), roles: Vec::new() };
                 let account = self.newcomer(user, "", label, Origin::Created, attributes.clone())?;
                 Ok((write, accounts(vec![account])))
             }

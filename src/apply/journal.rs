@@ -119,18 +119,37 @@ pub enum Outcome {
 /// A store that journals.
 #[async_trait]
 pub trait Journal: Send + Sync {
-    /// Records an intent. It is on disk when this returns; only then may the write be sent.
-    async fn begin(&self, intent: Intent) -> Result<u64, JournalError>;
-
-    /// Settles a write that was carried out: the ledger's new truth and the end of the intent, in one step, on disk
-    /// when this returns.
-    async fn settle(&self, sequence: u64, settlement: Settlement) -> Result<(), JournalError>;
-
-    /// Settles a write that was certainly not carried out: the intent ends, the ledger stays.
-    async fn abandon(&self, sequence: u64) -> Result<(), JournalError>;
+    /// Ends intents and records others, in one step that is on disk when this returns; only then may the new writes be
+    /// sent. With a settlement the write was carried out, and the ledger's new truth and the end of the intent become
+    /// true together; without one it was certainly not carried out, and the ledger stays. Yields the numbers of what was
+    /// begun, in order.
+    ///
+    /// Whatever a power cut leaves of a step, nothing that was begun is there without everything that was ended: an
+    /// intent builds on the ledger as the writes before it left it. An error says nothing about what is on disk.
+    async fn settle_and_begin(
+        &self,
+        ended: Vec<(u64, Option<Settlement>)>,
+        begun: Vec<Intent>,
+    ) -> Result<Vec<u64>, JournalError>;
 
     /// Intents without an end, oldest first: what a crash left behind.
     async fn unsettled(&self) -> Result<Vec<(u64, Intent)>, JournalError>;
+
+    /// Records one intent.
+    async fn begin(&self, intent: Intent) -> Result<u64, JournalError> {
+        let numbers = self.settle_and_begin(Vec::new(), vec![intent]).await?;
+        numbers.first().copied().ok_or_else(|| JournalError("it gave an intent no number".to_owned()))
+    }
+
+    /// Ends one intent whose write was carried out.
+    async fn settle(&self, sequence: u64, settlement: Settlement) -> Result<(), JournalError> {
+        self.settle_and_begin(vec![(sequence, Some(settlement))], Vec::new()).await.map(drop)
+    }
+
+    /// Ends one intent whose write was certainly not carried out.
+    async fn abandon(&self, sequence: u64) -> Result<(), JournalError> {
+        self.settle_and_begin(vec![(sequence, None)], Vec::new()).await.map(drop)
+    }
 }
 
 /// What the executor needs to see of the ledger: how accounts and groups were last written.

@@ -1,14 +1,16 @@
 //! The executor: applies an approved plan to a target, exactly, with every write journalled.
 //!
 //! [`target`] says what the executor needs of a target, [`journal`] what it needs of a store. Both are traits, so that
-//! the executor can be driven against simulated ones. [`executor`] goes through the plan; `schedule` says which change
-//! may be tried next, `book` what writes it takes and what becomes true by them, `attempt` sees one write through from
-//! its intent to its settlement. [`recover`](Executor::recover) finishes what a crash left behind.
+//! the executor can be driven against simulated ones. [`executor`] goes through the plan and keeps target and
+//! journal at work at the same time; `progress` says how far it has come, `schedule` which change may be tried next,
+//! `book` what writes it takes and what becomes true by them, `attempt` sends one write and finds out what became of it.
+//! [`recover`](Executor::recover) finishes what a crash left behind.
 
 mod attempt;
 mod book;
 pub mod executor;
 pub mod journal;
+mod progress;
 mod recover;
 mod schedule;
 pub mod target;

@@ -2,7 +2,7 @@
 
 use rollcall_kit::DirectoryId;
 
-use super::attempt::{filled, is_creation};
+use super::attempt::{filled, forget_roles, is_creation};
 use super::executor::Executor;
 use super::journal::{JournalError, Settlement};
 use super::target::{Probe, TargetError, Write};
@@ -48,6 +48,12 @@ impl Executor<'_> {
             let seen = self.look_up(&intent.write).await?;
             let settlement = match &seen {
                 Probe::Done(target_id) => filled(intent.then.clone(), target_id.as_deref()),
+                // The next plan gives the roles.
+                Probe::DoneWithoutRoles(target_id) => {
+                    let mut then = intent.then.clone();
+                    forget_roles(&intent.write, &mut then);
+                    filled(then, target_id.as_deref())
+                }
                 Probe::NotDone | Probe::Unclear(_) => None,
             };
             match (settlement, seen) {
@@ -68,7 +74,7 @@ impl Executor<'_> {
                     }
                     recovered.unclear.extend(people.into_iter().map(|user| (user, reason.clone())));
                 }
-                (None, Probe::Done(_)) => {
+                (None, Probe::Done(_) | Probe::DoneWithoutRoles(_)) => {
                     let reason = "the target does not say which id it gave";
                     recovered.unclear.extend(intent.concerned().into_iter().map(|user| (user, reason.to_owned())));
                 }

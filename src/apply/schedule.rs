@@ -13,7 +13,7 @@ use crate::plan::{Action, Change, ChangeId, GroupKey, Subject};
 use crate::roster::Role;
 
 /// The place of a change within the plan, counted from zero.
-pub(super) type Place = usize;
+pub(super) type ChangeIndex = usize;
 
 /// What shares a write.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -85,16 +85,16 @@ fn item(change: &Change) -> Item<'_> {
 #[derive(Default)]
 struct Traffic<'a> {
     /// The last change that had the lane for itself.
-    alone: Option<Place>,
+    alone: Option<ChangeIndex>,
     /// Changes since then that go side by side.
-    together: Vec<Place>,
+    together: Vec<ChangeIndex>,
     /// The last of them about each thing.
-    about: BTreeMap<Item<'a>, Place>,
+    about: BTreeMap<Item<'a>, ChangeIndex>,
 }
 
 /// A bulk while the plan is carried out.
 struct Queue {
-    ready: BTreeSet<Place>,
+    ready: BTreeSet<ChangeIndex>,
     in_flight: bool,
 }
 
@@ -103,12 +103,12 @@ pub(super) struct Schedule {
     /// How many changes each one still waits for.
     waiting: Vec<u32>,
     /// Who waits for each one.
-    waiters: Vec<Vec<Place>>,
+    waiters: Vec<Vec<ChangeIndex>>,
     /// The bulk of each change.
     bulk_of: Vec<Option<usize>>,
     queues: Vec<Queue>,
     /// Changes that may be tried: those without a bulk, and the first of each bulk that has no write in flight.
-    ready: BTreeSet<Place>,
+    ready: BTreeSet<ChangeIndex>,
     /// How many changes may share a write with this one; lowered when a shared write was refused.
     share: Vec<usize>,
 }
@@ -124,12 +124,13 @@ impl Schedule {
             ready: BTreeSet::new(),
             share: vec![usize::MAX; changes.len()],
         };
-        let places: BTreeMap<ChangeId, Place> =
+        let places: BTreeMap<ChangeId, ChangeIndex> =
             changes.iter().enumerate().map(|(at, change)| (change.id, at)).collect();
         let mut traffic: BTreeMap<Lane, Traffic<'_>> = BTreeMap::new();
         let mut bulks: BTreeMap<Bulk, usize> = BTreeMap::new();
         for (place, change) in changes.iter().enumerate() {
-            let mut before: BTreeSet<Place> = change.after.iter().filter_map(|id| places.get(id)).copied().collect();
+            let mut before: BTreeSet<ChangeIndex> =
+                change.after.iter().filter_map(|id| places.get(id)).copied().collect();
             for (lane, beside) in lanes(change, roles_are_groups) {
                 traffic.entry(lane).or_default().enter(place, beside, change, &mut before);
             }
@@ -154,7 +155,7 @@ impl Schedule {
     }
 
     /// Takes the changes of the next write: one, or as many of one bulk as may share a write.
-    pub(super) fn next(&mut self, members_per_write: usize) -> Option<Vec<Place>> {
+    pub(super) fn next(&mut self, members_per_write: usize) -> Option<Vec<ChangeIndex>> {
         let first = self.ready.pop_first()?;
         let Some(bulk) = self.bulk_of[first] else {
             return Some(vec![first]);
@@ -174,19 +175,39 @@ impl Schedule {
         Some(taken)
     }
 
+    /// The change that the next write begins with.
+    pub(super) fn peek(&self) -> Option<ChangeIndex> {
+        self.ready.first().copied()
+    }
+
+    /// The changes that wait for this one and for nothing else.
+    pub(super) fn waiting_for(&self, place: ChangeIndex) -> Vec<ChangeIndex> {
+        self.waiters[place].iter().copied().filter(|waiter| self.waiting[*waiter] == 1).collect()
+    }
+
+    /// These changes, which wait for this one, are carried out together with it.
+    pub(super) fn carry(&mut self, place: ChangeIndex, along: &[ChangeIndex]) {
+        self.waiters[place].retain(|waiter| !along.contains(waiter));
+    }
+
+    /// They are not after all, and wait for it again.
+    pub(super) fn leave_behind(&mut self, place: ChangeIndex, along: &[ChangeIndex]) {
+        self.waiters[place].extend(along);
+    }
+
     /// Whether a change shares its write with others of its bulk.
-    pub(super) fn is_shared(&self, place: Place) -> bool {
+    pub(super) fn is_shared(&self, place: ChangeIndex) -> bool {
         self.bulk_of[place].is_some()
     }
 
     /// The write of these changes ended; they have their outcomes.
-    pub(super) fn done(&mut self, places: &[Place]) {
+    pub(super) fn done(&mut self, places: &[ChangeIndex]) {
         self.leave(places);
         self.land(places);
     }
 
     /// These changes have their outcomes, and a write of their bulk is still in flight.
-    pub(super) fn leave(&mut self, places: &[Place]) {
+    pub(super) fn leave(&mut self, places: &[ChangeIndex]) {
         for &place in places {
             for waiter in std::mem::take(&mut self.waiters[place]) {
                 self.waiting[waiter] -= 1;
@@ -198,18 +219,26 @@ impl Schedule {
     }
 
     /// The shared write of these changes was refused, and any of them may be to blame: they are tried again in halves.
-    pub(super) fn split(&mut self, places: &[Place]) {
+    pub(super) fn split(&mut self, places: &[ChangeIndex]) {
         for &place in places {
             self.share[place] = places.len().div_ceil(2);
-            if let Some(bulk) = self.bulk_of[place] {
-                self.queues[bulk].ready.insert(place);
-            }
+        }
+        self.again(places);
+    }
+
+    /// These changes were taken and not carried out; they may be tried again.
+    pub(super) fn again(&mut self, places: &[ChangeIndex]) {
+        for &place in places {
+            match self.bulk_of[place] {
+                Some(bulk) => self.queues[bulk].ready.insert(place),
+                None => self.ready.insert(place),
+            };
         }
         self.land(places);
     }
 
     /// The write is not in flight any more, so the next of its bulk may go.
-    fn land(&mut self, places: &[Place]) {
+    fn land(&mut self, places: &[ChangeIndex]) {
         if let Some(bulk) = places.first().and_then(|place| self.bulk_of[*place]) {
             let queue = &mut self.queues[bulk];
             queue.in_flight = false;
@@ -218,7 +247,7 @@ impl Schedule {
     }
 
     /// A change waits for nothing any more.
-    fn release(&mut self, place: Place) {
+    fn release(&mut self, place: ChangeIndex) {
         let Some(bulk) = self.bulk_of[place] else {
             self.ready.insert(place);
             return;
@@ -237,7 +266,7 @@ impl Schedule {
 
 impl<'a> Traffic<'a> {
     /// A change enters the lane; what it must wait for is added to `before`.
-    fn enter(&mut self, place: Place, beside: bool, change: &'a Change, before: &mut BTreeSet<Place>) {
+    fn enter(&mut self, place: ChangeIndex, beside: bool, change: &'a Change, before: &mut BTreeSet<ChangeIndex>) {
         before.extend(self.alone);
         if beside {
             before.extend(self.about.insert(item(change), place));

@@ -7,7 +7,7 @@ use rollcall_kit::{CheckFinding, DirectoryId};
 use serde::{Deserialize, Serialize};
 
 use crate::guard::AccountMark;
-use crate::plan::{AttributeChange, Candidate, Matches, TargetAccount};
+use crate::plan::{AttributeChange, Candidate, Matches, Pace, TargetAccount};
 use crate::roster::Role;
 use crate::roster::account::Attributes;
 
@@ -55,6 +55,11 @@ pub trait TargetReader: Send + Sync {
         Ok(Some(Members::default()))
     }
 
+    /// How fast it takes writes, from what it was seen to take, and what it answers to them.
+    fn pace(&self) -> Pace {
+        Pace::default()
+    }
+
     /// What was learnt of the target so far, to be kept for later runs. Nobody but the target's own client reads it.
     fn learnt(&self) -> Option<serde_json::Value> {
         None
@@ -81,6 +86,12 @@ pub trait Target: TargetReader {
         false
     }
 
+    /// Whether a creation may carry the roles of its account. Asked before each creation; a target that was seen not to
+    /// keep them says no from then on.
+    fn roles_ride(&self) -> bool {
+        false
+    }
+
     /// Carries one write out, and compares the answer with what was sent.
     async fn write(&self, write: &Write) -> Result<Written, WriteError>;
 
@@ -98,6 +109,10 @@ pub enum Write {
         user: DirectoryId,
         /// Its attributes.
         attributes: Attributes,
+        /// Roles that it is to have from the beginning. Only where the target takes them so
+        /// ([`Target::roles_ride`]); otherwise, and if it does not keep them, they are set afterwards.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        roles: Vec<Role>,
     },
     /// Changes of one account, in one request where the target can.
     UpdateAccount {
@@ -179,6 +194,8 @@ pub struct Written {
     /// sent all the same, so that the next plan does not send it again, for ever; the sentences are reported. Only
     /// `active` is never recorded otherwise than it is.
     pub not_kept: Vec<(String, String)>,
+    /// Whether a creation went through without the roles that it was to carry: they are still to be set.
+    pub without_roles: bool,
 }
 
 /// Whether an unsettled write was carried out.
@@ -186,6 +203,8 @@ pub struct Written {
 pub enum Probe {
     /// Yes; for a creation with the id of what was created.
     Done(Option<String>),
+    /// A creation was carried out, and the account does not show all roles that it was to carry.
+    DoneWithoutRoles(Option<String>),
     /// No: it may be planned again.
     NotDone,
     /// The target does not show it; the write is safe to repeat.

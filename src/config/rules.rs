@@ -199,6 +199,7 @@ fn scim(target: &ScimSettings, problems: &mut Vec<Problem>) {
     };
     within("concurrency", target.concurrency as u64, 1, 256);
     within("members_per_request", target.members_per_request as u64, 1, 10_000);
+    within("requests_per_minute", target.requests_per_minute.unwrap_or(1).into(), 1, 1_000_000);
     within("delete_after_days", target.delete_after_days.unwrap_or(1).into(), 1, 36_500);
     within("http.connect_timeout", target.http.connect_timeout, 1, 3_600);
     within("http.idle_timeout", target.http.idle_timeout, 1, 3_600);

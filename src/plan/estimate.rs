@@ -1,17 +1,23 @@
 //! What an apply will cost: requests to the target, and seconds.
+//!
+//! Requests are counted as they will be sent: members travel together, so do the roles of one account, and a new account
+//! brings its roles along where the target keeps them. What takes access away is read back.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use rollcall_kit::DirectoryId;
+use rollcall_kit::{DirectoryId, attribute};
 
-use super::change::{Action, Change, GroupKey};
+use super::change::{Action, AttributeChange, Change, ChangeId, GroupKey};
 use super::document::Estimate;
 use super::settings::{Pace, PlanSettings};
+
+/// Attributes that stand in a list of values: a change within a list takes a look at it first.
+const LISTED: [&str; 3] = [attribute::EMAIL, attribute::PHONE_NUMBER, attribute::PICTURE];
 
 /// What writes cost.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Costs {
-    /// How fast the target takes writes.
+    /// How fast the target takes writes, and what it answers to them.
     pub pace: Pace,
     /// Whether roles are memberships.
     pub roles_are_groups: bool,
@@ -21,30 +27,86 @@ impl Costs {
     pub(super) fn new(settings: &PlanSettings) -> Self {
         Self { pace: settings.pace, roles_are_groups: settings.role_delivery_is_groups }
     }
+
+    /// Requests that it takes to change an account.
+    fn update(self, changes: &[AttributeChange], always: bool) -> u64 {
+        let mut real = changes.iter().filter(|change| change.before != change.after).peekable();
+        if real.peek().is_none() && !always {
+            return 0;
+        }
+        let look = real.any(|change| LISTED.contains(&change.attribute.as_str()));
+        1 + u64::from(look) + self.read_back()
+    }
+
+    /// Requests that it takes to see what became of a change.
+    fn read_back(self) -> u64 {
+        u64::from(!self.pace.answers_patch)
+    }
 }
 
-/// Estimates the cost: a request a change, except that members travel together, and so do the roles of one account.
+/// Changes that share requests, while they are counted.
+#[derive(Default)]
+struct Shared<'a> {
+    /// Members that join and that leave, by group.
+    members: BTreeMap<GroupKey, (u64, u64)>,
+    /// Accounts whose list of roles is written, and whether something is taken from it.
+    roles: BTreeMap<&'a DirectoryId, bool>,
+}
+
+/// Estimates the cost.
 pub(super) fn of(changes: &[Change], costs: Costs) -> Estimate {
-    let mut calls = 0_u64;
-    let mut members: BTreeMap<GroupKey, u64> = BTreeMap::new();
-    let mut granted: BTreeSet<&DirectoryId> = BTreeSet::new();
-    let mut revoked: BTreeSet<&DirectoryId> = BTreeSet::new();
-    for change in changes {
-        match &change.action {
-            Action::AddMember { group, .. } | Action::RemoveMember { group, .. } => {
-                *members.entry(group.clone()).or_default() += 1;
-            }
-            Action::GrantRole { role } | Action::RevokeRole { role } if costs.roles_are_groups => {
-                *members.entry(GroupKey::Role(role.clone())).or_default() += 1;
-            }
-            Action::GrantRole { .. } => granted.extend(change.subject.user()),
-            Action::RevokeRole { .. } => revoked.extend(change.subject.user()),
-            _ => calls += 1,
-        }
-    }
-    let batch = u64::from(costs.pace.members_per_call.max(1));
-    calls += members.values().map(|count| count.div_ceil(batch)).sum::<u64>();
-    calls += (granted.len() + revoked.len()) as u64;
+    let mut shared = Shared::default();
+    let created: BTreeSet<ChangeId> = changes
+        .iter()
+        .filter(|change| matches!(change.action, Action::Create { .. }))
+        .map(|change| change.id)
+        .collect();
+    let alone: u64 = changes.iter().map(|change| shared.count(change, &created, costs)).sum();
+    let calls = alone + shared.calls(costs);
     let pace = u64::from(costs.pace.calls_per_minute.max(1));
     Estimate { calls, seconds: (calls * 60).div_ceil(pace) }
+}
+
+impl<'a> Shared<'a> {
+    /// The requests of a change that shares them with no other. The others are noted.
+    fn count(&mut self, change: &'a Change, created: &BTreeSet<ChangeId>, costs: Costs) -> u64 {
+        match &change.action {
+            Action::AddMember { group, .. } => self.members.entry(group.clone()).or_default().0 += 1,
+            Action::RemoveMember { group, .. } => self.members.entry(group.clone()).or_default().1 += 1,
+            Action::GrantRole { role } if costs.roles_are_groups => {
+                self.members.entry(GroupKey::Role(role.clone())).or_default().0 += 1;
+            }
+            Action::RevokeRole { role } if costs.roles_are_groups => {
+                self.members.entry(GroupKey::Role(role.clone())).or_default().1 += 1;
+            }
+            Action::GrantRole { .. } => {
+                let comes_along =
+                    costs.pace.roles_in_create && matches!(change.after.as_slice(), [one] if created.contains(one));
+                if let Some(user) = change.subject.user().filter(|_| !comes_along) {
+                    self.roles.entry(user).or_default();
+                }
+            }
+            Action::RevokeRole { .. } => drop(change.subject.user().map(|user| self.roles.insert(user, true))),
+            Action::Update { changes } => return costs.update(changes, false),
+            Action::Reactivate { changes } | Action::Adopt { changes, .. } | Action::Relink { changes, .. } => {
+                return costs.update(changes, true);
+            }
+            // Whoever is put out is looked at afterwards.
+            Action::Deactivate => return 2,
+            Action::RenameGroup { .. } => return 1 + costs.read_back(),
+            Action::AdoptGroup => {}
+            Action::Create { .. } | Action::Delete | Action::CreateGroup | Action::DeleteGroup => return 1,
+        }
+        0
+    }
+
+    fn calls(&self, costs: Costs) -> u64 {
+        let batch = u64::from(costs.pace.members_per_call.max(1));
+        // What joins and what leaves in one write are two requests.
+        let of_group = |&(joins, leaves): &(u64, u64)| joins.div_ceil(batch) + leaves.div_ceil(batch);
+        let members: u64 = self.members.values().map(of_group).sum();
+        // The list is read, sent back, and read again if something was taken from it.
+        let of_account = |&takes: &bool| 2 + if takes { 1 } else { costs.read_back() };
+        members + self.roles.values().map(of_account).sum::<u64>()
+    }
 }

@@ -97,11 +97,15 @@ pub struct Pace {
     pub calls_per_minute: u32,
     /// Members that one request adds or removes.
     pub members_per_call: u32,
+    /// Whether a new account brings its roles along.
+    pub roles_in_create: bool,
+    /// Whether the answer to a change shows what became of it.
+    pub answers_patch: bool,
 }
 
 impl Default for Pace {
     /// Five requests a second, which the slowest target of those we know keeps up.
     fn default() -> Self {
-        Self { calls_per_minute: 300, members_per_call: 100 }
+        Self { calls_per_minute: 300, members_per_call: 100, roles_in_create: false, answers_patch: true }
     }
 }

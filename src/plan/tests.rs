@@ -364,7 +364,13 @@ fn a_plan_predicts_its_calls_and_its_seconds() {
     directory.settings.pace.calls_per_minute = 60;
     directory.settings.pace.members_per_call = 20;
     let by_attribute = World::empty().plan(&directory).plan.estimate;
-    assert_eq!((by_attribute.calls, by_attribute.seconds), (60, 60), "30 creations, and the roles of 30 at once");
+    assert_eq!(
+        (by_attribute.calls, by_attribute.seconds),
+        (90, 90),
+        "30 creations; 30 lists of roles, read and written"
+    );
+    directory.settings.pace.roles_in_create = true;
+    assert_eq!(World::empty().plan(&directory).plan.estimate.calls, 30, "the roles come along");
     directory.settings.role_delivery_is_groups = true;
     let by_group = World::empty().plan(&directory).plan.estimate;
     assert_eq!(by_group.calls, 36, "30 creations, 2 groups, and 30 members of each in 2 requests");

@@ -31,11 +31,13 @@ pub(super) fn target(
 ) -> Result<Arc<ScimTarget>, RunError> {
     let target = ScimTarget::new(&organization.target)?;
     let known = store.fact(fact::TARGET_PROFILE)?.and_then(|json| serde_json::from_value::<KnownProfile>(json).ok());
-    let profile = known.filter(|known| known.still_holds(organization, now)).map(|known| known.profile);
-    let profile = profile.and_then(|json| serde_json::from_value::<Profile>(json).ok());
-    Ok(Arc::new(match profile {
-        Some(profile) => target.with_profile(profile),
-        None => target,
+    let Some(known) = known.filter(|known| known.is_of(organization)) else { return Ok(Arc::new(target)) };
+    let believed = known.still_holds(organization, now);
+    Ok(Arc::new(match serde_json::from_value::<Profile>(known.profile) {
+        Ok(profile) if believed => target.with_profile(profile),
+        // What it can do may have changed since, and so may how fast it is; but that shows by itself.
+        Ok(profile) => target.with_pace_of(&profile),
+        Err(_) => target,
     }))
 }
 
@@ -53,7 +55,11 @@ pub(super) struct KnownProfile {
 impl KnownProfile {
     fn still_holds(&self, organization: &Organization, now: Timestamp) -> bool {
         let hours = now.duration_since(self.since).as_hours();
-        self.url == organization.target.url.as_str() && (0..PROFILE_HOURS).contains(&hours)
+        self.is_of(organization) && (0..PROFILE_HOURS).contains(&hours)
+    }
+
+    fn is_of(&self, organization: &Organization) -> bool {
+        self.url == organization.target.url.as_str()
     }
 
     /// Keeps what is known of the target by now. Its age counts from when it was first learnt.

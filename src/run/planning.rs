@@ -447,6 +447,7 @@ impl Session {
         settings.delete_after_days = target.delete_after_days;
         settings.user_name_attribute = target.user_name.clone();
         settings.sealed = self.store.is_sealed();
+        settings.pace = self.reader().pace();
         settings
     }
 }

@@ -14,11 +14,13 @@ use super::paging::List;
 use super::profile::Profile;
 use super::resource::Resource;
 use super::settings::{RoleDelivery, ScimSettings};
+use super::tempo::Tempo;
+use super::users::NewAccount;
 use super::wire::{Answer, Call};
 use super::{discovery, errors};
 use crate::apply::{Members, Probe, Target, TargetError, TargetReader, Texts, Write, WriteError, Written};
 use crate::guard::AccountMark;
-use crate::plan::{Candidate, Matches, TargetAccount};
+use crate::plan::{Candidate, Matches, Pace, TargetAccount};
 use crate::roster::account::CUSTOM_PREFIX;
 
 /// What we ask for below the base URL, for traces.
@@ -32,6 +34,7 @@ pub struct ScimTarget {
     pub(super) mapping: Mapping,
     profile: RwLock<Profile>,
     discovered: OnceCell<()>,
+    tempo: Tempo,
 }
 
 impl ScimTarget {
@@ -51,14 +54,32 @@ impl ScimTarget {
             settings: settings.clone(),
             profile: RwLock::default(),
             discovered: OnceCell::new(),
-        })
+            tempo: Tempo::default(),
+        }
+        .at_its_pace(None))
     }
 
     /// The same target with what is known of it from earlier, so that it need not be discovered again.
     #[must_use]
     pub fn with_profile(mut self, profile: Profile) -> Self {
+        self = self.at_its_pace(profile.limit_per_minute);
         self.profile = RwLock::new(profile);
         self.discovered = OnceCell::new_with(Some(()));
+        self
+    }
+
+    /// The same target, of which only that is known how fast it was.
+    #[must_use]
+    pub fn with_pace_of(mut self, profile: &Profile) -> Self {
+        self = self.at_its_pace(profile.limit_per_minute);
+        let Profile { calls_per_minute, limit_per_minute, .. } = *profile;
+        self.profile = RwLock::new(Profile { calls_per_minute, limit_per_minute, ..Profile::default() });
+        self
+    }
+
+    /// Learns from refusals how much the target takes, from what was learnt earlier.
+    fn at_its_pace(mut self, known: Option<u32>) -> Self {
+        self.client = self.client.with_learning_pace(self.settings.requests_per_minute, known);
         self
     }
 
@@ -76,7 +97,10 @@ impl ScimTarget {
     pub async fn profile(&self) -> Result<Profile, TargetError> {
         let discover = || async {
             let announced = discovery::discover(&self.client).await?;
-            self.learn(|profile| *profile = announced);
+            self.learn(|profile| {
+                let Profile { calls_per_minute, limit_per_minute, .. } = *profile;
+                *profile = Profile { calls_per_minute, limit_per_minute, ..announced };
+            });
             Ok::<(), TargetError>(())
         };
         self.discovered.get_or_try_init(discover).await?;
@@ -123,6 +147,9 @@ fn check_settings(settings: &ScimSettings) -> Result<(), TargetError> {
     if settings.concurrency == 0 || settings.members_per_request == 0 {
         return problem("the target's concurrency and members_per_request must be at least 1".to_owned());
     }
+    if settings.requests_per_minute == Some(0) {
+        return problem("the target's requests_per_minute must be at least 1".to_owned());
+    }
     if let Some(name) = settings.match_by.iter().find(|name| Key::named(name).is_none()) {
         return problem(format!("match_by names {name:?}; it can name userName, emails.value and externalId"));
     }
@@ -155,7 +182,24 @@ impl TargetReader for ScimTarget {
         self.findings().await
     }
 
+    fn pace(&self) -> Pace {
+        let profile = self.known();
+        let usual = Pace::default();
+        let most = [self.client.learnt_pace(), self.settings.requests_per_minute].into_iter().flatten().min();
+        let seen = profile.calls_per_minute.unwrap_or(usual.calls_per_minute);
+        Pace {
+            calls_per_minute: most.map_or(seen, |most| most.min(seen)),
+            members_per_call: u32::try_from(self.settings.members_per_request).unwrap_or(u32::MAX),
+            roles_in_create: self.role_list(&profile).is_some(),
+            answers_patch: profile.answers_patch != Some(false),
+        }
+    }
+
     fn learnt(&self) -> Option<serde_json::Value> {
+        self.learn(|profile| {
+            profile.calls_per_minute = self.tempo.per_minute().or(profile.calls_per_minute);
+            profile.limit_per_minute = self.client.learnt_pace();
+        });
         self.discovered.initialized().then(|| serde_json::to_value(self.known()).ok()).flatten()
     }
 
@@ -200,13 +244,32 @@ impl Target for ScimTarget {
         self.settings.roles == RoleDelivery::Groups
     }
 
+    fn roles_ride(&self) -> bool {
+        self.role_list(&self.known()).is_some()
+    }
+
     fn members_per_write(&self) -> usize {
         self.settings.members_per_request
     }
 
     async fn write(&self, write: &Write) -> Result<Written, WriteError> {
+        self.tempo.begins(self.client.stats().calls);
+        let written = self.carry_out(write).await;
+        self.tempo.ended(self.client.stats().calls);
+        written
+    }
+
+    async fn probe(&self, write: &Write) -> Result<Probe, TargetError> {
+        self.was_done(write).await
+    }
+}
+
+impl ScimTarget {
+    async fn carry_out(&self, write: &Write) -> Result<Written, WriteError> {
         match write {
-            Write::CreateAccount { user, attributes } => self.create_account(user, attributes).await,
+            Write::CreateAccount { user, attributes, roles } => {
+                self.create_account(&NewAccount { user, attributes, roles }).await
+            }
             Write::UpdateAccount { target_id, external_id, changes, active } => {
                 self.update_account(target_id, external_id.as_ref(), changes, *active).await
             }
@@ -217,10 +280,6 @@ impl Target for ScimTarget {
             Write::DeleteGroup { target_id } => self.delete("Groups", target_id).await,
             Write::ChangeMembers { target_id, add, remove } => self.change_members(target_id, add, remove).await,
         }
-    }
-
-    async fn probe(&self, write: &Write) -> Result<Probe, TargetError> {
-        self.was_done(write).await
     }
 }
 

@@ -36,7 +36,7 @@ impl ScimTarget {
             }
             _ => Vec::new(),
         };
-        Ok(Written { target_id: Some(id), not_kept })
+        Ok(Written { target_id: Some(id), not_kept, ..Written::default() })
     }
 
     /// Gives a group another name.

@@ -9,16 +9,19 @@ use super::mapping::Wishes;
 use super::paging::List;
 use super::resource::Resource;
 use super::roles::shows;
+use super::users::NewAccount;
 use super::verify::{ACTIVE, holds};
 use crate::apply::{Probe, TargetError, Write};
 use crate::plan::AttributeChange;
-use crate::roster::account::Attributes;
+use crate::roster::Role;
 
 impl ScimTarget {
     /// Looks whether a write was carried out.
     pub(super) async fn was_done(&self, write: &Write) -> Result<Probe, TargetError> {
         match write {
-            Write::CreateAccount { user, attributes } => self.was_created(user, attributes).await,
+            Write::CreateAccount { user, attributes, roles } => {
+                self.was_created(&NewAccount { user, attributes, roles }).await
+            }
             Write::UpdateAccount { target_id, external_id, changes, active } => {
                 self.was_updated(target_id, external_id.as_ref(), changes, *active).await
             }
@@ -42,7 +45,8 @@ impl ScimTarget {
 
     /// Our mark proves a creation. An account of the same name without any mark is ours only if it holds all that was
     /// sent; otherwise somebody else made it, and the next plan may propose to adopt it.
-    async fn was_created(&self, user: &DirectoryId, attributes: &Attributes) -> Result<Probe, TargetError> {
+    async fn was_created(&self, new: &NewAccount<'_>) -> Result<Probe, TargetError> {
+        let NewAccount { user, attributes, .. } = *new;
         let what = format!("a look-up of the account of {user}");
         let profile = self.profile().await?;
         let Wishes { wishes, .. } = self.mapping.of_account(attributes, &profile);
@@ -68,25 +72,20 @@ impl ScimTarget {
                         Some(mark) => mark == user.as_str(),
                         None => wishes.iter().all(|wish| holds(account, wish)),
                     };
-                    return Ok(if is_ours(one) { Probe::Done(one.id()) } else { Probe::NotDone });
+                    return Ok(if is_ours(one) { self.created(one, new.roles) } else { Probe::NotDone });
                 }
                 _ => return Err(errors::unreliable(&what, "several accounts match")),
             }
         }
         match unanswered {
             None => Ok(Probe::NotDone),
-            Some((_, _, reason)) => self.was_created_by_walk(user, attributes, &what, &reason).await,
+            Some((_, _, reason)) => self.was_created_by_walk(new, &what, &reason).await,
         }
     }
 
     /// The same by the whole list, where filters do not settle it.
-    async fn was_created_by_walk(
-        &self,
-        user: &DirectoryId,
-        attributes: &Attributes,
-        what: &str,
-        reason: &str,
-    ) -> Result<Probe, TargetError> {
+    async fn was_created_by_walk(&self, new: &NewAccount<'_>, what: &str, reason: &str) -> Result<Probe, TargetError> {
+        let NewAccount { user, attributes, .. } = *new;
         let name = self.mapping.user_name(attributes).unwrap_or_default().to_lowercase();
         let relevant = |account: &Resource| {
             account.text("externalId") == Some(user.as_str())
@@ -103,7 +102,7 @@ impl ScimTarget {
             users.iter().filter(|account| account.text("externalId") == Some(user.as_str())).collect();
         match marked.as_slice() {
             [] => {}
-            [one] => return Ok(Probe::Done(one.id())),
+            [one] => return Ok(self.created(one, new.roles)),
             _ => return Err(errors::unreliable(what, "several accounts match")),
         }
         let profile = self.profile().await?;
@@ -111,7 +110,16 @@ impl ScimTarget {
         let same = users
             .iter()
             .find(|account| account.text("externalId").is_none() && wishes.iter().all(|wish| holds(account, wish)));
-        Ok(same.map_or(Probe::NotDone, |account| Probe::Done(account.id())))
+        Ok(same.map_or(Probe::NotDone, |account| self.created(account, new.roles)))
+    }
+
+    /// An account that was created, with all its roles or without.
+    fn created(&self, account: &Resource, roles: &[Role]) -> Probe {
+        match self.mapping.roles() {
+            Some(list) if shows(account, list, roles, &[]) => Probe::Done(account.id()),
+            _ if roles.is_empty() => Probe::Done(account.id()),
+            _ => Probe::DoneWithoutRoles(account.id()),
+        }
     }
 
     async fn was_updated(

@@ -53,6 +53,14 @@ pub struct Profile {
     pub member_removal: MemberRemoval,
     /// Whether it was seen to list, or to hide, the members that it was just given.
     pub shows_members: Option<bool>,
+    /// Whether it was seen to keep, or to lose, the roles that a new account was created with.
+    pub roles_in_create: Option<bool>,
+    /// Whether it was seen to answer a change with the changed resource.
+    pub answers_patch: Option<bool>,
+    /// How many requests a minute it took in the last run that wrote enough to tell.
+    pub calls_per_minute: Option<u32>,
+    /// How many requests a minute it takes at most, as its refusals taught.
+    pub limit_per_minute: Option<u32>,
 }
 
 /// Resources asked for at once, if the target announces nothing. Every known target takes 100.
@@ -74,6 +82,10 @@ impl Default for Profile {
             user_attributes: None,
             member_removal: MemberRemoval::ByPath,
             shows_members: None,
+            roles_in_create: None,
+            answers_patch: None,
+            calls_per_minute: None,
+            limit_per_minute: None,
         }
     }
 }

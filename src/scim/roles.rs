@@ -10,11 +10,36 @@ use super::client::ScimTarget;
 use super::errors;
 use super::mapping::Wish;
 use super::place::Place;
+use super::profile::Profile;
 use super::resource::{Resource, entry_value};
+use super::wire::Answer;
 use crate::apply::{WriteError, WriteFailure, Written};
 use crate::roster::Role;
 
 impl ScimTarget {
+    /// The list in which a new account brings its roles along, if the target is not known to lose them.
+    pub(super) fn role_list(&self, profile: &Profile) -> Option<&'static str> {
+        let list = self.mapping.roles()?;
+        (profile.roles_in_create != Some(false) && profile.holds(list)).then_some(list)
+    }
+
+    /// Whether a new account shows the roles that it was created with. A target that lost them is not trusted with any
+    /// again.
+    pub(super) async fn kept_roles(&self, id: &str, roles: &[Role], answer: &Answer) -> bool {
+        let Some(list) = self.mapping.roles() else { return false };
+        let answered = answer.resource().filter(|user| user.id().as_deref() == Some(id) && answer.is_done());
+        if answered.is_some_and(|user| shows(&user, list, roles, &[])) {
+            return true;
+        }
+        // Some answer without what they keep. If it cannot be read, it is set again: that does no harm.
+        let Ok(Some(user)) = self.read_user(id).await else { return false };
+        let kept = shows(&user, list, roles, &[]);
+        if !kept {
+            self.learn(|profile| profile.roles_in_create = Some(false));
+        }
+        kept
+    }
+
     /// Gives and takes roles of one account.
     pub(super) async fn set_roles(
         &self,
@@ -36,7 +61,7 @@ impl ScimTarget {
         }
         if before.is_empty() && !profile.holds(attribute) {
             let sentence = format!("the target's schemas have no place for {attribute}, so they were not sent");
-            return Ok(Written { target_id: None, not_kept: vec![(attribute.to_owned(), sentence)] });
+            return Ok(lost_roles(attribute, sentence));
         }
         let wish = Wish {
             attribute: attribute.to_owned(),
@@ -68,7 +93,7 @@ impl ScimTarget {
 }
 
 /// The list with ours brought in and taken out; the entries of others stay as they are.
-fn changed(before: &[Json], grant: &[Role], revoke: &[Role]) -> Vec<Json> {
+pub(super) fn changed(before: &[Json], grant: &[Role], revoke: &[Role]) -> Vec<Json> {
     let named =
         |entry: &Json, roles: &[Role]| entry_value(entry).is_some_and(|value| roles.iter().any(|role| role.0 == value));
     let mut after: Vec<Json> = before.iter().filter(|entry| !named(entry, revoke)).cloned().collect();
@@ -118,7 +143,11 @@ fn judge(
         return Err(errors::failed(WriteFailure::Unknown, detail));
     }
     let sentence = format!("the target answered {status} and kept no {} in {attribute}", lost.join(", "));
-    Ok(Written { target_id: None, not_kept: vec![(attribute.to_owned(), sentence)] })
+    Ok(lost_roles(attribute, sentence))
+}
+
+fn lost_roles(attribute: &str, sentence: String) -> Written {
+    Written { not_kept: vec![(attribute.to_owned(), sentence)], ..Written::default() }
 }
 
 #[cfg(test)]

@@ -40,6 +40,8 @@ pub struct ScimSettings {
     /// Requests in flight.
     #[serde(default = "eight")]
     pub concurrency: usize,
+    /// Requests a minute that the target is sent at most. Without it the pace is learnt from what the target refuses.
+    pub requests_per_minute: Option<u32>,
     /// Members that one request adds or removes at most.
     #[serde(default = "hundred")]
     pub members_per_request: usize,

@@ -6,7 +6,7 @@
 
 use rollcall_kit::http::Repeat;
 use rollcall_kit::{DirectoryId, attribute};
-use serde_json::{Value as Json, json};
+use serde_json::{Map, Value as Json, json};
 
 use super::ask::{Asked, Key};
 use super::client::ScimTarget;
@@ -15,10 +15,12 @@ use super::mapping::{Mapping, Wish, Wishes};
 use super::place::{Place, set};
 use super::profile::Profile;
 use super::resource::Resource;
+use super::roles::changed;
 use super::verify::ACTIVE;
 use super::wire::{Answer, Call};
 use crate::apply::{WriteError, WriteFailure, Written};
 use crate::plan::AttributeChange;
+use crate::roster::Role;
 use crate::roster::account::Attributes;
 
 /// The schema of PATCH requests (RFC 7644, section 3.5.2).
@@ -26,6 +28,16 @@ const PATCH_OP: &str = "urn:ietf:params:scim:api:messages:2.0:PatchOp";
 
 /// How often a change is worked out anew because somebody else changed the resource at the same time.
 const ATTEMPTS: usize = 3;
+
+/// An account that is to be created.
+pub(super) struct NewAccount<'a> {
+    /// Whose; becomes its `externalId`.
+    pub(super) user: &'a DirectoryId,
+    /// What it should hold.
+    pub(super) attributes: &'a Attributes,
+    /// Roles that it should have from the beginning.
+    pub(super) roles: &'a [Role],
+}
 
 /// Whether an answer says that the target has no PATCH.
 pub(super) fn knows_no_patch(answer: &Answer) -> bool {
@@ -48,12 +60,9 @@ impl ScimTarget {
         call.send(&self.client).await.map_err(|error| errors::write_without_answer(what, &error))
     }
 
-    /// Creates an account.
-    pub(super) async fn create_account(
-        &self,
-        user: &DirectoryId,
-        attributes: &Attributes,
-    ) -> Result<Written, WriteError> {
+    /// Creates an account, with its roles where the target takes them so.
+    pub(super) async fn create_account(&self, new: &NewAccount<'_>) -> Result<Written, WriteError> {
+        let NewAccount { user, attributes, .. } = *new;
         let what = format!("create the account of {}", label(user, attributes));
         let profile = self.profile_to(&what).await?;
         let Some(user_name) = self.mapping.user_name(attributes) else {
@@ -64,8 +73,8 @@ impl ScimTarget {
             return Err(errors::failed(WriteFailure::Refused, detail));
         };
         let Wishes { mut wishes, impossible } = self.mapping.of_account(attributes, &profile);
-        let body = Json::Object(Mapping::body(user, user_name, &wishes));
-        let answer = self.send(&what, Call::post(&["Users"], &body)).await?;
+        let body = Mapping::body(user, user_name, &wishes);
+        let (answer, carried) = self.post_user(&what, body, new, &profile).await?;
         if answer.status == 409 {
             return Err(self.conflict(&what, &answer, user, user_name, attributes).await);
         }
@@ -85,7 +94,33 @@ impl ScimTarget {
             // The account is there: its id must reach the ledger, whatever else is odd about it.
             Err(error) => not_kept.push(("active".to_owned(), error.detail)),
         }
-        Ok(Written { target_id: Some(id), not_kept })
+        let without_roles = !new.roles.is_empty() && !(carried && self.kept_roles(&id, new.roles, &answer).await);
+        Ok(Written { target_id: Some(id), not_kept, without_roles })
+    }
+
+    /// Sends a new user, and says whether its roles went along. A target that refuses them is told of the user alone: by a
+    /// refusal like that it has done nothing.
+    async fn post_user(
+        &self,
+        what: &str,
+        mut body: Map<String, Json>,
+        new: &NewAccount<'_>,
+        profile: &Profile,
+    ) -> Result<(Answer, bool), WriteError> {
+        let Some(list) = self.role_list(profile).filter(|_| !new.roles.is_empty()) else {
+            return Ok((self.send(what, Call::post(&["Users"], &Json::Object(body))).await?, false));
+        };
+        body.insert(list.to_owned(), changed(&[], new.roles, &[]).into());
+        let answer = self.send(what, Call::post(&["Users"], &Json::Object(body.clone()))).await?;
+        if !matches!(answer.status, 400 | 422) {
+            return Ok((answer, true));
+        }
+        body.remove(list);
+        let answer = self.send(what, Call::post(&["Users"], &Json::Object(body))).await?;
+        if answer.is_done() {
+            self.learn(|profile| profile.roles_in_create = Some(false));
+        }
+        Ok((answer, false))
     }
 
     /// What stands behind a conflict: targets say "taken", and not by whom.
@@ -140,7 +175,7 @@ impl ScimTarget {
             let answer = self.bring_about(&what, target_id, &wishes).await?;
             not_kept.extend(self.kept(target_id, &wishes, &answer).await?);
         }
-        Ok(Written { target_id: None, not_kept })
+        Ok(Written { not_kept, ..Written::default() })
     }
 
     /// What an account should show after an update.
@@ -188,7 +223,12 @@ impl ScimTarget {
     }
 
     async fn patch_user(&self, what: &str, id: &str, operations: &[Json]) -> Result<Answer, WriteError> {
-        self.send(what, Call::patch(&["Users", id], &patch_request(operations), Repeat::Safe)).await
+        let answer = self.send(what, Call::patch(&["Users", id], &patch_request(operations), Repeat::Safe)).await?;
+        let shows = answer.resource().is_some();
+        if answer.is_done() && self.known().answers_patch != Some(shows) {
+            self.learn(|profile| profile.answers_patch = Some(shows));
+        }
+        Ok(answer)
     }
 
     /// Reads the whole user, brings the wishes in, and puts it back.

@@ -1,7 +1,8 @@
 //! The journal over a store: one writer thread, and one flush for all who wait at the same time.
 //!
 //! A flush costs as much as the disk takes to sync, a batch nearly nothing. So the thread takes all requests that are
-//! waiting, writes them, flushes once, and answers everybody. While it flushes, the next group gathers.
+//! waiting, writes them, flushes once, and answers everybody. What begins builds on what ended before it, so the
+//! ends go first. While it flushes, the next group gathers.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -18,9 +19,11 @@ const QUEUE: usize = 256;
 
 type Answer<T> = oneshot::Sender<Result<T, JournalError>>;
 
+/// Intents that end, by their numbers: with what became true, or abandoned.
+type Ends = Vec<(u64, Option<Settlement>)>;
+
 enum Request {
-    Begin(Box<Intent>, Answer<u64>),
-    Settle(u64, Option<Box<Settlement>>, Answer<()>),
+    Step(Ends, Vec<Intent>, Answer<Vec<u64>>),
     Unsettled(Answer<Vec<(u64, Intent)>>),
 }
 
@@ -55,16 +58,8 @@ impl StoreJournal {
 
 #[async_trait]
 impl Journal for StoreJournal {
-    async fn begin(&self, intent: Intent) -> Result<u64, JournalError> {
-        self.ask(|answer| Request::Begin(Box::new(intent), answer)).await
-    }
-
-    async fn settle(&self, sequence: u64, settlement: Settlement) -> Result<(), JournalError> {
-        self.ask(|answer| Request::Settle(sequence, Some(Box::new(settlement)), answer)).await
-    }
-
-    async fn abandon(&self, sequence: u64) -> Result<(), JournalError> {
-        self.ask(|answer| Request::Settle(sequence, None, answer)).await
+    async fn settle_and_begin(&self, ended: Ends, begun: Vec<Intent>) -> Result<Vec<u64>, JournalError> {
+        self.ask(|answer| Request::Step(ended, begun, answer)).await
     }
 
     async fn unsettled(&self) -> Result<Vec<(u64, Intent)>, JournalError> {
@@ -82,34 +77,26 @@ fn serve(store: &dyn Intents, mut queue: mpsc::Receiver<Request>) {
     }
 }
 
-/// Settlements first: they make true what already happened in the target.
+/// All steps that wait are one: everything that ended, then everything that begins.
 fn answer(store: &dyn Intents, group: Vec<Request>) {
-    let (mut begun, mut beginners) = (Vec::new(), Vec::new());
-    let (mut settled, mut settlers) = (Vec::new(), Vec::new());
-    let mut askers = Vec::new();
+    let (mut ended, mut begun) = (Vec::new(), Vec::new());
+    let (mut steppers, mut askers) = (Vec::new(), Vec::new());
     for request in group {
         match request {
-            Request::Begin(intent, answer) => {
-                begun.push(*intent);
-                beginners.push(answer);
-            }
-            Request::Settle(sequence, settlement, answer) => {
-                settled.push((sequence, settlement.map(|settlement| *settlement)));
-                settlers.push(answer);
+            Request::Step(ends, begins, answer) => {
+                steppers.push((begins.len(), answer));
+                ended.extend(ends);
+                begun.extend(begins);
             }
             Request::Unsettled(answer) => askers.push(answer),
         }
     }
-    if !settlers.is_empty() {
-        let result = guarded(|| store.settle(settled));
-        settlers.into_iter().for_each(|answer| drop(answer.send(result.clone())));
-    }
-    if !beginners.is_empty() {
-        match guarded(|| store.begin(begun)) {
-            Ok(sequences) => {
-                beginners.into_iter().zip(sequences).for_each(|(answer, number)| drop(answer.send(Ok(number))));
-            }
-            Err(error) => beginners.into_iter().for_each(|answer| drop(answer.send(Err(error.clone())))),
+    if !steppers.is_empty() {
+        let result = guarded(|| store.settle_and_begin(ended, begun));
+        let mut numbers = result.as_deref().unwrap_or_default().iter().copied();
+        for (count, answer) in steppers {
+            let mine = numbers.by_ref().take(count).collect();
+            drop(answer.send(result.clone().map(|_| mine)));
         }
     }
     for answer in askers {

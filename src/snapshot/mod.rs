@@ -142,10 +142,10 @@ pub trait Ledger {
 
 /// The journal of writes to the target.
 pub trait Intents: Send + Sync {
-    /// See [`crate::apply::Journal::begin`].
+    /// Records intents; they are on disk when this returns. Yields their numbers, in order.
     fn begin(&self, intents: Vec<Intent>) -> Result<Vec<u64>, JournalError>;
 
-    /// See [`crate::apply::Journal::settle`]; none abandons.
+    /// Ends intents, each with what became true by it, or abandoned; on disk when this returns.
     fn settle(&self, settlements: Vec<(u64, Option<Settlement>)>) -> Result<(), JournalError>;
 
     /// Settles, then begins, with one wait for the disk: all of it would survive a power cut when this returns.

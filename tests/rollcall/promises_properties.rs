@@ -194,7 +194,7 @@ impl Target for Application {
         match write {
             Write::CreateAccount { user, .. } => {
                 assert!(accounts.insert(user.to_string(), true).is_none(), "{user} has two accounts");
-                return Ok(Written { target_id: Some(user.to_string()), not_kept: Vec::new() });
+                return Ok(Written { target_id: Some(user.to_string()), ..Written::default() });
             }
             Write::UpdateAccount { target_id, active: Some(active), .. } => {
                 accounts.insert(target_id.clone(), *active);

@@ -165,7 +165,11 @@ async fn three_hundred_people_are_found_by_walking_the_list() {
         let people: Vec<_> = (0..300).map(|n| candidate(&format!("u-{n}"), &format!("p{n}@acme.com"))).collect();
         stream::iter(&people)
             .for_each_concurrent(8, async |person| {
-                let write = Write::CreateAccount { user: person.user.clone(), attributes: person.attributes.clone() };
+                let write = Write::CreateAccount {
+                    user: person.user.clone(),
+                    attributes: person.attributes.clone(),
+                    roles: Vec::new(),
+                };
                 keep(&target, &write).await;
             })
             .await;

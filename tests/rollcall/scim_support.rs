@@ -62,7 +62,7 @@ pub(crate) fn candidate(user: &str, address: &str) -> Candidate {
 }
 
 pub(crate) fn create(user: &str, address: &str) -> Write {
-    Write::CreateAccount { user: id(user), attributes: person(address) }
+    Write::CreateAccount { user: id(user), attributes: person(address), roles: Vec::new() }
 }
 
 pub(crate) fn change(attribute: &str, before: Option<&str>, after: Option<&str>) -> AttributeChange {
@@ -84,7 +84,7 @@ pub(crate) fn members(group: &str, add: &[&String], remove: &[&String]) -> Write
 
 /// Writes something that must go through and be kept whole.
 pub(crate) async fn keep(target: &ScimTarget, write: &Write) -> Option<String> {
-    let Written { target_id, not_kept } =
+    let Written { target_id, not_kept, .. } =
         target.write(write).await.unwrap_or_else(|error| panic!("{write:?}: {error}"));
     assert_eq!(not_kept, [], "{write:?}");
     target_id

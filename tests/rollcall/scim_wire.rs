@@ -77,7 +77,8 @@ async fn a_creation_that_is_not_answered_with_an_id_is_unknown_and_one_without_a
 
 #[tokio::test]
 async fn a_creation_without_a_body_is_read_back_by_its_location() {
-    let write = Write::CreateAccount { user: id("u"), attributes: attributes(&[("email", "a@acme.com")]) };
+    let write =
+        Write::CreateAccount { user: id("u"), attributes: attributes(&[("email", "a@acme.com")]), roles: vec![] };
     let full = json!({ "id": "7", "userName": "a@acme.com", "externalId": "u", "active": true,
         "emails": [{ "value": "a@acme.com", "type": "work" }] });
     let located = || bare(201).insert_header("location", "https://acme.example/scim/Users/7");

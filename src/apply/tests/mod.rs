@@ -1,5 +1,7 @@
 //! Tests of the executor against a simulated target and store.
 
+mod ahead;
+mod along;
 mod planner;
 mod rules;
 mod simulation;

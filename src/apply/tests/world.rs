@@ -1,8 +1,8 @@
 //! A target and a store that can be made to fail and to die at any step, and that watch the executor's manners.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use rollcall_kit::{CheckFinding, DirectoryId};
@@ -95,10 +95,17 @@ pub(super) struct World<'a> {
     pub(super) faults: Faults<'a>,
     pub(super) fuse: Fuse,
     pub(super) roles_are_groups: bool,
+    /// Whether a creation carries roles.
+    pub(super) roles_ride: AtomicBool,
     pub(super) blind: AtomicBool,
     calls: AtomicUsize,
     in_flight: Mutex<BTreeSet<String>>,
     most_in_flight: AtomicUsize,
+    /// The store whose intents must be on disk before a write comes here, and those that were open before the run.
+    watched: Mutex<Option<(Arc<Mutex<State>>, BTreeSet<u64>)>>,
+    /// After so many questions the run is told to stop.
+    pub(super) stops_after: AtomicUsize,
+    asked: AtomicUsize,
 }
 
 impl<'a> World<'a> {
@@ -108,11 +115,37 @@ impl<'a> World<'a> {
             faults: Box::new(|_, _| Fault::None),
             fuse: Fuse::default(),
             roles_are_groups: false,
+            roles_ride: AtomicBool::new(true),
             blind: AtomicBool::new(false),
             calls: AtomicUsize::new(0),
             in_flight: Mutex::default(),
             most_in_flight: AtomicUsize::new(0),
+            watched: Mutex::default(),
+            stops_after: AtomicUsize::new(usize::MAX),
+            asked: AtomicUsize::new(0),
         }
+    }
+
+    /// Lets no write in from now on whose intent is not in this store, or that builds on one that is still open there.
+    pub(super) fn watch(&self, books: &Books) {
+        let open = books.state.lock().unwrap().1.keys().copied().collect();
+        *self.watched.lock().unwrap() = Some((Arc::clone(&books.state), open));
+    }
+
+    /// Whether the run is to stop.
+    pub(super) fn stops(&self) -> bool {
+        self.asked.fetch_add(1, Ordering::SeqCst) >= self.stops_after.load(Ordering::SeqCst)
+    }
+
+    fn assert_on_disk(&self, write: &Write) {
+        let watched = self.watched.lock().unwrap();
+        let Some((state, before)) = &*watched else { return };
+        let state = state.lock().unwrap();
+        let open: Vec<&Intent> =
+            state.1.iter().filter(|(number, _)| !before.contains(number)).map(|(_, it)| it).collect();
+        let intent = open.iter().find(|intent| intent.write == *write);
+        let Some(intent) = intent else { panic!("{write:?} was sent before its intent was on disk") };
+        assert_eq!(builds_on(intent, &open), Vec::<&Intent>::new(), "{write:?} builds on what is not settled");
     }
 
     /// The same content with other faults.
@@ -149,7 +182,7 @@ impl Held {
     fn carry_out(&mut self, write: &Write, not_kept: Option<&str>) -> Result<Option<String>, WriteError> {
         let gone = || WriteError { failure: WriteFailure::NotFound, detail: "404".into() };
         match write {
-            Write::CreateAccount { user, attributes } => {
+            Write::CreateAccount { user, attributes, roles } => {
                 self.next += 1;
                 let id = format!("a{}", self.next);
                 let active = not_kept != Some("active");
@@ -157,7 +190,7 @@ impl Held {
                     external_id: user.to_string(),
                     attributes: attributes.clone(),
                     active,
-                    roles: BTreeSet::new(),
+                    roles: roles.iter().filter(|_| not_kept != Some("roles")).cloned().collect(),
                 };
                 self.accounts.insert(id.clone(), account);
                 return Ok(Some(id));
@@ -208,9 +241,14 @@ impl Held {
     fn was_done(&self, write: &Write) -> Probe {
         let done = |done: bool| if done { Probe::Done(None) } else { Probe::NotDone };
         match write {
-            Write::CreateAccount { user, .. } => {
+            Write::CreateAccount { user, roles, .. } => {
                 let found = self.accounts.iter().find(|(_, account)| account.external_id == user.as_str());
-                found.map_or(Probe::NotDone, |(id, _)| Probe::Done(Some(id.clone())))
+                found.map_or(Probe::NotDone, |(id, account)| {
+                    match roles.iter().all(|role| account.roles.contains(role)) {
+                        true => Probe::Done(Some(id.clone())),
+                        false => Probe::DoneWithoutRoles(Some(id.clone())),
+                    }
+                })
             }
             Write::CreateGroup { name, .. } => {
                 let found = self.groups.iter().find(|(_, group)| group.name == *name);
@@ -275,9 +313,13 @@ impl Target for World<'_> {
     fn roles_are_groups(&self) -> bool {
         self.roles_are_groups
     }
+    fn roles_ride(&self) -> bool {
+        !self.roles_are_groups && self.roles_ride.load(Ordering::SeqCst)
+    }
 
     async fn write(&self, write: &Write) -> Result<Written, WriteError> {
         let about = Self::about(write);
+        self.assert_on_disk(write);
         {
             let mut in_flight = self.in_flight.lock().unwrap();
             assert!(in_flight.insert(about.clone()), "two writes about {about} at once");
@@ -314,10 +356,24 @@ impl World<'_> {
         held.log.push(write.clone());
         let lost = || WriteError { failure: WriteFailure::Unknown, detail: "the connection was reset".into() };
         match fault {
-            Fault::None | Fault::Panics => Ok(Written { target_id: held.carry_out(write, None)?, not_kept: vec![] }),
+            Fault::None | Fault::Panics => {
+                Ok(Written { target_id: held.carry_out(write, None)?, ..Written::default() })
+            }
+            Fault::NotKept("roles") => {
+                self.roles_ride.store(false, Ordering::SeqCst);
+                Ok(Written {
+                    target_id: held.carry_out(write, Some("roles"))?,
+                    not_kept: vec![],
+                    without_roles: matches!(write, Write::CreateAccount { roles, .. } if !roles.is_empty()),
+                })
+            }
             Fault::NotKept(attribute) => {
                 let target_id = held.carry_out(write, Some(attribute))?;
-                Ok(Written { target_id, not_kept: vec![(attribute.into(), format!("the target kept no {attribute}"))] })
+                Ok(Written {
+                    without_roles: false,
+                    target_id,
+                    not_kept: vec![(attribute.into(), format!("the target kept no {attribute}"))],
+                })
             }
             Fault::LostAnswer => held.carry_out(write, None).and_then(|_| Err(lost())),
             Fault::LostRequest => Err(lost()),
@@ -326,13 +382,27 @@ impl World<'_> {
     }
 }
 
+/// The ledger and the open intents.
+pub(super) type State = (Ledger, BTreeMap<u64, Intent>);
+
+/// Other open intents after which the ledger shows an account differently than this one takes it to be.
+pub(super) fn builds_on<'a>(intent: &Intent, open: &[&'a Intent]) -> Vec<&'a Intent> {
+    let accounts = |intent: &Intent| -> BTreeSet<DirectoryId> {
+        intent.then.accounts.iter().map(|account| account.user.clone()).collect()
+    };
+    let mine = accounts(intent);
+    open.iter().copied().filter(|other| *other != intent && !accounts(other).is_disjoint(&mine)).collect()
+}
+
 /// The simulated store.
 #[derive(Default)]
 pub(super) struct Books {
-    pub(super) state: Mutex<(Ledger, BTreeMap<u64, Intent>)>,
+    pub(super) state: Arc<Mutex<State>>,
     next: AtomicUsize,
     pub(super) fuse: Fuse,
     pub(super) fails_after: Mutex<Option<usize>>,
+    /// How many intents each step ended and began.
+    pub(super) steps: Mutex<Vec<(usize, usize)>>,
 }
 
 impl Books {
@@ -346,9 +416,9 @@ impl Books {
 
     /// The same content after a crash.
     pub(super) fn reopened(&self, fuse: Fuse) -> Self {
-        let state = Mutex::new(self.state.lock().unwrap().clone());
+        let state = Arc::new(Mutex::new(self.state.lock().unwrap().clone()));
         let next = AtomicUsize::new(self.next.load(Ordering::SeqCst));
-        Self { state, next, fuse, fails_after: Mutex::default() }
+        Self { state, next, fuse, ..Self::default() }
     }
 
     fn fail_if_told(&self) -> Result<(), JournalError> {
@@ -363,37 +433,45 @@ impl Books {
         }
     }
 
-    fn end(&self, sequence: u64, settlement: Option<&Settlement>) -> Result<(), JournalError> {
-        self.fail_if_told()?;
+    fn end(&self, sequence: u64, settlement: Option<&Settlement>) {
         let (ledger, intents) = &mut *self.state.lock().unwrap();
         assert!(intents.remove(&sequence).is_some(), "an intent is ended once");
         if let Some(settlement) = settlement {
             settlement.enter(ledger);
         }
-        Ok(())
     }
 }
 
 #[async_trait]
 impl Journal for Books {
-    async fn begin(&self, intent: Intent) -> Result<u64, JournalError> {
+    /// A crash may leave any first part of a step.
+    async fn settle_and_begin(
+        &self,
+        ended: Vec<(u64, Option<Settlement>)>,
+        begun: Vec<Intent>,
+    ) -> Result<Vec<u64>, JournalError> {
+        self.steps.lock().unwrap().push((ended.len(), begun.len()));
+        for _ in 0..3 {
+            tokio::task::yield_now().await;
+        }
+        for (sequence, settlement) in ended {
+            self.fuse.step().await;
+            self.fail_if_told()?;
+            self.end(sequence, settlement.as_ref());
+        }
+        let mut numbers = Vec::new();
+        for intent in begun {
+            self.fuse.step().await;
+            self.fail_if_told()?;
+            let sequence = self.next.fetch_add(1, Ordering::SeqCst) as u64;
+            self.state.lock().unwrap().1.insert(sequence, intent);
+            numbers.push(sequence);
+        }
+        tokio::task::yield_now().await;
         self.fuse.step().await;
-        self.fail_if_told()?;
-        let sequence = self.next.fetch_add(1, Ordering::SeqCst) as u64;
-        self.state.lock().unwrap().1.insert(sequence, intent);
-        self.fuse.step().await;
-        Ok(sequence)
+        Ok(numbers)
     }
-    async fn settle(&self, sequence: u64, settlement: Settlement) -> Result<(), JournalError> {
-        self.fuse.step().await;
-        self.end(sequence, Some(&settlement))?;
-        self.fuse.step().await;
-        Ok(())
-    }
-    async fn abandon(&self, sequence: u64) -> Result<(), JournalError> {
-        self.fuse.step().await;
-        self.end(sequence, None)
-    }
+
     async fn unsettled(&self) -> Result<Vec<(u64, Intent)>, JournalError> {
         Ok(self.state.lock().unwrap().1.iter().map(|(sequence, intent)| (*sequence, intent.clone())).collect())
     }

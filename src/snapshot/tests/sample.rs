@@ -94,7 +94,7 @@ pub(in crate::snapshot) fn ledger_group(role: &str, members: &[&str]) -> LedgerG
 }
 
 pub(in crate::snapshot) fn intent(owner: &str) -> Intent {
-    let create = Write::CreateAccount { user: id(owner), attributes: account(owner, "").written };
+    let create = Write::CreateAccount { user: id(owner), attributes: account(owner, "").written, roles: Vec::new() };
     let then = Settlement { accounts: vec![account(owner, "")], ..Settlement::default() };
     Intent { run: "run-1".into(), changes: vec![1], write: create, then }
 }

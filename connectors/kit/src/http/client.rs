@@ -25,6 +25,9 @@ use crate::secret::Secret;
 /// How we introduce ourselves, so that the administrator of the other side knows whose calls these are.
 const USER_AGENT: &str = concat!("rollcall/", env!("CARGO_PKG_VERSION"), " (directory provisioning)");
 
+/// The window of a limit of which the server does not say when it opens again.
+const UNTOLD_PAUSE: Duration = Duration::from_secs(1);
+
 /// Looks at every good answer for what is left of a limit, and says how long the next requests of its class wait.
 type BudgetHook = dyn Fn(&Response) -> Option<Duration> + Send + Sync;
 
@@ -136,6 +139,21 @@ impl Client {
         self
     }
 
+    /// The same client, which learns from refusals (429) how many requests a minute the server takes, and then sends no
+    /// more than these, evenly, until it has crept up again. `known` is what was learnt earlier, `limit` what is never
+    /// gone beyond, both in requests a minute.
+    #[must_use]
+    pub fn with_learning_pace(mut self, limit: Option<u32>, known: Option<u32>) -> Self {
+        self.pace = Some(Arc::new(Pace::learning(limit, known)));
+        self
+    }
+
+    /// How many requests a minute the server was seen to take, if it ever refused one because there were too many.
+    #[must_use]
+    pub fn learnt_pace(&self) -> Option<u32> {
+        self.pace.as_ref().and_then(|pace| pace.learnt())
+    }
+
     /// The same client, which knows the templates of the paths below its base, such as `/users/{id}`: traces show these,
     /// and never a path.
     #[must_use]
@@ -212,9 +230,6 @@ impl Client {
             let gate = self.gates.of(request.class);
             let queued = Instant::now();
             self.pass(&gate, &url).await?;
-            if let Some(pace) = &self.pace {
-                pace.pass().await;
-            }
             waited += queued.elapsed();
             let token = self.authorization(&url, refused.take()).await?;
             let span = self.span(&request, sent, std::mem::take(&mut waited));
@@ -243,6 +258,7 @@ impl Client {
             }
             failures += 1;
             let todo = next(&outcome, request.repeat, self.pause_hook.as_deref());
+            self.heed(&outcome, &todo);
             if let Next::AfterToldPause(pause) = todo {
                 self.count(&request, outcome.as_ref().ok(), Some(pause));
                 span.told_to_wait(pause);
@@ -277,10 +293,28 @@ impl Client {
         self.budget_hook.as_ref().filter(|_| answer.status < 400).and_then(|hook| hook(answer))
     }
 
-    /// Waits with everybody else until the pause that the server stated is over.
+    /// Waits with everybody else until the pause that the server stated is over, and for a turn.
     async fn pass(&self, gate: &Gate, url: &str) -> Result<(), HttpError> {
         let longest = Duration::from_secs(self.settings.max_wait);
-        gate.pass(longest).await.map_err(|remaining| wait_too_long(url, remaining))
+        loop {
+            gate.pass(longest).await.map_err(|remaining| wait_too_long(url, remaining))?;
+            let Some(pace) = &self.pace else { return Ok(()) };
+            pace.pass().await;
+            // Others may have been told to wait while this one waited for its turn.
+            if gate.is_open() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Lets the pace learn from an answer.
+    fn heed(&self, outcome: &Result<Response, Failure>, todo: &Next) {
+        let Some(pace) = &self.pace else { return };
+        match (outcome, todo) {
+            (Ok(Response { status: 429, .. }), Next::AfterToldPause(pause)) => pace.refused(*pause),
+            (Ok(Response { status: 429, .. }), _) => pace.refused(UNTOLD_PAUSE),
+            _ => pace.taken(),
+        }
     }
 
     /// Tells whoever counts of an attempt, or of the pause that its answer asks for.

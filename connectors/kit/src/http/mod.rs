@@ -15,7 +15,7 @@
 //! | `failure` | what a failed exchange means: surely not carried out, or unknown |
 //! | `retry` | when to send again, and after which pause |
 //! | `gate` | one pause for all clones of a client |
-//! | `pace` | no more requests a minute than we were told |
+//! | `pace` | no more requests a minute than we were told, or than the server was seen to take |
 //! | `limit` | what is left of a rate limit, and how much of it is ours |
 //! | `pages` | a walk over pages that ends as a list ends, or in an error |
 //! | `client` | the exchange itself |

@@ -1,0 +1,433 @@
+//! How far a plan has come: what is to be begun, what may be sent, and how each change ended.
+//!
+//! A change passes through four places. Its intent is *prepared*, goes to the journal with the next *step*, is *begun*
+//! when that step is on disk, and is sent as soon as a lane is free. Once it is known what became of it, its end goes to
+//! the journal with a later step, together with what is begun then, and only when that step is on disk is its outcome
+//! told to anybody. So at any time one step is being written, and the next one gathers.
+//!
+//! Whatever builds on a write is prepared after it landed, so the end of that write is in an earlier step or in the same.
+
+use std::collections::{BTreeSet, VecDeque};
+
+use super::attempt::Ended;
+use super::book::{Book, Unwritable};
+use super::executor::{Executor, TOLD_TO_STOP};
+use super::journal::{Intent, JournalError, Outcome, Settlement};
+use super::schedule::{Bulk, ChangeIndex, Lane, Schedule, bulk, lanes};
+use super::target::{Write, WriteError, WriteFailure};
+use crate::plan::{Action, Change, ChangeId};
+
+/// The intent of one write and the changes that it carries out.
+pub(super) struct Prepared {
+    pub(super) changes: Vec<ChangeIndex>,
+    pub(super) intent: Intent,
+}
+
+/// An intent that is on disk, and that has to be sent or abandoned.
+pub(super) struct Begun {
+    sequence: u64,
+    pub(super) prepared: Prepared,
+}
+
+/// The end of an intent, and what is told of its changes once it is on disk.
+struct Ending {
+    sequence: u64,
+    settlement: Option<Settlement>,
+    outcomes: Vec<(ChangeIndex, Outcome)>,
+}
+
+/// One step of the journal while it is being written.
+pub(super) struct Step {
+    endings: Vec<Ending>,
+    prepared: Vec<Prepared>,
+}
+
+impl Step {
+    /// What the journal is to write.
+    pub(super) fn entries(&self) -> (Vec<(u64, Option<Settlement>)>, Vec<Intent>) {
+        let ended = self.endings.iter().map(|ending| (ending.sequence, ending.settlement.clone()));
+        (ended.collect(), self.prepared.iter().map(|prepared| prepared.intent.clone()).collect())
+    }
+}
+
+/// How far the plan has come.
+pub(super) struct Progress<'a, O> {
+    executor: &'a Executor<'a>,
+    changes: &'a [Change],
+    roles_are_groups: bool,
+    schedule: Schedule,
+    book: Book<'a>,
+    outcomes: Vec<Option<Outcome>>,
+    /// Accounts and groups of which it is unknown how the last write ended.
+    doubtful: BTreeSet<Lane>,
+    /// Why nothing more is sent.
+    halted: Option<String>,
+    /// What the journal's next step begins.
+    prepared: Vec<Prepared>,
+    /// What the journal's next step ends.
+    endings: Vec<Ending>,
+    /// How many intents the step begins that is being written.
+    beginning: usize,
+    /// On disk and not sent yet, oldest first.
+    begun: VecDeque<Begun>,
+    observer: O,
+}
+
+impl<'a, O: FnMut(&Change, &Outcome)> Progress<'a, O> {
+    pub(super) fn new(executor: &'a Executor<'a>, changes: &'a [Change], observer: O) -> Self {
+        let roles_are_groups = executor.target.roles_are_groups();
+        Self {
+            executor,
+            changes,
+            roles_are_groups,
+            schedule: Schedule::new(changes, roles_are_groups),
+            book: Book::new(executor.ledger, executor.run),
+            outcomes: vec![None; changes.len()],
+            doubtful: BTreeSet::new(),
+            halted: None,
+            prepared: Vec::new(),
+            endings: Vec::new(),
+            beginning: 0,
+            begun: VecDeque::new(),
+            observer,
+        }
+    }
+
+    /// The next write to send, if one is on disk and nothing speaks against it by now. What must not be sent any more is
+    /// abandoned.
+    pub(super) fn next_to_send(&mut self) -> Option<Begun> {
+        while let Some(begun) = self.begun.pop_front() {
+            if self.halted.is_none() && (self.executor.stop)() {
+                self.halted = Some(TOLD_TO_STOP.to_owned());
+            }
+            let (hindered, able) = self.sorted_out(&begun.prepared.changes);
+            if hindered.is_empty() {
+                return Some(begun);
+            }
+            self.withdraw(begun.sequence, &begun.prepared.changes, hindered, able);
+        }
+        None
+    }
+
+    /// Takes an intent back. Those of its changes that nothing speaks against may be tried again.
+    fn withdraw(
+        &mut self,
+        sequence: u64,
+        places: &[ChangeIndex],
+        mut hindered: Vec<(ChangeIndex, String)>,
+        mut able: Vec<ChangeIndex>,
+    ) {
+        let carried = self.leave_behind(places);
+        hindered.retain(|(at, _)| !carried.contains(at));
+        able.retain(|at| !carried.contains(at));
+        let skipped: Vec<ChangeIndex> = hindered.iter().map(|(at, _)| *at).collect();
+        let outcomes: Vec<_> = hindered.into_iter().map(|(at, detail)| (at, Outcome::Skipped { detail })).collect();
+        self.will_end(sequence, None, outcomes);
+        if able.is_empty() {
+            return self.schedule.done(&skipped);
+        }
+        self.schedule.leave(&skipped);
+        self.schedule.again(&able);
+    }
+
+    /// Prepares intents for the journal's next step: for every lane that is free, and so many more `ahead`.
+    pub(super) fn prepare(&mut self, free: usize, ahead: usize) {
+        if let Some(reason) = self.halted.clone() {
+            for prepared in std::mem::take(&mut self.prepared) {
+                self.give_up(&prepared.changes, &reason);
+            }
+        }
+        while self.waiting() < free + ahead && (self.waiting() < free || self.next_may_wait()) {
+            let Some(prepared) = self.next_intent() else { break };
+            self.prepared.push(prepared);
+        }
+    }
+
+    /// Intents that are not sent yet.
+    fn waiting(&self) -> usize {
+        self.prepared.len() + self.beginning + self.begun.len()
+    }
+
+    /// Whether the next write may be begun before there is a lane for it. Members may not: many targets do not show
+    /// them, and a crash would leave an intent of which nobody can tell whether it was carried out.
+    fn next_may_wait(&self) -> bool {
+        let next = self.schedule.peek().map(|at| bulk(&self.changes[at], self.roles_are_groups));
+        !matches!(next, Some(Some(Bulk::Members(_))))
+    }
+
+    /// Whether lanes are free while the intents that could fill them are still being written.
+    pub(super) fn starves(&self) -> bool {
+        self.beginning > 0 && self.begun.is_empty()
+    }
+
+    /// The journal's next step, if there is anything to write.
+    pub(super) fn next_step(&mut self) -> Option<Step> {
+        let step = Step { endings: std::mem::take(&mut self.endings), prepared: std::mem::take(&mut self.prepared) };
+        self.beginning = step.prepared.len();
+        (!step.endings.is_empty() || !step.prepared.is_empty()).then_some(step)
+    }
+
+    /// A step of the journal is on disk, or failed.
+    pub(super) fn written(&mut self, step: Step, result: Result<Vec<u64>, JournalError>) {
+        self.beginning = 0;
+        let numbered = result.and_then(|numbers| match numbers.len() == step.prepared.len() {
+            true => Ok(numbers),
+            false => Err(JournalError("it did not number every intent".to_owned())),
+        });
+        let numbers = match numbered {
+            Ok(numbers) => numbers,
+            Err(error) => return self.step_failed(step, &error),
+        };
+        for (at, outcome) in step.endings.into_iter().flat_map(|ending| ending.outcomes) {
+            (self.observer)(&self.changes[at], &outcome);
+        }
+        let begun = numbers.into_iter().zip(step.prepared).map(|(sequence, prepared)| Begun { sequence, prepared });
+        self.begun.extend(begun);
+    }
+
+    /// Nothing is known of what a failed step left on disk: what it was to begin is not sent, and what it was to settle
+    /// is looked up by the next run.
+    fn step_failed(&mut self, step: Step, error: &JournalError) {
+        self.halt(error);
+        for Ending { settlement, outcomes, .. } in step.endings {
+            for (at, outcome) in outcomes {
+                self.doubt(&[at]);
+                let outcome = match (&settlement, outcome) {
+                    (Some(_), _) => failed(WriteError {
+                        failure: WriteFailure::Unknown,
+                        detail: format!("it was carried out, but {error}; the next run looks again"),
+                    }),
+                    (None, skipped @ Outcome::Skipped { .. }) => skipped,
+                    (None, _) => Outcome::Skipped { detail: error.to_string() },
+                };
+                self.end(at, outcome);
+            }
+        }
+        for prepared in step.prepared {
+            self.give_up(&prepared.changes, &error.to_string());
+        }
+    }
+
+    /// The intent of the next write. Changes that cannot be tried get their outcome on the way.
+    fn next_intent(&mut self) -> Option<Prepared> {
+        loop {
+            let taken = self.schedule.next(self.executor.target.members_per_write())?;
+            let (mut skipped, able) = self.sorted_out(&taken);
+            let prepared = self.intend(able, &mut skipped);
+            let places: Vec<ChangeIndex> = skipped.iter().map(|(place, _)| *place).collect();
+            for (place, detail) in skipped {
+                self.end(place, Outcome::Skipped { detail });
+            }
+            match prepared {
+                // The bulk stays taken with the others.
+                Some(prepared) => {
+                    self.schedule.leave(&places);
+                    return Some(prepared);
+                }
+                None => self.schedule.done(&places),
+            }
+        }
+    }
+
+    /// Which of these changes must not be tried, each with the reason, and which may.
+    fn sorted_out(&self, taken: &[ChangeIndex]) -> (Vec<(ChangeIndex, String)>, Vec<ChangeIndex>) {
+        let (mut hindered, mut able) = (Vec::new(), Vec::new());
+        for &at in taken {
+            match self.obstacle(at, taken) {
+                Some(reason) => hindered.push((at, reason)),
+                None => able.push(at),
+            }
+        }
+        (hindered, able)
+    }
+
+    /// Why a change must not be tried in one write with these.
+    fn obstacle(&self, place: ChangeIndex, along: &[ChangeIndex]) -> Option<String> {
+        if let Some(reason) = &self.halted {
+            return Some(reason.clone());
+        }
+        let change = &self.changes[place];
+        if let Some(reason) = (self.executor.forbids)(change) {
+            return Some(reason);
+        }
+        let comes_along = |id: &ChangeId| along.iter().any(|at| self.changes[*at].id == *id);
+        let failed = change.after.iter().find(|id| !self.succeeded(**id) && !comes_along(id));
+        if let Some(before) = failed {
+            return Some(format!("change {before}, which must come first, was not carried out"));
+        }
+        let lanes = lanes(change, self.roles_are_groups);
+        lanes
+            .iter()
+            .any(|(lane, _)| self.doubtful.contains(lane))
+            .then(|| "it is unknown whether an earlier change of the same account or group was carried out".to_owned())
+    }
+
+    fn succeeded(&self, id: ChangeId) -> bool {
+        let place = self.changes.binary_search_by_key(&id, |change| change.id);
+        place.is_ok_and(|place| matches!(self.outcomes[place], Some(Outcome::Done { .. })))
+    }
+
+    /// Turns changes into the intent of one write. Those that cannot be part of it are skipped.
+    fn intend(&mut self, able: Vec<ChangeIndex>, skipped: &mut Vec<(ChangeIndex, String)>) -> Option<Prepared> {
+        let &first = able.first()?;
+        if !self.schedule.is_shared(first) {
+            return match self.book.intent(&self.changes[first], (self.executor.clock)()) {
+                Ok(intent) => Some(self.with_roles(first, intent)),
+                Err(Unwritable::Skip(reason)) => {
+                    skipped.push((first, reason));
+                    None
+                }
+                Err(Unwritable::Journal(error)) => {
+                    self.halt(&error);
+                    skipped.push((first, error.to_string()));
+                    None
+                }
+            };
+        }
+        let changes: Vec<&Change> = able.iter().map(|place| &self.changes[*place]).collect();
+        match self.book.shared_intent(&changes, self.roles_are_groups) {
+            Ok((intent, left_out)) => {
+                let place_of = |change: &Change| able.iter().copied().find(|at| self.changes[*at].id == change.id);
+                skipped
+                    .extend(left_out.iter().filter_map(|(change, reason)| Some((place_of(change)?, reason.clone()))));
+                let intent = intent?;
+                let changes = able.into_iter().filter(|at| intent.changes.contains(&self.changes[*at].id)).collect();
+                Some(Prepared { changes, intent })
+            }
+            Err(error) => {
+                self.halt(&error);
+                skipped.extend(able.into_iter().map(|place| (place, error.to_string())));
+                None
+            }
+        }
+    }
+
+    /// Lets a creation carry the roles that nothing but the creation itself has to come before, where the target takes
+    /// them so.
+    fn with_roles(&mut self, first: ChangeIndex, mut intent: Intent) -> Prepared {
+        let mut changes = vec![first];
+        if matches!(intent.write, Write::CreateAccount { .. }) && self.executor.target.roles_ride() {
+            let together: Vec<_> = [first].into_iter().chain(self.schedule.waiting_for(first)).collect();
+            let grants = together[1..].iter().copied().filter(|at| {
+                matches!(bulk(&self.changes[*at], self.roles_are_groups), Some(Bulk::Roles(_)))
+                    && matches!(self.changes[*at].action, Action::GrantRole { .. })
+                    && self.obstacle(*at, &together[..1]).is_none()
+            });
+            let grants: Vec<ChangeIndex> = grants.collect();
+            Book::carry(&mut intent, &grants.iter().map(|at| &self.changes[*at]).collect::<Vec<_>>());
+            self.schedule.carry(first, &grants);
+            changes.extend(grants);
+        }
+        Prepared { changes, intent }
+    }
+
+    /// The roles that a creation was to carry wait for it again. Yields them.
+    fn leave_behind(&mut self, places: &[ChangeIndex]) -> Vec<ChangeIndex> {
+        let Some((&first, along)) = places.split_first().filter(|(first, _)| !self.schedule.is_shared(**first)) else {
+            return Vec::new();
+        };
+        self.schedule.leave_behind(first, along);
+        along.to_vec()
+    }
+
+    /// It is known what became of a write. What builds on it may be prepared from now on.
+    pub(super) fn landed(&mut self, begun: Begun, ended: Ended) {
+        let Begun { sequence, prepared: Prepared { changes: mut places, intent } } = begun;
+        let without_roles = match &ended {
+            Ended::Done { without_roles, .. } | Ended::NotKept { without_roles, .. } => *without_roles,
+            Ended::NotDone(_) | Ended::Unknown(_) => true,
+        };
+        if without_roles {
+            let carried = self.leave_behind(&places);
+            places.retain(|at| !carried.contains(at));
+        }
+        match ended {
+            Ended::Done { settled, notes, .. } => {
+                self.carried_out(sequence, &places, settled, &Outcome::Done { notes });
+            }
+            Ended::NotKept { settled, error, .. } => {
+                let outcome = match intent.write {
+                    // The account is there and ours; what was not kept is planned again.
+                    Write::CreateAccount { .. } => Outcome::Done { notes: vec![error.detail] },
+                    _ => failed(error),
+                };
+                self.carried_out(sequence, &places, settled, &outcome);
+            }
+            Ended::NotDone(error) => {
+                let one_is_to_blame = matches!(error.failure, WriteFailure::Refused | WriteFailure::Conflict);
+                if one_is_to_blame && places.len() > 1 {
+                    self.will_end(sequence, None, Vec::new());
+                    return self.schedule.split(&places);
+                }
+                if error.failure == WriteFailure::SignIn {
+                    self.halted.get_or_insert_with(|| error.detail.clone());
+                }
+                let outcome = failed(error);
+                self.will_end(sequence, None, places.iter().map(|at| (*at, outcome.clone())).collect());
+                self.schedule.done(&places);
+            }
+            Ended::Unknown(error) => {
+                self.doubt(&places);
+                let outcome = failed(error);
+                for &at in &places {
+                    self.end(at, outcome.clone());
+                }
+                self.schedule.done(&places);
+            }
+        }
+    }
+
+    fn carried_out(&mut self, sequence: u64, places: &[ChangeIndex], settled: Settlement, outcome: &Outcome) {
+        self.book.enter(&settled);
+        let shared = places.first().is_some_and(|first| self.schedule.is_shared(*first));
+        // What is to be said of a creation is not said of the roles that it carried.
+        let of = |(nth, at): (usize, &ChangeIndex)| match nth == 0 || shared {
+            true => (*at, outcome.clone()),
+            false => (*at, Outcome::Done { notes: Vec::new() }),
+        };
+        self.will_end(sequence, Some(settled), places.iter().enumerate().map(of).collect());
+        self.schedule.done(places);
+    }
+
+    /// An intent ends with the next step, and its changes then have these outcomes.
+    fn will_end(&mut self, sequence: u64, settlement: Option<Settlement>, outcomes: Vec<(ChangeIndex, Outcome)>) {
+        for (at, outcome) in &outcomes {
+            self.outcomes[*at] = Some(outcome.clone());
+        }
+        self.endings.push(Ending { sequence, settlement, outcomes });
+    }
+
+    /// Changes are not tried, and have no intent on disk.
+    fn give_up(&mut self, places: &[ChangeIndex], reason: &str) {
+        for &at in places {
+            self.end(at, Outcome::Skipped { detail: reason.to_owned() });
+        }
+        self.schedule.done(places);
+    }
+
+    fn halt(&mut self, error: &JournalError) {
+        self.halted.get_or_insert_with(|| error.to_string());
+    }
+
+    fn doubt(&mut self, places: &[ChangeIndex]) {
+        for &place in places {
+            self.doubtful.extend(lanes(&self.changes[place], self.roles_are_groups).into_iter().map(|(lane, _)| lane));
+        }
+    }
+
+    fn end(&mut self, place: ChangeIndex, outcome: Outcome) {
+        (self.observer)(&self.changes[place], &outcome);
+        self.outcomes[place] = Some(outcome);
+    }
+
+    /// How every change ended. All have, unless they wait for each other in a circle, which no plan has.
+    pub(super) fn outcomes(self) -> Vec<(ChangeId, Outcome)> {
+        let circle = || Outcome::Skipped { detail: "it waits for a change that waits for it".to_owned() };
+        let ended = self.changes.iter().zip(self.outcomes);
+        ended.map(|(change, outcome)| (change.id, outcome.unwrap_or_else(circle))).collect()
+    }
+}
+
+fn failed(error: WriteError) -> Outcome {
+    Outcome::Failed { failure: error.failure, detail: error.detail }
+}
