@@ -23,8 +23,10 @@ mod entra;
 mod google_way;
 mod house;
 mod incidents;
+mod mounts;
 mod notices;
 mod okta;
+mod power_cut;
 mod promises_changes;
 mod promises_held;
 mod promises_hidden;
@@ -42,6 +44,7 @@ mod scim_resend;
 mod scim_servers;
 mod scim_support;
 mod scim_wire;
+mod syncs;
 mod systemd;
 #[cfg(feature = "otel")]
 mod traces;
