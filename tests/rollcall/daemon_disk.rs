@@ -1,37 +1,14 @@
 //! A disk that is full, and is not any more: a daemon on a small file system of its own.
 //!
-//! Each test runs itself a second time with a mount table of its own (`unshare --mount`), in which the state directory
-//! is a small tmpfs. It vanishes with the test's process, however that ends.
+//! Each test has a mount table of its own, in which the state directory is a small tmpfs.
 
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use rollcall_test_servers::gate::{Cut, WriteGate};
 
 use super::command_support::{Site, person, staff_but};
 use super::daemon_support::{Daemon, PATIENCE, SELDOM};
-
-/// Set where the test may mount.
-const INSIDE: &str = "ROLLCALL_TEST_MOUNTS";
-
-/// Runs the test of this name with a mount table of its own.
-fn with_mounts(name: &str, test: impl FnOnce()) {
-    if std::env::var_os(INSIDE).is_some() {
-        return test();
-    }
-    let mut command = Command::new("unshare");
-    // Root needs no user namespace, which some systems forbid.
-    if !is_root() {
-        command.args(["--user", "--map-root-user"]);
-    }
-    command.args(["--mount", "--"]).arg(std::env::current_exe().unwrap());
-    let name = format!("daemon_disk::{name}");
-    let status = command.args(["--exact", &name, "--nocapture"]).env(INSIDE, "yes").stdin(Stdio::null()).status();
-    assert!(status.unwrap().success());
-}
-
-fn is_root() -> bool {
-    std::fs::metadata("/proc/self").is_ok_and(|own| std::os::unix::fs::MetadataExt::uid(&own) == 0)
-}
+use super::mounts::with_mounts;
 
 /// A state directory on a disk of its own.
 struct Disk<'a>(&'a Site);
@@ -87,25 +64,28 @@ fn all_is_well(site: &Site) {
 
 #[test]
 fn a_run_on_a_full_disk_writes_nothing_and_the_daemon_goes_on_by_itself_once_there_is_room() {
-    with_mounts("a_run_on_a_full_disk_writes_nothing_and_the_daemon_goes_on_by_itself_once_there_is_room", || {
-        on_a_small_disk(|site, disk, _| {
-            let daemon = Daemon::start(site);
-            disk.fill();
-            let refused = site.run(&["trigger", "--follow"]).ends_with(1);
-            assert!(refused.out.contains("too little room in"), "{}", refused.out);
-            daemon.hear("1 failed");
-            assert_eq!(site.sandbox.writes(), 0, "what cannot be journaled is not done");
-            disk.make_room();
-            site.run(&["trigger", "--follow"]).ends_with(0);
-            all_is_well(site);
-            daemon.stop();
-        });
-    });
+    with_mounts(
+        "daemon_disk::a_run_on_a_full_disk_writes_nothing_and_the_daemon_goes_on_by_itself_once_there_is_room",
+        || {
+            on_a_small_disk(|site, disk, _| {
+                let daemon = Daemon::start(site);
+                disk.fill();
+                let refused = site.run(&["trigger", "--follow"]).ends_with(1);
+                assert!(refused.out.contains("too little room in"), "{}", refused.out);
+                daemon.hear("1 failed");
+                assert_eq!(site.sandbox.writes(), 0, "what cannot be journaled is not done");
+                disk.make_room();
+                site.run(&["trigger", "--follow"]).ends_with(0);
+                all_is_well(site);
+                daemon.stop();
+            });
+        },
+    );
 }
 
 #[test]
 fn a_disk_that_fills_while_changes_are_applied_loses_none_of_them() {
-    with_mounts("a_disk_that_fills_while_changes_are_applied_loses_none_of_them", || {
+    with_mounts("daemon_disk::a_disk_that_fills_while_changes_are_applied_loses_none_of_them", || {
         on_a_small_disk(|site, disk, gate| {
             let daemon = Daemon::start(site);
             gate.arm("POST", 0, Cut::Nothing);
@@ -124,7 +104,7 @@ fn a_disk_that_fills_while_changes_are_applied_loses_none_of_them() {
 
 #[test]
 fn a_daemon_that_is_killed_and_started_on_a_full_disk_waits_for_room() {
-    with_mounts("a_daemon_that_is_killed_and_started_on_a_full_disk_waits_for_room", || {
+    with_mounts("daemon_disk::a_daemon_that_is_killed_and_started_on_a_full_disk_waits_for_room", || {
         on_a_small_disk(|site, disk, gate| {
             let mut daemon = Daemon::start(site);
             gate.arm("POST", 0, Cut::Answer);

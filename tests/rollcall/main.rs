@@ -23,8 +23,10 @@ mod entra;
 mod google_way;
 mod house;
 mod incidents;
+mod mounts;
 mod notices;
 mod okta;
+mod power_cut;
 mod promises_changes;
 mod promises_costs;
 mod promises_held;
@@ -45,6 +47,7 @@ mod scim_roles;
 mod scim_servers;
 mod scim_support;
 mod scim_wire;
+mod syncs;
 mod systemd;
 #[cfg(feature = "otel")]
 mod traces;

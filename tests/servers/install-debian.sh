@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Puts on a bare Debian machine what the tests need of Debian's packages: OpenLDAP, Samba AD and the small tools around
-# them, and the judges of units and metrics.
+# them, and the judges of units, metrics and system calls.
 #
 #   install-debian.sh          as root; needs nothing but Debian's package archive
 #
@@ -15,6 +15,7 @@ packages=(
     socat iproute2                                                      # carries its fixed ports to free ones
     python3 openssl util-linux                                          # fault proxy, certificates, flock
     systemd prometheus                                                  # systemd-analyze, promtool
+    strace e2fsprogs                                                    # which calls sync; a disk whose power is cut
 )
 
 missing=()

@@ -93,7 +93,7 @@ impl World {
         if resource == Resource::User {
             kept.entry("active").or_insert(Value::Bool(true));
         }
-        let id = self.store.create(resource, kept)?;
+        let id = self.store.create(resource, kept, self.faults.allows_twins())?;
         self.show(resource, &id, 201, "")
     }
 

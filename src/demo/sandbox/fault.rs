@@ -37,6 +37,8 @@ pub enum Fault {
     },
     /// Groups are shown without their members.
     HideMembers,
+    /// A name may be taken any number of times: nothing keeps a client from making somebody twice.
+    AllowTwins,
     /// Every token is refused.
     RefuseTokens,
 }
@@ -97,6 +99,10 @@ impl Faults {
 
     pub(super) fn hides_members(&self) -> bool {
         self.lasting.contains(&Fault::HideMembers)
+    }
+
+    pub(super) fn allows_twins(&self) -> bool {
+        self.lasting.contains(&Fault::AllowTwins)
     }
 
     pub(super) fn refuses_tokens(&self) -> bool {

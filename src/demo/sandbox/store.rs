@@ -39,9 +39,11 @@ impl Store {
         self.resources.get(&resource)?.get(id)
     }
 
-    /// Adds a resource and returns its new id.
-    pub(super) fn create(&mut self, resource: Resource, object: Object) -> Result<String, ScimError> {
-        self.check(resource, &object, None)?;
+    /// Adds a resource, with a name that others may have or not, and returns its new id.
+    pub(super) fn create(&mut self, resource: Resource, object: Object, twins: bool) -> Result<String, ScimError> {
+        if !twins {
+            self.check(resource, &object, None)?;
+        }
         self.last += 1;
         let id = format!("{}-{:04}", if resource == Resource::User { "usr" } else { "grp" }, self.last);
         let now = Timestamp::now();

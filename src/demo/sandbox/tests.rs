@@ -350,3 +350,10 @@ fn a_sandbox_that_was_dropped_does_not_answer() {
     drop(sandbox);
     assert!(TcpStream::connect(&host).is_err());
 }
+
+#[test]
+fn where_twins_are_allowed_a_name_can_be_taken_twice() {
+    let sandbox = sandbox();
+    sandbox.inject(Fault::AllowTwins);
+    assert_ne!(user(&sandbox, "ana@x.org"), user(&sandbox, "ana@x.org"));
+}
