@@ -49,6 +49,11 @@ impl Gate {
         Ok(())
     }
 
+    /// Whether nobody has to wait now.
+    pub(super) fn is_open(&self) -> bool {
+        self.closed_until().is_none()
+    }
+
     /// When the gate opens, if it is closed now.
     fn closed_until(&self) -> Option<Instant> {
         let opens = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
