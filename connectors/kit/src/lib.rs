@@ -1,11 +1,12 @@
 //! What every connector is built from.
 //!
 //! The directory model ([`model`]), the [`Connector`] trait with its readings and [`Certificate`]s, the one HTTP
-//! client of the house ([`http`]), lists and objects of JSON interfaces ([`rest`]), secret references ([`secret`]), the
+//! client of the house ([`http`]), lists and objects of JSON interfaces ([`rest`]), what is fetched before its turn ([`ahead`]), secret references ([`secret`]), the
 //! spans of traces ([`traces`]) and, for tests, the contract that every connector must pass. Paging, retrying and
 //! authenticating exist here and nowhere else; a connector only says what its provider's pages look like. Nothing here
 //! knows what a plan, a role or a target is.
 
+pub mod ahead;
 pub mod certificate;
 pub mod changes;
 pub mod connector;

@@ -108,7 +108,7 @@ pub fn json(answer: &Response) -> Result<Json, String> {
 /// Reads a page: its objects, and what follows it.
 pub type Take = fn(&Response) -> Result<(Vec<Item>, NextPage), String>;
 
-/// A list under way.
+/// A list under way. Its next page is asked for while the last one is worked on, if its [`Pages`] go one ahead.
 pub struct List<'a> {
     api: &'a dyn Interface,
     pages: Pages,
@@ -131,6 +131,21 @@ impl<'a> List<'a> {
     /// [`ReadError`]; after one the walk is over, and what it has read is no list.
     pub async fn next(&mut self) -> Result<Option<Vec<Item>>, ReadError> {
         self.next_by(self.take).await
+    }
+
+    /// The objects of the first page, for whoever wants no other.
+    ///
+    /// # Errors
+    ///
+    /// As [`List::next`].
+    pub async fn first(self) -> Result<Vec<Item>, ReadError> {
+        Ok(self.in_step().next().await?.unwrap_or_default())
+    }
+
+    /// The same list, of which no page is asked for before it is wanted.
+    #[must_use]
+    pub fn in_step(self) -> Self {
+        Self { pages: self.pages.in_step(), ..self }
     }
 
     /// As [`List::next`], for pages of something else than objects with ids.

@@ -1,15 +1,20 @@
 //! Bounds on time and size.
 
 use std::io::Write;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use rollcall_kit::http::{HttpError, HttpSettings};
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::TcpListener;
+use tokio::sync::Barrier;
 use wiremock::matchers::any;
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
-use crate::support::raw::{Act, Raw};
+use crate::support::raw::{Act, Raw, read_request};
 use crate::support::{client, create, read};
 
 const MIB: usize = 1024 * 1024;
@@ -125,4 +130,37 @@ async fn an_exchange_that_takes_longer_than_its_timeout_is_given_up() {
     let error = client.send(read(&client)).await.unwrap_err();
     assert!(before.elapsed() < Duration::from_secs(3), "{:?}", before.elapsed());
     assert!(error.to_string().contains("not complete within 1 seconds"), "{error}");
+}
+
+/// A server that answers only once three requests are there, and counts how many there are at most.
+async fn answering_three_at_once() -> (String, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    let (now, most, three) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)), Arc::new(Barrier::new(3)));
+    let counted = Arc::clone(&most);
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let (now, most, three) = (Arc::clone(&now), Arc::clone(&most), Arc::clone(&three));
+            tokio::spawn(async move {
+                read_request(&mut stream).await.unwrap();
+                most.fetch_max(now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+                three.wait().await;
+                now.fetch_sub(1, Ordering::SeqCst);
+                stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n").await.unwrap();
+            });
+        }
+    });
+    (url, counted)
+}
+
+#[tokio::test]
+async fn all_clones_together_have_no_more_requests_in_flight_than_the_client_may() {
+    let (url, most) = answering_three_at_once().await;
+    let client = client(&url, HttpSettings::default()).with_parallel(3);
+    let answers = futures::future::join_all((0..12).map(|_| {
+        let client = client.clone();
+        async move { client.send(read(&client)).await.unwrap().status }
+    }));
+    assert_eq!(answers.await, [200; 12]);
+    assert_eq!(most.load(Ordering::SeqCst), 3);
 }

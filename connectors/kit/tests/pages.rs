@@ -37,11 +37,6 @@ fn pages(server: &MockServer) -> (Client, Pages) {
 /// Walks by links to the end.
 async fn walk(pages: &mut Pages) -> Result<String, PageError> {
     let mut all = String::new();
-    let take = |answer: &rollcall_kit::http::Response| {
-        let next = answer.next_link().map_err(|error| error.to_string())?;
-        let next = next.map_or(NextPage::End, |link| NextPage::Link(link.to_owned()));
-        Ok((String::from_utf8_lossy(&answer.body).into_owned(), next))
-    };
     while let Some(content) = pages.next(take).await? {
         all.push_str(&content);
     }
@@ -184,4 +179,98 @@ async fn a_share_that_is_used_up_stops_its_own_class_of_requests_and_no_other() 
     assert!(send("groups").await < Duration::from_millis(900));
     assert!(send("groups").await < Duration::from_millis(900), "six of ten are left: one more than the others' share");
     assert!(send("users").await >= Duration::from_secs(1), "five of ten are left: they are the others'");
+}
+
+/// Waits until the server was asked so many times; what goes wrong ends in the test's own time-out.
+async fn asked(server: &MockServer, times: usize) -> Vec<wiremock::Request> {
+    loop {
+        let requests = server.received_requests().await.unwrap();
+        if requests.len() >= times {
+            return requests;
+        }
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+}
+
+/// Three pages, the second of which takes its time.
+async fn three_pages() -> MockServer {
+    let link = |after: u32| vec![format!("</api/v1/users?after={after}>; rel=\"next\"")];
+    let second = page("two ", &link(2)).set_delay(Duration::from_millis(50));
+    serving(&[("", page("one ", &link(1))), ("1", second), ("2", page("three", &[]))]).await
+}
+
+fn take(answer: &rollcall_kit::http::Response) -> Result<(String, NextPage), String> {
+    let next = answer.next_link().map_err(|error| error.to_string())?;
+    let next = next.map_or(NextPage::End, |link| NextPage::Link(link.to_owned()));
+    Ok((String::from_utf8_lossy(&answer.body).into_owned(), next))
+}
+
+#[tokio::test]
+async fn the_next_page_is_asked_for_while_the_last_one_is_worked_on_and_never_two() {
+    let server = three_pages().await;
+    let mut pages = pages(&server).1.one_ahead();
+    for (number, content) in [(1, "one "), (2, "two "), (3, "three")] {
+        assert_eq!(pages.next(take).await.unwrap().as_deref(), Some(content));
+        // Nobody asked for another page since, and the next one is asked for.
+        let ahead = (number + 1).min(3);
+        let requests = asked(&server, ahead).await;
+        assert_eq!(requests.len(), ahead, "one page ahead and no more");
+        assert_eq!(pages.read(), number as u64);
+    }
+    assert!(pages.next(take).await.unwrap().is_none());
+    assert_eq!(server.received_requests().await.unwrap().len(), 3);
+}
+
+#[tokio::test]
+async fn a_walk_in_step_asks_for_no_page_before_it_is_wanted() {
+    let server = three_pages().await;
+    let mut pages = pages(&server).1.one_ahead().in_step();
+    pages.next(take).await.unwrap();
+    drop(pages);
+    assert_eq!(server.received_requests().await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_page_that_fails_ahead_fails_when_its_turn_comes() {
+    let second = vec![r#"</api/v1/users?after=1>; rel="next""#.to_owned()];
+    let server = serving(&[("", page("one", &second)), ("1", ResponseTemplate::new(404))]).await;
+    let mut walked = pages(&server).1.one_ahead();
+    assert_eq!(walked.next(take).await.unwrap().as_deref(), Some("one"));
+    asked(&server, 2).await;
+    let error = walked.next(take).await.unwrap_err();
+    assert_eq!(error.to_string(), "page 2 was answered with status 404");
+    // Whoever stops before hears nothing of it.
+    let mut stopped = pages(&server).1.one_ahead();
+    assert_eq!(stopped.next(take).await.unwrap().as_deref(), Some("one"));
+}
+
+#[tokio::test]
+async fn a_next_page_elsewhere_is_refused_before_it_is_asked_for_ahead() {
+    let other = MockServer::start().await;
+    Mock::given(any()).respond_with(ResponseTemplate::new(200)).expect(0).mount(&other).await;
+    let links = [format!("<{}/api/v1/users?after=1>; rel=\"next\"", other.uri()), "</logout>; rel=next".to_owned()];
+    for link in links {
+        let server = serving(&[("", page("one", &[link]))]).await;
+        let error = pages(&server).1.one_ahead().next(take).await.unwrap_err();
+        assert!(error.to_string().ends_with("it was not followed"), "{error}");
+        assert_eq!(server.received_requests().await.unwrap().len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_bound_on_pages_holds_for_the_page_ahead() {
+    let server = three_pages().await;
+    let mut pages = pages(&server).1.one_ahead().with_bound(1);
+    pages.next(take).await.unwrap();
+    assert!(matches!(pages.next(take).await, Err(PageError::Endless { bound: 1 })));
+    assert_eq!(server.received_requests().await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_doubtful_page_ahead_is_asked_for_once_more() {
+    let second = vec![r#"</api/v1/users?after=1>; rel="next""#.to_owned()];
+    let server = serving(&[("", page("one", &second)), ("1", page("", &[]))]).await;
+    let mut pages = pages(&server).1.with_second_look(|answer| answer.body.is_empty()).one_ahead();
+    assert_eq!(walk(&mut pages).await.unwrap(), "one");
+    assert_eq!(server.received_requests().await.unwrap().len(), 3);
 }

@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use jiff::fmt::rfc2822;
-use rollcall_kit::ReadError;
 use rollcall_kit::http::token::{Assertion, BearerToken, ClientProof, TokenEndpoint, TokenError, TokenRequest};
 use rollcall_kit::http::{Client, HeaderName, HeaderValue, HttpError, NextPage, Pages, Request, Response, TokenSource};
 use rollcall_kit::rest::{self, Interface};
 pub(crate) use rollcall_kit::rest::{Item, List};
+use rollcall_kit::{Collection, ReadError};
 use serde_json::Value;
 
 use crate::limits::{self, class};
@@ -33,6 +33,9 @@ const ENDPOINTS: &[&str] = &[
     "/apps/{app}/groups",
     "/logs",
 ];
+
+/// What proves the end of a list.
+pub(crate) const END: &str = "an answer with status 200 and no next link";
 
 /// An organisation, as one identity sees it.
 pub(crate) struct Api {
@@ -80,6 +83,7 @@ impl Api {
         let mut client = Client::new(base, settings.http.clone(), source)
             .map_err(http)?
             .with_endpoints(ENDPOINTS)
+            .with_parallel(settings.parallel)
             .with_pause(limits::told_pause)
             .with_budget(move |answer| limits::spent(answer, share));
         if let Some(first) = back_off {
@@ -140,7 +144,7 @@ impl Api {
 
     /// A walk over a list.
     pub(crate) fn list(&self, query: &Query<'_>) -> List<'_> {
-        let pages = Pages::new(self.client.clone(), self.request(query));
+        let pages = Pages::new(self.client.clone(), self.request(query)).one_ahead();
         List::new(self, pages, query.collection, query.words(), page)
     }
 
@@ -181,6 +185,12 @@ impl Interface for Api {
     fn is_absent(&self, answer: &Response) -> bool {
         Refusal::of(answer).is_not_found()
     }
+}
+
+/// A list that was read to its end.
+pub(crate) fn collection(name: &str, query: &str, pages: u64, entries: u64) -> Collection {
+    let (name, query, end) = (name.to_owned(), query.to_owned(), END.to_owned());
+    Collection { name, query, pages, entries, announced: None, end }
 }
 
 /// Reads a page.

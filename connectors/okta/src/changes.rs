@@ -17,12 +17,11 @@ use rollcall_kit::{
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
-use crate::api::{self, Api, Item, List, Query};
+use crate::api::{self, Api, END, Item, List, Query};
 use crate::groups::{begins_with, entry, kind_of, members};
 use crate::limits::class;
 use crate::lookup::Desk;
 use crate::reach::{Reach, name_of};
-use crate::read::END;
 use crate::settings::{GroupSettings, OktaSettings};
 
 /// How far a read goes back beyond the moment at which the last one began.

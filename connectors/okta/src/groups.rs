@@ -5,25 +5,38 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures::{StreamExt as _, TryStreamExt as _, stream};
-use rollcall_kit::{DirectoryGroup, DirectoryId, Entry, Member, ReadError, Unreadable};
+use rollcall_kit::{Collection, DirectoryGroup, DirectoryId, Entry, Member, ReadError, Unreadable, ahead};
 use serde_json::Value as Json;
 
-use crate::api::{Api, Item, Query};
+use crate::api::{Api, Item, Query, collection};
 use crate::limits::class;
 use crate::reach::{find_group, is_group_id, name_of, quoted};
-use crate::read::Reader;
-use crate::settings::GroupSettings;
+use crate::settings::{GroupSettings, OktaSettings};
 
 /// The ids of the members of groups that were read already.
 pub(crate) type Known = BTreeMap<String, Vec<String>>;
 
-/// What was counted on the way.
+/// What a read of groups is for the certificate.
 #[derive(Default)]
-struct Tally {
-    /// The groups that were sent.
+pub(crate) struct Found {
+    pub(crate) collections: Vec<Collection>,
+    pub(crate) exceptions: Vec<String>,
+}
+
+/// Groups being fetched.
+struct Fetch<'a> {
+    api: &'a Api,
+    settings: &'a GroupSettings,
+    page_size: &'a str,
+    parallel: usize,
+    known: Known,
+    /// Where whole groups go.
+    out: ahead::Sender<(Item, Members)>,
+    /// The groups that were fetched.
     seen: BTreeSet<String>,
     members: u64,
     pages: u64,
+    found: Found,
 }
 
 /// The members of one group.
@@ -32,60 +45,154 @@ pub(crate) struct Members {
     pub(crate) pages: u64,
 }
 
-/// Reads the groups that the settings name, each once.
-pub(crate) async fn read(reader: &mut Reader<'_>, settings: &GroupSettings) -> Result<(), ReadError> {
-    let mut tally = Tally::default();
+/// Fetches the groups that the settings name, each once and with its members, and puts them where they wait for their
+/// turn.
+pub(crate) async fn fetch(
+    api: &Api,
+    all: &OktaSettings,
+    settings: &GroupSettings,
+    known: Known,
+    out: ahead::Sender<(Item, Members)>,
+) -> Result<Found, ReadError> {
+    let page_size = &*all.page_size.to_string();
+    let (seen, found) = (BTreeSet::new(), Found::default());
+    let mut fetch =
+        Fetch { api, settings, page_size, parallel: all.parallel, known, out, seen, members: 0, pages: 0, found };
     if settings.all {
-        search(reader, settings, &mut tally, None, |_| true).await?;
+        fetch.search(None, |_| true).await?;
     }
     if let Some(prefix) = &settings.prefix {
         let expression = format!("profile.name sw {}", quoted(prefix));
-        search(reader, settings, &mut tally, Some(&expression), |group| begins_with(group, prefix)).await?;
+        fetch.search(Some(&expression), |group| begins_with(group, prefix)).await?;
     }
     if let Some(expression) = &settings.search {
-        search(reader, settings, &mut tally, Some(expression), |_| true).await?;
+        fetch.search(Some(expression), |_| true).await?;
     }
-    if let (true, Some(app)) = (settings.assigned, &reader.settings.assigned_to) {
-        assigned(reader, app, &mut tally).await?;
+    if let (true, Some(app)) = (settings.assigned, &all.assigned_to) {
+        fetch.assigned(app).await?;
     }
     if !settings.named.is_empty() {
-        named(reader, settings, &mut tally).await?;
+        fetch.named().await?;
     }
-    let words = format!("/api/v1/groups/{{id}}/users of {} groups", tally.seen.len());
-    reader.completed("members", &words, tally.pages, tally.members);
-    Ok(())
+    let words = format!("/api/v1/groups/{{id}}/users of {} groups", fetch.seen.len());
+    let (pages, members) = (fetch.pages, fetch.members);
+    fetch.completed("members", &words, pages, members);
+    Ok(fetch.found)
 }
 
-/// Reads the groups of a list, all of them or those that an expression finds.
-async fn search(
-    reader: &mut Reader<'_>,
-    settings: &GroupSettings,
-    tally: &mut Tally,
-    expression: Option<&str>,
-    matches: impl Fn(&Json) -> bool,
-) -> Result<(), ReadError> {
-    let (api, size) = (reader.api, reader.page_size.clone());
-    let mut parameters = vec![("limit", &*size)];
-    parameters.extend(expression.map(|expression| ("search", expression)));
-    let query = Query { collection: "groups", class: class::GROUPS, path: &["groups"], parameters: &parameters };
-    let mut list = api.list(&query);
-    let (mut held, mut sent) = (0, 0);
-    while let Some(page) = list.next().await? {
-        held += page.len();
-        let wanted = page.into_iter().filter(|group| settings.takes(kind_of(&group.json)) && matches(&group.json));
-        sent += send(reader, tally, wanted.collect()).await?;
+impl Fetch<'_> {
+    /// Fetches the groups of a list, all of them or those that an expression finds.
+    async fn search(&mut self, expression: Option<&str>, matches: impl Fn(&Json) -> bool) -> Result<(), ReadError> {
+        let (api, settings) = (self.api, self.settings);
+        let mut parameters = vec![("limit", self.page_size)];
+        parameters.extend(expression.map(|expression| ("search", expression)));
+        let query = Query { collection: "groups", class: class::GROUPS, path: &["groups"], parameters: &parameters };
+        let mut list = api.list(&query);
+        let (mut held, mut sent) = (0, 0);
+        while let Some(page) = list.next().await? {
+            held += page.len();
+            let wanted = page.into_iter().filter(|group| settings.takes(kind_of(&group.json)) && matches(&group.json));
+            sent += self.put(wanted.collect()).await?;
+        }
+        if held == 0 {
+            let reason = format!(
+                "{} shows not one group; correct groups, or widen the admin role of {}: Okta shows fewer to a narrow \
+                 role, without an error",
+                list.words(),
+                api.identity
+            );
+            return Err(ReadError::incomplete("groups", reason));
+        }
+        self.completed("groups", list.words(), list.pages(), sent);
+        Ok(())
     }
-    if held == 0 {
-        let reason = format!(
-            "{} shows not one group; correct groups, or widen the admin role of {}: Okta shows fewer to a narrow role, \
-             without an error",
-            list.words(),
-            api.identity
-        );
-        return Err(ReadError::incomplete("groups", reason));
+
+    /// Fetches the groups that are assigned to the application.
+    async fn assigned(&mut self, app: &str) -> Result<(), ReadError> {
+        let api = self.api;
+        let parameters = [("limit", "200"), ("expand", "group")];
+        let path = ["apps", app, "groups"];
+        let query = Query { collection: "groups", class: class::APP, path: &path, parameters: &parameters };
+        let mut list = api.list(&query);
+        let mut sent = 0;
+        while let Some(page) = list.next().await? {
+            let mut groups = Vec::new();
+            for mut assignment in page {
+                let embedded = assignment.json.pointer_mut("/_embedded/group").map(Json::take);
+                // The assignment itself holds neither name nor type.
+                let group = match embedded.filter(|group| name_of(group).is_some()) {
+                    Some(json) => Some(Item { id: assignment.id, json }),
+                    None => by_id(api, &assignment.id).await?,
+                };
+                groups.extend(group);
+            }
+            sent += self.put(groups).await?;
+        }
+        self.completed("groups", list.words(), list.pages(), sent);
+        Ok(())
     }
-    reader.completed("groups", list.words(), list.pages(), sent);
-    Ok(())
+
+    /// Fetches groups by id or name. One that was deleted, by the word of its id, is none; a name that is not found may be
+    /// a group that was renamed, and that is for a person to say.
+    async fn named(&mut self) -> Result<(), ReadError> {
+        let (api, settings) = (self.api, self.settings);
+        let mut groups = Vec::new();
+        for wanted in &settings.named {
+            match find_group(api, wanted).await? {
+                Some(group) => groups.push(group),
+                None if is_group_id(wanted) => {
+                    self.found.exceptions.push(format!("groups.named: there is no group {wanted} any more"));
+                }
+                None => {
+                    return Err(ReadError::Settings(format!(
+                        "groups.named: there is no group {wanted:?}, or the admin role does not show it; if it was renamed, \
+                         name it by its id"
+                    )));
+                }
+            }
+        }
+        let sent = self.put(groups).await?;
+        self.completed("groups", "/api/v1/groups by id and by name", 1, sent);
+        Ok(())
+    }
+
+    /// Puts groups with their members, several of which are fetched at once. Returns how many there were.
+    async fn put(&mut self, groups: Vec<Item>) -> Result<u64, ReadError> {
+        let (api, size) = (self.api, self.page_size);
+        let mut fresh = Vec::new();
+        for group in groups {
+            if self.seen.insert(group.id.clone()) {
+                let known = self.known.remove(&group.id);
+                fresh.push((group, known));
+            }
+        }
+        let whole = stream::iter(fresh).map(|(group, known)| async move {
+            let members = match known {
+                Some(ids) => Some(Members { ids, pages: 0 }),
+                None => members(api, &group.id, size).await?,
+            };
+            Ok::<_, ReadError>((group, members))
+        });
+        let mut whole = whole.buffered(self.parallel);
+        let mut sent = 0;
+        while let Some((group, members)) = whole.try_next().await? {
+            let Some(members) = members else {
+                self.seen.remove(&group.id);
+                self.found.exceptions.push(format!("the group {} was deleted while it was read", group.id));
+                continue;
+            };
+            self.members += members.ids.len() as u64;
+            self.pages += members.pages;
+            let weight = members.ids.len();
+            self.out.put((group, members), weight).await?;
+            sent += 1;
+        }
+        Ok(sent)
+    }
+
+    fn completed(&mut self, name: &str, query: &str, pages: u64, entries: u64) {
+        self.found.collections.push(collection(name, query, pages, entries));
+    }
 }
 
 /// Whether a group that a prefix found begins with it: what matched is checked here, because a search that is not
@@ -99,96 +206,9 @@ pub(crate) fn kind_of(group: &Json) -> &str {
     group.get("type").and_then(Json::as_str).unwrap_or_default()
 }
 
-/// Reads the groups that are assigned to the application.
-async fn assigned(reader: &mut Reader<'_>, app: &str, tally: &mut Tally) -> Result<(), ReadError> {
-    let api = reader.api;
-    let parameters = [("limit", "200"), ("expand", "group")];
-    let path = ["apps", app, "groups"];
-    let query = Query { collection: "groups", class: class::APP, path: &path, parameters: &parameters };
-    let mut list = api.list(&query);
-    let mut sent = 0;
-    while let Some(page) = list.next().await? {
-        let mut groups = Vec::new();
-        for mut assignment in page {
-            let embedded = assignment.json.pointer_mut("/_embedded/group").map(Json::take);
-            // The assignment itself holds neither name nor type.
-            let group = match embedded.filter(|group| name_of(group).is_some()) {
-                Some(json) => Some(Item { id: assignment.id, json }),
-                None => by_id(api, &assignment.id).await?,
-            };
-            groups.extend(group);
-        }
-        sent += send(reader, tally, groups).await?;
-    }
-    reader.completed("groups", list.words(), list.pages(), sent);
-    Ok(())
-}
-
-/// Reads groups by id or name. One that was deleted, by the word of its id, is none; a name that is not found may be a
-/// group that was renamed, and that is for a person to say.
-async fn named(reader: &mut Reader<'_>, settings: &GroupSettings, tally: &mut Tally) -> Result<(), ReadError> {
-    let api = reader.api;
-    let mut groups = Vec::new();
-    for wanted in &settings.named {
-        match find_group(api, wanted).await? {
-            Some(group) => groups.push(group),
-            None if is_group_id(wanted) => {
-                reader.draft.exception(format!("groups.named: there is no group {wanted} any more"));
-            }
-            None => {
-                return Err(ReadError::Settings(format!(
-                    "groups.named: there is no group {wanted:?}, or the admin role does not show it; if it was renamed, \
-                     name it by its id"
-                )));
-            }
-        }
-    }
-    let sent = send(reader, tally, groups).await?;
-    reader.completed("groups", "/api/v1/groups by id and by name", 1, sent);
-    Ok(())
-}
-
 async fn by_id(api: &Api, id: &str) -> Result<Option<Item>, ReadError> {
     let query = Query { collection: "groups", class: class::GROUP, path: &["groups", id], parameters: &[] };
     Ok(api.one(&query).await?.map(|json| Item { id: id.to_owned(), json }))
-}
-
-/// Sends groups with their members, several of which are fetched at once. Returns how many were sent.
-async fn send(reader: &mut Reader<'_>, tally: &mut Tally, groups: Vec<Item>) -> Result<u64, ReadError> {
-    let (api, size, parallel) = (reader.api, reader.page_size.clone(), reader.settings.parallel);
-    let mut fresh = Vec::new();
-    for group in groups {
-        if tally.seen.insert(group.id.clone()) {
-            let known = reader.known_members.remove(&group.id);
-            fresh.push((group, known));
-        }
-    }
-    let mut whole = stream::iter(fresh)
-        .map(|(group, known)| {
-            let size = &size;
-            async move {
-                let members = match known {
-                    Some(ids) => Some(Members { ids, pages: 0 }),
-                    None => members(api, &group.id, size).await?,
-                };
-                Ok::<_, ReadError>((group, members))
-            }
-        })
-        .buffered(parallel);
-    let mut sent = 0;
-    while let Some((group, members)) = whole.try_next().await? {
-        let Some(members) = members else {
-            tally.seen.remove(&group.id);
-            reader.draft.exception(format!("the group {} was deleted while it was read", group.id));
-            continue;
-        };
-        tally.members += members.ids.len() as u64;
-        tally.pages += members.pages;
-        let entry = entry(&group, members, |id| reader.knows(id));
-        reader.entries.send(entry?).await?;
-        sent += 1;
-    }
-    Ok(sent)
 }
 
 /// The members of a group; nothing if Okta says, asked for its id, that it is gone by now.

@@ -176,7 +176,7 @@ async fn assigned_through(api: &Api, app: &str, id: &str) -> Result<Option<Strin
 /// Before "gone" is said: finds somebody who is there by his id.
 async fn prove(api: &Api, what: &'static str, list: &'static str, one: &'static str) -> Result<(), ReadError> {
     let first = Query { collection: what, class: list, path: &[what], parameters: &[("limit", "1")] };
-    let example = api.list(&first).next().await?.unwrap_or_default().into_iter().next();
+    let example = api.list(&first).first().await?.into_iter().next();
     let Some(example) = example else {
         return Err(unproved(format!(
             "{} is shown no {what} at all, so that none can be said to be gone; widen its admin role",

@@ -1,23 +1,23 @@
 //! The full read: users, then groups with their members, as a stream that ends in a certificate or an error.
 //!
 //! The plain list of users leaves out the deactivated ones, and an application's list loses them; so they are read in a
-//! list of their own, whoever else is within reach. Who left is then seen to have left, and nobody has to be missed.
+//! list of their own, whoever else is within reach. Who left is then seen to have left, and nobody has to be missed. That
+//! list is read when the other has ended and never beside it: whoever is deactivated in between is on one of them then.
+//!
+//! Groups are fetched while users are, and wait for their turn ([`groups::fetch`]).
 
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use jiff::Timestamp;
 use rollcall_kit::rest::Met;
-use rollcall_kit::{Certificate, CertificateDraft, Collection, Entries, ReadError, Source};
+use rollcall_kit::{Certificate, CertificateDraft, Entries, ReadError, Source, ahead};
 use serde_json::Value as Json;
 
-use crate::api::{Api, Item, Query};
+use crate::api::{Api, Item, Query, collection};
 use crate::groups;
 use crate::limits::class;
 use crate::person::{Assignment, People};
 use crate::reach::Reach;
-use crate::settings::OktaSettings;
-
-/// What proves the end of a list.
-pub(crate) const END: &str = "an answer with status 200 and no next link";
+use crate::settings::{GroupSettings, OktaSettings};
 
 /// The list of users who were deactivated.
 pub(crate) const DEACTIVATED: &str = "status eq \"DEPROVISIONED\"";
@@ -25,17 +25,20 @@ pub(crate) const DEACTIVATED: &str = "status eq \"DEPROVISIONED\"";
 /// The largest page of an application's users.
 const APP_USERS: &str = "500";
 
+/// So many members of groups wait in memory while users are read.
+const MEMBERS_AHEAD: u32 = 250_000;
+
 /// A read under way.
-pub(crate) struct Reader<'a> {
-    pub(crate) settings: &'a OktaSettings,
-    pub(crate) api: &'a Api,
-    pub(crate) entries: Entries,
-    pub(crate) draft: CertificateDraft,
+struct Reader<'a> {
+    settings: &'a OktaSettings,
+    api: &'a Api,
+    entries: Entries,
+    draft: CertificateDraft,
     /// Every user who was sent.
     sent: Met,
     /// Members of groups that were read to find users, so that they are not read again.
-    pub(crate) known_members: groups::Known,
-    pub(crate) page_size: String,
+    known_members: groups::Known,
+    page_size: String,
 }
 
 /// Reads everything.
@@ -60,17 +63,40 @@ pub(crate) async fn read(settings: &OktaSettings, api: &Api, entries: Entries) -
         page_size: settings.page_size.to_string(),
     };
     reader.draft.granted(granted);
-    reader.users(&reach).await?;
-    if let Some(groups) = &settings.groups {
-        groups::read(&mut reader, groups).await?;
+    match (&settings.groups, &reach) {
+        (None, _) => reader.users(&reach).await?,
+        (Some(groups), Reach::MembersOf(_)) => {
+            // The members of these groups are the users, and are fetched once for both.
+            reader.users(&reach).await?;
+            reader.groups(groups, None).await?;
+        }
+        (Some(groups), _) => reader.groups(groups, Some(&reach)).await?,
     }
     reader.draft.certify(Timestamp::now())
 }
 
 impl Reader<'_> {
-    /// Whether a user was sent.
-    pub(crate) fn knows(&self, id: &str) -> bool {
-        self.sent.contains(id)
+    /// Reads groups, and the users of `reach` before them if there is one: they are fetched beside each other and sent one
+    /// after the other. What keeps users from being read is said first.
+    async fn groups(&mut self, settings: &GroupSettings, reach: Option<&Reach>) -> Result<(), ReadError> {
+        let (sender, mut fetched) = ahead::channel(MEMBERS_AHEAD);
+        let known = std::mem::take(&mut self.known_members);
+        let fetch = groups::fetch(self.api, self.settings, settings, known, sender);
+        let send = async {
+            if let Some(reach) = reach {
+                self.users(reach).await?;
+            }
+            while let Some((group, members)) = fetched.take().await {
+                let entry = groups::entry(&group, members, |id| self.sent.contains(id));
+                self.entries.send(entry?).await?;
+            }
+            Ok(())
+        };
+        let ((), fetched) = tokio::try_join!(send, async { Ok(fetch.await) })?;
+        let found = fetched?;
+        found.collections.into_iter().for_each(|collection| self.draft.completed(collection));
+        found.exceptions.into_iter().for_each(|exception| self.draft.exception(exception));
+        Ok(())
     }
 
     async fn users(&mut self, reach: &Reach) -> Result<(), ReadError> {
@@ -187,9 +213,8 @@ impl Reader<'_> {
     }
 
     /// Records a list that was read to its end.
-    pub(crate) fn completed(&mut self, name: &str, query: &str, pages: u64, entries: u64) {
-        let (name, query, end) = (name.to_owned(), query.to_owned(), END.to_owned());
-        self.draft.completed(Collection { name, query, pages, entries, announced: None, end });
+    fn completed(&mut self, name: &str, query: &str, pages: u64, entries: u64) {
+        self.draft.completed(collection(name, query, pages, entries));
     }
 }
 

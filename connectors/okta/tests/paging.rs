@@ -1,5 +1,6 @@
 //! `Link` headers in every form in which they are seen, and lists that do not end as lists end.
 
+use rollcall_kit::Entry;
 use wiremock::matchers::any;
 use wiremock::{Mock, MockServer, Request, ResponseTemplate};
 
@@ -110,4 +111,35 @@ async fn a_link_is_followed_as_it_came() {
     let followed: Vec<&str> =
         requests.iter().filter_map(|one| one.url.query()).filter(|query| query.contains("after=c2&filter")).collect();
     assert_eq!(followed, ["after=c2&filter=status+eq+%22DEPROVISIONED%22&limit=200"], "plus signs stay plus signs");
+}
+
+#[tokio::test]
+async fn groups_are_fetched_while_users_are_and_come_after_them() {
+    let okta = Okta::start().await;
+    let entries = certified(okta.settings()).await;
+    let first_group = entries.iter().position(|entry| matches!(entry, Entry::Group(_))).unwrap();
+    assert!(entries[first_group..].iter().all(|entry| matches!(entry, Entry::Group(_))));
+
+    let asked = okta.asked().await;
+    let place = |wanted: &str| asked.iter().position(|asked| asked.starts_with(wanted)).unwrap();
+    let (groups, second_page) = (place("/api/v1/groups?"), place("/api/v1/users?after="));
+    assert!(groups < second_page, "the first pages of both are asked for together: {asked:#?}");
+    // Whoever is deactivated while the list is read must be on the other list then.
+    let deactivated = place("/api/v1/users?filter=status eq");
+    let last_page = asked.iter().rposition(|asked| asked.starts_with("/api/v1/users?") && !asked.contains("filter"));
+    assert!(last_page.unwrap() < deactivated, "{asked:#?}");
+}
+
+#[tokio::test]
+async fn what_keeps_users_from_being_read_is_said_before_what_keeps_groups() {
+    let okta = Okta::start().await;
+    okta.break_by(|request, number| {
+        let path = request.url.path();
+        let second_page = path == "/api/v1/users" && number == 2;
+        (second_page || path == "/api/v1/groups").then(|| refusal(404, "E0000007", "Not found"))
+    });
+    let error = failure(okta.settings()).await;
+    assert!(error.contains("page 2 of /api/v1/users"), "{error}");
+    okta.break_by(|request, _| (request.url.path() == "/api/v1/groups").then(|| refusal(404, "E0000007", "Not found")));
+    assert!(failure(okta.settings()).await.contains("the read of groups is incomplete"));
 }

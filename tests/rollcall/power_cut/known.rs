@@ -6,7 +6,7 @@ use std::process::Command;
 
 use rollcall::demo::sandbox::AccountView;
 use rollcall::plan::LedgerAccount;
-use rollcall::snapshot::{SledStore, Store as _};
+use rollcall::snapshot::{Intents as _, Ledger as _, SledStore};
 
 /// What one snapshot knows.
 #[derive(Default)]

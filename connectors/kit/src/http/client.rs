@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::header::{AUTHORIZATION, HeaderValue};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout};
 use tracing::Instrument as _;
 use url::Url;
@@ -45,6 +46,7 @@ pub struct Client {
     back_off: BackOff,
     hides_path: bool,
     pace: Option<Arc<Pace>>,
+    seats: Option<Arc<Semaphore>>,
     endpoints: &'static [&'static str],
 }
 
@@ -89,6 +91,7 @@ impl Client {
             back_off: BackOff::default(),
             hides_path: false,
             pace: None,
+            seats: None,
             endpoints: &[],
         })
     }
@@ -152,6 +155,14 @@ impl Client {
     #[must_use]
     pub fn learnt_pace(&self) -> Option<u32> {
         self.pace.as_ref().and_then(|pace| pace.learnt())
+    }
+
+    /// The same client, which has no more than so many requests in flight, those of all clones included, whoever fetches
+    /// what beside whom.
+    #[must_use]
+    pub fn with_parallel(mut self, requests: usize) -> Self {
+        self.seats = Some(Arc::new(Semaphore::new(requests.max(1))));
+        self
     }
 
     /// The same client, which knows the templates of the paths below its base, such as `/users/{id}`: traces show these,
@@ -229,13 +240,14 @@ impl Client {
             self.origin.own(request.url.clone()).map_err(|foreign| self.origin.foreign(&foreign))?;
             let gate = self.gates.of(request.class);
             let queued = Instant::now();
-            self.pass(&gate, &url).await?;
+            let seat = self.seat(&gate, &url).await?;
             waited += queued.elapsed();
             let token = self.authorization(&url, refused.take()).await?;
             let span = self.span(&request, sent, std::mem::take(&mut waited));
             sent += 1;
             self.counters.sent(sent);
             let outcome = self.attempt(&url, &request, token.as_ref()).instrument(span.0.clone()).await;
+            drop(seat);
             span.ended(&outcome);
             let outcome = outcome.map(|mut answer| {
                 answer.attempts = sent;
@@ -291,6 +303,20 @@ impl Client {
     /// How long to stay away, if our share of a limit is used up.
     fn spent(&self, answer: &Response) -> Option<Duration> {
         self.budget_hook.as_ref().filter(|_| answer.status < 400).and_then(|hook| hook(answer))
+    }
+
+    /// Waits until the gate is open and one more request may be in flight, which it may until the seat is given back.
+    async fn seat(&self, gate: &Gate, url: &str) -> Result<Option<OwnedSemaphorePermit>, HttpError> {
+        loop {
+            self.pass(gate, url).await?;
+            let Some(seats) = &self.seats else { return Ok(None) };
+            // Nobody closes it.
+            let seat = Arc::clone(seats).acquire_owned().await.ok();
+            // Whoever waits for a pause keeps no seat from those who need not.
+            if gate.is_open() {
+                return Ok(seat);
+            }
+        }
     }
 
     /// Waits with everybody else until the pause that the server stated is over, and for a turn.

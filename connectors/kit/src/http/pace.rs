@@ -90,7 +90,8 @@ impl Pace {
     /// A pace that learns, from what was learnt before; never faster than `limit`. All are in requests a minute.
     pub(super) fn learning(limit: Option<u32>, known: Option<u32>) -> Self {
         let learnt = known.map(step).unwrap_or_default();
-        let state = State { learnt, good: learnt, interval: Duration::from_secs(1), growth: GROWTH.0, ..State::default() };
+        let state =
+            State { learnt, good: learnt, interval: Duration::from_secs(1), growth: GROWTH.0, ..State::default() };
         Self { least: limit.map(step).unwrap_or_default(), learns: true, state: Mutex::new(state) }
     }
 

@@ -2,8 +2,15 @@
 //!
 //! A page that fails, a next page elsewhere, one that was there before and a list without end are errors and never
 //! ends: whoever is missing behind them would look like somebody who left.
+//!
+//! A walk that goes one page ahead asks for the next page while the last one is worked on. It changes when a page is asked
+//! for and nothing else: the link is checked first, what happens to that page is said when its turn comes, and a walk that
+//! is given up takes the page with it.
 
 use std::collections::BTreeSet;
+
+use tokio::task::JoinHandle;
+use tracing::Instrument as _;
 
 use super::{Client, HttpError, OriginUrl, Request, Response};
 
@@ -83,7 +90,43 @@ pub struct Pages {
     seen: BTreeSet<String>,
     read: u64,
     bound: u64,
-    doubt: Option<fn(&Response) -> bool>,
+    doubt: Option<Doubt>,
+    goes_ahead: bool,
+    /// The next page, which was asked for already.
+    ahead: Option<Ahead>,
+}
+
+/// Finds answers that are asked for twice.
+type Doubt = fn(&Response) -> bool;
+
+/// A page on its way.
+struct Ahead(JoinHandle<Result<Response, HttpError>>);
+
+impl Drop for Ahead {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+impl Ahead {
+    /// Waits for the page.
+    async fn arrival(mut self) -> Option<Result<Response, HttpError>> {
+        match (&mut self.0).await {
+            Ok(answer) => Some(answer),
+            Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+            // Somebody ends all tasks. Who still wants the page asks for it again.
+            Err(_) => None,
+        }
+    }
+}
+
+/// Asks for a page, and once more if the answer is doubtful; the second answer counts.
+async fn ask(client: Client, request: Request, doubt: Option<Doubt>) -> Result<Response, HttpError> {
+    let answer = client.send(request.clone()).await?;
+    if answer.status == 200 && doubt.is_some_and(|doubt| doubt(&answer)) {
+        return client.send(request).await;
+    }
+    Ok(answer)
 }
 
 impl Pages {
@@ -91,7 +134,31 @@ impl Pages {
     #[must_use]
     pub fn new(client: Client, first: Request) -> Self {
         let next = Some(first.url.clone());
-        Self { client, first, next, seen: BTreeSet::new(), read: 0, bound: BOUND, doubt: None }
+        Self {
+            client,
+            first,
+            next,
+            seen: BTreeSet::new(),
+            read: 0,
+            bound: BOUND,
+            doubt: None,
+            goes_ahead: false,
+            ahead: None,
+        }
+    }
+
+    /// The same walk, which asks for the next page while the last one is worked on: for whoever wants them all.
+    #[must_use]
+    pub fn one_ahead(mut self) -> Self {
+        self.goes_ahead = true;
+        self
+    }
+
+    /// The same walk, which asks for no page before it is wanted.
+    #[must_use]
+    pub fn in_step(mut self) -> Self {
+        self.goes_ahead = false;
+        self
     }
 
     /// The same walk with another bound on pages; reached, it is an error.
@@ -130,24 +197,34 @@ impl Pages {
         }
         let page = self.read + 1;
         self.seen.insert(url.as_url().to_string());
-        let request = Request { url: url.clone(), ..self.first.clone() };
-        let mut answer = self.fetch(request.clone()).await?;
-        if answer.status == 200 && self.doubt.is_some_and(|doubt| doubt(&answer)) {
-            answer = self.fetch(request).await?;
-        }
+        let answer = self.answer(url.clone()).await.map_err(|error| PageError::Http { page, error })?;
         if answer.status != 200 {
             return Err(PageError::Refused { page, answer: Box::new(answer) });
         }
         let (content, next) = take(&answer).map_err(|problem| PageError::Shape { page, problem })?;
         self.read = page;
         self.next = self.follow(&url, next)?;
+        if self.goes_ahead && self.read < self.bound {
+            self.ahead = self.next.clone().map(|url| {
+                let page = ask(self.client.clone(), self.request(url), self.doubt);
+                Ahead(tokio::spawn(page.in_current_span()))
+            });
+        }
         Ok(Some(content))
     }
 
-    /// Sends for the page that comes after those that were read.
-    async fn fetch(&self, request: Request) -> Result<Response, PageError> {
-        let page = self.read + 1;
-        self.client.send(request).await.map_err(|error| PageError::Http { page, error })
+    fn request(&self, url: OriginUrl) -> Request {
+        Request { url, ..self.first.clone() }
+    }
+
+    /// The answer to the page at this URL, which may be on its way.
+    async fn answer(&mut self, url: OriginUrl) -> Result<Response, HttpError> {
+        if let Some(ahead) = self.ahead.take()
+            && let Some(answer) = ahead.arrival().await
+        {
+            return answer;
+        }
+        ask(self.client.clone(), self.request(url), self.doubt).await
     }
 
     /// Checks what follows a page.
