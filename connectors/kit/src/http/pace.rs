@@ -117,7 +117,10 @@ impl Pace {
             state.last = Some(turn);
             turn
         };
-        tokio::time::sleep_until(turn).await;
+        // Timers round up to a millisecond, which a turn that has come need not wait for.
+        if turn > Instant::now() {
+            tokio::time::sleep_until(turn).await;
+        }
     }
 
     /// The server took a request, whatever it answered.
