@@ -35,8 +35,9 @@ impl Planner<'_> {
             Some(Match::One(account, _)) => vec![account.target_id.clone()],
             _ => Vec::new(),
         });
-        for newcomer in &others {
-            self.settle_match(newcomer, &contested);
+        // Each is let go of once there are changes for them: on the first day these are everybody.
+        for newcomer in others {
+            self.settle_match(&newcomer, &contested);
         }
     }
 

@@ -80,8 +80,11 @@ impl Plan {
     /// same basis.
     #[must_use]
     pub fn id(&self) -> PlanId {
-        let canonical = serde_json::to_vec(self).unwrap_or_default();
-        PlanId(blake3::hash(&canonical).to_hex()[..16].to_owned())
+        // Written into the hash as it is made: the plan of a large company is never in memory once more as text.
+        let mut hasher = std::io::BufWriter::with_capacity(64 << 10, blake3::Hasher::new());
+        let written = serde_json::to_writer(&mut hasher, self);
+        let hasher = hasher.into_inner().ok().filter(|_| written.is_ok()).unwrap_or_default();
+        PlanId(hasher.finalize().to_hex()[..16].to_owned())
     }
 
     /// Whether there is nothing to do. Refusals and notes are no work.

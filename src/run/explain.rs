@@ -18,7 +18,7 @@ use self::outlook::{Expected, Outlook};
 use super::error::RunError;
 use super::event::RunRecord;
 use super::planning::Stage;
-use super::records::runs;
+use super::records::runs_with_changes;
 use super::search::{self, described};
 use super::session::Session;
 use crate::guard::Reviewed;
@@ -107,7 +107,7 @@ impl Session {
     pub async fn explain(&self, who: &str, live: bool) -> Result<Vec<Explanation>, RunError> {
         let (stage, reviewed) = self.plan_offline()?;
         let found = search::search(&*self.store, &stage.unreadable, who)?;
-        let history = runs(&*self.store, RUNS_BACK)?;
+        let history = runs_with_changes(&*self.store, RUNS_BACK)?;
         let going_on = history.first().filter(|run| run.goes_on(self.at_work_since)).map(|run| run.id.clone());
         let known = Known { stage, reviewed, history, going_on };
         let mut answers = Vec::new();

@@ -80,7 +80,7 @@ impl Session {
     ) -> Result<Reviewed, RunError> {
         let (groups, protected) = self.groups_asked_for().instrument(step("look up groups")).await?;
         let judge = || self.stage_under(self.rules.clone(), groups, doubtful.clone());
-        let stage = step("judge").in_scope(judge)?;
+        let mut stage = step("judge").in_scope(judge)?;
         let unconfirmed: Vec<DirectoryId> =
             stage.survey.unconfirmed.iter().filter(|id| !roll.absences.contains_key(*id)).cloned().collect();
         let absences = self.confirm(&unconfirmed, listener).await?;
@@ -94,6 +94,8 @@ impl Session {
         };
         let candidates = stage.survey.candidates.len();
         let (matches, group_matches) = matching.instrument(step_of("look up accounts", candidates)).await?;
+        // On the first day these are everybody, and nobody needs them any more.
+        stage.survey.candidates = Vec::new();
         let answers = (&matches, &group_matches);
         let is_certain = doubtful.is_empty() && roll.absences.is_empty();
         let planning = async {

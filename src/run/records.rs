@@ -1,6 +1,7 @@
 //! What is kept of runs, and how an organization stands.
 
 use jiff::Timestamp;
+use serde_json::Value;
 
 use super::deciding::decisions;
 use super::error::RunError;
@@ -58,6 +59,31 @@ pub fn record_end(store: &dyn Store, record: RunRecord) -> Result<RunRecord, Run
 pub fn runs(store: &dyn Store, most: usize) -> Result<Vec<RunRecord>, RunError> {
     let records = store.runs(most)?;
     Ok(records.into_iter().filter_map(|(_, json)| serde_json::from_value(json).ok()).collect())
+}
+
+/// The last runs, newest first, with the plans and outcomes of those that had changes, and of the newest that came as
+/// far as a plan. The plans of all others say nothing that is asked of the past, and are not read.
+///
+/// # Errors
+///
+/// If the snapshot cannot be read.
+pub(super) fn runs_with_changes(store: &dyn Store, most: usize) -> Result<Vec<RunRecord>, RunError> {
+    let (mut records, mut has_plan) = (Vec::new(), false);
+    for (id, mut json) in store.run_headers(most)? {
+        let header = serde_json::from_value::<RunHeader>(json.clone()).ok();
+        let is_plan = header.as_ref().is_none_or(|header| header.plan_id.is_some() && header.undoes.is_none());
+        if header.is_none_or(|header| header.counts.has_changes()) || (is_plan && !has_plan) {
+            has_plan |= is_plan;
+            records.extend(find_run(store, &id).ok().flatten());
+        } else {
+            for (part, nothing) in [("plan", Value::Null), ("waiting", Value::Null), ("drift", Value::Null)] {
+                json[part] = nothing;
+            }
+            json["outcomes"] = Value::Array(Vec::new());
+            records.extend(serde_json::from_value(json).ok());
+        }
+    }
+    Ok(records)
 }
 
 /// One run, by its id or a beginning of it that is unambiguous.

@@ -50,13 +50,14 @@ struct Old<'a> {
 /// Upgrades the snapshot of a state directory whose lock we hold, if it is of format 1.
 pub(super) fn upgrade(directory: &Path, lock: &Arc<File>) -> Result<(), StoreError> {
     let database = directory.join(DATABASE);
-    if seal::format_beside(directory) != Some(FORMAT) || !database.exists() {
+    if seal::format_beside(directory) == Some(u64::from(seal::FORMAT)) || !database.exists() {
         return Ok(());
     }
     opening::require_room(directory)?;
     let old = Old { directory, db: opening::open(directory, &database)? };
-    if old.db.tree_names().iter().any(|name| Table::named(name).is_some()) {
-        // An upgrade was cut short right before it sealed the new store beside.
+    // The file beside may be lost, or an upgrade was cut short right before it sealed the new store beside.
+    let is_new = old.db.tree_names().iter().any(|name| Table::named(name).is_some());
+    if is_new || old.get(b"m/key")?.is_none() {
         return Ok(());
     }
     let broken = old.broken()?;

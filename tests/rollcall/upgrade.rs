@@ -80,6 +80,16 @@ fn an_upgrade_makes_no_damaged_snapshot_whole() {
     assert!(!SledStore::open(&state).unwrap().is_sealed(), "also when it is opened again");
 }
 
+#[test]
+fn a_snapshot_of_format_1_whose_seal_was_lost_keeps_everybody_and_is_not_taken_for_a_new_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let state = earlier(folder.path());
+    fs::remove_file(state.join("seal.json")).unwrap();
+    let store = SledStore::open(&state).unwrap();
+    assert!(!store.is_sealed());
+    assert_eq!((store.users().count(), store.accounts().count()), (12, 11));
+}
+
 #[tokio::test]
 async fn the_plan_after_an_upgrade_is_empty_and_nothing_is_held() {
     let folder = tempfile::tempdir().unwrap();
