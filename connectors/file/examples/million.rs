@@ -58,7 +58,7 @@ fn write(file: &str, users: u64, memberships: u64) -> Outcome<()> {
     group(&mut out, "everybody", (0..everybody).map(|member| member % users))?;
     let mut member = 0;
     for number in 0..(memberships - everybody).div_ceil(MEMBERS) {
-        write!(out, ",\n")?;
+        writeln!(out, ",")?;
         // A stride that has no divisor in common with the number of users leads to all of them in turn.
         let end = (member + MEMBERS).min(memberships - everybody);
         group(&mut out, &format!("group {number}"), (member..end).map(|member| member * 7_919 % users))?;
