@@ -86,7 +86,8 @@ impl Api {
         let mut client = Client::new(base, settings.http.clone(), Some(source))
             .map_err(http)?
             .with_endpoints(ENDPOINTS)
-            .with_budget(limits::slow_down);
+            .with_budget(limits::slow_down)
+            .with_parallel(settings.parallel);
         if let Some(first) = back_off {
             client = client.with_back_off(first);
         }
@@ -140,14 +141,14 @@ impl Api {
 
     /// A walk over a list.
     pub(crate) fn list(&self, query: &Query<'_>) -> List<'_> {
-        let pages = Pages::new(self.client.clone(), self.request(query));
+        let pages = Pages::new(self.client.clone(), self.request(query)).one_ahead();
         List::new(self, pages, query.collection, query.words(), take)
     }
 
     /// A walk that goes on at a link which Graph gave.
     pub(crate) fn list_from(&self, collection: &'static str, words: String, link: &str) -> Result<List<'_>, ReadError> {
         let url = self.own(link).map_err(|problem| ReadError::incomplete(collection, format!("{words}: {problem}")))?;
-        let pages = Pages::new(self.client.clone(), marked(Request::get(url)));
+        let pages = Pages::new(self.client.clone(), marked(Request::get(url))).one_ahead();
         Ok(List::new(self, pages, collection, words, take))
     }
 

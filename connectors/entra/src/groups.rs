@@ -4,60 +4,86 @@
 
 use std::collections::BTreeMap;
 
-use rollcall_kit::{DirectoryGroup, DirectoryId, Entry, Member, ReadError, Unreadable};
+use rollcall_kit::{DirectoryGroup, DirectoryId, Entry, Member, ReadError, Unreadable, ahead};
 use serde_json::Value as Json;
 
-use crate::api::{Item, Query};
+use crate::api::{Api, Item, Query};
 use crate::batch::PARTS;
 use crate::members::{self, Depth, Kind, Members, Object};
 use crate::permissions::HIDDEN;
 use crate::person::text;
 use crate::reach::{self, GROUP, Reach, find_group, is_hidden};
-use crate::read::Reader;
-use crate::settings::{GroupKind, GroupSettings, is_guid};
+use crate::settings::{EntraSettings, GroupKind, GroupSettings, is_guid};
 
 /// Groups by their ids.
 type Found = BTreeMap<String, Json>;
 
-/// Reads the groups that the settings name, each once. All of them are found before the members of any are read, because
-/// a member may be a group that comes later.
-pub(crate) async fn read(reader: &mut Reader<'_>, settings: &GroupSettings, reach: &Reach) -> Result<(), ReadError> {
-    let mut found = Found::new();
-    if settings.all || settings.prefix.is_some() {
-        list(reader, settings, &mut found).await?;
-    }
-    if let (true, Reach::Assigned(app)) = (settings.assigned, reach) {
-        let ids: Vec<String> = app.groups.keys().cloned().collect();
-        let groups = reach::by_ids(reader.api, &ids).await?;
-        found.extend(groups.into_iter().filter_map(|(id, group)| Some((id, group?.json))));
-    }
-    named(reader, settings, &mut found).await?;
+/// Members of groups that were read already.
+pub(crate) type Known = BTreeMap<(String, Depth), Members>;
+
+/// A group with its members.
+pub(crate) struct Whole {
+    pub(crate) id: String,
+    pub(crate) json: Json,
+    pub(crate) members: Members,
+}
+
+/// What a read of groups is for the certificate.
+#[derive(Default)]
+pub(crate) struct Fetched {
+    pub(crate) words: String,
+    pub(crate) exceptions: Vec<String>,
+    /// How many groups were found, and how many of them put.
+    pub(crate) found: usize,
+    pub(crate) put: u64,
+    pub(crate) members: u64,
+    pub(crate) pages: u64,
+}
+
+/// Groups being fetched.
+struct Fetch<'a> {
+    api: &'a Api,
+    all: &'a EntraSettings,
+    settings: &'a GroupSettings,
+    sees_hidden: Option<bool>,
+    known: Known,
+    fetched: Fetched,
+}
+
+/// Fetches the groups that the settings name, each once, and puts them where they wait for their turn. All of them are
+/// found before the members of any are read, because a member may be a group that comes later; one that is none of them
+/// is nobody.
+pub(crate) async fn fetch(
+    api: &Api,
+    all: &EntraSettings,
+    settings: &GroupSettings,
+    reach: &Reach,
+    (sees_hidden, known): (Option<bool>, Known),
+    out: ahead::Sender<Whole>,
+) -> Result<Fetched, ReadError> {
+    let mut fetch = Fetch { api, all, settings, sees_hidden, known, fetched: Fetched::default() };
+    let found = fetch.find(reach).await?;
     let depth = Depth::of(settings.transitive);
-    let (mut members, mut pages, mut sent) = (0, 0, 0);
     let ids: Vec<String> = found.keys().cloned().collect();
-    for chunk in ids.chunks(PARTS * reader.settings.parallel) {
-        for (id, all) in of_chunk(reader, &found, chunk, depth).await? {
-            let group = &found[&id];
-            let Some(all) = all else {
-                reader.draft.exception(format!("the group {id} was deleted while it was read"));
+    for chunk in ids.chunks(PARTS * all.parallel) {
+        for (id, members) in fetch.of_chunk(&found, chunk, depth).await? {
+            let Some(mut members) = members else {
+                fetch.fetched.exceptions.push(format!("the group {id} was deleted while it was read"));
                 continue;
             };
-            pages += all.pages;
-            members += all.objects.len() as u64;
-            let names = |object: &Object| match object.kind {
-                Kind::User => reader.knows(&object.id),
-                Kind::Group => found.contains_key(&object.id),
-                Kind::Other => false,
-            };
-            let entry = entry(&id, group, &all, depth, reader.sees_hidden, names);
-            reader.entries.send(entry?).await?;
-            sent += 1;
+            let weight = members.objects.len();
+            fetch.fetched.pages += members.pages;
+            fetch.fetched.members += weight as u64;
+            fetch.fetched.put += 1;
+            if depth == Depth::Direct {
+                let strangers = members.objects.iter_mut().filter(|object| object.kind == Kind::Group);
+                strangers.filter(|group| !found.contains_key(&group.id)).for_each(|group| group.kind = Kind::Other);
+            }
+            let json = found[&id].clone();
+            out.put(Whole { id, json, members }, weight).await?;
         }
     }
-    reader.completed("groups", &words(settings), 1, sent);
-    let words = format!("/v1.0/groups/{{id}}/members of {} groups", ids.len());
-    reader.completed("members", &words, pages, members);
-    Ok(())
+    Ok(Fetched { words: words(settings), found: ids.len(), ..fetch.fetched })
 }
 
 fn words(settings: &GroupSettings) -> String {
@@ -72,10 +98,10 @@ fn words(settings: &GroupSettings) -> String {
 
 /// Finds the groups of the tenant. Which of them are wanted is decided here and not by a filter: those of Graph read an
 /// index that lags behind.
-async fn list(reader: &mut Reader<'_>, settings: &GroupSettings, found: &mut Found) -> Result<(), ReadError> {
-    let size = reader.settings.page_size.to_string();
+async fn list(api: &Api, all: &EntraSettings, settings: &GroupSettings, found: &mut Found) -> Result<(), ReadError> {
+    let size = all.page_size.to_string();
     let parameters = [("$select", GROUP), ("$top", &*size)];
-    let mut list = reader.api.list(&Query { collection: "groups", path: &["groups"], parameters: &parameters });
+    let mut list = api.list(&Query { collection: "groups", path: &["groups"], parameters: &parameters });
     let mut held = 0_u64;
     while let Some(page) = list.next().await? {
         for group in page {
@@ -127,49 +153,66 @@ fn kind(group: &Item) -> Result<Option<GroupKind>, ReadError> {
     })
 }
 
-/// Finds groups by id or name. One that was deleted, by the word of its id, is none; a name that is not found may be a
-/// group that was renamed, and that is for a person to say.
-async fn named(reader: &mut Reader<'_>, settings: &GroupSettings, found: &mut Found) -> Result<(), ReadError> {
-    let (ids, names): (Vec<&String>, Vec<&String>) = settings.named.iter().partition(|wanted| is_guid(wanted));
-    let ids: Vec<String> = ids.into_iter().map(|id| id.trim().to_lowercase()).collect();
-    for (id, group) in reach::by_ids(reader.api, &ids).await? {
-        match group {
-            Some(group) => drop(found.insert(group.id, group.json)),
-            None => reader.draft.exception(format!("groups.named: there is no group {id} any more")),
+impl Fetch<'_> {
+    /// Finds the groups that the settings name.
+    async fn find(&mut self, reach: &Reach) -> Result<Found, ReadError> {
+        let mut found = Found::new();
+        if self.settings.all || self.settings.prefix.is_some() {
+            list(self.api, self.all, self.settings, &mut found).await?;
         }
+        if let (true, Reach::Assigned(app)) = (self.settings.assigned, reach) {
+            let ids: Vec<String> = app.groups.keys().cloned().collect();
+            let groups = reach::by_ids(self.api, &ids).await?;
+            found.extend(groups.into_iter().filter_map(|(id, group)| Some((id, group?.json))));
+        }
+        self.named(&mut found).await?;
+        Ok(found)
     }
-    for wanted in names {
-        let group = find_group(reader.api, wanted).await?.ok_or_else(|| {
-            ReadError::Settings(format!(
-                "groups.named: there is no group {wanted:?}; if it was renamed, name it by its id"
-            ))
-        })?;
-        found.insert(group.id, group.json);
-    }
-    Ok(())
-}
 
-/// The members of some groups, those that are known already among them.
-async fn of_chunk(
-    reader: &mut Reader<'_>,
-    found: &Found,
-    ids: &[String],
-    depth: Depth,
-) -> Result<Vec<(String, Option<Members>)>, ReadError> {
-    let mut known: BTreeMap<String, Option<Members>> = BTreeMap::new();
-    let mut open = Vec::new();
-    for id in ids {
-        if let Some(members) = reader.known_members.remove(&(id.clone(), depth)) {
-            known.insert(id.clone(), Some(Members { pages: 0, ..members }));
-        } else if is_hidden(&found[id]) && reader.sees_hidden == Some(false) {
-            known.insert(id.clone(), Some(Members::default()));
-        } else {
-            open.push(id.clone());
+    /// Finds groups by id or name. One that was deleted, by the word of its id, is none; a name that is not found may be a
+    /// group that was renamed, and that is for a person to say.
+    async fn named(&mut self, found: &mut Found) -> Result<(), ReadError> {
+        let (ids, names): (Vec<&String>, Vec<&String>) = self.settings.named.iter().partition(|wanted| is_guid(wanted));
+        let ids: Vec<String> = ids.into_iter().map(|id| id.trim().to_lowercase()).collect();
+        for (id, group) in reach::by_ids(self.api, &ids).await? {
+            match group {
+                Some(group) => drop(found.insert(group.id, group.json)),
+                None => self.fetched.exceptions.push(format!("groups.named: there is no group {id} any more")),
+            }
         }
+        for wanted in names {
+            let group = find_group(self.api, wanted).await?.ok_or_else(|| {
+                ReadError::Settings(format!(
+                    "groups.named: there is no group {wanted:?}; if it was renamed, name it by its id"
+                ))
+            })?;
+            found.insert(group.id, group.json);
+        }
+        Ok(())
     }
-    let fetched = members::of_groups(reader.api, reader.settings, "members", &open, depth).await?;
-    known.extend(open.into_iter().zip(fetched));
-    Ok(known.into_iter().collect())
+
+    /// The members of some groups, those that are known already among them.
+    async fn of_chunk(
+        &mut self,
+        found: &Found,
+        ids: &[String],
+        depth: Depth,
+    ) -> Result<Vec<(String, Option<Members>)>, ReadError> {
+        let mut known: BTreeMap<String, Option<Members>> = BTreeMap::new();
+        let mut open = Vec::new();
+        for id in ids {
+            if let Some(members) = self.known.remove(&(id.clone(), depth)) {
+                known.insert(id.clone(), Some(Members { pages: 0, ..members }));
+            } else if is_hidden(&found[id]) && self.sees_hidden == Some(false) {
+                known.insert(id.clone(), Some(Members::default()));
+            } else {
+                open.push(id.clone());
+            }
+        }
+        let fetched = members::of_groups(self.api, self.all, "members", &open, depth).await?;
+        known.extend(open.into_iter().zip(fetched));
+        Ok(known.into_iter().collect())
+    }
 }
 
 /// Whether not all of a group's members are shown. Without the right to see hidden ones no member and hidden members

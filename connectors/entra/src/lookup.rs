@@ -226,7 +226,7 @@ fn is_he(id: &str, user: &Json) -> Result<(), ReadError> {
 async fn prove(api: &Api, what: &'static str) -> Result<(), ReadError> {
     let parameters = [("$select", "id"), ("$top", "1")];
     let first = Query { collection: what, path: &[what], parameters: &parameters };
-    let mut list = api.list(&first);
+    let mut list = api.list(&first).in_step();
     let mut example = None;
     while example.is_none() {
         let Some(page) = list.next().await? else { break };

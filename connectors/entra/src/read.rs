@@ -2,23 +2,24 @@
 //! error.
 //!
 //! Whoever was deleted within the last thirty days is read too, whatever the reach: who left is then seen to have left,
-//! and nobody has to be missed.
+//! and nobody has to be missed. That list is read when the other has ended and never beside it: whoever is deleted in
+//! between is on one of them then. Groups are fetched while users are, and wait for their turn.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use rollcall_kit::rest::Met;
-use rollcall_kit::{Certificate, CertificateDraft, Collection, DirectoryId, Entries, Entry, ReadError, Source};
+use rollcall_kit::{Certificate, CertificateDraft, Collection, DirectoryId, Entries, Entry, ReadError, Source, ahead};
 use serde_json::Value as Json;
 
 use crate::api::{Api, Query};
 use crate::groups;
-use crate::members::{self, Depth, Kind, MANAGER, Members};
+use crate::members::{self, Depth, Kind, MANAGER, Object};
 use crate::permissions::{self, HIDDEN};
 use crate::person::{self, Assignment, Place};
 use crate::reach::{Application, Named, Reach};
 use crate::select::{self, LIFECYCLE, Seen};
-use crate::settings::EntraSettings;
+use crate::settings::{EntraSettings, GroupSettings};
 
 /// What proves the end of a list.
 pub(crate) const END: &str = "an answer with status 200 and no next link";
@@ -26,16 +27,19 @@ pub(crate) const END: &str = "an answer with status 200 and no next link";
 /// Where users are for thirty days after they were deleted.
 pub(crate) const DELETED: [&str; 3] = ["directory", "deletedItems", "microsoft.graph.user"];
 
+/// So many members of groups wait in memory while users are read.
+const MEMBERS_AHEAD: u32 = 250_000;
+
 /// A read under way.
-pub(crate) struct Reader<'a> {
-    pub(crate) settings: &'a EntraSettings,
-    pub(crate) api: &'a Api,
-    pub(crate) entries: Entries,
-    pub(crate) draft: CertificateDraft,
+struct Reader<'a> {
+    settings: &'a EntraSettings,
+    api: &'a Api,
+    entries: Entries,
+    draft: CertificateDraft,
     /// Whether the token lets us see hidden members, where it says so.
-    pub(crate) sees_hidden: Option<bool>,
+    sees_hidden: Option<bool>,
     /// Members of groups that were read to find users, so that they are not read again.
-    pub(crate) known_members: BTreeMap<(String, Depth), Members>,
+    known_members: groups::Known,
     /// Every user who was sent.
     sent: Met,
     /// Properties that came with anybody.
@@ -73,9 +77,9 @@ pub(crate) async fn read(settings: &EntraSettings, api: &Api, entries: Entries) 
         told: 0,
     };
     reader.draft.granted(roles.into_iter().flatten());
-    reader.users(&reach).await?;
-    if let Some(groups) = &settings.groups {
-        groups::read(&mut reader, groups, &reach).await?;
+    match &settings.groups {
+        None => reader.users(&reach).await?,
+        Some(groups) => reader.users_and_groups(groups, &reach).await?,
     }
     reader.draft.certify(Timestamp::now())
 }
@@ -95,9 +99,35 @@ pub(crate) fn permitted(settings: &EntraSettings, api: &Api, roles: &BTreeSet<St
 }
 
 impl Reader<'_> {
-    /// Whether a user was sent.
-    pub(crate) fn knows(&self, id: &str) -> bool {
-        self.sent.contains(id)
+    /// Reads users and groups: they are fetched beside each other where neither needs what the other has read, and sent
+    /// one after the other. What keeps users from being read is said first.
+    async fn users_and_groups(&mut self, settings: &GroupSettings, reach: &Reach) -> Result<(), ReadError> {
+        let beside = matches!(reach, Reach::Everybody);
+        if !beside {
+            self.users(reach).await?;
+        }
+        let (sender, mut fetched) = ahead::channel(MEMBERS_AHEAD);
+        let known = (self.sees_hidden, std::mem::take(&mut self.known_members));
+        let fetch = groups::fetch(self.api, self.settings, settings, reach, known, sender);
+        let depth = Depth::of(settings.transitive);
+        let send = async {
+            if beside {
+                self.users(reach).await?;
+            }
+            while let Some(groups::Whole { id, json, members }) = fetched.take().await {
+                let names = |object: &Object| object.kind == Kind::Group || self.sent.contains(&object.id);
+                let entry = groups::entry(&id, &json, &members, depth, self.sees_hidden, names);
+                self.entries.send(entry?).await?;
+            }
+            Ok(())
+        };
+        let ((), fetched) = tokio::try_join!(send, async { Ok(fetch.await) })?;
+        let fetched = fetched?;
+        fetched.exceptions.into_iter().for_each(|exception| self.draft.exception(exception));
+        self.completed("groups", &fetched.words, 1, fetched.put);
+        let words = format!("/v1.0/groups/{{id}}/members of {} groups", fetched.found);
+        self.completed("members", &words, fetched.pages, fetched.members);
+        Ok(())
     }
 
     async fn users(&mut self, reach: &Reach) -> Result<(), ReadError> {
@@ -273,7 +303,7 @@ impl Reader<'_> {
     }
 
     /// Records a list that was read to its end.
-    pub(crate) fn completed(&mut self, name: &str, query: &str, pages: u64, entries: u64) {
+    fn completed(&mut self, name: &str, query: &str, pages: u64, entries: u64) {
         let (name, query, end) = (name.to_owned(), query.to_owned(), END.to_owned());
         self.draft.completed(Collection { name, query, pages, entries, announced: None, end });
     }

@@ -1,5 +1,6 @@
 //! Pages: to the missing next link, with the same headers, on the configured origin only.
 
+use rollcall_kit::Entry;
 use serde_json::json;
 
 use crate::support::{Answer, Graph, alone, certified, failure, group_id, user, users};
@@ -114,4 +115,19 @@ async fn an_error_without_a_code_is_still_told() {
     let inner = json!({"error": {"code": "x", "message": "y", "innererror": {"request-id": "old-1"}}});
     second_page(&graph, Answer { status: 400, headers: vec![], body: inner });
     assert!(failure(graph.settings()).await.contains("request old-1"));
+}
+
+#[tokio::test]
+async fn groups_are_fetched_while_users_are_and_come_after_them() {
+    let graph = Graph::start().await;
+    let entries = certified(graph.settings()).await;
+    let first_group = entries.iter().position(|entry| matches!(entry, Entry::Group(_))).unwrap();
+    assert!(entries[first_group..].iter().all(|entry| matches!(entry, Entry::Group(_))));
+
+    let requests = graph.requests().await;
+    let place = |path: &str| requests.iter().position(|request| request.url.path() == path).unwrap();
+    let pages = |path: &str| requests.iter().rposition(|request| request.url.path() == path).unwrap();
+    assert!(place("/v1.0/groups") < pages("/v1.0/users"), "the first pages of both are asked for together");
+    // Whoever is deleted while the list is read must be on the other list then.
+    assert!(pages("/v1.0/users") < place("/v1.0/directory/deletedItems/microsoft.graph.user"));
 }

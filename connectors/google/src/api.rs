@@ -82,7 +82,8 @@ impl Api {
             .with_endpoints(ENDPOINTS)
             .with_back_off(first)
             .with_pause(move |answer| limits::pause(answer, first))
-            .with_pace(settings.queries_per_minute);
+            .with_pace(settings.queries_per_minute)
+            .with_parallel(settings.parallel);
         let identity = match &settings.admin {
             Some(admin) => format!("the administrator {}", admin.trim()),
             None => "the service account".to_owned(),
@@ -128,7 +129,7 @@ impl Api {
     /// A walk over the members of a group. They are no objects with ids ([`members`]). With `believed`, a page that holds
     /// nothing is not asked for again: the group says itself that it has no members.
     pub(crate) fn members(&self, query: &Query<'_>, believed: bool) -> List<'_> {
-        let pages = Pages::new(self.client.clone(), self.request(query));
+        let pages = Pages::new(self.client.clone(), self.request(query)).one_ahead();
         let pages = if believed { pages } else { pages.with_second_look(holds_nothing) };
         List::new(self, pages, query.collection, query.words(), |_| Err("members are read in another way".to_owned()))
     }
@@ -140,7 +141,7 @@ impl Api {
     }
 
     fn list(&self, query: &Query<'_>, take: Take) -> List<'_> {
-        let pages = Pages::new(self.client.clone(), self.request(query)).with_second_look(holds_nothing);
+        let pages = Pages::new(self.client.clone(), self.request(query)).with_second_look(holds_nothing).one_ahead();
         List::new(self, pages, query.collection, query.words(), take)
     }
 

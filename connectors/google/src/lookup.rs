@@ -188,8 +188,8 @@ impl Desk {
     /// Before "gone" is said: finds somebody who is there by his id.
     async fn prove_users(&mut self, api: &Api) -> Result<(), ReadError> {
         let parameters = self.asking.marks(None);
-        let mut list = api.users(&Query { collection: "look-up", path: &USERS, parameters: &parameters });
-        let example = list.next().await?.unwrap_or_default().into_iter().next().map(|item| item.id);
+        let list = api.users(&Query { collection: "look-up", path: &USERS, parameters: &parameters });
+        let example = list.first().await?.into_iter().next().map(|item| item.id);
         let example = example.ok_or_else(|| nobody(api, "users"))?;
         match self.fetch(api, &example).await? {
             Some(_) => self.finds_users = true,
@@ -202,8 +202,8 @@ impl Desk {
 /// Before "gone" is said of a group: finds one that is there by its id.
 async fn prove_groups(api: &Api, settings: &GoogleSettings) -> Result<(), ReadError> {
     let parameters = [("customer", settings.customer()), ("maxResults", "1")];
-    let mut list = api.groups(&Query { collection: "look-up", path: &GROUPS, parameters: &parameters });
-    let example = list.next().await?.unwrap_or_default().into_iter().next().map(|item| item.id);
+    let list = api.groups(&Query { collection: "look-up", path: &GROUPS, parameters: &parameters });
+    let example = list.first().await?.into_iter().next().map(|item| item.id);
     let example = example.ok_or_else(|| nobody(api, "groups"))?;
     let path = [&GROUPS[..], &[&*example]].concat();
     match api.one(&Query { collection: "look-up", path: &path, parameters: &[("fields", GROUP)] }).await? {
