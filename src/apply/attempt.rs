@@ -132,8 +132,8 @@ async fn look(target: &dyn Target, write: &Write, error: WriteError) -> Verdict 
     }
     let seen = AssertUnwindSafe(target.probe(write)).catch_unwind().await;
     match seen {
-        Ok(Ok(Probe::Done(target_id))) => Verdict::Known(Known::Done(seen_done(error, target_id, false))),
-        Ok(Ok(Probe::DoneWithoutRoles(target_id))) => Verdict::Known(Known::Done(seen_done(error, target_id, true))),
+        Ok(Ok(Probe::Done(target_id))) => Verdict::Known(Known::Done(seen_done(&error, target_id, false))),
+        Ok(Ok(Probe::DoneWithoutRoles(target_id))) => Verdict::Known(Known::Done(seen_done(&error, target_id, true))),
         Ok(Ok(Probe::NotDone | Probe::Unclear(_))) if vanished => Verdict::Known(Known::NotDone(error)),
         Ok(Ok(Probe::NotDone)) => Verdict::Repeat(doubt(error, "the target does not show it yet")),
         Ok(Ok(Probe::Unclear(reason))) => Verdict::Repeat(doubt(error, &reason)),
@@ -143,7 +143,7 @@ async fn look(target: &dyn Target, write: &Write, error: WriteError) -> Verdict 
     }
 }
 
-fn seen_done(error: WriteError, target_id: Option<String>, without_roles: bool) -> Written {
+fn seen_done(error: &WriteError, target_id: Option<String>, without_roles: bool) -> Written {
     let note = ("answer".to_owned(), format!("{}; a look at the target showed that it was done", error.detail));
     Written { target_id, not_kept: vec![note], without_roles }
 }

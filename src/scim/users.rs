@@ -94,7 +94,8 @@ impl ScimTarget {
             // The account is there: its id must reach the ledger, whatever else is odd about it.
             Err(error) => not_kept.push(("active".to_owned(), error.detail)),
         }
-        let without_roles = !new.roles.is_empty() && !(carried && self.kept_roles(&id, new.roles, &answer).await);
+        let has_roles = new.roles.is_empty() || (carried && self.kept_roles(&id, new.roles, &answer).await);
+        let without_roles = !has_roles;
         Ok(Written { target_id: Some(id), not_kept, without_roles })
     }
 

@@ -15,7 +15,7 @@ use super::engine::opening::DATABASE;
 use super::engine::sled::SledEngine;
 use super::engine::{BATCH_KEYS, Engine as _, Ops};
 use super::io::{cannot, rename, sync_folder};
-use super::snapshot::SledStore;
+use super::store::SledStore;
 
 /// The copy in the making.
 pub(super) const NEW: &str = "new";

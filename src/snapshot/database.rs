@@ -234,11 +234,11 @@ impl<E: Engine> Database<E> {
     }
 
     /// Writes one batch, with the tally that it leads to. The tally moves only if the batch was taken.
-    fn write(&self, table: Table, changed: BTreeMap<Key, Changed>) -> Result<(), StoreError> {
+    fn write(&self, table: Table, changed: &BTreeMap<Key, Changed>) -> Result<(), StoreError> {
         let mut state = self.state();
         let mut tally = state.tallies.get(&table).copied().unwrap_or_default();
         let mut ops = Ops::new();
-        for (key, Changed { before, after }) in &changed {
+        for (key, Changed { before, after }) in changed {
             if before.as_deref() == after.as_deref() {
                 continue;
             }
@@ -363,7 +363,7 @@ impl<E: Engine> Batch<'_, E> {
 
     /// Writes it. It survives a power cut after the engine's next sync.
     pub(super) fn write(self) -> Result<(), StoreError> {
-        self.database.write(self.table, self.ops)
+        self.database.write(self.table, &self.ops)
     }
 
     /// Writes it if it is full, and goes on with an empty one.
@@ -371,7 +371,7 @@ impl<E: Engine> Batch<'_, E> {
         if !self.is_full() {
             return Ok(false);
         }
-        self.database.write(self.table, std::mem::take(&mut self.ops))?;
+        self.database.write(self.table, &std::mem::take(&mut self.ops))?;
         Ok(true)
     }
 }

@@ -74,7 +74,7 @@ fn close(folder: &Path, closed: impl Fn(u32) -> u32) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::snapshot::SledStore;
+    use super::super::store::SledStore;
     use super::*;
 
     fn mode(path: &Path) -> u32 {

@@ -196,7 +196,7 @@ impl Old<'_> {
             let account: LedgerAccount = unpack(&pair?.1).map_err(unreadable)?;
             settled.push(Settlement { accounts: vec![account], ..Settlement::default() });
             if settled.len() == BATCH_KEYS {
-                accounts::settle(new, &mut counts, settled.drain(..).collect::<Vec<_>>().iter())?;
+                accounts::settle(new, &mut counts, std::mem::take(&mut settled).iter())?;
             }
         }
         accounts::settle(new, &mut counts, settled.iter())?;

@@ -23,7 +23,7 @@ mod mirror;
 mod on_disk;
 mod repair;
 mod seal;
-mod snapshot;
+mod store;
 #[cfg(test)]
 mod tests;
 mod verification;
@@ -36,7 +36,7 @@ pub use self::compaction::{Compacted, compact};
 pub use self::journal::StoreJournal;
 pub use self::repair::{RepairStep, repair};
 pub use self::seal::Seal;
-pub use self::snapshot::{MemoryStore, SledStore};
+pub use self::store::{MemoryStore, SledStore};
 use crate::apply::{Intent, JournalError, LedgerReader, Settlement};
 use crate::plan::{GroupKey, LedgerAccount, LedgerGroup};
 use crate::read::{FullStaging, Increment, Place, Reading, Staging};

@@ -11,7 +11,7 @@ use super::database::{Database, Found};
 use super::engine::opening::{DATABASE, lock_directory};
 use super::engine::sled::SledEngine;
 use super::seal::{self, Seal};
-use super::snapshot::SledStore;
+use super::store::SledStore;
 use super::{StoreError, compaction, folder, io, legacy};
 
 /// What a reading lays aside, within the state directory.

@@ -10,7 +10,7 @@ use std::str::FromStr;
 
 use super::engine::opening::{DATABASE, REMEDY, lock_directory};
 use super::io::{cannot, rename};
-use super::snapshot::SledStore;
+use super::store::SledStore;
 use super::{StoreError, compaction, folder};
 
 /// One step of repair, from the mildest to the last resort.

@@ -89,6 +89,9 @@ pub(super) struct Held {
 
 type Faults<'a> = Box<dyn Fn(usize, &Write) -> Fault + Send + Sync + 'a>;
 
+/// A store that is watched, and the intents that were open in it before.
+type Watched = (Arc<Mutex<State>>, BTreeSet<u64>);
+
 /// The simulated target.
 pub(super) struct World<'a> {
     pub(super) held: Mutex<Held>,
@@ -102,7 +105,7 @@ pub(super) struct World<'a> {
     in_flight: Mutex<BTreeSet<String>>,
     most_in_flight: AtomicUsize,
     /// The store whose intents must be on disk before a write comes here, and those that were open before the run.
-    watched: Mutex<Option<(Arc<Mutex<State>>, BTreeSet<u64>)>>,
+    watched: Mutex<Option<Watched>>,
     /// After so many questions the run is told to stop.
     pub(super) stops_after: AtomicUsize,
     asked: AtomicUsize,

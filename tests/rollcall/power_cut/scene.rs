@@ -57,6 +57,7 @@ pub(super) struct Found {
     /// After how many runs everything was as it should be, if it was.
     pub(super) right_after: Option<u32>,
     /// What was printed by the last of them.
+    #[allow(dead_code, reason = "shown where a cut went wrong")]
     pub(super) printed: String,
 }
 
@@ -128,6 +129,7 @@ impl Scene {
 }
 
 /// Runs both days of a company of this size undisturbed.
+#[allow(clippy::print_stdout, reason = "which disk it was belongs to the counts")]
 pub(super) fn undisturbed(kind: Kind, people: usize) -> [Undisturbed; 2] {
     let scene = Scene::new(kind);
     println!("the disk: {}", scene.disk.name());
@@ -160,7 +162,7 @@ pub(super) fn disturbed(kind: Kind, seed: u64, days: &[Undisturbed; 2]) -> [Foun
 
 impl Moment {
     fn draw(day: &Undisturbed, chance: &mut fastrand::Rng) -> Self {
-        if chance.u8(..) % 3 == 0 {
+        if chance.u8(..).is_multiple_of(3) {
             return Self::Reading(day.reads_for.mul_f64(chance.f64()));
         }
         Self::Applying(chance.u64(1..=day.writes), Duration::from_micros(chance.u64(..5000)))
