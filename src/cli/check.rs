@@ -37,10 +37,10 @@ pub(super) async fn check(place: &Place<'_>, arguments: &CheckArguments) -> Resu
     let now = Timestamp::now();
     for organization in organizations {
         found.push(schedule(organization, &configuration.daemon, now));
-        if has_snapshot(organization, &configuration.state_dir) {
-            found.push(snapshot(place, organization).await);
-        }
         if !arguments.offline {
+            if has_snapshot(organization, &configuration.state_dir) {
+                found.push(snapshot(place, organization).await);
+            }
             found.extend(check_organization(organization).await);
         }
     }
