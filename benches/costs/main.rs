@@ -1,99 +1,48 @@
-//! What Rollcall's work costs, as ratios to a baseline that is measured in the same run; see `benches/README.md`.
+//! What Rollcall's work costs, as ratios to what cannot be avoided, measured in the same run; see `benches/README.md`.
+//!
+//! | what | where |
+//! |---|---|
+//! | the stages of a run, by the library | `stages`, with `engine`, `memory` and `table` |
+//! | whole commands of the binary | `whole` |
+//! | the limits that they are put beside, and the servers: each a process of its own | `child` |
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "a benchmark stops where it cannot go on")]
 
-mod company;
+mod child;
 mod engine;
 mod memory;
+mod stages;
 mod table;
+mod whole;
 
-use std::hint::black_box;
-use std::path::Path;
+use crate::whole::Wanted;
 
-use rollcall::roster::Standing;
-use rollcall::snapshot::{MemoryStore, SledStore, Store};
-
-use crate::engine::{decode, judge_all, plan, read, rules, settle};
-use crate::table::{Table, best_of};
-
-/// How often each thing is measured; the quickest counts.
-const ROUNDS: u32 = 3;
+/// How to ask for what.
+const USAGE: &str = "\
+cargo bench                                              the stages and the table, small
+cargo bench --bench costs -- stages [--people N]         the stages of a run, by the library
+cargo bench --bench costs -- table [--people N] [--scenes ldap,pace,file,increment]
+                                                         whole commands beside their limits";
 
 fn main() {
     if let Some(snapshot) = memory::asked_for() {
         return memory::report(&snapshot);
     }
-    let users = company::size();
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("company.json");
-    company::write(&file, users);
-    let snapshot = folder.path().join("snapshot");
-    let mut table = Table::new(users);
-    let sled = reading(&mut table, &file, &snapshot);
-    let memory = MemoryStore::new();
-    read(&memory, &file);
-    planning(&mut table, "in memory", &memory);
-    planning(&mut table, "on disk", &sled);
-    judging(&mut table, &memory);
-    drop((memory, sled));
-    memory::measure(&mut table, &snapshot);
-    table.print();
-}
-
-/// The file into the snapshot, relative to reading and parsing the file alone.
-fn reading(table: &mut Table, file: &Path, snapshot: &Path) -> SledStore {
-    let parse = best_of(ROUNDS, || {
-        let text = std::fs::read(file).unwrap();
-        black_box(serde_json::from_slice::<serde_json::Value>(&text).unwrap());
-    });
-    table.baseline("read and parse the file", parse);
-    let store = SledStore::open(snapshot).unwrap();
-    table.row("  read it into a new snapshot on disk", best_of(1, || read(&store, file)), parse);
-    table.row("  read it again, nothing changed", best_of(ROUNDS, || read(&store, file)), parse);
-    store
-}
-
-/// A full plan, for nobody and then for everybody known, relative to decoding the same records once.
-fn planning(table: &mut Table, where_: &str, store: &dyn Store) {
-    let rules = rules(None);
-    let before = best_of(ROUNDS, || decode(store));
-    table.baseline(&format!("decode the mirror {where_}"), before);
-    let first = best_of(ROUNDS, || {
-        black_box(plan(store, &rules));
-    });
-    table.row("  first plan: everybody is created", first, before);
-    settle(store, &rules);
-    assert!(plan(store, &rules).plan.changes.is_empty(), "after everybody was written there is nothing to do");
-    let both = best_of(ROUNDS, || decode(store));
-    table.baseline(&format!("decode mirror and ledger {where_}"), both);
-    let second = best_of(ROUNDS, || {
-        black_box(plan(store, &rules));
-    });
-    table.row("  second plan: nothing to do", second, both);
-}
-
-/// One user judged, relative to cloning him.
-fn judging(table: &mut Table, store: &dyn Store) {
-    let users: Vec<_> = store.users().map(|user| user.unwrap()).collect();
-    let clone = best_of(ROUNDS, || {
-        for user in &users {
-            black_box(user.clone());
+    // Cargo says so to every benchmark.
+    let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match words.as_slice() {
+        [] => {
+            stages::run(stages::size());
+            whole::table(&Wanted::default());
         }
-    });
-    table.baseline("clone each user", clone);
-    for (what, when) in [
-        ("  judge each, no expression", None),
-        ("  judge each, one CEL comparison", Some("user.department != \"Contractors\"")),
-        (
-            "  judge each, three CEL clauses",
-            Some(
-                "user.department != \"Contractors\" && user.email.endsWith(\"@acme.com\") && !('team-0' in user.groups)",
-            ),
-        ),
-    ] {
-        let roster = engine::roster(store, &rules(when));
-        let wanted = users.iter().filter(|user| matches!(roster.judge(user).standing, Standing::Wanted(_))).count();
-        assert!(wanted + 50 >= users.len(), "the expression decides, and lets everybody in but one team");
-        table.row(what, best_of(ROUNDS, || judge_all(&roster, &users)), clone);
+        ["stages"] => stages::run(stages::size()),
+        ["stages", "--people", number] => stages::run(number.parse().unwrap()),
+        ["table", options @ ..] => match Wanted::read(options) {
+            Some(wanted) => whole::table(&wanted),
+            None => println!("{USAGE}"),
+        },
+        ["child", role, rest @ ..] => child::be(role, rest),
+        _ => println!("{USAGE}"),
     }
 }

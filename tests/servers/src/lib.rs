@@ -10,10 +10,12 @@ pub mod company;
 pub mod gate;
 pub mod graph;
 pub mod ldap;
+pub mod measured;
 pub mod okta;
 pub mod receivers;
 pub mod scim;
 pub mod scim_sink;
+pub mod site;
 pub mod workspace;
 
 use std::collections::BTreeMap;
