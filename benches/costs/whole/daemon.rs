@@ -39,10 +39,10 @@ pub(super) fn rows(ground: &Ground, site: &Site, print: &mut dyn FnMut(Row)) {
         }
     }
     let ready = start.elapsed();
-    std::thread::sleep(QUIET);
+    std::thread::park_timeout(QUIET);
     let first = resident(&daemon.0);
     let run = site.run(&["trigger", ORGANIZATION, "--follow"]);
-    std::thread::sleep(QUIET);
+    std::thread::park_timeout(QUIET);
     let later = resident(&daemon.0);
     drop(daemon);
     print(Row {

@@ -16,7 +16,7 @@ const CHANGED: u32 = 10;
 pub(super) fn scene(ground: &Ground, print: &mut dyn FnMut(Row)) {
     let people = ground.people;
     let company = Company { memberships: u64::from(people) * 5, ..Company::of(people) };
-    let site = ground.site();
+    let site = Ground::site();
     let sink = ground.sink(Duration::ZERO, None);
     let role = "[[organization.acme.role]]\ngroup = \"editors\"\nrole = \"editor\"\n";
     site.configure(DOMAIN, "connector = \"file\"\nusers = \"company.json\"", sink.url(), role).unwrap();

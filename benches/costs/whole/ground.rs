@@ -32,7 +32,7 @@ impl Ground {
 
     /// An empty installation of the release binary, or of the one that `ROLLCALL_BINARY` names, on the disk on which the
     /// build lies.
-    pub(crate) fn site(&self) -> Site {
+    pub(crate) fn site() -> Site {
         let binary = std::env::var("ROLLCALL_BINARY").unwrap_or_else(|_| env!("CARGO_BIN_EXE_rollcall").to_owned());
         Site::new(Path::new(env!("CARGO_TARGET_TMPDIR")), Path::new(&binary)).unwrap()
     }

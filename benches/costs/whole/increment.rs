@@ -14,7 +14,7 @@ const CHANGED: u32 = 10;
 pub(super) fn scene(ground: &Ground, print: &mut dyn FnMut(Row)) {
     let tenant = ground.serve(&["entra", &ground.people.to_string(), &CHANGED.to_string()]);
     let sink = ground.sink(Duration::ZERO, None);
-    let site = ground.site();
+    let site = Ground::site();
     site.secret("secret", "hunter2").unwrap();
     let url = tenant.fact("URL");
     let directory = format!(

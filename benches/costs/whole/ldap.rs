@@ -30,7 +30,7 @@ pub(super) fn scene(ground: &Ground, print: &mut dyn FnMut(Row)) {
     // A million people take 5 GB; the file is as large as what is in it.
     let server = OpenLdap::start_with(ground.people, (ground.people / 100).max(20), &[("MAXSIZE", "17179869184")]);
     let sink = ground.sink(Duration::ZERO, None);
-    let site = ground.site();
+    let site = Ground::site();
     configure(&site, &server, sink.url());
     print(first(ground, &site, &sink));
     print(nothing_changed(ground, &site, &server));

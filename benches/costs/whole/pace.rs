@@ -20,7 +20,7 @@ fn row(ground: &Ground, how: &str, delay: Duration, per_second: Option<u32>) -> 
     let people = ground.people.min(MOST);
     let bare = ground.bare_posts(&ground.sink(delay, per_second), people);
     let sink = ground.sink(delay, per_second);
-    let site = ground.site();
+    let site = Ground::site();
     Company::of(people).write(&site.path("company.json")).unwrap();
     site.configure(DOMAIN, "connector = \"file\"\nusers = \"company.json\"", sink.url(), "").unwrap();
     let taken = site.run(&["apply", "--yes"]).ending_with(0);
