@@ -102,7 +102,7 @@ fn assert_that_each_creation_was_journaled(calls: &[Call]) {
 
 /// The new database can be found again: its files, and the folders that name them.
 fn assert_that_the_database_was_synced(calls: &[Call]) {
-    for path in ["state/lumen/db/conf", "state/lumen/db", "state/lumen", "state/lumen/seal.json.new"] {
+    for path in ["state/lumen/db/conf", "state/lumen/db", "state/lumen", "state/lumen/seal.new"] {
         assert!(calls.iter().any(|call| call.syncs(path)), "{path} was never synced");
     }
 }
