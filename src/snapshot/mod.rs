@@ -278,7 +278,7 @@ pub enum StoreError {
     Other(String),
 }
 
-/// Keys of [`Store::fact`] that more than one room reads.
+/// Keys of [`Facts::fact`] that more than one room reads.
 pub mod fact {
     /// Which group id each rule by name was bound to: `{ "App Admins": "0c6f…" }`.
     pub const BINDINGS: &str = "bindings";
