@@ -8,8 +8,10 @@ use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime};
 
 use super::database::{Database, Found};
+use super::engine::Table;
 use super::engine::opening::{DATABASE, lock_directory};
 use super::engine::sled::SledEngine;
+use super::mirror::Head;
 use super::seal::{self, Seal};
 use super::store::SledStore;
 use super::{StoreError, compaction, folder, io, legacy};
@@ -92,11 +94,19 @@ fn judge(directory: &Path, database: &Database<SledEngine>, found: &Found) -> Re
         seal::write_beside(directory, inside)?;
     }
     let broken = seal::broken(&found.running, found.inside.as_ref(), seal::read_beside(directory).as_ref());
+    let broken = broken.map_or_else(|| lost_mirror(database), |reason| Ok(Some(reason)))?;
     if broken.is_some() {
         // The next batch will carry a tally that adds up again; without the seal inside, the store stays unsealed.
         database.unseal()?;
     }
     Ok(broken)
+}
+
+/// Why the mirror that counts is not whole, in a sentence: the seal beside may tell of an earlier one.
+fn lost_mirror(database: &Database<SledEngine>) -> Result<Option<String>, StoreError> {
+    let Some(number) = Head::load(database)?.table else { return Ok(None) };
+    let tally = database.state().tallies.get(&Table::Mirror(number)).copied().unwrap_or_default();
+    Ok((tally.batches == 0).then(|| format!("its part `{}` is missing", Table::Mirror(number).name())))
 }
 
 /// Whether it is too long ago that every record was counted. A date in the future says nothing.

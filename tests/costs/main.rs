@@ -1,5 +1,5 @@
 //! What Rollcall costs a small company, in figures that do not depend on the machine: requests, bytes and allocations.
-//! They are compared with those of `benches/baseline.json`, so that whoever makes something dearer sees it at once.
+//! They are compared with those of `benches/baseline.json`, so that a change that makes something dearer is seen at once.
 //!
 //! A binary of its own, because it counts every allocation of its process.
 

@@ -133,7 +133,7 @@ impl<'a> List<'a> {
         self.next_by(self.take).await
     }
 
-    /// The objects of the first page, for whoever wants no other.
+    /// The objects of the first page, for a reader who wants no other.
     ///
     /// # Errors
     ///

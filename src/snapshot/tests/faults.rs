@@ -150,6 +150,24 @@ fn a_record_that_is_missing_is_noticed_for_as_long_as_nobody_seals() {
 }
 
 #[test]
+fn pages_of_the_mirror_that_are_missing_are_noticed_whatever_the_seal_beside_tells_of() {
+    let directory = directory();
+    filled(directory.path(), 1_500);
+    // The seal beside is from before the pages were written anew.
+    let beside = fs::read(directory.path().join("seal.json")).unwrap();
+    filled(directory.path(), 3_000);
+    fs::write(directory.path().join("seal.json"), beside).unwrap();
+    assert!(open(directory.path()).is_sealed(), "a store may be newer than the file beside it");
+    let raw = sled::open(directory.path().join("db")).unwrap();
+    assert!(raw.drop_tree("mirror.2").unwrap(), "{:?}", raw.tree_names());
+    raw.flush().unwrap();
+    drop(raw);
+    let store = open(directory.path());
+    assert!(!store.is_sealed());
+    assert_eq!(store.broken().as_deref(), Some("its part `mirror.2` is missing"));
+}
+
+#[test]
 fn a_large_group_is_kept_in_small_chunks() {
     let directory = directory();
     let store = open(directory.path());

@@ -1,4 +1,4 @@
-//! Writes a company for the file connector, for whoever measures by hand:
+//! Writes a company for the file connector, for measurements by hand:
 //! `cargo run --release -p rollcall-test-servers --example company -- FILE PEOPLE
 //! [--groups N] [--memberships N] [--seed N] [--changed N] [--round N]`.
 

@@ -1,4 +1,4 @@
-//! Serves the quick SCIM service provider by itself, for whoever measures by hand:
+//! Serves the quick SCIM service provider by itself, for measurements by hand:
 //! `cargo run --release -p rollcall-test-servers --example scim_sink -- [--port N] [--delay-ms N] [--per-second N]`.
 //! Prints its address and the file with its token, ends with its standard input, and then says what it was asked.
 

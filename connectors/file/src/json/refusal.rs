@@ -1,4 +1,4 @@
-//! Why a document is refused. Whoever has to mend the file reads the parser's own words, with line and column; so the
+//! Why a document is refused. The user who has to mend the file reads the parser's own words, with line and column; so the
 //! file is read once more, by the parser alone and in little memory.
 
 use std::io::{self, BufRead, BufReader, Read};

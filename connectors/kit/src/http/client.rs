@@ -312,7 +312,7 @@ impl Client {
             let Some(seats) = &self.seats else { return Ok(None) };
             // Nobody closes it.
             let seat = Arc::clone(seats).acquire_owned().await.ok();
-            // Whoever waits for a pause keeps no seat from those who need not.
+            // Those who wait for a pause keep no seat from those who need not.
             if gate.is_open() {
                 return Ok(seat);
             }

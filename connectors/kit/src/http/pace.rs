@@ -1,6 +1,6 @@
 //! An even pace: no more requests a minute than we were told to send, or than the server was seen to take.
 //!
-//! A server that limits its callers says so by refusing (429) and by naming a pause. Whoever sends at full speed, is
+//! A server that limits its callers says so by refusing (429) and by naming a pause. A client that sends at full speed, is
 //! refused, waits and does it again gets less through than the limit, because most pauses are rounded up, and some
 //! servers lengthen them. So a pace that learns takes from a refusal what the limit must be: as many requests as were
 //! taken since the last pause, in the time from then to the end of this one. It stays a little below that, and creeps up

@@ -147,7 +147,7 @@ impl Pages {
         }
     }
 
-    /// The same walk, which asks for the next page while the last one is worked on: for whoever wants them all.
+    /// The same walk, which asks for the next page while the last one is worked on: for a reader who wants them all.
     #[must_use]
     pub fn one_ahead(mut self) -> Self {
         self.goes_ahead = true;
