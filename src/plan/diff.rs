@@ -14,12 +14,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use rollcall_kit::{DirectoryId, attribute};
 
 use super::attributes::{Compared, against_written};
+use super::carried::{Carried, Collecting};
 use super::change::{Action, Cause, GroupKey, Subject};
 use super::document::{Basis, Note, PLAN_VERSION, Plan};
 use super::draft::{Draft, Drafts, Milestone, unique_values};
 use super::edited::{Edited, attribute};
 use super::groups::Groups;
-use super::holdings::Holdings;
+use super::holdings::{Holdings, Totals};
 use super::ledger::{LedgerAccount, LedgerGroup};
 use super::matching::{GroupMatches, Match, Matches};
 use super::merge::{Judged, Met, merge};
@@ -58,6 +59,17 @@ pub struct PlanInput<'a, J, L> {
     pub refusals: Vec<Refusal>,
     /// Notes of the rooms before this one.
     pub notes: Vec<Note>,
+    /// What is known of everybody who is not in the streams, because they are at rest; nothing if everybody is there.
+    pub others: Option<Others>,
+}
+
+/// What a plan knows of people who are at rest and whom it does not judge.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Others {
+    /// What all accounts hold, theirs among them.
+    pub totals: Totals,
+    /// What an earlier plan refused to them.
+    pub refusals: Vec<Refusal>,
 }
 
 /// A plan, and what the guard must know besides it.
@@ -67,6 +79,8 @@ pub struct Planned {
     pub plan: Plan,
     /// What the accounts of ours hold before it.
     pub holdings: Holdings,
+    /// What it carries over to the next plan; nothing if that has to judge everybody.
+    pub carried: Option<Carried>,
 }
 
 /// Makes the plan.
@@ -80,8 +94,15 @@ where
         planner.meet(met);
     }
     planner.settle_arrivals();
-    let Planner { mut drafts, groups, mut holdings, .. } = planner;
+    let Planner { mut drafts, groups, mut holdings, collecting, .. } = planner;
     groups.settle(&mut drafts);
+    let met_everybody = input.others.is_none();
+    let mut refused_others = BTreeSet::new();
+    if let Some(others) = input.others {
+        holdings.complete(&others.totals);
+        refused_others.extend(others.refusals.iter().filter_map(|refusal| refusal.user.clone()));
+        drafts.refusals.extend(others.refusals);
+    }
     holdings.count_groups(input.ledger_groups);
 
     drafts.refusals.extend(input.refusals);
@@ -102,10 +123,14 @@ where
     if let Some(edited) = input.edited {
         attribute(&mut plan, edited);
     }
+    let mut carried = collecting.finish(&plan, holdings.accounts, &refused_others);
+    if let Some(carried) = carried.as_mut().filter(|_| met_everybody) {
+        carried.holders.clone_from(&holdings.holders);
+    }
     if !input.settings.sealed {
         plan = without_removals(plan, &holdings);
     }
-    Planned { plan, holdings }
+    Planned { plan, holdings, carried }
 }
 
 pub(super) fn sorted<T: Ord>(items: Vec<T>) -> Vec<T> {
@@ -157,6 +182,7 @@ pub(super) struct Planner<'a> {
     pub(super) drafts: Drafts,
     pub(super) groups: Groups<'a>,
     pub(super) holdings: Holdings,
+    collecting: Collecting,
     /// Owners whose accounts newcomers may claim.
     claimable: BTreeSet<&'a DirectoryId>,
     pub(super) claimed: BTreeMap<DirectoryId, Claimed>,
@@ -183,6 +209,7 @@ impl<'a> Planner<'a> {
             drafts,
             groups,
             holdings: Holdings::new(input.settings),
+            collecting: Collecting::default(),
             claimable: input.survey.claims.values().flatten().collect(),
             claimed: BTreeMap::new(),
             newcomers: Vec::new(),
@@ -192,6 +219,7 @@ impl<'a> Planner<'a> {
     }
 
     fn meet(&mut self, met: Met) {
+        self.collecting.meet(&met);
         match met {
             Met::OnlyJudged((user, _, judgement)) => {
                 self.drafts.refusals.extend(judgement.refusals);

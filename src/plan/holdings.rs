@@ -37,6 +37,19 @@ pub struct Holdings {
     pub costs: Costs,
 }
 
+/// What all accounts of ours hold, for a plan that does not meet all of them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// Accounts of ours, active or not.
+    pub accounts: u64,
+    /// Active ones among them.
+    pub active: u64,
+    /// Accounts of ours by the role that they have.
+    pub with_role: BTreeMap<Role, u64>,
+    /// Active accounts that hold a protected role.
+    pub holders: BTreeMap<Role, BTreeSet<DirectoryId>>,
+}
+
 impl Holdings {
     pub(super) fn new(settings: &PlanSettings) -> Self {
         let holders = settings.protected_roles.iter().map(|role| (role.clone(), BTreeSet::new()));
@@ -64,6 +77,16 @@ impl Holdings {
         }
         let label = label.map(str::to_lowercase).filter(|label| *label != account.address.folded());
         self.other_addresses.extend(label.map(|label| (account.user.clone(), label)));
+    }
+
+    /// The same for everybody, of whom only some were met.
+    pub(super) fn complete(&mut self, totals: &Totals) {
+        (self.accounts, self.active) = (totals.accounts, totals.active);
+        self.roles = totals.with_role.values().sum();
+        self.with_role.clone_from(&totals.with_role);
+        for (role, holders) in &mut self.holders {
+            *holders = totals.holders.get(role).cloned().unwrap_or_default();
+        }
     }
 
     pub(super) fn count_groups(&mut self, groups: &BTreeMap<GroupKey, LedgerGroup>) {

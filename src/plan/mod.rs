@@ -13,6 +13,7 @@
 
 mod arrivals;
 mod attributes;
+mod carried;
 pub mod change;
 pub mod compare;
 pub mod diff;
@@ -54,15 +55,16 @@ mod undo_properties;
 #[cfg(test)]
 pub(crate) mod world;
 
+pub use carried::Carried;
 pub use change::{Action, ActionKind, AttributeChange, Cause, Change, ChangeId, GroupKey, Subject};
 pub use compare::{Comparison, Sight, compare};
-pub use diff::{PlanInput, Planned, plan};
+pub use diff::{Others, PlanInput, Planned, plan};
 pub use document::{Basis, Estimate, Note, Plan, PlanId};
 pub use drift::{Authority, Drift, DriftPolicy, RoleSight};
 pub use edited::Edited;
 pub use estimate::Costs;
 pub use found::{ByHand, Found};
-pub use holdings::Holdings;
+pub use holdings::{Holdings, Totals};
 pub use ledger::{LedgerAccount, LedgerGroup, Origin};
 pub use mark::Mark;
 pub use matching::{Candidate, GroupMatches, Match, Matches, TargetAccount};

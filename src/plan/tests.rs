@@ -179,6 +179,7 @@ fn what_a_look_up_does_not_settle_is_refused_and_creates_nobody() {
         edited: None,
         refusals: Vec::new(),
         notes: Vec::new(),
+        others: None,
     })
     .plan;
     assert!(plan.is_empty());

@@ -98,7 +98,7 @@ pub fn undo<L: IntoIterator<Item = LedgerAccount>>(input: UndoInput<'_, L>) -> P
         undoes: Some(input.run.to_owned()),
     };
     let plan = if input.settings.sealed { plan } else { without_removals(plan, &holdings) };
-    Planned { plan, holdings }
+    Planned { plan, holdings, carried: None }
 }
 
 struct Undoing<'a> {

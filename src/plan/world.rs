@@ -80,6 +80,7 @@ impl World {
             edited,
             refusals: Vec::new(),
             notes: Vec::new(),
+            others: None,
         })
     }
 

@@ -63,7 +63,87 @@ pub struct Census {
     pub large_groups: BTreeMap<DirectoryId, (String, u64)>,
 }
 
+/// What changes of the directory move in a census.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CensusMoves {
+    /// Users who are new.
+    pub users: i64,
+    /// Groups that are new.
+    pub groups: i64,
+    attributes: BTreeMap<String, i64>,
+    members: BTreeMap<DirectoryId, GroupMoves>,
+}
+
+/// What they move in one group.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct GroupMoves {
+    name: String,
+    /// How many members it names now, whether they are there or not.
+    named: u64,
+    by: i64,
+}
+
+impl CensusMoves {
+    /// A user is there (1) or no more (-1) with this record.
+    pub fn user(&mut self, user: &DirectoryUser, by: i64) {
+        self.users += by;
+        for name in counted(user) {
+            *self.attributes.entry(name.to_owned()).or_default() += by;
+        }
+    }
+
+    /// A group changed: what it is called now, how many members it names, and how many more of them are there.
+    pub fn group(&mut self, id: &DirectoryId, name: &str, named: u64, by: i64) {
+        let moves = self.members.entry(id.clone()).or_default();
+        *moves = GroupMoves { name: name.to_owned(), named, by: moves.by + by };
+    }
+
+    /// Somebody is there whom a group that names so many had named before. One that changed is not called otherwise here.
+    pub fn named(&mut self, id: &DirectoryId, name: &str, named: u64) {
+        let before = GroupMoves { name: name.to_owned(), named, by: 0 };
+        self.members.entry(id.clone()).or_insert(before).by += 1;
+    }
+}
+
+/// The attributes of a user that are counted.
+fn counted(user: &DirectoryUser) -> impl Iterator<Item = &'static str> + '_ {
+    let names = attribute::MAPPED_BY_DEFAULT.into_iter().chain(attribute::ALSO_KNOWN);
+    names.filter(|name| user.profile.contains_key(*name))
+}
+
 impl Census {
+    /// Follows changes. `size_of` says how many members of a group are there now, where a census cannot know: of a group
+    /// that was small.
+    ///
+    /// # Errors
+    ///
+    /// Those of `size_of`.
+    pub fn follow<E>(
+        &mut self,
+        moves: &CensusMoves,
+        mut size_of: impl FnMut(&DirectoryId) -> Result<u64, E>,
+    ) -> Result<(), E> {
+        self.users = self.users.saturating_add_signed(moves.users);
+        self.groups = self.groups.saturating_add_signed(moves.groups);
+        for (name, by) in &moves.attributes {
+            let number = self.attributes.entry(name.clone()).or_default();
+            *number = number.saturating_add_signed(*by);
+        }
+        self.attributes.retain(|_, number| *number > 0);
+        for (id, GroupMoves { name, named, by }) in &moves.members {
+            self.members = self.members.saturating_add_signed(*by);
+            let size = match self.large_groups.remove(id) {
+                Some((_, before)) => before.saturating_add_signed(*by),
+                None if *named <= HANDFUL => continue,
+                None => size_of(id)?,
+            };
+            if size > HANDFUL {
+                self.large_groups.insert(id.clone(), (name.clone(), size));
+            }
+        }
+        Ok(())
+    }
+
     /// Counts one entry. What cannot be understood is no user and no group to count.
     pub fn count(&mut self, entry: &Entry) {
         match entry {
@@ -76,10 +156,8 @@ impl Census {
     /// Counts a user.
     pub fn count_user(&mut self, user: &DirectoryUser) {
         self.users += 1;
-        for name in attribute::MAPPED_BY_DEFAULT.into_iter().chain(attribute::ALSO_KNOWN) {
-            if user.profile.contains_key(name) {
-                *self.attributes.entry(name.to_owned()).or_default() += 1;
-            }
+        for name in counted(user) {
+            *self.attributes.entry(name.to_owned()).or_default() += 1;
         }
     }
 

@@ -19,7 +19,7 @@ use rollcall_kit::{Certificate, Changes, Cursor, DirectoryId, Entry};
 use serde::{Deserialize, Serialize};
 
 pub use self::catch_up::{Knows, catch_up};
-pub use self::census::{Census, ReadingLimits};
+pub use self::census::{Census, CensusMoves, ReadingLimits};
 pub use self::confirm::{Absence, confirm};
 pub use self::drive::drive;
 pub use self::failure::{Missed, ReadFailure};

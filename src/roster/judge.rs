@@ -138,8 +138,9 @@ impl Roster {
         Person { user, belonging: self.groups.belonging(&user.id) }
     }
 
-    /// The address that he claims, if the scope lets him in.
-    fn claim(&self, user: &DirectoryUser) -> Option<Address> {
+    /// The address that a user claims, if the scope lets them in.
+    #[must_use]
+    pub fn claim(&self, user: &DirectoryUser) -> Option<Address> {
         self.scope(&self.person(user), &mut Silent).ok()
     }
 

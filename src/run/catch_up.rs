@@ -18,8 +18,9 @@ use super::reading::{Roll, end_of_reading, reads};
 use super::session::{Listener, Session};
 use super::spans::step;
 use crate::plan::Note;
-use crate::read::{self, Census, Place, ReadFailure, StagingError};
+use crate::read::{self, Census, CensusMoves, Place, ReadFailure, StagingError};
 use crate::schedule::Depth;
+use crate::snapshot::fact;
 
 /// Why a run that was to read what changed reads everything.
 enum ReadsInFull {
@@ -87,9 +88,9 @@ impl Session {
             return Ok(Err(ReadsInFull::PlaceLost));
         };
         let before = self.store.mirror_version()?;
-        step("commit").in_scope(|| self.store.commit_changes(staging, &increment))?;
+        let moves = step("commit").in_scope(|| self.store.commit_changes(staging, &increment))?;
         if self.store.mirror_version()? != before {
-            self.recount()?;
+            self.follow_census(&moves, before)?;
         }
         self.set_changes(Some(increment.changes().clone()));
         listener(Event::CaughtUp { changes: increment.changes().clone() });
@@ -117,6 +118,30 @@ impl Session {
             return Ok(Err(ReadsInFull::TooLongAgo(began)));
         }
         Ok(Ok(place))
+    }
+
+    /// Lets the census follow changes of a mirror that was of this version before, so that what is strange about it is
+    /// noticed whichever way it came about. A census of another mirror is of no use: everything is counted then.
+    fn follow_census(&self, moves: &CensusMoves, before: u64) -> Result<(), RunError> {
+        let counted = self.store.fact(fact::CENSUS_OF)?.and_then(|version| version.as_u64());
+        let Some(mut census) = self.census(fact::CENSUS)?.filter(|_| counted == Some(before)) else {
+            return self.recount();
+        };
+        census.follow(moves, |group| self.size_of(group))?;
+        self.keep_census(&census)
+    }
+
+    /// How many members of a group the mirror has.
+    fn size_of(&self, group: &DirectoryId) -> Result<u64, RunError> {
+        let mut size = 0;
+        for member in self.store.group(group)?.map(|group| group.members).unwrap_or_default() {
+            let is_there = match member {
+                Member::User(id) => self.store.user(&id)?.is_some(),
+                Member::Group(id) => self.store.group(&id)?.is_some(),
+            };
+            size += u64::from(is_there);
+        }
+        Ok(size)
     }
 
     /// Counts the mirror, so that what is strange about it is noticed whichever way it came about. A member who is not

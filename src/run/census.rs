@@ -20,7 +20,8 @@ impl Session {
     /// If the snapshot cannot be written.
     pub(super) fn keep_census(&self, census: &Census) -> Result<(), RunError> {
         let json = serde_json::to_value(census).map_err(|error| RunError::Internal(error.to_string()))?;
-        Ok(self.store.set_fact(fact::CENSUS, &json)?)
+        self.store.set_fact(fact::CENSUS, &json)?;
+        Ok(self.store.set_fact(fact::CENSUS_OF, &self.store.mirror_version()?.into())?)
     }
 
     /// Takes the reading from which this plan was made for the measure of later ones. A plan that removes nothing
@@ -61,7 +62,7 @@ impl Session {
         Ok(findings.into_iter().map(|sentence| Note { sentence, holds: true }).collect())
     }
 
-    /// How many members these groups have now. The mirror is walked only if one of them is not large any more.
+    /// How many members these groups have now.
     fn sizes(&self, wanted: &BTreeSet<&DirectoryId>, now: &Census) -> Result<BTreeMap<DirectoryId, u64>, RunError> {
         let mut sizes = BTreeMap::new();
         for id in wanted {
@@ -70,9 +71,10 @@ impl Session {
             }
         }
         if sizes.len() < wanted.len() {
-            for group in self.store.groups() {
-                let group = group?;
-                if wanted.contains(&group.id) {
+            for id in wanted {
+                if !sizes.contains_key(*id)
+                    && let Some(group) = self.store.group(id)?
+                {
                     sizes.insert(group.id, group.members.len() as u64);
                 }
             }
@@ -80,7 +82,7 @@ impl Session {
         Ok(sizes)
     }
 
-    fn census(&self, which: &str) -> Result<Option<Census>, RunError> {
+    pub(super) fn census(&self, which: &str) -> Result<Option<Census>, RunError> {
         match self.store.fact(which)? {
             Some(json) => serde_json::from_value(json)
                 .map(Some)

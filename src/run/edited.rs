@@ -7,12 +7,14 @@
 use serde::{Deserialize, Serialize};
 
 use super::error::RunError;
+use super::extent::Extent;
+use super::groups::FoundGroups;
 use super::planning::Doubtful;
 use super::reading::Roll;
 use super::session::Session;
 use crate::config::Organization;
 use crate::plan::{Edited, GroupMatches, Matches, Note};
-use crate::roster::{GroupIndex, RosterSettings, Rules};
+use crate::roster::{RosterSettings, Rules};
 use crate::snapshot::fact;
 
 /// The rules of the last plan that was applied.
@@ -68,13 +70,13 @@ impl Session {
     /// Plans under the rules before, with the answers that directory and target gave for the rules now.
     pub(super) fn under_rules_before(
         &self,
-        (rules, reading): (Rules, bool),
-        groups: GroupIndex,
+        reading: bool,
+        groups: &FoundGroups,
         doubtful: Doubtful,
         roll: &Roll,
         (matches, group_matches): (&Matches, &GroupMatches),
     ) -> Result<Edited, RunError> {
-        let stage = self.stage_under(rules, groups, doubtful)?;
+        let stage = self.stage_over(groups, doubtful, Extent::Everybody)?;
         let planned = self.diff(&stage, roll, (matches, group_matches), Vec::new(), None)?;
         Ok(Edited::ToldApart { before: Box::new(planned.plan), reading })
     }
@@ -85,9 +87,9 @@ impl Session {
             Since::Nothing => Ok(None),
             Since::Unknown => Ok(Some(Edited::Unknown)),
             Since::Rules(rules, reading) => {
-                let groups = self.group_index_offline(&rules)?;
+                let groups = self.find_groups_offline(&rules)?;
                 let answers = (&Matches::new(), &GroupMatches::new());
-                self.under_rules_before((*rules, reading), groups, Doubtful::new(), roll, answers).map(Some)
+                self.under_rules_before(reading, &groups, Doubtful::new(), roll, answers).map(Some)
             }
         }
     }
@@ -104,16 +106,16 @@ impl Session {
             Since::Unknown => Ok(Some(Edited::Unknown)),
             Since::Rules(rules, reading) => {
                 // Whoever took a rule out because its group cannot be asked about is not to be asked about it for ever.
-                let groups = match self.group_index(&rules).await {
-                    Ok((groups, _)) => groups,
+                let groups = match self.find_groups_of(&rules).await {
+                    Ok(groups) => groups,
                     Err(error) => {
                         tracing::warn!(
                             "groups of the rules before cannot be looked up; they count as not found: {error}"
                         );
-                        self.group_index_offline(&rules)?
+                        self.find_groups_offline(&rules)?
                     }
                 };
-                self.under_rules_before((*rules, reading), groups, doubtful, roll, answers).map(Some)
+                self.under_rules_before(reading, &groups, doubtful, roll, answers).map(Some)
             }
         }
     }

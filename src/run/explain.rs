@@ -105,8 +105,10 @@ impl Session {
     ///
     /// If the snapshot cannot be read, or holds no reading yet.
     pub async fn explain(&self, who: &str, live: bool) -> Result<Vec<Explanation>, RunError> {
-        let (stage, reviewed) = self.plan_offline()?;
-        let found = search::search(&*self.store, &stage.unreadable, who)?;
+        let found = search::search(&*self.store, &self.unreadable()?, who)?;
+        let meant = found.users.iter().map(|user| &user.id);
+        let meant = meant.chain(found.accounts.iter().map(|account| &account.user)).cloned().collect();
+        let (stage, reviewed) = self.plan_offline(&meant)?;
         let history = runs_with_changes(&*self.store, RUNS_BACK)?;
         let going_on = history.first().filter(|run| run.goes_on(self.at_work_since)).map(|run| run.id.clone());
         let known = Known { stage, reviewed, history, going_on };

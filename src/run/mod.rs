@@ -12,6 +12,8 @@ mod error;
 pub mod event;
 mod expiry;
 mod explain;
+mod extent;
+mod groups;
 mod header;
 mod moved;
 mod planning;

@@ -16,25 +16,29 @@ use super::build::KnownProfile;
 use super::edited;
 use super::error::RunError;
 use super::event::Event;
+use super::extent::Extent;
+use super::groups::FoundGroups;
 use super::reading::Roll;
 use super::session::{Listener, Session};
 use super::spans::{step, step_of};
 use super::verdicts::{Checked, Verdicts, Withheld, with_store};
 use crate::guard::{self, Occasion, Protection, Reviewed};
 use crate::plan::{
-    self, Basis, Edited, GoneGroups, GroupKey, GroupMatches, Judged, LedgerGroup, Matches, Note, PlanInput,
-    PlanSettings, Planned, Survey,
+    self, Basis, Edited, GoneGroups, GroupKey, GroupMatches, Judged, LedgerAccount, LedgerGroup, Matches, Note,
+    PlanInput, PlanSettings, Planned, Survey,
 };
-use crate::roster::{Bindings, GroupIndex, GroupOutline, Reason, Refusal, Roster, Rules};
+use crate::roster::{GroupIndex, Reason, Refusal, Roster, Rules};
 use crate::schedule::OpenWindow;
 use crate::scim::RoleDelivery;
-use crate::snapshot::{StoreError, fact};
+use crate::snapshot::{Records, StoreError, fact};
 
 /// People of whom it is unknown what the last run did for them, and why it is.
 pub(super) type Doubtful = BTreeMap<DirectoryId, String>;
 
 /// What the first walk over mirror and ledger left behind.
 pub(super) struct Stage {
+    /// Whom it is about.
+    pub(super) extent: Extent,
     pub(super) settings: PlanSettings,
     pub(super) unreadable: BTreeMap<DirectoryId, Unreadable>,
     pub(super) withheld: Withheld,
@@ -79,8 +83,10 @@ impl Session {
         listener: Listener<'_>,
     ) -> Result<Reviewed, RunError> {
         let (groups, protected) = self.groups_asked_for().instrument(step("look up groups")).await?;
-        let judge = || self.stage_under(self.rules.clone(), groups, doubtful.clone());
-        let mut stage = step("judge").in_scope(judge)?;
+        let ground = self.ground_of(&groups);
+        let extent = self.extent_of(&ground, &roll, &doubtful)?;
+        let judge = |extent| self.stage_over(&groups, doubtful.clone(), extent);
+        let mut stage = step("judge").in_scope(|| judge(extent))?;
         let unconfirmed: Vec<DirectoryId> =
             stage.survey.unconfirmed.iter().filter(|id| !roll.absences.contains_key(*id)).cloned().collect();
         let absences = self.confirm(&unconfirmed, listener).await?;
@@ -94,17 +100,29 @@ impl Session {
         };
         let candidates = stage.survey.candidates.len();
         let (matches, group_matches) = matching.instrument(step_of("look up accounts", candidates)).await?;
+        let mut extent = stage.extent.clone();
+        if self.with_owners(&matches, &mut extent)? {
+            stage = step("judge").in_scope(|| judge(extent))?;
+        }
+        self.has_judged(&stage);
         // On the first day these are everybody, and nobody needs them any more.
         stage.survey.candidates = Vec::new();
         let answers = (&matches, &group_matches);
         let is_certain = doubtful.is_empty() && roll.absences.is_empty();
         let planning = async {
-            let edited = self.edited(doubtful, &roll, answers).await?;
-            let planned = self.diff(&stage, &roll, answers, notes, edited.as_ref())?;
+            let edited = self.edited(doubtful.clone(), &roll, answers).await?;
+            let mut planned = self.diff(&stage, &roll, answers, notes.clone(), edited.as_ref())?;
+            if self.is_to_be_compared(&stage.extent)? {
+                let everybody = judge(Extent::Everybody)?;
+                let of_everybody = self.diff(&everybody, &roll, answers, notes, edited.as_ref())?;
+                planned = self.compared(planned, of_everybody, &stage)?;
+            }
+            self.carry_over(&planned, &stage.extent, &ground)?;
             Ok::<_, RunError>((planned, edited.is_none()))
         };
         let (mut planned, is_unedited) = planning.instrument(step("plan")).await?;
         let guarding = step("guard");
+        let protected = protected.map(|groups| self.index_groups(&groups, &stage.extent)).transpose()?;
         let protecting = self.protection(&mut planned.plan, protected.as_ref()).instrument(guarding.clone());
         let protection = protecting.await?;
         self.remember_bindings(stage.roster.groups())?;
@@ -119,6 +137,18 @@ impl Session {
         Ok(reviewed)
     }
 
+    /// Takes note of whom the current run judged.
+    fn has_judged(&self, stage: &Stage) {
+        let people = stage.extent.people().map(BTreeSet::len);
+        *self.judged.lock().unwrap_or_else(PoisonError::into_inner) = people;
+    }
+
+    /// How many people the last plan judged; nothing if that was everybody, or if there was none.
+    #[must_use]
+    pub fn people_judged(&self) -> Option<usize> {
+        *self.judged.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Whether directory or target were asked something for this plan that they may answer otherwise the next time.
     fn asked(&self, stage: &Stage, candidates: usize) -> Result<bool, RunError> {
         let deleted = self.store.fact(fact::DELETED_GROUPS)?;
@@ -131,46 +161,86 @@ impl Session {
             || !plan::groups_to_find(&stage.settings, &stage.ledger_groups).is_empty())
     }
 
-    /// Who is in which group that a rule can reach, and in which protected one.
-    async fn groups_asked_for(&self) -> Result<(GroupIndex, Option<GroupIndex>), RunError> {
-        let (groups, mut deleted) = self.group_index(&self.rules).await?;
+    /// The groups that a rule can reach, and the protected ones.
+    async fn groups_asked_for(&self) -> Result<(FoundGroups, Option<FoundGroups>), RunError> {
+        let groups = self.find_groups_of(&self.rules).await?;
+        let mut deleted = groups.deleted.clone();
         let protected = self.protected_groups(&mut deleted).await?;
         self.keep_if_new(fact::DELETED_GROUPS, &deleted)?;
         Ok((groups, protected))
     }
 
     /// What the next run would plan, as far as the snapshot alone can tell: nobody is looked up anywhere, so whoever
-    /// has no account of ours yet may turn out to have one already.
-    pub(super) fn plan_offline(&self) -> Result<(Stage, Reviewed), RunError> {
-        let groups = self.group_index_offline(&self.rules)?;
-        let stage = self.stage_under(self.rules.clone(), groups, Doubtful::new())?;
+    /// has no account of ours yet may turn out to have one already. These people are judged in any case.
+    pub(super) fn plan_offline(&self, also: &BTreeSet<DirectoryId>) -> Result<(Stage, Reviewed), RunError> {
+        let groups = self.find_groups_offline(&self.rules)?;
         let roll = self.last_roll()?;
+        let mut extent = self.extent_of(&self.ground_of(&groups), &roll, &Doubtful::new())?;
+        extent.add(also.iter().cloned());
+        let stage = self.stage_over(&groups, Doubtful::new(), extent)?;
         let edited = self.edited_offline(&roll)?;
         let answers = (&Matches::new(), &GroupMatches::new());
         let mut planned = self.diff(&stage, &roll, answers, Vec::new(), edited.as_ref())?;
-        let protection = self.protection_offline(&mut planned.plan)?;
+        let protection = self.protection_offline(&mut planned.plan, &stage.extent)?;
         let reviewed = self.review(planned, &protection)?;
         Ok((stage, reviewed))
     }
 
-    /// The first walk: who everybody should be under these rules, and what has to be asked because of it.
-    pub(super) fn stage_under(&self, rules: Rules, groups: GroupIndex, doubtful: Doubtful) -> Result<Stage, RunError> {
+    /// The first walk: who these people should be under these rules, and what has to be asked because of it. Who gets in
+    /// their way is judged with them.
+    pub(super) fn stage_over(
+        &self,
+        groups: &FoundGroups,
+        doubtful: Doubtful,
+        mut extent: Extent,
+    ) -> Result<Stage, RunError> {
         let mut settings = self.plan_settings();
         let unreadable = self.unreadable()?;
         let mut withheld = self.withheld(&unreadable, doubtful)?;
-        settings.protected_roles = rules.protected_roles();
-        let roles = rules.mapped_roles();
-        let roster = self.roster(rules, groups, &unreadable)?;
+        settings.protected_roles = groups.rules.protected_roles();
+        let roles = groups.rules.mapped_roles();
+        let roster = loop {
+            let index = self.index_groups(groups, &extent)?;
+            let roster = self.roster((groups.rules.clone(), index), &extent, &unreadable)?;
+            if !self.with_rivals(&roster, &mut extent)? {
+                break roster;
+            }
+        };
         self.withhold_deleted(&roster, &mut withheld)?;
         let managed = roles.into_iter().map(|role| (role.clone(), roster.groups_of_role(&role)));
         settings.managed_roles = managed.collect();
         let (scope, roles) = roster.gone_groups();
         settings.gone_groups = GoneGroups { scope, roles };
-        let survey = with_store(|fault| {
-            let judged = self.judged(&roster, &withheld, fault);
-            Survey::of(judged, Checked { records: self.store.accounts(), fault }, &settings)
+        let mut survey = with_store(|fault| {
+            let judged = self.judged(&roster, &withheld, &extent, fault);
+            Survey::of(judged, self.accounts(&extent, fault), &settings)
         })?;
-        Ok(Stage { settings, unreadable, withheld, roster, survey, ledger_groups: self.ledger_groups()? })
+        if extent.people().is_some() {
+            survey.ours = usize::try_from(self.store.account_counts().active).unwrap_or(usize::MAX);
+        }
+        let ledger_groups = self.ledger_groups()?;
+        Ok(Stage { extent, settings, unreadable, withheld, roster, survey, ledger_groups })
+    }
+
+    /// Accounts of these people.
+    pub(super) fn accounts<'a>(
+        &'a self,
+        extent: &'a Extent,
+        fault: &'a RefCell<Option<StoreError>>,
+    ) -> Checked<'a, LedgerAccount> {
+        let records: Records<'a, LedgerAccount> = match extent {
+            Extent::Everybody => self.store.accounts(),
+            Extent::These(people) => Box::new(people.iter().filter_map(|user| self.store.account(user).transpose())),
+        };
+        Checked { records, fault }
+    }
+
+    /// Records of these people in the mirror.
+    fn users<'a>(&'a self, extent: &'a Extent) -> Records<'a, DirectoryUser> {
+        match extent {
+            Extent::Everybody => self.store.users(),
+            Extent::These(people) => Box::new(people.iter().filter_map(|user| self.store.user(user).transpose())),
+        }
     }
 
     /// The second walk: what has to be done.
@@ -187,12 +257,13 @@ impl Session {
         notes.extend(group_notes(stage.roster.groups()));
         notes.extend(self.census_notes(stage.roster.groups())?);
         notes.extend(self.notes_of_held_groups(&stage.unreadable)?);
+        let others = self.others(&stage.extent)?;
         let mut planned = with_store(|fault| {
             plan::plan(PlanInput {
                 organization: self.name(),
                 basis,
-                judged: self.judged(&stage.roster, &stage.withheld, fault),
-                ledger_accounts: Checked { records: self.store.accounts(), fault },
+                judged: self.judged(&stage.roster, &stage.withheld, &stage.extent, fault),
+                ledger_accounts: self.accounts(&stage.extent, fault),
                 ledger_groups: &stage.ledger_groups,
                 survey: &stage.survey,
                 matches,
@@ -202,6 +273,7 @@ impl Session {
                 edited,
                 refusals: stage.roster.groups().refusals().to_vec(),
                 notes,
+                others,
             })
         })?;
         self.found()?.name_causes(&mut planned.plan.changes);
@@ -215,7 +287,7 @@ impl Session {
         if unreadable.is_empty() {
             return Ok(notes);
         }
-        for group in self.store.groups() {
+        for group in self.store.group_headers() {
             let group = group?;
             if let Some(odd) = unreadable.get(&group.id) {
                 let sentence = format!(
@@ -236,102 +308,31 @@ impl Session {
         Ok(guard::review(planned.plan, &self.organization.limits, protection, &occasion, &planned.holdings))
     }
 
-    /// The roster of everybody in the mirror whose record can be understood.
-    pub(super) fn roster(
+    /// The roster of these people, as far as their records can be understood.
+    fn roster(
         &self,
-        rules: Rules,
-        groups: GroupIndex,
+        (rules, groups): (Rules, GroupIndex),
+        extent: &Extent,
         unreadable: &BTreeMap<DirectoryId, Unreadable>,
     ) -> Result<Roster, RunError> {
         let users = || {
             let readable = |user: &Result<DirectoryUser, StoreError>| {
                 user.as_ref().map_or(true, |user| !unreadable.contains_key(&user.id))
             };
-            self.store.users().filter(readable)
+            self.users(extent).filter(readable)
         };
         Ok(Roster::new(rules, groups, users)?)
     }
 
-    /// The roster's verdict on everybody, in the order of their ids.
+    /// The roster's verdict on these people, in the order of their ids.
     pub(super) fn judged<'a>(
         &'a self,
         roster: &'a Roster,
         withheld: &'a Withheld,
+        extent: &'a Extent,
         fault: &'a RefCell<Option<StoreError>>,
     ) -> impl Iterator<Item = Judged> + 'a {
-        Verdicts::new(roster, Checked { records: self.store.users(), fault }, withheld)
-    }
-
-    /// Who is in which group that a rule can reach. Groups that rules name and the reading did not bring are looked
-    /// up by id: only what the directory itself calls gone counts as a group without members. Yields those, too.
-    pub(super) async fn group_index(&self, rules: &Rules) -> Result<(GroupIndex, BTreeSet<DirectoryId>), RunError> {
-        self.group_index_bound(rules, &self.bindings()?).await
-    }
-
-    /// The same with these bindings of names.
-    pub(super) async fn group_index_bound(
-        &self,
-        rules: &Rules,
-        bindings: &Bindings,
-    ) -> Result<(GroupIndex, BTreeSet<DirectoryId>), RunError> {
-        let mut outline = GroupOutline::default();
-        for group in self.store.groups() {
-            outline.add(&group?);
-        }
-        let mut deleted = BTreeSet::new();
-        for (_, id) in outline.unresolved(rules, bindings) {
-            if let Some(id) = id.filter(|id| !deleted.contains(id))
-                && self.connector.look_up_group(&id).await?.is_none()
-            {
-                deleted.insert(id);
-            }
-        }
-        Ok((self.index_groups(rules, outline, bindings, &deleted)?, deleted))
-    }
-
-    /// The same from the snapshot alone: gone is what the last run's look-ups called gone.
-    pub(super) fn group_index_offline(&self, rules: &Rules) -> Result<GroupIndex, RunError> {
-        self.group_index_offline_bound(rules, &self.bindings()?)
-    }
-
-    /// The same with these bindings of names.
-    pub(super) fn group_index_offline_bound(&self, rules: &Rules, bindings: &Bindings) -> Result<GroupIndex, RunError> {
-        let mut outline = GroupOutline::default();
-        for group in self.store.groups() {
-            outline.add(&group?);
-        }
-        let deleted = match self.store.fact(fact::DELETED_GROUPS)? {
-            Some(json) => serde_json::from_value(json)
-                .map_err(|error| RunError::Internal(format!("the kept deletions cannot be read: {error}")))?,
-            None => BTreeSet::new(),
-        };
-        self.index_groups(rules, outline, bindings, &deleted)
-    }
-
-    fn index_groups(
-        &self,
-        rules: &Rules,
-        outline: GroupOutline,
-        bindings: &Bindings,
-        deleted: &BTreeSet<DirectoryId>,
-    ) -> Result<GroupIndex, RunError> {
-        let mut builder = outline.index(rules, bindings, deleted);
-        for group in self.store.groups() {
-            builder.add(&group?);
-        }
-        Ok(builder.finish())
-    }
-
-    pub(super) fn bindings(&self) -> Result<Bindings, RunError> {
-        self.bindings_under(fact::BINDINGS)
-    }
-
-    pub(super) fn bindings_under(&self, name: &str) -> Result<Bindings, RunError> {
-        match self.store.fact(name)? {
-            Some(json) => serde_json::from_value(json)
-                .map_err(|error| RunError::Internal(format!("the kept group bindings cannot be read: {error}"))),
-            None => Ok(Bindings::new()),
-        }
+        Verdicts::new(roster, Checked { records: self.users(extent), fault }, withheld)
     }
 
     fn remember_bindings(&self, groups: &GroupIndex) -> Result<(), RunError> {
@@ -388,8 +389,11 @@ impl Session {
 
     pub(super) fn ledger_groups(&self) -> Result<BTreeMap<GroupKey, LedgerGroup>, RunError> {
         let mut groups = BTreeMap::new();
-        for group in self.store.ledger_groups() {
+        // Who is in a group that carries a role is in the accounts; only a group that mirrors one is compared by its members.
+        for group in self.store.ledger_group_headers() {
             let group = group?;
+            let is_mirror = matches!(group.key, GroupKey::Directory(_));
+            let group = if is_mirror { self.store.ledger_group(&group.key)?.unwrap_or(group) } else { group };
             groups.insert(group.key.clone(), group);
         }
         Ok(groups)

@@ -11,6 +11,8 @@ use futures::{StreamExt as _, stream};
 use rollcall_kit::DirectoryId;
 
 use super::error::RunError;
+use super::extent::Extent;
+use super::groups::FoundGroups;
 use super::reconcile::LOOK_UPS;
 use super::session::{Session, compile_rules};
 use crate::guard::{AccountMark, ProtectedBy, Protection, is_exit};
@@ -26,7 +28,7 @@ type Found = BTreeMap<DirectoryId, ProtectedBy>;
 type Carriers = BTreeMap<String, Option<String>>;
 
 impl Session {
-    /// Who is in which protected group; nothing if none is configured. Groups that the directory calls deleted are
+    /// The protected groups; nothing if none is configured. Groups that the directory calls deleted are
     /// added to `deleted`.
     ///
     /// # Errors
@@ -35,20 +37,21 @@ impl Session {
     pub(super) async fn protected_groups(
         &self,
         deleted: &mut BTreeSet<DirectoryId>,
-    ) -> Result<Option<GroupIndex>, RunError> {
+    ) -> Result<Option<FoundGroups>, RunError> {
         let Some(rules) = self.protecting_rules()? else { return Ok(None) };
         let bindings = self.bindings_under(fact::PROTECTED_BINDINGS)?;
-        let (groups, gone) = self.group_index_bound(&rules, &bindings).await?;
-        deleted.extend(gone);
-        self.keep_if_new(fact::PROTECTED_BINDINGS, groups.bindings())?;
+        let groups = self.find_groups_bound(&rules, bindings).await?;
+        deleted.extend(groups.deleted.iter().cloned());
+        self.keep_if_new(fact::PROTECTED_BINDINGS, groups.index_of_nobody().bindings())?;
         Ok(Some(groups))
     }
 
     /// The same from the snapshot alone.
-    pub(super) fn protected_groups_offline(&self) -> Result<Option<GroupIndex>, RunError> {
+    pub(super) fn protected_groups_offline(&self, extent: &Extent) -> Result<Option<GroupIndex>, RunError> {
         let Some(rules) = self.protecting_rules()? else { return Ok(None) };
         let bindings = self.bindings_under(fact::PROTECTED_BINDINGS)?;
-        self.group_index_offline_bound(&rules, &bindings).map(Some)
+        let groups = self.find_groups_offline_bound(&rules, bindings)?;
+        self.index_groups(&groups, extent).map(Some)
     }
 
     /// Rules that name the protected groups and nothing else, so that they are found as those of any rule are.
@@ -88,8 +91,8 @@ impl Session {
     }
 
     /// The same from the snapshot alone: which values accounts carry is what the last plan found.
-    pub(super) fn protection_offline(&self, plan: &mut Plan) -> Result<Protection, RunError> {
-        let groups = self.protected_groups_offline()?;
+    pub(super) fn protection_offline(&self, plan: &mut Plan, extent: &Extent) -> Result<Protection, RunError> {
+        let groups = self.protected_groups_offline(extent)?;
         let exits = exits(plan);
         let mut found = self.among_members(&exits, groups.as_ref())?;
         if !self.organization.protection.accounts.is_empty()

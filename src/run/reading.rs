@@ -9,13 +9,14 @@
 //! members of groups, whom nobody looks up. The run fails, names him and his rule, and he leaves by that rule as soon as a
 //! read shows him.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rollcall_kit::{Certificate, DirectoryId, DirectoryUser};
 use tracing::{Instrument as _, Span};
 
 use super::error::RunError;
 use super::event::Event;
+use super::extent::Extent;
 use super::session::{Listener, Session};
 use super::spans::{step, step_of};
 use crate::read::{self, Absence, Missed, ReadFailure};
@@ -134,7 +135,8 @@ impl Session {
     /// The failure that follows from people who were missed and are there after all, with the rules by which the scope
     /// leaves some of them out anyway. Groups are asked as they were last read.
     fn contradiction(&self, number: usize, mut found: Vec<Missed>) -> Result<ReadFailure, RunError> {
-        let groups = self.group_index_offline(&self.rules)?;
+        let missed: BTreeSet<DirectoryId> = found.iter().map(|missed| missed.user.id.clone()).collect();
+        let groups = self.index_groups(&self.find_groups_offline(&self.rules)?, &Extent::These(missed))?;
         let nobody = || std::iter::empty::<Result<DirectoryUser, StoreError>>();
         let roster = Roster::new(self.rules.clone(), groups, nobody)?;
         for missed in &mut found {

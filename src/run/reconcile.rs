@@ -15,6 +15,7 @@ use tracing::Instrument as _;
 
 use super::error::RunError;
 use super::event::Event;
+use super::extent::Extent;
 use super::planning::Doubtful;
 use super::session::{Listener, Session};
 use super::spans::{Purpose, step};
@@ -84,7 +85,8 @@ impl Session {
         deleted: Option<u64>,
         listener: Listener<'_>,
     ) -> Result<Vec<Note>, RunError> {
-        let stage = self.stage_under(self.rules.clone(), self.group_index(&self.rules).await?.0, doubtful.clone())?;
+        let groups = self.find_groups_of(&self.rules).await?;
+        let stage = self.stage_over(&groups, doubtful.clone(), Extent::Everybody)?;
         let mut mapped: BTreeSet<Role> = stage.settings.managed_roles.keys().cloned().collect();
         listener(Event::Comparing);
         let mut shown: BTreeMap<String, TargetAccount> =
@@ -109,7 +111,7 @@ impl Session {
         let before = self.found()?;
         let sight = Sight { shown: &shown, gone: &gone, policy: &policy, before: &before };
         let comparison = with_store(|fault: &RefCell<Option<StoreError>>| {
-            let judged = self.judged(&stage.roster, &stage.withheld, fault);
+            let judged = self.judged(&stage.roster, &stage.withheld, &stage.extent, fault);
             compare(judged, Checked { records: self.store.accounts(), fault }, sight)
         })?;
         let drift = comparison.drift.clone();

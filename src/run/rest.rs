@@ -88,7 +88,7 @@ impl Session {
         plan.notes.retain(|note| Some(note) != self.note_of_changes().as_ref());
         plan.notes.extend(self.note_of_changes());
         plan.notes.sort();
-        let planned = Planned { plan, holdings: Holdings::default() };
+        let planned = Planned { plan, holdings: Holdings::default(), carried: None };
         let reviewed = self.review(planned, &Protection::default())?;
         Ok(matches!(reviewed, Reviewed::Cleared(_)).then_some((kept.run, reviewed)))
     }
@@ -158,14 +158,7 @@ impl Session {
     fn due(&self) -> Result<Option<Timestamp>, StoreError> {
         let Some(days) = self.organization.target.delete_after_days else { return Ok(None) };
         let wait = SignedDuration::from_hours(24 * i64::from(days));
-        let mut due = None;
-        for account in self.store.accounts() {
-            let account = account?;
-            if let Some(since) = account.deactivated_at.filter(|_| !account.active) {
-                let then = since.checked_add(wait).unwrap_or(Timestamp::MAX);
-                due = Some(due.map_or(then, |due: Timestamp| due.min(then)));
-            }
-        }
-        Ok(due)
+        let first = self.store.first_inactive()?;
+        Ok(first.map(|since| since.checked_add(wait).unwrap_or(Timestamp::MAX)))
     }
 }

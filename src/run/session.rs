@@ -43,6 +43,10 @@ pub struct Session {
     pub(super) changes: Mutex<Option<Changes>>,
     /// The run whose empty plan the current one takes, if nothing has changed since.
     pub(super) unchanged_since: Mutex<Option<String>>,
+    /// How many people the last plan judged; nothing if everybody.
+    pub(super) judged: Mutex<Option<usize>>,
+    /// Whether every plan of a few people is compared with one of everybody; where that is not said, one a week is.
+    pub(super) compares: Option<bool>,
 }
 
 /// Takes the events of a run, in their order.
@@ -96,7 +100,15 @@ impl Session {
             at_work_since: None,
             changes: Mutex::default(),
             unchanged_since: Mutex::default(),
+            judged: Mutex::default(),
+            compares: cfg!(debug_assertions).then_some(true),
         })
+    }
+
+    /// The same, of whose plans of a few people every one is compared with a plan of everybody, or none is: for tests.
+    #[must_use]
+    pub fn comparing(self, every: bool) -> Self {
+        Self { compares: Some(every), ..self }
     }
 
     /// The same by another clock.

@@ -10,6 +10,7 @@ use tracing::Instrument as _;
 
 use super::error::RunError;
 use super::event::{Event, RunRecord};
+use super::extent::Extent;
 use super::records::find_run;
 use super::session::{Listener, Session};
 use super::spans::{Purpose, step, step_of};
@@ -46,7 +47,8 @@ impl Session {
         })?;
         let done = carried_out(&record)?;
         let doubtful = self.settle_leftovers().await?;
-        let stage = self.stage_under(self.rules.clone(), self.group_index_offline(&self.rules)?, doubtful.clone())?;
+        let groups = self.find_groups_offline(&self.rules)?;
+        let stage = self.stage_over(&groups, doubtful.clone(), Extent::Everybody)?;
         let concerned: BTreeSet<&DirectoryId> = done.iter().filter_map(|change| change.subject.user()).collect();
         let (mut ids, mut standings) = (Vec::new(), BTreeMap::new());
         for user in concerned {
@@ -83,7 +85,7 @@ impl Session {
             ..Occasion::default()
         };
         self.is_reviewed(occasion.as_of);
-        let protected = self.protected_groups_offline()?;
+        let protected = self.protected_groups_offline(&stage.extent)?;
         let guarding = step("guard");
         let protecting = self.protection(&mut planned.plan, protected.as_ref()).instrument(guarding.clone());
         let protection = protecting.await?;

@@ -1,13 +1,16 @@
 //! The ledger's accounts and groups: settlements made true, and how many accounts there are of which kind.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
+use rollcall_kit::DirectoryId;
 use serde::{Deserialize, Serialize};
 
+use super::agenda::Ground;
 use super::codec::{pack, unpack};
 use super::database::{Batch, Database};
 use super::engine::{Engine, Table};
-use super::{StoreError, keys, members};
+use super::indices::Moves;
+use super::{StoreError, agenda, indices, keys, members};
 use crate::apply::Settlement;
 use crate::plan::{GroupKey, LedgerAccount, LedgerGroup};
 
@@ -20,29 +23,35 @@ pub struct AccountCounts {
     pub inactive: u64,
     /// How often an account became active so far.
     pub activations: u64,
+    /// How often the ledger has changed. Lies beside the others.
+    #[serde(skip)]
+    pub(super) version: u64,
 }
 
 impl AccountCounts {
     /// The counts as they are stored.
     pub(super) fn load<E: Engine>(database: &Database<E>) -> Result<Self, StoreError> {
-        match database.get(Table::Ledger, keys::COUNTS)? {
-            Some(record) => unpack(&record).map_err(|error| database.engine.damaged(&error)),
-            None => Ok(Self::default()),
-        }
+        let unreadable = |error| database.engine.damaged(&error);
+        let counts = database.get(Table::Ledger, keys::COUNTS)?.map(|record| unpack(&record)).transpose();
+        let counts: Self = counts.map_err(unreadable)?.unwrap_or_default();
+        let version = database.get(Table::Ledger, keys::VERSION_OF_LEDGER)?.map(|record| unpack(&record)).transpose();
+        Ok(Self { version: version.map_err(unreadable)?.unwrap_or_default(), ..counts })
     }
 
-    fn moved(&mut self, before: Option<bool>, after: Option<bool>) {
-        match before {
+    fn moved(&mut self, before: Option<&LedgerAccount>, after: Option<&LedgerAccount>) {
+        let is_active = |account: &LedgerAccount| account.active;
+        let (was_active, is_active) = (before.map(is_active), after.map(is_active));
+        match was_active {
             Some(true) => self.active = self.active.saturating_sub(1),
             Some(false) => self.inactive = self.inactive.saturating_sub(1),
             None => {}
         }
-        match after {
+        match is_active {
             Some(true) => self.active += 1,
             Some(false) => self.inactive += 1,
             None => {}
         }
-        self.activations += u64::from(after == Some(true) && before != Some(true));
+        self.activations += u64::from(is_active == Some(true) && was_active != Some(true));
     }
 }
 
@@ -52,11 +61,12 @@ pub(super) fn settle<'a, E: Engine>(
     counts: &mut AccountCounts,
     settlements: impl Iterator<Item = &'a Settlement>,
 ) -> Result<(), StoreError> {
-    let mut pending = Pending { batch: database.batch(Table::Ledger), counts: *counts, touched: BTreeSet::new() };
+    let ground = agenda::ground(database)?;
+    let mut pending = Pending::new(database, *counts, ground.as_ref());
     for settled in settlements {
         if pending.conflicts(settled) {
             *counts = pending.write(database)?;
-            pending = Pending { batch: database.batch(Table::Ledger), counts: *counts, touched: BTreeSet::new() };
+            pending = Pending::new(database, *counts, ground.as_ref());
         }
         pending.add(database, settled)?;
     }
@@ -68,10 +78,18 @@ pub(super) fn settle<'a, E: Engine>(
 struct Pending<'a, E> {
     batch: Batch<'a, E>,
     counts: AccountCounts,
+    holders: Moves,
     touched: BTreeSet<keys::Key>,
+    /// What the last plan rested on: those concerned come on the agenda then.
+    ground: Option<&'a Ground>,
 }
 
-impl<E: Engine> Pending<'_, E> {
+impl<'a, E: Engine> Pending<'a, E> {
+    fn new(database: &'a Database<E>, counts: AccountCounts, ground: Option<&'a Ground>) -> Self {
+        let batch = database.batch(Table::Ledger);
+        Self { batch, counts, holders: Moves::default(), touched: BTreeSet::new(), ground }
+    }
+
     /// Whether the settlement reads what this batch writes, or there is no more room for it.
     fn conflicts(&self, settled: &Settlement) -> bool {
         let moves_groups =
@@ -84,18 +102,12 @@ impl<E: Engine> Pending<'_, E> {
 
     fn add(&mut self, database: &Database<E>, settled: &Settlement) -> Result<(), StoreError> {
         let unwritable = |error| database.engine.damaged(&error);
-        for user in &settled.forgotten_accounts {
-            let key = keys::of(keys::ACCOUNT, user);
-            self.counts.moved(is_active(database, &key)?, None);
-            self.batch.remove(&key)?;
-            self.touched.insert(key);
-        }
-        for account in &settled.accounts {
-            let key = keys::of(keys::ACCOUNT, &account.user);
-            let before = if self.touched.contains(&key) { None } else { is_active(database, &key)? };
-            self.counts.moved(before, Some(account.active));
-            self.batch.put(&key, &pack(account).map_err(unwritable)?)?;
-            self.touched.insert(key);
+        // Of one settlement that names an account twice the last word counts.
+        let forgotten = settled.forgotten_accounts.iter().map(|user| (user, None));
+        let written = settled.accounts.iter().map(|account| (&account.user, Some(account)));
+        let last: BTreeMap<&DirectoryId, Option<&LedgerAccount>> = forgotten.chain(written).collect();
+        for (user, after) in last {
+            self.account(database, user, after)?;
         }
         for group in &settled.forgotten_groups {
             self.batch.remove(&keys::ledger_group(group))?;
@@ -112,20 +124,45 @@ impl<E: Engine> Pending<'_, E> {
         Ok(())
     }
 
+    /// One account that is this from now on, or no more.
+    fn account(
+        &mut self,
+        database: &Database<E>,
+        user: &DirectoryId,
+        after: Option<&LedgerAccount>,
+    ) -> Result<(), StoreError> {
+        let key = keys::of(keys::ACCOUNT, user);
+        let before = account(database, &key)?;
+        self.counts.moved(before.as_ref(), after);
+        self.holders.account(before.as_ref(), after);
+        indices::follow(&mut self.batch, before.as_ref(), after)?;
+        match after {
+            Some(after) => self.batch.put(&key, &pack(after).map_err(|error| database.engine.damaged(&error))?)?,
+            None => self.batch.remove(&key)?,
+        }
+        if let Some(ground) = self.ground {
+            agenda::touch_account(&mut self.batch, ground, user, after)?;
+        }
+        self.touched.insert(key);
+        Ok(())
+    }
+
     fn write(mut self, database: &Database<E>) -> Result<AccountCounts, StoreError> {
         if self.batch.len() > 0 {
-            let counts = pack(&self.counts).map_err(|error| database.engine.damaged(&error))?;
-            self.batch.put(keys::COUNTS, &counts)?;
+            self.holders.write(database, &mut self.batch)?;
+            self.counts.version += 1;
+            let unwritable = |error| database.engine.damaged(&error);
+            self.batch.put(keys::COUNTS, &pack(&self.counts).map_err(unwritable)?)?;
+            self.batch.put(keys::VERSION_OF_LEDGER, &pack(&self.counts.version).map_err(unwritable)?)?;
             self.batch.write()?;
         }
         Ok(self.counts)
     }
 }
 
-fn is_active<E: Engine>(database: &Database<E>, key: &[u8]) -> Result<Option<bool>, StoreError> {
-    let Some(record) = database.get(Table::Ledger, key)? else { return Ok(None) };
-    let account: LedgerAccount = unpack(&record).map_err(|error| database.engine.damaged(&error))?;
-    Ok(Some(account.active))
+fn account<E: Engine>(database: &Database<E>, key: &[u8]) -> Result<Option<LedgerAccount>, StoreError> {
+    let record = database.get(Table::Ledger, key)?;
+    record.map(|record| unpack(&record)).transpose().map_err(|error| database.engine.damaged(&error))
 }
 
 /// A group with its members.

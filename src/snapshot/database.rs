@@ -145,7 +145,7 @@ impl<E: Engine> Database<E> {
         &self,
         table: Table,
         prefix: &[u8],
-    ) -> impl Iterator<Item = Result<(Bytes, Record), StoreError>> + Send + '_ {
+    ) -> impl Iterator<Item = Result<(Bytes, Record), StoreError>> + Send + use<'_, E> {
         self.range(table, prefix, behind(prefix).as_deref())
     }
 

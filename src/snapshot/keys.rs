@@ -7,6 +7,7 @@ use rollcall_kit::DirectoryId;
 
 pub(super) use super::engine::Key;
 use crate::plan::GroupKey;
+use crate::roster::Role;
 
 /// A user of the mirror.
 pub(super) const USER: &[u8] = b"u";
@@ -18,6 +19,10 @@ pub(super) const UNREADABLE: &[u8] = b"x";
 pub(super) const USER_PRINTS: &[u8] = b"v";
 /// Fingerprints of its groups. They lie behind the groups.
 pub(super) const GROUP_PRINTS: &[u8] = b"k";
+/// A chunk of the users of a group of the mirror.
+pub(super) const GROUP_USERS: &[u8] = b"m";
+/// The groups of the mirror in which a user is directly.
+pub(super) const USER_GROUPS: &[u8] = b"w";
 /// An account of the ledger.
 pub(super) const ACCOUNT: &[u8] = b"a";
 /// How many accounts of the ledger are active, and how many are not.
@@ -26,6 +31,26 @@ pub(super) const COUNTS: &[u8] = b"c";
 pub(super) const LEDGER_GROUP: &[u8] = b"l";
 /// A chunk of the members of a group of the ledger.
 pub(super) const MEMBERS: &[u8] = b"n";
+/// Somebody whom the next plan has to judge.
+pub(super) const TOUCHED: &[u8] = b"o";
+/// What was refused to somebody who is at rest.
+pub(super) const REFUSED: &[u8] = b"q";
+/// What the last plan rested on.
+pub(super) const GROUND: &[u8] = b"b";
+/// Who has an address, by its hash.
+pub(super) const ADDRESS: &[u8] = b"e";
+/// Whose account an id of the target is, by its hash.
+pub(super) const TARGET_ID: &[u8] = b"t";
+/// Whose account is not active, by the second in which it was deactivated.
+pub(super) const INACTIVE: &[u8] = b"d";
+/// How many accounts have a role.
+pub(super) const WITH_ROLE: &[u8] = b"h";
+/// An active account that has a role which the last plan watched.
+pub(super) const HOLDER: &[u8] = b"j";
+/// How often the ledger has changed.
+pub(super) const VERSION_OF_LEDGER: &[u8] = b"v";
+/// How the ledger is indexed.
+pub(super) const LAYOUT: &[u8] = b"y";
 /// A named fact.
 pub(super) const FACT: &[u8] = b"f";
 /// An intent without an end.
@@ -52,7 +77,7 @@ const ESCAPED: u8 = 0xFF;
 const CONTINUATION: u8 = 1;
 /// What follows the zero byte in front of the moment of a version.
 const VERSION: u8 = 2;
-/// What follows the zero byte in front of the first member of a chunk.
+/// What follows the zero byte in front of the first member of a chunk, or in front of the second of two ids.
 const MEMBER: u8 = 3;
 
 /// Whether the key belongs to the store's own bookkeeping, which is not part of what is sealed.
@@ -128,6 +153,23 @@ pub(super) fn numbered(kind: &[u8], number: u64) -> Key {
     [kind, digits(number).as_bytes()].concat()
 }
 
+/// The kind, a number and a user.
+pub(super) fn indexed(kind: &[u8], number: u64, user: &DirectoryId) -> Key {
+    let mut key = numbered(kind, number);
+    escape(user.as_str().as_bytes(), &mut key);
+    key
+}
+
+/// The user in such a key; its kind is one byte.
+pub(super) fn user_indexed(key: &[u8]) -> Option<DirectoryId> {
+    id(b"", key.get(1 + DIGITS..)?)
+}
+
+/// The number in such a key.
+pub(super) fn number_indexed(kind: &[u8], key: &[u8]) -> Option<u64> {
+    from_digits(key.strip_prefix(kind)?.get(..DIGITS)?)
+}
+
 /// The number of such a key.
 pub(super) fn number(kind: &[u8], key: &[u8]) -> Option<u64> {
     from_digits(key.strip_prefix(kind)?)
@@ -159,11 +201,48 @@ pub(super) fn members(group: &GroupKey) -> Key {
     key
 }
 
+/// What the keys of a role's holders begin with.
+pub(super) fn holders(role: &Role) -> Key {
+    let mut key = under(HOLDER, role.0.as_bytes());
+    key.extend_from_slice(&[0, MEMBER]);
+    key
+}
+
 /// The chunk of members that begins with an id.
 pub(super) fn members_from(prefix: &[u8], id: &DirectoryId) -> Key {
     let mut key = prefix.to_vec();
     escape(id.as_str().as_bytes(), &mut key);
     key
+}
+
+/// What the keys of all chunks of a group's users in the mirror begin with.
+pub(super) fn group_users(group: &DirectoryId) -> Key {
+    let mut key = of(GROUP_USERS, group);
+    key.extend_from_slice(&[0, MEMBER]);
+    key
+}
+
+/// The key of a user's groups, and behind it one of them: in the order of the users.
+pub(super) fn membership(user: &DirectoryId, group: &DirectoryId) -> Key {
+    let mut key = of(USER_GROUPS, user);
+    key.extend_from_slice(&[0, MEMBER]);
+    escape(group.as_str().as_bytes(), &mut key);
+    key
+}
+
+/// The key of the user's groups in such a key.
+pub(super) fn user_of_membership(key: &[u8]) -> Option<&[u8]> {
+    key.get(..border(key)?)
+}
+
+/// The group in such a key.
+pub(super) fn group_of_membership(key: &[u8]) -> Option<DirectoryId> {
+    id(b"", key.get(border(key)? + 2..)?)
+}
+
+/// Where the mark between two ids is.
+fn border(key: &[u8]) -> Option<usize> {
+    key.windows(2).position(|pair| pair == [0, MEMBER])
 }
 
 fn parts(group: &GroupKey) -> (u8, &str) {
@@ -176,7 +255,6 @@ fn parts(group: &GroupKey) -> (u8, &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::roster::Role;
 
     #[test]
     fn no_groups_members_are_found_under_another_groups_prefix() {
@@ -199,6 +277,16 @@ mod tests {
             for other in &ids {
                 assert_eq!(of(USER, one).cmp(&of(USER, other)), one.cmp(other), "{one:?} {other:?}");
             }
+        }
+    }
+
+    #[test]
+    fn user_and_group_of_a_membership_are_told_apart() {
+        for (user, group) in [("jane", "eng"), ("j\0\u{3}", "\0\u{3}g"), ("\0", "e\0")] {
+            let (user, group) = (DirectoryId::new(user).unwrap(), DirectoryId::new(group).unwrap());
+            let key = membership(&user, &group);
+            assert_eq!(user_of_membership(&key), Some(&of(USER_GROUPS, &user)[..]));
+            assert_eq!(group_of_membership(&key), Some(group));
         }
     }
 

@@ -6,7 +6,7 @@
 //! match it afterwards.
 
 use std::fs::File;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rollcall_kit::DirectoryId;
@@ -145,7 +145,7 @@ impl Old<'_> {
     fn copy(&self, engine: SledEngine, is_sealed: bool) -> Result<seal::Seal, StoreError> {
         let unwritable = |error: CodecError| self.damaged(&error);
         let new = Database::with_secret(engine, self.secret()?)?;
-        let mut head = write_first(&new, &self.mirror()?)?;
+        let mut head = write_first(&new, (&self.mirror()?, Some(self.scratch())))?;
         head.certificate = self.get(b"c")?.map(|bytes| from_json(&bytes)).transpose().map_err(unwritable)?;
         head.place = self.get(b"p")?.map(|bytes| from_json(&bytes)).transpose().map_err(unwritable)?;
         self.copy_ledger(&new)?;
@@ -177,9 +177,13 @@ impl Old<'_> {
         Ok(sealed)
     }
 
+    fn scratch(&self) -> PathBuf {
+        self.directory.join("scratch")
+    }
+
     /// The records of the mirror, as they are.
     fn mirror(&self) -> Result<Sorter, StoreError> {
-        let mut records = Sorter::new(Some(self.directory.join("scratch")));
+        let mut records = Sorter::new(Some(self.scratch()));
         for kind in [keys::GROUP, keys::USER, keys::UNREADABLE] {
             for pair in self.scan(kind) {
                 let (key, value) = pair?;

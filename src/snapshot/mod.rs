@@ -2,11 +2,13 @@
 //!
 //! Three layers. An [`engine`] keeps ordered bytes in tables, and files beside them: sled on disk, or memory. A
 //! [`database`] makes records of any size of those bytes, counts and seals them. Above it are the typed records, in
-//! narrow traits: [`Mirror`], [`Ledger`], [`Intents`], [`History`] and [`Facts`], which together are a [`Store`]. The
+//! narrow traits: [`Mirror`], [`Ledger`], [`Agenda`], [`Intents`], [`History`] and [`Facts`], which together are a
+//! [`Store`]. The
 //! same tests run over every engine. Records are facts and are written as they become true; the mirror, its certificate
 //! and its place in the stream of changes move together. What may have been lost is noticed by the [`Seal`].
 
 mod accounts;
+mod agenda;
 mod codec;
 mod compaction;
 mod database;
@@ -14,9 +16,11 @@ pub mod durable;
 mod engine;
 mod folder;
 mod history;
+mod indices;
 mod io;
 mod journal;
 mod keys;
+mod layout;
 mod legacy;
 mod members;
 mod mirror;
@@ -29,6 +33,9 @@ mod tests;
 mod verification;
 mod verify;
 
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
 use rollcall_kit::{Certificate, DirectoryGroup, DirectoryId, DirectoryUser, Unreadable};
 
 pub use self::accounts::AccountCounts;
@@ -38,14 +45,15 @@ pub use self::repair::{RepairStep, repair};
 pub use self::seal::Seal;
 pub use self::store::{MemoryStore, SledStore};
 use crate::apply::{Intent, JournalError, LedgerReader, Settlement};
-use crate::plan::{GroupKey, LedgerAccount, LedgerGroup};
-use crate::read::{FullStaging, Increment, Place, Reading, Staging};
+use crate::plan::{Carried, GroupKey, LedgerAccount, LedgerGroup};
+use crate::read::{CensusMoves, FullStaging, Increment, Place, Reading, Staging};
+use crate::roster::{Refusal, Role};
 
 /// Iterates over records in the order of their ids.
 pub type Records<'a, T> = Box<dyn Iterator<Item = Result<T, StoreError>> + Send + 'a>;
 
 /// A store of one organization. Blocking: async code calls it through [`tokio::task::spawn_blocking`] or the journal.
-pub trait Store: Mirror + Ledger + Intents + History + Facts + Send + Sync {
+pub trait Store: Mirror + Ledger + Agenda + Intents + History + Facts + Send + Sync {
     /// Grows with every committed reading and every settlement.
     fn generation(&self) -> Result<u64, StoreError>;
 
@@ -88,8 +96,8 @@ pub trait Mirror {
     fn staging_changes(&self) -> Result<Box<dyn Staging + '_>, StoreError>;
 
     /// Lays the staged entries over the mirror, all at once, with the place up to which they were told. A user who was
-    /// not staged stays as they are.
-    fn commit_changes(&self, staging: Box<dyn Staging + '_>, increment: &Increment) -> Result<(), StoreError>;
+    /// not staged stays as they are. Yields what that moves in the census.
+    fn commit_changes(&self, staging: Box<dyn Staging + '_>, increment: &Increment) -> Result<CensusMoves, StoreError>;
 
     /// Grows with every commit that changed a record of the mirror, and with no other.
     fn mirror_version(&self) -> Result<u64, StoreError>;
@@ -115,6 +123,15 @@ pub trait Mirror {
     /// The mirror's groups, in the order of their ids.
     fn groups(&self) -> Records<'_, DirectoryGroup>;
 
+    /// One group of the mirror.
+    fn group(&self, id: &DirectoryId) -> Result<Option<DirectoryGroup>, StoreError>;
+
+    /// All groups without their users: of their members only those that are groups.
+    fn group_headers(&self) -> Records<'_, DirectoryGroup>;
+
+    /// The groups in which a user is directly, sorted.
+    fn groups_of(&self, user: &DirectoryId) -> Result<Vec<DirectoryId>, StoreError>;
+
     /// Records of the last reading that could not be understood.
     fn unreadable(&self) -> Result<Vec<Unreadable>, StoreError>;
 }
@@ -133,11 +150,55 @@ pub trait Ledger {
     /// Grows with every change of an account or a group, and with nothing else.
     fn ledger_version(&self) -> u64;
 
+    /// The owners of all accounts with this folded address, and perhaps of a few others.
+    fn with_address(&self, folded: &str) -> Result<Vec<DirectoryId>, StoreError>;
+
+    /// The owner of the account with this id in the target, and perhaps those of a few others.
+    fn with_target_id(&self, id: &str) -> Result<Vec<DirectoryId>, StoreError>;
+
+    /// The owners of the accounts that were deactivated at this moment or before it, and perhaps a second after it.
+    fn inactive_since(&self, until: Timestamp) -> Result<Vec<DirectoryId>, StoreError>;
+
+    /// When the first of the accounts was deactivated that are not active, to the second; none if nobody knows of any.
+    fn first_inactive(&self) -> Result<Option<Timestamp>, StoreError>;
+
+    /// How many accounts have which role.
+    fn role_counts(&self) -> Result<BTreeMap<Role, u64>, StoreError>;
+
     /// The ledger's groups.
     fn ledger_groups(&self) -> Records<'_, LedgerGroup>;
 
+    /// The same without their members.
+    fn ledger_group_headers(&self) -> Records<'_, LedgerGroup>;
+
     /// One group of the ledger.
     fn ledger_group(&self, key: &GroupKey) -> Result<Option<LedgerGroup>, StoreError>;
+}
+
+/// Whom the next plan has to judge. Everybody whom a write to mirror or ledger touches comes on the agenda by it.
+pub trait Agenda {
+    /// What the last plan rested on; none if the next one has to judge everybody.
+    fn ground(&self) -> Result<Option<String>, StoreError>;
+
+    /// Lets the next plan judge everybody.
+    fn forget_ground(&self) -> Result<(), StoreError>;
+
+    /// Everybody on the agenda.
+    fn touched(&self) -> Result<BTreeSet<DirectoryId>, StoreError>;
+
+    /// What the last plan refused to people who are not on the agenda, in the order of their ids.
+    fn refused(&self) -> Records<'_, (DirectoryId, Vec<Refusal>)>;
+
+    /// Takes note of a plan that judged these people, or everybody, on this ground.
+    fn planned(
+        &self,
+        judged: Option<&BTreeSet<DirectoryId>>,
+        carried: &Carried,
+        ground: &str,
+    ) -> Result<(), StoreError>;
+
+    /// The active accounts that have a protected role, as far as the last plan that judged everybody counted its holders.
+    fn holders(&self) -> Result<BTreeMap<Role, BTreeSet<DirectoryId>>, StoreError>;
 }
 
 /// The journal of writes to the target.
@@ -296,6 +357,8 @@ pub mod fact {
     pub const DECISIONS: &str = "decisions";
     /// How much of everything the last reading brought.
     pub const CENSUS: &str = "census";
+    /// Of which version of the mirror that is.
+    pub const CENSUS_OF: &str = "census-of";
     /// The same of the last reading from which a plan was applied.
     pub const ACCEPTED_CENSUS: &str = "accepted-census";
     /// What people left behind who are missing from the last readings, by directory id.
@@ -312,6 +375,8 @@ pub mod fact {
     pub const SCHEDULE: &str = "schedule";
     /// What the last empty plan rested on.
     pub const AT_REST: &str = "at-rest";
+    /// When a plan of a few people was last compared with one of everybody.
+    pub const COMPARED: &str = "compared";
     /// What comparisons with the target found, for the plans that follow them.
     pub const FOUND: &str = "found";
 }

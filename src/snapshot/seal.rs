@@ -17,7 +17,7 @@ use super::engine::Table;
 use super::{StoreError, io};
 
 /// The format of the records that this version writes.
-pub(super) const FORMAT: u32 = 2;
+pub(super) const FORMAT: u32 = 3;
 
 /// The name of the file beside the store.
 pub(super) const FILE: &str = "seal.json";

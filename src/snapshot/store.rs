@@ -3,9 +3,12 @@
 //! Reads go straight to the database; everything that writes holds one lock, so that there is one writer, and what is
 //! acknowledged would survive a power cut.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use jiff::Timestamp;
 use rollcall_kit::{Certificate, DirectoryGroup, DirectoryId, DirectoryUser, Entry, Unreadable};
 use serde::de::DeserializeOwned;
 
@@ -15,14 +18,18 @@ use super::database::Database;
 use super::engine::memory::MemoryEngine;
 use super::engine::sled::SledEngine;
 use super::engine::{Engine, Table};
+use super::indices;
 use super::mirror::rewrite::{self, Proof};
 use super::mirror::staging::{Extent, InProgress};
-use super::mirror::{self, Head};
+use super::mirror::{self, Head, groups, moves};
 use super::on_disk::Guard;
-use super::{Facts, History, Intents, Ledger, Mirror, Records, Store, StoreError, history, keys};
+use super::{
+    Agenda, Facts, History, Intents, Ledger, Mirror, Records, Store, StoreError, agenda, history, keys, layout,
+};
 use crate::apply::{Intent, JournalError, Settlement};
-use crate::plan::{GroupKey, LedgerAccount, LedgerGroup};
-use crate::read::{FullStaging, Increment, Place, Reading, Staging, StagingError};
+use crate::plan::{Carried, GroupKey, LedgerAccount, LedgerGroup};
+use crate::read::{CensusMoves, FullStaging, Increment, Place, Reading, Staging, StagingError};
+use crate::roster::{Refusal, Role};
 
 /// A snapshot in a state directory.
 pub type SledStore = Snapshot<SledEngine>;
@@ -64,6 +71,18 @@ impl Snapshot<MemoryEngine> {
     pub fn new() -> Self {
         Self::default()
     }
+
+    /// How many values were read from it so far, so that tests can count what work costs.
+    #[must_use]
+    pub fn values_read(&self) -> u64 {
+        self.database.engine.handed_out.load(Ordering::Relaxed)
+    }
+
+    /// How many bytes were written to it so far, keys included, for the same reason. Files do not count.
+    #[must_use]
+    pub fn bytes_written(&self) -> u64 {
+        self.database.engine.taken_in.load(Ordering::Relaxed)
+    }
 }
 
 impl Default for Snapshot<MemoryEngine> {
@@ -83,7 +102,8 @@ impl<E: Engine> Snapshot<E> {
             Some(record) => unpack(&record).map_err(|error| database.engine.damaged(&error))?,
             None => 0,
         };
-        let (head, counts) = (Head::load(&database)?, AccountCounts::load(&database)?);
+        let counts = AccountCounts::load(&database)?;
+        let head = layout::complete(&database, Head::load(&database)?, scratch.clone())?;
         let writer = Writer { next_intent, generation, head, counts, readings: 0, in_progress: None };
         Ok(Self { database: Arc::new(database), guard: None, writer: Mutex::new(writer), scratch })
     }
@@ -150,7 +170,7 @@ impl<E: Engine> Snapshot<E> {
         Ok(())
     }
 
-    fn commit_reading(&self, ticket: u64, extent: Extent, proof: &Proof<'_>) -> Result<(), StoreError> {
+    fn commit_reading(&self, ticket: u64, extent: Extent, proof: &Proof<'_>) -> Result<CensusMoves, StoreError> {
         let mut writer = self.writer();
         let mut reading = writer.take(ticket, extent)?;
         reading.conclude(&self.database, &writer.head)?;
@@ -158,15 +178,20 @@ impl<E: Engine> Snapshot<E> {
             let marked = Head { leftovers: true, ..writer.head.clone() };
             self.move_head(&mut writer, marked, 0)?;
         }
+        let moves = match extent {
+            Extent::Changes => moves::of(&self.database, &writer.head, &reading)?,
+            Extent::All => CensusMoves::default(),
+        };
         let prepared = rewrite::prepare(&self.database, &writer.head, &reading, proof)?;
         drop(reading);
+        agenda::touch_read(&self.database, prepared.superseded.as_deref())?;
         self.move_head(&mut writer, prepared.head.clone(), 1)?;
         if writer.head.leftovers {
             prepared.clean_up(&self.database)?;
             let head = Head { leftovers: false, ..writer.head.clone() };
             self.write_head(&mut writer, head, 0)?;
         }
-        Ok(())
+        Ok(moves)
     }
 
     fn walk<T: DeserializeOwned + 'static>(&self, kind: &'static [u8]) -> Records<'_, T> {
@@ -261,14 +286,14 @@ impl<E: Engine> Mirror for Snapshot<E> {
     fn commit(&self, staging: Box<dyn FullStaging + '_>, reading: &Reading) -> Result<(), StoreError> {
         let activations = self.writer().counts.activations;
         let proof = Proof { certificate: Some(reading.certificate()), place: reading.place(), activations };
-        self.commit_reading(staging.ticket(), Extent::All, &proof)
+        self.commit_reading(staging.ticket(), Extent::All, &proof).map(|_| ())
     }
 
     fn staging_changes(&self) -> Result<Box<dyn Staging + '_>, StoreError> {
         Ok(Box::new(self.begin_reading(Extent::Changes)?))
     }
 
-    fn commit_changes(&self, staging: Box<dyn Staging + '_>, increment: &Increment) -> Result<(), StoreError> {
+    fn commit_changes(&self, staging: Box<dyn Staging + '_>, increment: &Increment) -> Result<CensusMoves, StoreError> {
         let activations = self.writer().counts.activations;
         let proof = Proof { certificate: None, place: Some(increment.place()), activations };
         self.commit_reading(staging.ticket(), Extent::Changes, &proof)
@@ -307,11 +332,58 @@ impl<E: Engine> Mirror for Snapshot<E> {
     }
 
     fn groups(&self) -> Records<'_, DirectoryGroup> {
-        self.walk(keys::GROUP)
+        Box::new(groups::whole(&self.database, &self.head()))
+    }
+
+    fn group(&self, id: &DirectoryId) -> Result<Option<DirectoryGroup>, StoreError> {
+        groups::one(&self.database, &self.head(), id)
+    }
+
+    fn group_headers(&self) -> Records<'_, DirectoryGroup> {
+        Box::new(groups::headers(&self.database, &self.head()).map(|header| Ok(header?.group)))
+    }
+
+    fn groups_of(&self, user: &DirectoryId) -> Result<Vec<DirectoryId>, StoreError> {
+        let record = mirror::find(&self.database, &self.head(), &keys::of(keys::USER_GROUPS, user))?;
+        let groups = record.map(|record| unpack(&record)).transpose().map_err(|error| self.damaged(&error))?;
+        Ok(groups.unwrap_or_default())
     }
 
     fn unreadable(&self) -> Result<Vec<Unreadable>, StoreError> {
         self.walk(keys::UNREADABLE).collect()
+    }
+}
+
+impl<E: Engine> Agenda for Snapshot<E> {
+    fn ground(&self) -> Result<Option<String>, StoreError> {
+        Ok(agenda::ground(&self.database)?.map(|ground| ground.ground))
+    }
+
+    fn forget_ground(&self) -> Result<(), StoreError> {
+        let _writer = self.writer();
+        agenda::forget_ground(&self.database)
+    }
+
+    fn touched(&self) -> Result<BTreeSet<DirectoryId>, StoreError> {
+        agenda::touched(&self.database)
+    }
+
+    fn refused(&self) -> Records<'_, (DirectoryId, Vec<Refusal>)> {
+        Box::new(agenda::refused(&self.database))
+    }
+
+    fn planned(
+        &self,
+        judged: Option<&BTreeSet<DirectoryId>>,
+        carried: &Carried,
+        ground: &str,
+    ) -> Result<(), StoreError> {
+        let _writer = self.writer();
+        agenda::planned(&self.database, judged, carried, ground)
+    }
+
+    fn holders(&self) -> Result<BTreeMap<Role, BTreeSet<DirectoryId>>, StoreError> {
+        agenda::holders(&self.database)
     }
 }
 
@@ -329,13 +401,37 @@ impl<E: Engine> Ledger for Snapshot<E> {
         self.writer().counts
     }
 
+    fn with_address(&self, folded: &str) -> Result<Vec<DirectoryId>, StoreError> {
+        indices::with_address(&self.database, folded)
+    }
+
+    fn with_target_id(&self, id: &str) -> Result<Vec<DirectoryId>, StoreError> {
+        indices::with_target_id(&self.database, id)
+    }
+
+    fn inactive_since(&self, until: Timestamp) -> Result<Vec<DirectoryId>, StoreError> {
+        indices::inactive_since(&self.database, until)
+    }
+
+    fn first_inactive(&self) -> Result<Option<Timestamp>, StoreError> {
+        indices::first_inactive(&self.database)
+    }
+
+    fn role_counts(&self) -> Result<BTreeMap<Role, u64>, StoreError> {
+        indices::role_counts(&self.database)
+    }
+
     fn ledger_version(&self) -> u64 {
-        self.database.state().tallies.get(&Table::Ledger).map_or(0, |tally| tally.batches)
+        self.writer().counts.version
     }
 
     fn ledger_groups(&self) -> Records<'_, LedgerGroup> {
         let groups = self.of_ledger::<LedgerGroup>(keys::LEDGER_GROUP);
         Box::new(groups.map(|group| accounts::with_members(&self.database, group?)))
+    }
+
+    fn ledger_group_headers(&self) -> Records<'_, LedgerGroup> {
+        self.of_ledger(keys::LEDGER_GROUP)
     }
 
     fn ledger_group(&self, key: &GroupKey) -> Result<Option<LedgerGroup>, StoreError> {

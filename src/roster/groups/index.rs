@@ -275,6 +275,35 @@ impl GroupIndex {
         self.scope_groups.get(place) == Some(&Target::Nobody)
     }
 
+    /// A hash of everything here but who is in which group: what the rules' groups are, and what lies within them. As long
+    /// as it is the same, somebody who is in the same groups is judged the same.
+    #[must_use]
+    pub fn shape(&self) -> String {
+        let mut hasher = blake3::Hasher::new();
+        let mut add = |text: &str| {
+            hasher.update(&(text.len() as u64).to_le_bytes()).update(text.as_bytes());
+        };
+        let id = |number: &u32| self.group(*number).map_or("", |(id, _)| id.as_str());
+        for ((group, name), reach) in self.groups.iter().zip(&self.reach).filter(|(_, reach)| !reach.is_empty()) {
+            [group.as_str(), name].into_iter().chain(reach.iter().map(id)).for_each(&mut add);
+        }
+        let targets =
+            self.role_groups.iter().chain(&self.scope_groups).chain(self.named.iter().map(|(_, target)| target));
+        for target in targets {
+            match target {
+                Target::Groups(groups) => groups.iter().map(id).for_each(&mut add),
+                Target::Nobody => add("nobody"),
+                Target::Unknown(why) => add(why),
+            }
+            add("");
+        }
+        for (target, hole) in &self.holed {
+            [id(target), hole.as_str()].into_iter().for_each(&mut add);
+        }
+        add(&format!("{:?} {:?}", self.refusals, self.findings));
+        hasher.finalize().to_hex().to_string()
+    }
+
     /// How many users and memberships are kept in memory.
     #[must_use]
     pub fn size(&self) -> (usize, usize) {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use super::{Bytes, Engine, Files, Key, Ops, Pair, Pairs, Table};
@@ -12,6 +13,10 @@ type Tables = BTreeMap<Table, BTreeMap<Arc<[u8]>, Arc<[u8]>>>;
 /// Tables and files that are gone when they are dropped.
 #[derive(Default)]
 pub struct MemoryEngine {
+    /// How many values were handed out.
+    pub(in crate::snapshot) handed_out: AtomicU64,
+    /// How many bytes of keys and values were taken in.
+    pub(in crate::snapshot) taken_in: AtomicU64,
     tables: RwLock<Tables>,
     files: Files,
 }
@@ -28,6 +33,7 @@ impl MemoryEngine {
 
 impl Engine for MemoryEngine {
     fn get(&self, table: Table, key: &[u8]) -> Result<Option<Bytes>, StoreError> {
+        self.handed_out.fetch_add(1, Ordering::Relaxed);
         Ok(self.read().get(&table).and_then(|pairs| pairs.get(key)).cloned().map(Bytes::Memory))
     }
 
@@ -40,6 +46,8 @@ impl Engine for MemoryEngine {
         let mut tables = self.write();
         let pairs = tables.entry(table).or_default();
         for (key, value) in ops {
+            let bytes = key.len() + value.as_ref().map_or(0, Vec::len);
+            self.taken_in.fetch_add(bytes as u64, Ordering::Relaxed);
             match value {
                 Some(value) => drop(pairs.insert(key.into(), value.into())),
                 None => drop(pairs.remove(&*key)),
@@ -88,6 +96,7 @@ struct Range<'a> {
 
 impl Range<'_> {
     fn step(&self, last: bool) -> Option<Pair> {
+        self.engine.handed_out.fetch_add(1, Ordering::Relaxed);
         let is_empty = match (&self.from, &self.to) {
             (Bound::Included(from), Bound::Excluded(to)) => from >= to,
             (Bound::Excluded(from), Bound::Excluded(to)) => from >= to,

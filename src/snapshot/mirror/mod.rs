@@ -5,6 +5,9 @@
 //! by and collects what differs ([`staging`], [`sorter`]); the commit writes that down and then moves one small record,
 //! the [`Head`], so that after a crash the mirror is the one before or the one after, and never a mixture.
 
+pub(super) mod groups;
+mod memberships;
+pub(super) mod moves;
 mod page;
 mod prints;
 pub(super) mod rewrite;
@@ -20,7 +23,7 @@ use self::page::Page;
 use super::StoreError;
 use super::codec::{from_json, to_json};
 use super::database::{Database, Record};
-use super::engine::{Bytes, Engine, Key, Table};
+use super::engine::{Bytes, Engine, Key, Table, behind};
 use super::keys;
 use crate::read::Place;
 
@@ -47,15 +50,26 @@ pub(super) struct Head {
     pub(super) place: Option<Place>,
     /// At how many activations of accounts it was last seen that every active account has its owner in the mirror.
     pub(super) owners_seen_at: Option<u64>,
+    /// How the records lie: [`LAYOUT`], or nothing in a snapshot of format 2.
+    #[serde(default)]
+    pub(super) layout: u32,
 }
+
+/// Groups without their users, those in chunks, and for each user their groups.
+const LAYOUT: u32 = 1;
 
 impl Head {
     /// The head as it is stored; that of an empty mirror if none is.
     pub(super) fn load<E: Engine>(database: &Database<E>) -> Result<Self, StoreError> {
         match database.get(Table::Hot, keys::HEAD)? {
             Some(record) => from_json(&record).map_err(|error| database.engine.damaged(&error)),
-            None => Ok(Self::default()),
+            None => Ok(Self { layout: LAYOUT, ..Self::default() }),
         }
+    }
+
+    /// Whether the records lie as this version writes them.
+    pub(super) fn is_complete(&self) -> bool {
+        self.layout == LAYOUT
     }
 
     /// The bytes to store.
@@ -98,16 +112,46 @@ pub(super) fn walk<'a, E: Engine>(
 ) -> impl Iterator<Item = Walked<Vec<u8>>> + Send + use<'a, E> {
     let pages =
         head.pages().map(|table| Pages { database, records: database.scan(table, kind), page: Page::default() });
-    let mut pages = pages.into_iter().flatten().peekable();
-    let mut laid_over = laid_over(database, head, kind).peekable();
+    merged(pages.into_iter().flatten(), laid_over(database, head, kind))
+}
+
+/// All records of one kind whose keys begin with a prefix, in the order of their keys.
+fn under<'a, E: Engine>(
+    database: &'a Database<E>,
+    head: &Head,
+    prefix: &[u8],
+) -> Result<impl Iterator<Item = Walked<Vec<u8>>> + Send + use<'a, E>, StoreError> {
+    let pages = match head.pages() {
+        Some(table) => {
+            // The page that the first of them may lie in begins before it.
+            let first = database.last_until(table, &prefix[..1], prefix)?;
+            let from = first.map_or_else(|| prefix.to_vec(), |(key, _)| key);
+            let records = database.range(table, &from, behind(prefix).as_deref());
+            Some(Pages { database, records, page: Page::default() })
+        }
+        None => None,
+    };
+    let theirs = prefix.to_vec();
+    let pages = pages
+        .into_iter()
+        .flatten()
+        .filter(move |found: &Walked<Vec<u8>>| found.as_ref().map_or(true, |(key, _)| key.starts_with(&theirs)));
+    Ok(merged(pages, laid_over(database, head, prefix)))
+}
+
+/// Records of pages with what is laid over them, up to the first that cannot be read.
+fn merged(
+    pages: impl Iterator<Item = Walked<Vec<u8>>> + Send,
+    laid_over: impl Iterator<Item = Walked<Option<Vec<u8>>>> + Send,
+) -> impl Iterator<Item = Walked<Vec<u8>>> + Send {
+    let (mut pages, mut laid_over) = (pages.peekable(), laid_over.peekable());
     let mut failed = false;
     std::iter::from_fn(move || {
         loop {
             if failed {
                 return None;
             }
-            let step = step(&mut pages, &mut laid_over)?;
-            match step {
+            match step(&mut pages, &mut laid_over)? {
                 Ok((key, Some(record))) => return Some(Ok((key, record))),
                 Ok((_, None)) => {}
                 Err(error) => {
@@ -163,11 +207,12 @@ impl<E: Engine, R: Iterator<Item = Result<(Bytes, Record), StoreError>>> Iterato
     }
 }
 
-/// What lies over the pages and counts, one version a key; nothing stands for a record that is no more.
+/// What lies over the pages and counts of the keys with this prefix, one version a key; nothing stands for a record that
+/// is no more.
 fn laid_over<'a, E: Engine>(
     database: &'a Database<E>,
     head: &Head,
-    kind: &'static [u8],
+    kind: &[u8],
 ) -> impl Iterator<Item = Walked<Option<Vec<u8>>>> + Send + use<'a, E> {
     let counts = head.written_at + 1..=head.moment;
     let versions = database.scan(Table::Overlay, kind).filter_map(move |pair| match pair {

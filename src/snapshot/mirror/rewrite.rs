@@ -5,14 +5,16 @@
 
 use std::cmp::Ordering;
 use std::iter::Peekable;
+use std::path::PathBuf;
 
 use rollcall_kit::Certificate;
 
+use super::memberships::derive;
 use super::page::PageBuilder;
 use super::prints::{Print, pack};
-use super::sorter::{Difference, Sorted, Sorter};
-use super::staging::{InProgress, content, name};
-use super::{Head, walk};
+use super::sorter::{Difference, Sorter};
+use super::staging::{InProgress, name, print};
+use super::{Head, LAYOUT, walk};
 use crate::read::Place;
 use crate::snapshot::StoreError;
 use crate::snapshot::codec::CodecError;
@@ -25,8 +27,16 @@ const FEW: u64 = 1_000;
 const PART: u64 = 10;
 
 /// The kinds of records in a mirror, in the order of their keys, with where their fingerprints lie, right behind them.
-const KINDS: [(&[u8], Option<&[u8]>); 3] =
-    [(keys::GROUP, Some(keys::GROUP_PRINTS)), (keys::USER, Some(keys::USER_PRINTS)), (keys::UNREADABLE, None)];
+const KINDS: [(&[u8], Option<&[u8]>); 5] = [
+    (keys::GROUP, Some(keys::GROUP_PRINTS)),
+    (keys::GROUP_USERS, None),
+    (keys::USER, Some(keys::USER_PRINTS)),
+    (keys::USER_GROUPS, None),
+    (keys::UNREADABLE, None),
+];
+
+/// Those of them that follow from whole groups.
+const OF_GROUPS: [&[u8]; 3] = [keys::GROUP, keys::GROUP_USERS, keys::USER_GROUPS];
 
 /// What a commit says of the reading.
 pub(in crate::snapshot) struct Proof<'a> {
@@ -43,7 +53,7 @@ pub(in crate::snapshot) struct Prepared {
     /// Where the mirror will stand.
     pub(in crate::snapshot) head: Head,
     /// Keys of which an earlier version does not count any more then; none if that is so of all.
-    superseded: Option<Vec<Key>>,
+    pub(in crate::snapshot) superseded: Option<Vec<Key>>,
 }
 
 /// Writes down what a reading brought, once it was concluded.
@@ -61,26 +71,70 @@ pub(in crate::snapshot) fn prepare<E: Engine>(
         next.owners_seen_at = owners.then_some(proof.activations);
     }
     let known = reading.users.known() + reading.groups.known();
-    let differences = &reading.differences;
-    let superseded = if is_many(head, differences, known) {
+    let derived = derive(database, head, &reading.differences, reading.scratch.clone())?;
+    let differences = Differences { read: &reading.differences, derived };
+    let superseded = if differences.are_many(head, known) {
         next.moment += 1;
-        next.table = Some(write_anew(database, head, differences)?);
+        next.table = Some(write_anew(database, head, &differences)?);
         next.written_at = next.moment;
         next.laid_over = 0;
         None
     } else {
-        Some(lay_over(database, &mut next, differences.sorted()?)?)
+        Some(lay_over(database, &mut next, &differences)?)
     };
     Ok(Prepared { head: next, superseded })
+}
+
+/// Writes the pages of a mirror anew in which groups lie whole. Yields where it stands then, with what stays behind of
+/// the pages before.
+pub(in crate::snapshot) fn complete<E: Engine>(
+    database: &Database<E>,
+    head: &Head,
+    scratch: Option<PathBuf>,
+) -> Result<Head, StoreError> {
+    let mut groups = Sorter::new(scratch.clone());
+    for group in walk(database, head, keys::GROUP) {
+        let (key, record) = group?;
+        groups.put(key, Difference::Put(record))?;
+    }
+    let derived = derive(database, &Head::default(), &groups, scratch)?;
+    let table = write_anew(database, head, &Differences { read: &Sorter::new(None), derived })?;
+    let moment = head.moment + 1;
+    let complete = Head { table: Some(table), moment, written_at: moment, laid_over: 0, ..head.clone() };
+    Ok(Head { leftovers: true, layout: LAYOUT, ..complete })
+}
+
+/// What a commit writes.
+struct Differences<'a> {
+    /// What was read; of groups, whole ones.
+    read: &'a Sorter,
+    /// What follows from those groups.
+    derived: Sorter,
+}
+
+impl Differences<'_> {
+    /// Those of a kind, and of others behind it, in the order of their keys.
+    fn of(&self, kind: &[u8]) -> Result<impl Iterator<Item = Result<(Key, Difference), StoreError>>, StoreError> {
+        let of_groups = OF_GROUPS.contains(&kind);
+        let sorted = if of_groups { self.derived.sorted()? } else { self.read.sorted()? };
+        let kind = kind.to_vec();
+        Ok(sorted.skip_while(move |next| next.as_ref().is_ok_and(|(key, _)| *key < kind)))
+    }
+
+    fn are_many(&self, head: &Head, known: u64) -> bool {
+        let versions = head.laid_over + self.read.len() + self.derived.len();
+        self.read.is_large() || self.derived.is_large() || versions > FEW.max(known / PART)
+    }
 }
 
 /// Writes the first pages of an empty mirror. Yields where it stands then.
 pub(in crate::snapshot) fn write_first<E: Engine>(
     database: &Database<E>,
-    differences: &Sorter,
+    (differences, scratch): (&Sorter, Option<PathBuf>),
 ) -> Result<Head, StoreError> {
-    let table = write_anew(database, &Head::default(), differences)?;
-    let mut head = Head { table: Some(table), written_at: 1, moment: 1, ..Head::default() };
+    let derived = derive(database, &Head::default(), differences, scratch)?;
+    let table = write_anew(database, &Head::default(), &Differences { read: differences, derived })?;
+    let mut head = Head { table: Some(table), written_at: 1, moment: 1, layout: LAYOUT, ..Head::default() };
     for difference in differences.sorted()? {
         let (key, _) = difference?;
         head.users += u64::from(key.starts_with(keys::USER));
@@ -89,17 +143,16 @@ pub(in crate::snapshot) fn write_first<E: Engine>(
     Ok(head)
 }
 
-fn is_many(head: &Head, differences: &Sorter, known: u64) -> bool {
-    let versions = head.laid_over + differences.len();
-    differences.is_large() || versions > FEW.max(known / PART)
-}
-
 /// Lays the differences over the pages. Yields the keys of which there may be an earlier version.
-fn lay_over<E: Engine>(database: &Database<E>, next: &mut Head, sorted: Sorted<'_>) -> Result<Vec<Key>, StoreError> {
+fn lay_over<E: Engine>(
+    database: &Database<E>,
+    next: &mut Head,
+    differences: &Differences<'_>,
+) -> Result<Vec<Key>, StoreError> {
     let moment = next.moment + 1;
     let mut keys = Vec::new();
     let mut batch = database.batch(Table::Overlay);
-    for difference in sorted {
+    for difference in differences.of(keys::GROUP)?.chain(differences.of(keys::USER)?) {
         let (key, difference) = difference?;
         match difference {
             Difference::Keep => continue,
@@ -119,20 +172,25 @@ fn lay_over<E: Engine>(database: &Database<E>, next: &mut Head, sorted: Sorted<'
 }
 
 /// Writes all pages anew, with the differences in them. Yields the number of their table.
-fn write_anew<E: Engine>(database: &Database<E>, head: &Head, differences: &Sorter) -> Result<u64, StoreError> {
+fn write_anew<E: Engine>(
+    database: &Database<E>,
+    head: &Head,
+    differences: &Differences<'_>,
+) -> Result<u64, StoreError> {
     let number = head.table.map_or(1, |number| number + 1);
     if database.engine.tables()?.contains(&Table::Mirror(number)) {
         database.drop_table(Table::Mirror(number))?;
     }
     let mut bulk = database.bulk(Table::Mirror(number));
-    let mut sorted = differences.sorted()?.peekable();
+    let (mut derived, mut read) = (differences.of(keys::GROUP)?.peekable(), differences.of(keys::USER)?.peekable());
     for (kind, prints) in KINDS {
+        let sorted = if OF_GROUPS.contains(&kind) { &mut derived } else { &mut read };
         let mut found = Vec::new();
         let mut builder = PageBuilder::default();
         let mut before = walk(database, head, kind).peekable();
-        while let Some((key, record)) = merged(&mut before, &mut sorted, kind)? {
+        while let Some((key, record)) = merged(&mut before, sorted, kind)? {
             if prints.is_some() {
-                found.push((name(database.secret(), &key), content(database.secret(), &record)));
+                found.push((name(database.secret(), &key), print(database, &key, &record)?));
             }
             put_page(database, &mut bulk, builder.push(&key, &record))?;
         }
@@ -167,7 +225,7 @@ fn put_page<E: Engine>(
 /// The next record of a kind, of the mirror or of the differences, in the order of their keys.
 fn merged(
     before: &mut Peekable<impl Iterator<Item = Result<(Key, Vec<u8>), StoreError>>>,
-    differences: &mut Peekable<Sorted<'_>>,
+    differences: &mut Peekable<impl Iterator<Item = Result<(Key, Difference), StoreError>>>,
     kind: &[u8],
 ) -> Result<Option<(Key, Vec<u8>)>, StoreError> {
     loop {

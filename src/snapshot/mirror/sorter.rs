@@ -33,6 +33,8 @@ pub(in crate::snapshot) enum Difference {
 /// Collects differences.
 pub(in crate::snapshot) struct Sorter {
     scratch: Option<PathBuf>,
+    /// What its files are called.
+    name: &'static str,
     recent: BTreeMap<Key, Difference>,
     bytes: usize,
     spilled: Vec<PathBuf>,
@@ -41,7 +43,12 @@ pub(in crate::snapshot) struct Sorter {
 impl Sorter {
     /// Without a folder for scratch everything stays in memory.
     pub(in crate::snapshot) fn new(scratch: Option<PathBuf>) -> Self {
-        Self { scratch, recent: BTreeMap::new(), bytes: 0, spilled: Vec::new() }
+        Self::called(scratch, "differences")
+    }
+
+    /// The same, with a name for its files that no other sorter has at the same time.
+    pub(super) fn called(scratch: Option<PathBuf>, name: &'static str) -> Self {
+        Self { scratch, name, recent: BTreeMap::new(), bytes: 0, spilled: Vec::new() }
     }
 
     /// Takes a difference in; of several for one key the last one counts.
@@ -68,7 +75,7 @@ impl Sorter {
 
     fn spill(&mut self) -> Result<(), StoreError> {
         let Some(scratch) = &self.scratch else { return Ok(()) };
-        let path = scratch.join(format!("differences-{}", self.spilled.len()));
+        let path = scratch.join(format!("{}-{}", self.name, self.spilled.len()));
         let recent = std::mem::take(&mut self.recent);
         self.bytes = 0;
         write(scratch, &path, recent).map_err(|error| cannot(&path, "be written", &error))?;

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use rollcall_kit::{DirectoryGroup, DirectoryId, DirectoryUser, Entry, Unreadable};
 
+use super::groups::Header;
 use super::prints::{Print, Seen, Verdict, laid_over, unpack};
 use super::sorter::{Difference, Sorter};
 use super::{Head, find, walk};
@@ -31,7 +32,9 @@ pub(in crate::snapshot) struct InProgress {
     pub(super) users: Seen,
     pub(super) groups: Seen,
     unreadable: BTreeMap<DirectoryId, Unreadable>,
+    /// Of whole groups, and of everything else.
     pub(super) differences: Sorter,
+    pub(super) scratch: Option<PathBuf>,
 }
 
 impl InProgress {
@@ -52,7 +55,8 @@ impl InProgress {
             users: seen(keys::USER, keys::USER_PRINTS)?,
             groups: seen(keys::GROUP, keys::GROUP_PRINTS)?,
             unreadable: BTreeMap::new(),
-            differences: Sorter::new(scratch),
+            differences: Sorter::new(scratch.clone()),
+            scratch,
         })
     }
 
@@ -129,7 +133,12 @@ impl InProgress {
                 if before.is_none() {
                     self.seen(&key).add(name(database.secret(), &key));
                 }
-                if before.as_ref() == Some(&record) { Difference::Keep } else { Difference::Put(record) }
+                let before = before.map(|before| print(database, &key, &before)).transpose()?;
+                if before == Some(content(database.secret(), &record)) {
+                    Difference::Keep
+                } else {
+                    Difference::Put(record)
+                }
             }
             Verdict::Stage => Difference::Put(record),
         };
@@ -289,6 +298,15 @@ pub(super) fn content(secret: &HashKey, record: &[u8]) -> u64 {
     secret.hash(b"", record) as u64
 }
 
+/// The fingerprint of what was read for a record of the mirror: of a group with its users, which lie elsewhere.
+pub(super) fn print<E: Engine>(database: &Database<E>, key: &[u8], record: &[u8]) -> Result<u64, StoreError> {
+    if !key.starts_with(keys::GROUP) {
+        return Ok(content(database.secret(), record));
+    }
+    let header: Header = codec::unpack(record).map_err(|error| database.engine.damaged(&error))?;
+    Ok(header.content)
+}
+
 /// The fingerprints of all records of a kind, sorted.
 fn fingerprints<E: Engine>(
     database: &Database<E>,
@@ -305,7 +323,7 @@ fn fingerprints<E: Engine>(
     let mut later = Vec::new();
     for entry in super::laid_over(database, head, kind) {
         let (key, record) = entry?;
-        let content = record.map(|record| content(database.secret(), &record));
+        let content = record.map(|record| print(database, &key, &record)).transpose()?;
         later.push((name(database.secret(), &key), content));
     }
     later.sort_unstable();

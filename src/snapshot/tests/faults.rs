@@ -469,10 +469,10 @@ fn a_snapshot_of_a_later_version_is_refused_by_name_and_left_as_it_is() {
     drop(SledStore::open(folder.path()).unwrap());
     let seal = folder.path().join("seal.json");
     // Whatever else a later version writes there.
-    std::fs::write(&seal, r#"{"format": 3, "hashes": []}"#).unwrap();
+    std::fs::write(&seal, r#"{"format": 4, "hashes": []}"#).unwrap();
     let before = listing(folder.path());
     let error = SledStore::open(folder.path()).err().unwrap();
-    assert!(matches!(error, StoreError::Later { format: 3, known: 2, .. }), "{error}");
+    assert!(matches!(error, StoreError::Later { format: 4, known: 3, .. }), "{error}");
     assert!(error.to_string().contains("use the later version again"), "{error}");
     assert_eq!(listing(folder.path()), before);
 }

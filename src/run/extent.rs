@@ -1,0 +1,172 @@
+//! Whom a plan judges: everybody, or the people on the agenda and those whom they concern.
+//!
+//! The ledger tells of everybody at rest what the others have to know of them: who has an address already, whose account a
+//! look-up found. Whoever comes in the way of somebody on the agenda is judged with them. What a plan of some people rests
+//! on is the *ground*: configuration, version, and what the rules' groups are like. On another one everybody is judged.
+
+use std::collections::BTreeSet;
+
+use jiff::{SignedDuration, Timestamp};
+use rollcall_kit::DirectoryId;
+
+use super::edited::Since;
+use super::error::RunError;
+use super::groups::FoundGroups;
+use super::planning::{Doubtful, Stage};
+use super::reading::Roll;
+use super::session::Session;
+use crate::plan::document::PLAN_VERSION;
+use crate::plan::{Match, Matches, Others, Planned, Totals};
+use crate::roster::{Refusal, Roster};
+use crate::snapshot::{StoreError, fact};
+
+/// With so many people on the agenda, and more than so large a part of all, everybody is judged: that is no more work.
+const MANY: usize = 1_000;
+const PART: u64 = 4;
+
+/// How often plans of the people on the agenda are compared with one of everybody.
+const COMPARED_EVERY: SignedDuration = SignedDuration::from_hours(7 * 24);
+
+/// Whom a plan judges.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Extent {
+    /// Everybody.
+    Everybody,
+    /// These, and nobody else.
+    These(BTreeSet<DirectoryId>),
+}
+
+impl Extent {
+    /// Adds people. Whether it is larger now.
+    pub(super) fn add(&mut self, people: impl IntoIterator<Item = DirectoryId>) -> bool {
+        let Self::These(these) = self else { return false };
+        let before = these.len();
+        these.extend(people);
+        these.len() > before
+    }
+
+    /// The people, if they are not everybody.
+    pub(super) fn people(&self) -> Option<&BTreeSet<DirectoryId>> {
+        match self {
+            Self::Everybody => None,
+            Self::These(these) => Some(these),
+        }
+    }
+}
+
+impl Session {
+    /// What plans of these rules and groups rest on.
+    pub(super) fn ground_of(&self, groups: &FoundGroups) -> String {
+        let version = env!("CARGO_PKG_VERSION");
+        let configuration = self.organization.configuration_hash();
+        format!("{version} {PLAN_VERSION} {configuration} {}", groups.index_of_nobody().shape())
+    }
+
+    /// Whom the next plan on this ground has to judge.
+    pub(super) fn extent_of(&self, ground: &str, roll: &Roll, doubtful: &Doubtful) -> Result<Extent, RunError> {
+        let is_edited = !matches!(self.edited_since()?, Since::Nothing);
+        if is_edited || !self.store.is_sealed() || self.store.ground()?.as_deref() != Some(ground) {
+            return Ok(Extent::Everybody);
+        }
+        let mut people = self.store.touched()?;
+        people.extend(roll.absences.keys().cloned());
+        people.extend(doubtful.keys().cloned());
+        people.extend(self.unreadable()?.into_keys());
+        people.extend(self.found()?.edits.into_iter().map(|found| found.user));
+        if let Some(days) = self.organization.target.delete_after_days {
+            let since = (self.clock)().checked_sub(SignedDuration::from_hours(24 * i64::from(days)));
+            people.extend(self.store.inactive_since(since.unwrap_or(Timestamp::MIN))?);
+        }
+        let (users, _) = self.store.mirror_counts();
+        let many = people.len() > MANY && people.len() as u64 > users / PART;
+        Ok(if many { Extent::Everybody } else { Extent::These(people) })
+    }
+
+    /// Adds to the extent who has an address already that somebody claims whom it has. Whether there is somebody.
+    pub(super) fn with_rivals(&self, roster: &Roster, extent: &mut Extent) -> Result<bool, RunError> {
+        let mut rivals = BTreeSet::new();
+        for id in extent.people().into_iter().flatten() {
+            if let Some(address) = self.store.user(id)?.and_then(|user| roster.claim(&user)) {
+                rivals.extend(self.store.with_address(&address.folded())?);
+            }
+        }
+        Ok(extent.add(rivals))
+    }
+
+    /// Adds to the extent whose accounts look-ups in the target found. Whether there is somebody new.
+    pub(super) fn with_owners(&self, matches: &Matches, extent: &mut Extent) -> Result<bool, RunError> {
+        let mut owners = BTreeSet::new();
+        if extent.people().is_some() {
+            for found in matches.values() {
+                if let Match::One(account, _) = found {
+                    owners.extend(self.store.with_target_id(&account.target_id)?);
+                }
+            }
+        }
+        Ok(extent.add(owners))
+    }
+
+    /// What is known of everybody whom the extent does not have.
+    pub(super) fn others(&self, extent: &Extent) -> Result<Option<Others>, RunError> {
+        let Some(people) = extent.people() else { return Ok(None) };
+        let counts = self.store.account_counts();
+        let totals = Totals {
+            accounts: counts.active + counts.inactive,
+            active: counts.active,
+            with_role: self.store.role_counts()?,
+            holders: self.store.holders()?,
+        };
+        let mut refusals: Vec<Refusal> = Vec::new();
+        for kept in self.store.refused() {
+            let (user, refused) = kept?;
+            if !people.contains(&user) {
+                refusals.extend(refused);
+            }
+        }
+        Ok(Some(Others { totals, refusals }))
+    }
+
+    /// Takes note of what a plan carries over to the next.
+    pub(super) fn carry_over(&self, planned: &Planned, extent: &Extent, ground: &str) -> Result<(), StoreError> {
+        match &planned.carried {
+            Some(carried) if self.store.is_sealed() => self.store.planned(extent.people(), carried, ground),
+            _ => self.store.forget_ground(),
+        }
+    }
+
+    /// Whether a plan of some people is to be compared with one of everybody: once a week, and always in a session that
+    /// compares.
+    pub(super) fn is_to_be_compared(&self, extent: &Extent) -> Result<bool, RunError> {
+        if extent.people().is_none() || self.compares.is_some() {
+            return Ok(extent.people().is_some() && self.compares == Some(true));
+        }
+        let now = (self.clock)();
+        let last = self.store.fact(fact::COMPARED)?;
+        let last = last.and_then(|last| last.as_str()?.parse::<Timestamp>().ok());
+        Ok(last.is_none_or(|last| last > now || now.duration_since(last) > COMPARED_EVERY))
+    }
+
+    /// Says so if a plan of some people is not the plan of everybody, and takes that then; in a session that compares it
+    /// is an error.
+    pub(super) fn compared(&self, some: Planned, everybody: Planned, stage: &Stage) -> Result<Planned, RunError> {
+        if self.compares.is_none() {
+            self.store.set_fact(fact::COMPARED, &serde_json::Value::String((self.clock)().to_string()))?;
+        }
+        if some.plan == everybody.plan {
+            return Ok(some);
+        }
+        if self.compares.is_some() {
+            return Err(RunError::Internal(format!(
+                "a plan of the people on the agenda is not the plan of everybody. Judged: {:?}. One: {:#?}. The other: {:#?}",
+                stage.extent, some.plan, everybody.plan
+            )));
+        }
+        tracing::error!(
+            people = stage.extent.people().map_or(0, BTreeSet::len),
+            some = %some.plan.id(),
+            everybody = %everybody.plan.id(),
+            "a plan of the people on the agenda is not the plan of everybody; the latter counts. Please report this"
+        );
+        Ok(Planned { carried: None, ..everybody })
+    }
+}
