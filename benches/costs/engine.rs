@@ -96,6 +96,7 @@ pub(crate) fn plan(store: &dyn Store, rules: &Rules) -> Planned {
         edited: None,
         refusals: roster.groups().refusals().to_vec(),
         notes: Vec::new(),
+        others: None,
     })
 }
 

@@ -1,6 +1,7 @@
 //! A snapshot that an earlier version wrote goes on where it was: nothing is held, nothing is forgotten, and the next
-//! plan is empty. The snapshot in `fixtures/` was written by the last version of format 1 after three runs: twelve people
-//! of whom one is of a foreign domain, roles as groups, and one leaver.
+//! plan is empty. The snapshots in `fixtures/` were written by the last versions of their formats after three runs: twelve
+//! people of whom one is of a foreign domain, roles as groups, and one leaver. That of format 2 was one of format 1 before,
+//! and a fourth run has laid a group over its mirror that no rule names.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -10,17 +11,32 @@ use rollcall::config;
 use rollcall::guard::Reviewed;
 use rollcall::run::{Session, runs};
 use rollcall::snapshot::{Facts as _, History as _, Ledger as _, Mirror as _, SledStore, Store as _, fact};
+use rollcall_kit::DirectoryId;
 
-fn fixture() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/rollcall/fixtures/snapshot-format-1")
+fn fixture(format: u8) -> PathBuf {
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/rollcall/fixtures");
+    fixtures.join(format!("snapshot-format-{format}"))
 }
 
-/// Lays the snapshot of the earlier version into a folder.
+/// Lays the snapshot of the version before last into a folder.
 fn earlier(folder: &Path) -> PathBuf {
+    of_format(1, folder)
+}
+
+/// Lays the snapshot of an earlier version into a folder.
+fn of_format(format: u8, folder: &Path) -> PathBuf {
     let state = folder.join("state/acme");
     fs::create_dir_all(state.join("db/blobs")).unwrap();
-    for entry in fs::read_dir(fixture()).unwrap().flatten() {
+    for entry in fs::read_dir(fixture(format)).unwrap().flatten() {
         let path = entry.path();
+        if path.is_dir() {
+            let to = state.join(entry.file_name());
+            fs::create_dir(&to).unwrap();
+            for file in fs::read_dir(&path).unwrap().flatten() {
+                fs::copy(file.path(), to.join(file.file_name())).unwrap();
+            }
+            continue;
+        }
         match path.extension().is_some_and(|extension| extension == "zst") {
             true => {
                 let unpacked = File::create(state.join("db").join(path.file_stem().unwrap())).unwrap();
@@ -62,7 +78,7 @@ fn an_upgrade_that_was_cut_short_before_the_new_seal_is_finished() {
     let folder = tempfile::tempdir().unwrap();
     let state = earlier(folder.path());
     drop(SledStore::open(&state).unwrap());
-    fs::copy(fixture().join("seal.json"), state.join("seal.json")).unwrap();
+    fs::copy(fixture(1).join("seal.json"), state.join("seal.json")).unwrap();
     let store = SledStore::open(&state).unwrap();
     assert!(store.is_sealed(), "{:?}", store.broken());
     assert_eq!(store.users().count(), 12);
@@ -90,10 +106,43 @@ fn a_snapshot_of_format_1_whose_seal_was_lost_keeps_everybody_and_is_not_taken_f
     assert_eq!((store.users().count(), store.accounts().count()), (12, 11));
 }
 
+#[test]
+fn a_snapshot_of_format_2_keeps_everybody_their_groups_and_its_seal_and_gets_its_indices() {
+    let folder = tempfile::tempdir().unwrap();
+    let state = of_format(2, folder.path());
+    let store = SledStore::open(&state).unwrap();
+    assert!(store.is_sealed(), "{:?}", store.broken());
+    assert_eq!(store.mirror_counts(), (12, 3));
+    let groups: Vec<_> = store.groups().map(Result::unwrap).collect();
+    let sizes: Vec<_> = groups.iter().map(|group| (group.name.as_str(), group.members.len())).collect();
+    assert_eq!(sizes, [("misc", 2), ("ops", 2), ("staff", 12)]);
+    let id = |text: &str| DirectoryId::new(text).unwrap();
+    assert_eq!(store.groups_of(&id("u05")).unwrap(), [id("g-misc"), id("g-staff")]);
+    assert_eq!(store.with_address("u05@acme.com").unwrap(), [id("u05")]);
+    let account = store.account(&id("u05")).unwrap().unwrap();
+    assert_eq!(store.with_target_id(&account.target_id).unwrap(), [id("u05")]);
+    let with_role: Vec<_> = store.role_counts().unwrap().into_iter().map(|(role, number)| (role.0, number)).collect();
+    assert_eq!(with_role, [("admin".to_owned(), 2), ("editor".to_owned(), 11)]);
+    assert!(store.certificate().unwrap().is_some() && store.fact(fact::APPLIED_RULES).unwrap().is_some());
+    assert_eq!(runs(&store, 10).unwrap().len(), 4);
+    assert_eq!(store.verify().unwrap(), None);
+    store.seal().unwrap();
+    drop(store);
+    let again = SledStore::open(&state).unwrap();
+    assert!(again.is_sealed(), "also when it is opened again: {:?}", again.broken());
+    assert_eq!(again.groups().count(), 3);
+}
+
 #[tokio::test]
 async fn the_plan_after_an_upgrade_is_empty_and_nothing_is_held() {
+    for format in [1, 2] {
+        plan_after_an_upgrade(format).await;
+    }
+}
+
+async fn plan_after_an_upgrade(format: u8) {
     let folder = tempfile::tempdir().unwrap();
-    let state = earlier(folder.path());
+    let state = of_format(format, folder.path());
     let store = Arc::new(SledStore::open(&state).unwrap());
     let target = store.fact(fact::TARGET).unwrap().unwrap();
     let token = folder.path().join("token");
