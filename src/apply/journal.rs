@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use rollcall_kit::DirectoryId;
 use serde::{Deserialize, Serialize};
 
+use super::record::RecordedChanges;
 use super::target::{Write, WriteFailure};
 use crate::plan::ledger::Ledger;
 use crate::plan::{ChangeId, GroupKey, LedgerAccount, LedgerGroup};
@@ -54,6 +55,9 @@ pub struct Settlement {
     /// a million members is filled by thousands of writes and none of them should carry the whole group.
     #[serde(default)]
     pub members: Vec<MembersSettled>,
+    /// What history keeps of the changes that were carried out. An intent of an earlier version has nothing here.
+    #[serde(default, skip_serializing_if = "RecordedChanges::is_empty")]
+    pub history: RecordedChanges,
 }
 
 impl Settlement {

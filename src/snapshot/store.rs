@@ -10,6 +10,7 @@ use rollcall_kit::{Certificate, DirectoryGroup, DirectoryId, DirectoryUser, Entr
 use serde::de::DeserializeOwned;
 
 use super::accounts::{self, AccountCounts};
+use super::changes::{self, StepNumbers};
 use super::codec::{CodecError, from_json, to_json, unpack};
 use super::database::Database;
 use super::engine::memory::MemoryEngine;
@@ -47,6 +48,7 @@ struct Writer {
     head: Head,
     counts: AccountCounts,
     readings: u64,
+    steps: StepNumbers,
     in_progress: Option<InProgress>,
 }
 
@@ -84,13 +86,22 @@ impl<E: Engine> Snapshot<E> {
             None => 0,
         };
         let (head, counts) = (Head::load(&database)?, AccountCounts::load(&database)?);
-        let writer = Writer { next_intent, generation, head, counts, readings: 0, in_progress: None };
+        let steps = StepNumbers::default();
+        let writer = Writer { next_intent, generation, head, counts, readings: 0, steps, in_progress: None };
         Ok(Self { database: Arc::new(database), guard: None, writer: Mutex::new(writer), scratch })
     }
 
     fn writer(&self) -> MutexGuard<'_, Writer> {
         // What a panic under the lock leaves is what the last write that was taken left, which is what it should be.
         self.writer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Runs a piece of work on the record of changes.
+    pub(super) fn with_steps<T>(
+        &self,
+        work: impl FnOnce(&Database<E>, &mut StepNumbers) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        work(&self.database, &mut self.writer().steps)
     }
 
     fn damaged(&self, error: &CodecError) -> StoreError {
@@ -179,11 +190,13 @@ impl<E: Engine> Snapshot<E> {
         Box::new(records.map(|pair| unpack(&pair?.1).map_err(|error| self.damaged(&error))))
     }
 
-    /// Settles, then begins, with one wait for the disk. The ledger is written before the intents end, so after a crash
-    /// between the two a settled write is looked up once more.
+    /// Settles, then begins, with one wait for the disk. History, ledger and the ends of the intents are written in this
+    /// order, so after a crash between them a settled write is looked up once more, and what history has already it has
+    /// once. History comes first, because recovery takes a creation that the ledger knows for settled.
     fn journal(&self, settlements: &[(u64, Option<Settlement>)], intents: &[Intent]) -> Result<Vec<u64>, StoreError> {
         let mut writer = self.writer();
         let settled = settlements.iter().filter_map(|(_, settled)| settled.as_ref());
+        changes::enter(&self.database, &mut writer.steps, settled.clone().map(|settled| &settled.history))?;
         let mut counts = writer.counts;
         accounts::settle(&self.database, &mut counts, settled.clone())?;
         writer.counts = counts;

@@ -13,25 +13,6 @@ use crate::apply::{MembersSettled, Settlement};
 use crate::read::{Increment, Reading};
 use crate::snapshot::{MemoryStore, SledStore, Store};
 
-/// Runs each function against both stores, as a test of its own.
-macro_rules! both {
-    ($($behaviour:ident,)+) => {
-        mod on_sled {
-            $(#[test]
-            fn $behaviour() {
-                let directory = tempfile::tempdir().unwrap();
-                super::$behaviour(&super::SledStore::open(directory.path()).unwrap());
-            })+
-        }
-        mod in_memory {
-            $(#[test]
-            fn $behaviour() {
-                super::$behaviour(&super::MemoryStore::new());
-            })+
-        }
-    };
-}
-
 both! {
     a_committed_reading_is_the_mirror,
     a_reading_that_was_not_committed_changes_nothing,
