@@ -14,6 +14,7 @@ mod expiry;
 mod explain;
 mod header;
 mod moved;
+mod past;
 mod planning;
 mod protected;
 mod reading;
