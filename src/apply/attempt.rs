@@ -66,7 +66,6 @@ pub(super) fn forget_roles(write: &Write, settled: &mut Settlement) {
         for account in &mut settled.accounts {
             account.roles.retain(|role| !roles.contains(role));
         }
-        settled.history.forget_roles();
     }
 }
 
@@ -77,7 +76,6 @@ pub(super) fn filled(mut then: Settlement, target_id: Option<&str>) -> Option<Se
     for empty in new_accounts.chain(new_groups).filter(|id| id.is_empty()) {
         target_id?.clone_into(empty);
     }
-    then.history.fill(target_id.unwrap_or_default());
     Some(then)
 }
 

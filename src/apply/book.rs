@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use rollcall_kit::{Address, DirectoryId, Value, attribute};
 
 use super::journal::{Intent, JournalError, LedgerReader, MembersSettled, Settlement};
-use super::record::{ChangeRecord, RecordedChanges};
+use super::record::{ChangeRecord, RecordedChanges, RecordedOutcome};
 use super::target::Write;
 use crate::plan::{Action, AttributeChange, Change, GroupKey, LedgerAccount, LedgerGroup, Origin, Subject};
 use crate::roster::account::Attributes;
@@ -57,28 +57,20 @@ impl<'a> Book<'a> {
         Ok(Intent { run: self.run.to_owned(), changes: vec![change.id], write, then })
     }
 
-    /// What history keeps of the changes that a write carries out, if it is.
-    pub(super) fn record(&self, intent: &Intent, changes: &[&Change], now: Timestamp) -> RecordedChanges {
+    /// What history keeps of changes that were settled, whether they were kept or not.
+    pub(super) fn record(
+        &self,
+        changes: &[&Change],
+        settled: &Settlement,
+        (outcome, now): (&RecordedOutcome, Timestamp),
+    ) -> RecordedChanges {
         let records = changes.iter().flat_map(|change| {
-            let target_id = self.target_id(&change.subject, &intent.then);
-            ChangeRecord::of(change, target_id, now.as_second())
+            let held = change.subject.user().and_then(|user| self.accounts.get(user)).and_then(Option::as_ref);
+            let target_id = settled.target_id(&change.subject).or(held.map(|held| &*held.target_id));
+            let target_id = target_id.or_else(|| change.subject.target_id()).unwrap_or_default();
+            ChangeRecord::of(change, target_id, outcome.clone(), now)
         });
         RecordedChanges { run: self.run.to_owned(), changes: records.collect() }
-    }
-
-    /// The target's id of what a change is about; empty if it is still to be given.
-    fn target_id<'s>(&'s self, subject: &'s Subject, then: &'s Settlement) -> &'s str {
-        let held = match subject {
-            Subject::Account { user, .. } => {
-                let held = || self.accounts.get(user).and_then(Option::as_ref);
-                then.accounts.iter().find(|account| account.user == *user).or_else(held).map(|held| &held.target_id)
-            }
-            Subject::Group { key, .. } => {
-                let held = || self.groups.get(key).and_then(Option::as_ref);
-                then.groups.iter().find(|group| group.key == *key).or_else(held).map(|held| &held.target_id)
-            }
-        };
-        held.map(String::as_str).or_else(|| subject.target_id()).unwrap_or_default()
     }
 
     /// Lets a creation carry roles that its account is to have.

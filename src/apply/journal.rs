@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::record::RecordedChanges;
 use super::target::{Write, WriteFailure};
 use crate::plan::ledger::Ledger;
-use crate::plan::{ChangeId, GroupKey, LedgerAccount, LedgerGroup};
+use crate::plan::{ChangeId, GroupKey, LedgerAccount, LedgerGroup, Subject};
 
 /// What is about to be written. Holds all that is needed to finish the story after a crash.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,12 +55,25 @@ pub struct Settlement {
     /// a million members is filled by thousands of writes and none of them should carry the whole group.
     #[serde(default)]
     pub members: Vec<MembersSettled>,
-    /// What history keeps of the changes that were carried out. An intent of an earlier version has nothing here.
-    #[serde(default, skip_serializing_if = "RecordedChanges::is_empty")]
+    /// What history keeps of the changes. It is known when the write has ended, and no part of what an intent holds: of
+    /// what a crash leaves behind, the plan of the run tells it.
+    #[serde(skip)]
     pub history: RecordedChanges,
 }
 
 impl Settlement {
+    /// The target's id of the account or group that a change is about, if the settlement tells it.
+    pub(super) fn target_id(&self, subject: &Subject) -> Option<&str> {
+        match subject {
+            Subject::Account { user, .. } => {
+                self.accounts.iter().find(|account| account.user == *user).map(|account| &*account.target_id)
+            }
+            Subject::Group { key, .. } => {
+                self.groups.iter().find(|group| group.key == *key).map(|group| &*group.target_id)
+            }
+        }
+    }
+
     /// Makes it true in a ledger in memory.
     pub fn enter(&self, ledger: &mut Ledger) {
         for user in &self.forgotten_accounts {

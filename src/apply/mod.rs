@@ -21,6 +21,6 @@ mod tests;
 
 pub use executor::{Executor, TOLD_TO_STOP};
 pub use journal::{Intent, Journal, JournalError, LedgerReader, MembersSettled, Outcome, Settlement};
-pub use record::{ChangeRecord, ChangeSubject, Deed, Ending, RecordedChanges, Topic};
+pub use record::{ChangeRecord, ChangeSubject, Deed, RecordedChanges, RecordedOutcome, Topic};
 pub use recover::{RecoverError, Recovered};
 pub use target::{Members, Probe, Target, TargetError, TargetReader, Texts, Write, WriteError, WriteFailure, Written};

@@ -13,7 +13,7 @@ use super::attempt::Ended;
 use super::book::{Book, Unwritable};
 use super::executor::{Executor, TOLD_TO_STOP};
 use super::journal::{Intent, JournalError, Outcome, Settlement};
-use super::record::RecordedChanges;
+use super::record::RecordedOutcome;
 use super::schedule::{Bulk, ChangeIndex, Lane, Schedule, bulk, lanes};
 use super::target::{Write, WriteError, WriteFailure};
 use crate::plan::{Action, Change, ChangeId};
@@ -221,20 +221,13 @@ impl<'a, O: FnMut(&Change, &Outcome)> Progress<'a, O> {
             }
             match prepared {
                 // The bulk stays taken with the others.
-                Some(mut prepared) => {
-                    prepared.intent.then.history = self.recorded(&prepared);
+                Some(prepared) => {
                     self.schedule.leave(&places);
                     return Some(prepared);
                 }
                 None => self.schedule.done(&places),
             }
         }
-    }
-
-    /// What history will keep of the changes of an intent.
-    fn recorded(&self, prepared: &Prepared) -> RecordedChanges {
-        let changes: Vec<&Change> = prepared.changes.iter().map(|at| &self.changes[*at]).collect();
-        self.book.record(&prepared.intent, &changes, (self.executor.clock)())
     }
 
     /// Which of these changes must not be tried, each with the reason, and which may.
@@ -386,11 +379,12 @@ impl<'a, O: FnMut(&Change, &Outcome)> Progress<'a, O> {
     }
 
     fn carried_out(&mut self, sequence: u64, places: &[ChangeIndex], mut settled: Settlement, outcome: &Outcome) {
-        let failure = match outcome {
-            Outcome::Failed { detail, .. } => Some(&**detail),
-            Outcome::Done { .. } | Outcome::Skipped { .. } => None,
+        let recorded = match outcome {
+            Outcome::Failed { detail, .. } => RecordedOutcome::failed(detail),
+            Outcome::Done { .. } | Outcome::Skipped { .. } => RecordedOutcome::Done,
         };
-        settled.history.end(failure, (self.executor.clock)());
+        let changes: Vec<&Change> = places.iter().map(|at| &self.changes[*at]).collect();
+        settled.history = self.book.record(&changes, &settled, (&recorded, (self.executor.clock)()));
         self.book.enter(&settled);
         let shared = places.first().is_some_and(|first| self.schedule.is_shared(*first));
         // What is to be said of a creation is not said of the roles that it carried.

@@ -1,7 +1,7 @@
 //! One change as history keeps it: what was done, to whom, why, and how it ended.
 //!
-//! It is made from a change of a plan when its write is about to be sent, rides with the intent, and becomes history
-//! together with what the write made true. Names are kept, and the values of attributes are not: those are in the
+//! It is made from a change of a plan when it is known how its write ended, and becomes history together with what the
+//! write made true. Names are kept, and the values of attributes are not: those are in the
 //! directory and in the ledger. By which run a change was made, and on whose word, is the same for many of them, so it
 //! stands beside them once.
 
@@ -15,7 +15,7 @@ use crate::plan::{Action, AttributeChange, Cause, Change, ChangeId, GroupKey, Su
 use crate::roster::{GrantCause, Role};
 
 /// What one settlement adds to history: changes of one run.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RecordedChanges {
     /// The run that planned them. After a crash another run settles them, and they are this one's all the same.
     pub run: String,
@@ -29,52 +29,29 @@ impl RecordedChanges {
     pub fn is_empty(&self) -> bool {
         self.changes.is_empty()
     }
-
-    /// Says that they ended now, and why they failed, if they did.
-    pub(super) fn end(&mut self, failure: Option<&str>, now: Timestamp) {
-        for record in &mut self.changes {
-            record.at = now.as_second();
-            record.ending = failure.map_or(Ending::Done, Ending::failed);
-        }
-    }
-
-    /// Enters the target's id of an account or group that had none before its write was answered.
-    pub(super) fn fill(&mut self, target_id: &str) {
-        for record in self.changes.iter_mut().filter(|record| record.target_id.is_empty()) {
-            target_id.clone_into(&mut record.target_id);
-        }
-    }
-
-    /// Takes out the roles that a creation was to carry and did not.
-    pub(super) fn forget_roles(&mut self) {
-        self.changes.retain(|record| !matches!(record.deed, Deed::GrantRole { .. }));
-    }
 }
 
 /// One change in history.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ChangeRecord {
     /// Its number within the plan of its run.
     pub change: ChangeId,
     /// To whom or what it was done.
     pub subject: ChangeSubject,
     /// The target's id of the account or group; empty if it never got one.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub target_id: String,
     /// What was done.
     pub deed: Deed,
     /// Why, most decisive first.
     pub causes: Causes,
     /// How it ended.
-    #[serde(default, skip_serializing_if = "Ending::is_done")]
-    pub ending: Ending,
-    /// When, in seconds since 1970 began.
+    pub outcome: RecordedOutcome,
+    /// When it was known how, in seconds since 1970 began.
     pub at: i64,
 }
 
 /// To whom or what something was done.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
 pub enum ChangeSubject {
     /// The account of this user of the directory.
     User(DirectoryId),
@@ -84,7 +61,6 @@ pub enum ChangeSubject {
 
 /// What was done, without the values of attributes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
 #[allow(missing_docs, reason = "each is the action of the same name")]
 pub enum Deed {
     Create,
@@ -140,8 +116,7 @@ pub enum Deed {
 
 /// How a change ended that was tried. What was not tried leaves nothing here.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Ending {
+pub enum RecordedOutcome {
     /// It was carried out.
     #[default]
     Done,
@@ -149,7 +124,7 @@ pub enum Ending {
     Failed(String),
 }
 
-impl Ending {
+impl RecordedOutcome {
     /// Whether the change was carried out.
     #[must_use]
     pub const fn is_done(&self) -> bool {
@@ -168,10 +143,10 @@ impl Ending {
 }
 
 impl ChangeRecord {
-    /// What history keeps of a change, done at a time: one record, and of a relink a second one for the id that had the
-    /// account before.
+    /// What history keeps of a change that ended at a time: one record, and of a relink a second one for the id that had
+    /// the account before.
     #[must_use]
-    pub fn of(change: &Change, target_id: &str, at: i64) -> Vec<Self> {
+    pub fn of(change: &Change, target_id: &str, outcome: RecordedOutcome, at: Timestamp) -> Vec<Self> {
         let subject = match &change.subject {
             Subject::Account { user, .. } => ChangeSubject::User(user.clone()),
             Subject::Group { key, .. } => ChangeSubject::Group(key.clone()),
@@ -182,8 +157,8 @@ impl ChangeRecord {
             target_id: target_id.to_owned(),
             deed: Deed::of(change),
             causes: Causes(change.causes.clone()),
-            ending: Ending::Done,
-            at,
+            outcome,
+            at: at.as_second(),
         };
         match (&change.action, &change.subject) {
             (Action::Relink { from, .. }, Subject::Account { user, .. }) => {
@@ -231,7 +206,6 @@ impl ChangeRecord {
 
 /// What changes can be found by.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
 pub enum Topic {
     /// A role that was given, taken, or carried by a group of ours.
     Role(Role),
@@ -348,18 +322,12 @@ impl Packed {
 
 impl Serialize for Causes {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        if serializer.is_human_readable() {
-            return self.0.serialize(serializer);
-        }
         Packed::of(&self.0).map_err(serde::ser::Error::custom)?.serialize(serializer)
     }
 }
 
 impl<'de> Deserialize<'de> for Causes {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        if deserializer.is_human_readable() {
-            return Vec::deserialize(deserializer).map(Self);
-        }
         let packed = Packed::deserialize(deserializer)?;
         packed.unpack().map(Self).map_err(serde::de::Error::custom)
     }

@@ -278,6 +278,7 @@ impl Session {
             run,
             clock: &*self.clock,
             stop: &move || stop.load(Ordering::Relaxed),
+            plan_of: &|run| past::plan_of(&*self.store, run),
             forbids: &|change| {
                 let open = self.new_blackout()?;
                 let concerned = open.forbids == Forbids::Writes || change.takes();

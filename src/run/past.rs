@@ -3,10 +3,13 @@
 //! What was skipped leaves nothing: it was not tried, and the next run plans it again. What failed was asked of the
 //! target, which may have answered something that somebody asks after, so it stands there, once for as long as it goes on.
 
+use std::sync::Arc;
+
 use jiff::{SignedDuration, Timestamp};
 
 use super::error::RunError;
-use crate::apply::{ChangeRecord, Ending, Outcome, RecordedChanges};
+use super::records::find_run;
+use crate::apply::{ChangeRecord, Outcome, RecordedChanges, RecordedOutcome};
 use crate::plan::{ChangeId, Plan};
 use crate::snapshot::Store;
 
@@ -26,10 +29,18 @@ pub(super) fn record_failures(
         let Ok(at) = plan.changes.binary_search_by_key(id, |change| change.id) else { continue };
         let change = &plan.changes[at];
         let target_id = change.subject.target_id().unwrap_or_default();
-        let records = ChangeRecord::of(change, target_id, now.as_second());
-        changes.extend(records.into_iter().map(|record| ChangeRecord { ending: Ending::failed(detail), ..record }));
+        changes.extend(ChangeRecord::of(change, target_id, RecordedOutcome::failed(detail), now));
     }
     Ok(store.record_failures(&RecordedChanges { run: run.to_owned(), changes })?)
+}
+
+/// The plan that a run was applying.
+pub(super) fn plan_of(store: &dyn Store, run: &str) -> Option<Arc<Plan>> {
+    let plan = find_run(store, run).ok().flatten().and_then(|record| record.plan);
+    if plan.is_none() {
+        tracing::warn!("the plan of the run {run} is not kept, so what it left unfinished is missing from history");
+    }
+    plan
 }
 
 /// Forgets some of what is older than is kept, if there is anything.

@@ -24,6 +24,7 @@ pub(super) async fn run(wanted: &Wanted, world: &World<'_>, books: &Books) -> Op
         run: "run",
         clock: &now,
         stop: &|| world.stops(),
+        plan_of: &|_| None,
         forbids: &|_| None,
     };
     let work = async {

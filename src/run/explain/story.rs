@@ -11,7 +11,7 @@ use rollcall_kit::DirectoryId;
 
 use super::telling::passing_on;
 use super::{CHANGES_TOLD, Explanation, GateVerdict, to_the_second};
-use crate::apply::{ChangeRecord, ChangeSubject, Deed, Ending, Outcome};
+use crate::apply::{ChangeRecord, ChangeSubject, Deed, Outcome, RecordedOutcome};
 use crate::plan::{Change, ChangeId};
 use crate::run::error::RunError;
 use crate::run::event::RunRecord;
@@ -53,7 +53,7 @@ impl<'a> Past<'a> {
     /// That the account of one who has none any more went to the id under which the same person came back.
     pub(super) fn passed_on(&self, user: &DirectoryId) -> Result<Option<String>, StoreError> {
         let changes = self.changes_of(user)?;
-        Ok(changes.iter().filter(|told| told.record.ending.is_done()).find_map(|told| match &told.record.deed {
+        Ok(changes.iter().filter(|told| told.record.outcome.is_done()).find_map(|told| match &told.record.deed {
             Deed::PassOn { to } => {
                 Some(format!("none any more: the run {} passed it on to the directory id {to}", told.run))
             }
@@ -109,9 +109,9 @@ impl<'a> Past<'a> {
         let mut changes = Vec::new();
         for past in self.store.changes_of(&subject, LOOKED_AT)? {
             if !self.by_plan.contains_key(&*past.run) {
-                let ended = match &past.record.ending {
-                    Ending::Done => "done".to_owned(),
-                    Ending::Failed(detail) => format!("failed: {detail}"),
+                let ended = match &past.record.outcome {
+                    RecordedOutcome::Done => "done".to_owned(),
+                    RecordedOutcome::Failed(detail) => format!("failed: {detail}"),
                 };
                 changes.push(Told { run: past.run, record: past.record, ended });
             }
@@ -133,25 +133,20 @@ impl<'a> Past<'a> {
 fn by_plan(run: &RunRecord, change: &Change) -> Vec<Told> {
     let outcome = run.outcomes.iter().find(|(id, _)| *id == change.id).map(|(_, outcome)| outcome);
     let Some(outcome) = outcome else { return Vec::new() };
-    let (ending, ended) = match outcome {
-        Outcome::Done { .. } => (Ending::Done, "done".to_owned()),
-        Outcome::Failed { detail, .. } => (Ending::failed(detail), format!("failed: {detail}")),
-        Outcome::Skipped { detail } => (Ending::failed(detail), format!("skipped: {detail}")),
+    let (outcome, ended) = match outcome {
+        Outcome::Done { .. } => (RecordedOutcome::Done, "done".to_owned()),
+        Outcome::Failed { detail, .. } => (RecordedOutcome::failed(detail), format!("failed: {detail}")),
+        Outcome::Skipped { detail } => (RecordedOutcome::failed(detail), format!("skipped: {detail}")),
     };
-    let records = ChangeRecord::of(change, "", run.ended.as_second()).into_iter();
-    let told = |record| Told {
-        run: run.id.clone(),
-        record: ChangeRecord { ending: ending.clone(), ..record },
-        ended: ended.clone(),
-    };
-    records.map(told).collect()
+    let records = ChangeRecord::of(change, "", outcome, run.ended).into_iter();
+    records.map(|record| Told { run: run.id.clone(), record, ended: ended.clone() }).collect()
 }
 
 /// The id that had the account before, as of some run, and the run that passed it on.
 fn former_holder(changes: &[Told], until: Option<&str>) -> Option<(String, DirectoryId)> {
     let mut earlier = changes.iter().filter(|told| until.is_none_or(|until| &*told.run < until));
     earlier.find_map(|told| match &told.record.deed {
-        Deed::Relink { from } if told.record.ending.is_done() => Some((told.run.clone(), from.clone())),
+        Deed::Relink { from } if told.record.outcome.is_done() => Some((told.run.clone(), from.clone())),
         _ => None,
     })
 }

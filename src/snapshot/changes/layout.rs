@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::apply::record::Causes;
-use crate::apply::{ChangeRecord, ChangeSubject, Deed, Ending, Topic};
+use crate::apply::{ChangeRecord, ChangeSubject, Deed, RecordedOutcome, Topic};
 use crate::plan::{ChangeId, GroupKey};
 use crate::snapshot::keys::{self, Key};
 
@@ -27,7 +27,7 @@ struct Line {
     change: ChangeId,
     deed: Deed,
     causes: Causes,
-    ending: Ending,
+    outcome: RecordedOutcome,
     at: i64,
 }
 
@@ -51,12 +51,12 @@ impl Chapter {
             change: record.change,
             deed: record.deed.clone(),
             causes: record.causes.clone(),
-            ending: record.ending.clone(),
+            outcome: record.outcome.clone(),
             at: record.at,
         };
         match self.changes.iter_mut().find(|known| known.change == line.change) {
             Some(known) => {
-                if line.ending.is_done() || !known.ending.is_done() {
+                if line.outcome.is_done() || !known.outcome.is_done() {
                     *known = line;
                 }
                 Entered::Again
@@ -70,7 +70,7 @@ impl Chapter {
 
     /// Whether the same was tried here and failed.
     pub(super) fn has_failed(&self, deed: &Deed) -> bool {
-        self.changes.iter().any(|line| line.deed == *deed && !line.ending.is_done())
+        self.changes.iter().any(|line| line.deed == *deed && !line.outcome.is_done())
     }
 
     /// One of its changes.
@@ -92,7 +92,7 @@ impl Chapter {
             target_id: self.target_id.clone(),
             deed: line.deed.clone(),
             causes: line.causes.clone(),
-            ending: line.ending.clone(),
+            outcome: line.outcome.clone(),
             at: line.at,
         }
     }
@@ -242,7 +242,7 @@ mod tests {
             target_id,
             deed,
             causes: Causes(causes),
-            ending: Ending::Done,
+            outcome: RecordedOutcome::Done,
             at: 1_780_000_000,
         }
     }
@@ -286,7 +286,8 @@ mod tests {
     #[test]
     fn what_was_carried_out_once_is_never_told_as_failed() {
         let mut chapter = Chapter::default();
-        let failed = ChangeRecord { ending: Ending::failed("no"), ..record(1, Deed::Create, vec![Cause::Joined]) };
+        let failed =
+            ChangeRecord { outcome: RecordedOutcome::failed("no"), ..record(1, Deed::Create, vec![Cause::Joined]) };
         let done = record(1, Deed::Create, vec![Cause::Joined]);
         assert_eq!(chapter.enter(&failed), Entered::New);
         assert_eq!(chapter.enter(&done), Entered::Again);

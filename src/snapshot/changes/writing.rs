@@ -77,7 +77,7 @@ impl Pending {
 
     fn add<E: Engine>(&mut self, database: &Database<E>, record: &ChangeRecord) -> Result<(), StoreError> {
         if !self.chapters.contains_key(&record.subject) {
-            if !record.ending.is_done() && repeats_a_failure(database, self.run, record)? {
+            if !record.outcome.is_done() && repeats_a_failure(database, self.run, record)? {
                 return Ok(());
             }
             let known = read(database, &chapter(&record.subject, self.run))?;
