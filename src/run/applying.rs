@@ -349,6 +349,7 @@ impl Session {
             drift: self.drift().map(Drift::for_the_record),
             undoes: plan.and_then(|plan| plan.undoes.clone()),
             unchanged_since: plan.and_then(|_| self.unchanged_since()),
+            folded: None,
         }
     }
 }

@@ -34,7 +34,7 @@ pub use crate::snapshot::Store;
 pub use build::{Findings, check_parts};
 pub use deciding::{Decided, approve, decisions, reject};
 pub use error::RunError;
-pub use event::{Event, RunRecord, RunResult, WaitingPart};
+pub use event::{Event, Folded, RunRecord, RunResult, WaitingPart};
 pub use expiry::{daemon_secret_ends, secret_ends};
 pub use explain::{ExplainedGate, Explanation, GateVerdict};
 pub use header::{RunCounts, RunHeader, run_headers};

@@ -15,6 +15,7 @@ mod database;
 pub mod durable;
 mod engine;
 mod folder;
+mod folding;
 mod history;
 mod io;
 mod journal;
@@ -172,8 +173,9 @@ pub trait Intents: Send + Sync {
 
 /// What is kept of runs.
 pub trait History {
-    /// Keeps the record of a run; a second one with the same id replaces the first. The newest 200 runs are kept; of
-    /// those beyond the newest 20, a plan of more than 256 KB is dropped (its member `plan` becomes null).
+    /// Keeps the record of a run; a second one with the same id replaces the first. The newest 200 records are kept. Of
+    /// those beyond the newest 20, a plan of more than 256 KB is dropped (its member `plan` becomes null), of one that
+    /// ended with a plan that nobody applied any plan, and runs that found nothing changed become one record.
     fn record_run(&self, id: &str, record: &serde_json::Value) -> Result<(), StoreError>;
 
     /// The same of a record of which the parts that may be large come apart, as JSON: `plan`, `outcomes`, `waiting` and
