@@ -16,6 +16,7 @@ pub mod durable;
 mod engine;
 mod folder;
 mod folding;
+mod glance;
 mod history;
 mod io;
 mod journal;

@@ -225,6 +225,14 @@ impl<E: Engine> Snapshot<E> {
     }
 }
 
+impl<E: Engine> Drop for Snapshot<E> {
+    fn drop(&mut self) {
+        if let Some(guard) = &self.guard {
+            guard.before_closing(&self.database);
+        }
+    }
+}
+
 impl<E: Engine> Store for Snapshot<E> {
     fn generation(&self) -> Result<u64, StoreError> {
         Ok(self.writer().generation)

@@ -21,6 +21,7 @@ macro_rules! both {
 
 mod changes;
 mod faults;
+mod glance;
 mod group_commit;
 mod kill;
 pub(super) mod sample;
