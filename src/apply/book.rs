@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use rollcall_kit::{Address, DirectoryId, Value, attribute};
 
 use super::journal::{Intent, JournalError, LedgerReader, MembersSettled, Settlement};
+use super::record::{ChangeRecord, RecordedChanges, RecordedOutcome};
 use super::target::Write;
 use crate::plan::{Action, AttributeChange, Change, GroupKey, LedgerAccount, LedgerGroup, Origin, Subject};
 use crate::roster::account::Attributes;
@@ -54,6 +55,22 @@ impl<'a> Book<'a> {
             }
         };
         Ok(Intent { run: self.run.to_owned(), changes: vec![change.id], write, then })
+    }
+
+    /// What history keeps of changes that were settled, whether they were kept or not.
+    pub(super) fn record(
+        &self,
+        changes: &[&Change],
+        settled: &Settlement,
+        (outcome, now): (&RecordedOutcome, Timestamp),
+    ) -> RecordedChanges {
+        let records = changes.iter().flat_map(|change| {
+            let held = change.subject.user().and_then(|user| self.accounts.get(user)).and_then(Option::as_ref);
+            let target_id = settled.target_id(&change.subject).or(held.map(|held| &*held.target_id));
+            let target_id = target_id.or_else(|| change.subject.target_id()).unwrap_or_default();
+            ChangeRecord::of(change, target_id, outcome.clone(), now)
+        });
+        RecordedChanges { run: self.run.to_owned(), changes: records.collect() }
     }
 
     /// Lets a creation carry roles that its account is to have.

@@ -7,6 +7,8 @@
 //! The target sets the pace, not the disk: while writes are in flight, the intents of the next ones are brought to disk
 //! together with the ends of the last ones. How far ahead depends on how fast the target answers.
 
+use std::sync::Arc;
+
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt as _, StreamExt as _};
@@ -38,6 +40,8 @@ pub struct Executor<'a> {
     pub clock: &'a (dyn Fn() -> Timestamp + Send + Sync),
     /// Whether to stop: asked before each write.
     pub stop: &'a (dyn Fn() -> bool + Send + Sync),
+    /// The plan that a run was applying, if it is kept: what a crash left open of it is told to history from there.
+    pub plan_of: &'a (dyn Fn(&str) -> Option<Arc<Plan>> + Send + Sync),
     /// Why a change must not be made right now, if so: asked before each write.
     pub forbids: &'a (dyn Fn(&Change) -> Option<String> + Send + Sync),
 }

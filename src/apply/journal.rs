@@ -6,9 +6,10 @@ use async_trait::async_trait;
 use rollcall_kit::DirectoryId;
 use serde::{Deserialize, Serialize};
 
+use super::record::RecordedChanges;
 use super::target::{Write, WriteFailure};
 use crate::plan::ledger::Ledger;
-use crate::plan::{ChangeId, GroupKey, LedgerAccount, LedgerGroup};
+use crate::plan::{ChangeId, GroupKey, LedgerAccount, LedgerGroup, Subject};
 
 /// What is about to be written. Holds all that is needed to finish the story after a crash.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -54,9 +55,25 @@ pub struct Settlement {
     /// a million members is filled by thousands of writes and none of them should carry the whole group.
     #[serde(default)]
     pub members: Vec<MembersSettled>,
+    /// What history keeps of the changes. It is known when the write has ended, and no part of what an intent holds: of
+    /// what a crash leaves behind, the plan of the run tells it.
+    #[serde(skip)]
+    pub history: RecordedChanges,
 }
 
 impl Settlement {
+    /// The target's id of the account or group that a change is about, if the settlement tells it.
+    pub(super) fn target_id(&self, subject: &Subject) -> Option<&str> {
+        match subject {
+            Subject::Account { user, .. } => {
+                self.accounts.iter().find(|account| account.user == *user).map(|account| &*account.target_id)
+            }
+            Subject::Group { key, .. } => {
+                self.groups.iter().find(|group| group.key == *key).map(|group| &*group.target_id)
+            }
+        }
+    }
+
     /// Makes it true in a ledger in memory.
     pub fn enter(&self, ledger: &mut Ledger) {
         for user in &self.forgotten_accounts {

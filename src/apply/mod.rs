@@ -3,7 +3,8 @@
 //! [`target`] says what the executor needs of a target, [`journal`] what it needs of a store. Both are traits, so that
 //! the executor can be driven against simulated ones. [`executor`] goes through the plan and keeps target and
 //! journal at work at the same time; `progress` says how far it has come, `schedule` which change may be tried next,
-//! `book` what writes it takes and what becomes true by them, `attempt` sends one write and finds out what became of it.
+//! `book` what writes it takes and what becomes true by them, `attempt` sends one write and finds out what became of it,
+//! and `record` is what history keeps of a change.
 //! [`recover`](Executor::recover) finishes what a crash left behind.
 
 mod attempt;
@@ -11,6 +12,7 @@ mod book;
 pub mod executor;
 pub mod journal;
 mod progress;
+pub mod record;
 mod recover;
 mod schedule;
 pub mod target;
@@ -19,5 +21,6 @@ mod tests;
 
 pub use executor::{Executor, TOLD_TO_STOP};
 pub use journal::{Intent, Journal, JournalError, LedgerReader, MembersSettled, Outcome, Settlement};
+pub use record::{ChangeRecord, ChangeSubject, Deed, RecordedChanges, RecordedOutcome, Topic};
 pub use recover::{RecoverError, Recovered};
 pub use target::{Members, Probe, Target, TargetError, TargetReader, Texts, Write, WriteError, WriteFailure, Written};

@@ -13,6 +13,7 @@ use super::attempt::Ended;
 use super::book::{Book, Unwritable};
 use super::executor::{Executor, TOLD_TO_STOP};
 use super::journal::{Intent, JournalError, Outcome, Settlement};
+use super::record::RecordedOutcome;
 use super::schedule::{Bulk, ChangeIndex, Lane, Schedule, bulk, lanes};
 use super::target::{Write, WriteError, WriteFailure};
 use crate::plan::{Action, Change, ChangeId};
@@ -377,7 +378,13 @@ impl<'a, O: FnMut(&Change, &Outcome)> Progress<'a, O> {
         }
     }
 
-    fn carried_out(&mut self, sequence: u64, places: &[ChangeIndex], settled: Settlement, outcome: &Outcome) {
+    fn carried_out(&mut self, sequence: u64, places: &[ChangeIndex], mut settled: Settlement, outcome: &Outcome) {
+        let recorded = match outcome {
+            Outcome::Failed { detail, .. } => RecordedOutcome::failed(detail),
+            Outcome::Done { .. } | Outcome::Skipped { .. } => RecordedOutcome::Done,
+        };
+        let changes: Vec<&Change> = places.iter().map(|at| &self.changes[*at]).collect();
+        settled.history = self.book.record(&changes, &settled, (&recorded, (self.executor.clock)()));
         self.book.enter(&settled);
         let shared = places.first().is_some_and(|first| self.schedule.is_shared(*first));
         // What is to be said of a creation is not said of the roles that it carried.

@@ -1,11 +1,15 @@
 //! What a crash left behind is finished before anything is planned.
 
+use std::sync::Arc;
+
 use rollcall_kit::DirectoryId;
 
 use super::attempt::{filled, forget_roles, is_creation};
 use super::executor::Executor;
-use super::journal::{JournalError, Settlement};
+use super::journal::{Intent, JournalError, Settlement};
+use super::record::{ChangeRecord, RecordedChanges, RecordedOutcome};
 use super::target::{Probe, TargetError, Write};
+use crate::plan::{Action, Plan};
 
 /// What was found and done.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -39,6 +43,7 @@ impl Executor<'_> {
     /// If the target or the store cannot be asked.
     pub async fn recover(&self) -> Result<Recovered, RecoverError> {
         let mut recovered = Recovered::default();
+        let mut plans = Plans { of: self.plan_of, known: None };
         for (sequence, intent) in self.journal.unsettled().await? {
             if is_creation(&intent.write) && self.is_ours_already(&intent.then)? {
                 self.journal.abandon(sequence).await?;
@@ -57,7 +62,9 @@ impl Executor<'_> {
                 Probe::NotDone | Probe::Unclear(_) => None,
             };
             match (settlement, seen) {
-                (Some(settlement), _) => {
+                (Some(mut settlement), seen) => {
+                    let without_roles = matches!(seen, Probe::DoneWithoutRoles(_));
+                    settlement.history = self.recorded(plans.of(&intent.run), &intent, &settlement, without_roles);
                     self.journal.settle(sequence, settlement).await?;
                     recovered.settled += 1;
                 }
@@ -81,6 +88,30 @@ impl Executor<'_> {
             }
         }
         Ok(recovered)
+    }
+
+    /// What history keeps of a write of an earlier run. When it was carried out nobody knows; it was found out now.
+    fn recorded(
+        &self,
+        plan: Option<&Plan>,
+        intent: &Intent,
+        settled: &Settlement,
+        without_roles: bool,
+    ) -> RecordedChanges {
+        let now = (self.clock)();
+        let mut changes = Vec::new();
+        for id in &intent.changes {
+            let change = plan.and_then(|plan| plan.changes.iter().find(|change| change.id == *id));
+            // A creation that carried no roles did nothing else.
+            let Some(change) =
+                change.filter(|change| !(without_roles && matches!(change.action, Action::GrantRole { .. })))
+            else {
+                continue;
+            };
+            let target_id = settled.target_id(&change.subject).or_else(|| change.subject.target_id());
+            changes.extend(ChangeRecord::of(change, target_id.unwrap_or_default(), RecordedOutcome::Done, now));
+        }
+        RecordedChanges { run: intent.run.clone(), changes }
     }
 
     async fn look_up(&self, write: &Write) -> Result<Probe, TargetError> {
@@ -110,5 +141,20 @@ impl Executor<'_> {
             }
         }
         Ok(false)
+    }
+}
+
+/// The plans of the runs that left something behind; nearly always it is one.
+struct Plans<'a> {
+    of: &'a (dyn Fn(&str) -> Option<Arc<Plan>> + Send + Sync),
+    known: Option<(String, Option<Arc<Plan>>)>,
+}
+
+impl Plans<'_> {
+    fn of(&mut self, run: &str) -> Option<&Plan> {
+        if self.known.as_ref().is_none_or(|(known, _)| known != run) {
+            self.known = Some((run.to_owned(), (self.of)(run)));
+        }
+        self.known.as_ref().and_then(|(_, plan)| plan.as_deref())
     }
 }

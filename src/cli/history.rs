@@ -12,7 +12,7 @@ use crate::run::run_headers;
 pub(super) async fn history(place: &Place<'_>, arguments: &HistoryArguments) -> Result<Exit, Failure> {
     let mut records = Vec::new();
     for organization in select::organizations(place.configuration, arguments.organization.as_deref())? {
-        let store = place.store(organization).await?;
+        let store = place.glance(organization, arguments.most).await?;
         // One that goes on has no end yet; `rollcall status` shows it, and `rollcall follow` what it does.
         let since = place.at_work_since(&organization.name);
         records.extend(run_headers(&*store, arguments.most)?.into_iter().filter(|run| !run.goes_on(since)));

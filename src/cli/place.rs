@@ -15,7 +15,7 @@ use super::terminal;
 use crate::config::{Configuration, Organization};
 use crate::daemon::{Floor, Occupied, pausing};
 use crate::report::{self, Console, Document, Format};
-use crate::run::{RunError, Session, Store, open_store, open_store_to_work};
+use crate::run::{RunError, Session, Store, open_store, open_store_at_a_glance, open_store_to_work};
 
 /// Where a command is carried out.
 pub(super) struct Place<'a> {
@@ -51,6 +51,14 @@ impl Place<'_> {
         match self.floor {
             Some(floor) => floor.store(organization).await,
             None => open_store(organization, &self.configuration.state_dir),
+        }
+    }
+
+    /// What is told of it at a glance: how it stands, and so many of its last runs.
+    pub(super) async fn glance(&self, organization: &Organization, runs: usize) -> Result<Arc<dyn Store>, RunError> {
+        match self.floor {
+            Some(floor) => floor.store(organization).await,
+            None => open_store_at_a_glance(organization, &self.configuration.state_dir, runs),
         }
     }
 

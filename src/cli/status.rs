@@ -19,7 +19,7 @@ pub(super) async fn status(place: &Place<'_>, arguments: &ListArguments) -> Resu
     };
     let mut statuses = Vec::new();
     for organization in organizations {
-        let store = place.store(organization).await?;
+        let store = place.glance(organization, 2).await?;
         let mut status =
             told(&organization.name, organization.enabled, state(&*store, place.at_work_since(&organization.name))?);
         status.paused = pausing::paused(&*store)?.map(|paused| Paused { by: paused.by, at: paused.at });

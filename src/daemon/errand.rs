@@ -188,6 +188,7 @@ fn failed(desk: &Desk, started: Timestamp, id: String, error: String) -> RunReco
         drift: None,
         undoes: None,
         unchanged_since: None,
+        folded: None,
     }
 }
 

@@ -294,5 +294,6 @@ pub(super) fn record() -> RunRecord {
         drift: None,
         undoes: None,
         unchanged_since: None,
+        folded: None,
     }
 }

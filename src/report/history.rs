@@ -2,7 +2,7 @@
 
 use super::document::{Block, Document, Text};
 use super::run::result_and_decision;
-use super::words::{clean, duration, number, time};
+use super::words::{clean, count, duration, number, time};
 use crate::run::RunHeader;
 
 /// Puts the list of runs together, in the order given.
@@ -24,10 +24,20 @@ pub fn document(records: &[RunHeader]) -> Document {
             Text::from(some(counts.done)),
             Text::from(some(counts.failed + counts.skipped)),
             Text::from(some(counts.refused)),
-            result_and_decision(&record.result, record.decision.as_ref()),
+            result_of(record),
         ]
     });
     let head = ["run", "organization", "began", "took", "applied", "failed", "refused", "result"];
     document.blocks.push(Block::Table { head: head.map(str::to_owned).to_vec(), rows: rows.collect() });
     document
+}
+
+/// How it ended, and for how many runs that is said.
+fn result_of(record: &RunHeader) -> Text {
+    let mut text = result_and_decision(&record.result, record.decision.as_ref());
+    if let Some(folded) = &record.folded {
+        let before = count(folded.runs.saturating_sub(1), "run before", "runs before");
+        text.text.push_str(&format!("; so did {before}, since {}", time(folded.since)));
+    }
+    text
 }

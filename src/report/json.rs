@@ -65,7 +65,7 @@ pub fn history(records: &[RunHeader]) -> Value {
 }
 
 fn brief(record: &RunHeader) -> Value {
-    json!({
+    let mut brief = json!({
         "id": record.id,
         "organization": record.organization,
         "started": record.started,
@@ -77,7 +77,11 @@ fn brief(record: &RunHeader) -> Value {
         "undoes": record.undoes,
         "unchanged_since": record.unchanged_since,
         "counts": record.counts,
-    })
+    });
+    if let Some(folded) = &record.folded {
+        brief["folded"] = json!(folded);
+    }
+    brief
 }
 
 /// How the organizations stand.

@@ -27,6 +27,11 @@ pub fn document(record: &RunRecord, options: Options) -> Document {
         record.unchanged_since.as_ref().map(|run| {
             ("nothing changed", format!("since run {}; no plan was made, its plan still stands", clean(run)).into())
         }),
+        record.folded.as_ref().map(|folded| {
+            let runs = count(folded.runs, "run", "runs");
+            let text = format!("{runs} that found nothing changed, from {} on", clean(&folded.first));
+            ("stands for", text.into())
+        }),
         record.undoes.as_ref().map(|run| ("takes back", format!("run {}", clean(run)).into())),
         record.approval.as_ref().map(|approval| ("approved by", self::approval(approval).into())),
         record.decision.as_ref().map(|decision| ("decided", decided(decision).into())),

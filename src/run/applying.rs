@@ -11,6 +11,7 @@ use tracing::Instrument as _;
 
 use super::error::RunError;
 use super::event::{Event, INTERRUPTED, RunRecord, RunResult, WaitingPart};
+use super::past;
 use super::planning::Doubtful;
 use super::records;
 use super::session::{Listener, Session};
@@ -20,7 +21,7 @@ use crate::guard::{Approval, ApprovedPlan, HeldPlan, KeptPlanError, PlanFile, Re
 use crate::plan::{Change, ChangeId, Drift, Plan};
 use crate::roster::{Reason, Refusal};
 use crate::schedule::{Depth, Forbids};
-use crate::snapshot::{StoreJournal, StoreLedger};
+use crate::snapshot::{RunFact, StoreJournal, StoreLedger};
 
 impl Session {
     /// Settles what a crash left behind, reads the directory, and plans. The target is only read.
@@ -114,6 +115,9 @@ impl Session {
         let (plan, approval) = (approved.shared_plan(), approved.approval().clone());
         let interrupted = RunResult::Failed { error: INTERRUPTED.to_owned() };
         records::keep(&*self.store, &self.record(&run, started, interrupted, Some(&plan), Some(&approval)))?;
+        if !plan.is_empty() {
+            self.store.record_fact(&RunFact::of(&run, started, &approval))?;
+        }
         let settles_findings = self.settles_findings(&approved)?;
         // One that a blackout put off is for the run after it.
         if approval.decision().is_some() || self.blackout().is_none() {
@@ -127,6 +131,7 @@ impl Session {
         listener(Event::Applying { changes: plan.changes.len() as u64 });
         let applying = step_of("apply", plan.changes.len());
         let outcomes = self.execute(&run, &approved, listener).instrument(applying).await?;
+        past::record_failures(&*self.store, (&run, (self.clock)()), &plan, &outcomes)?;
         self.forget_dealt_with(&plan, &outcomes)?;
         let failed = outcomes.iter().filter(|(_, outcome)| !matches!(outcome, Outcome::Done { .. })).count() as u64;
         let result = match failed {
@@ -273,6 +278,7 @@ impl Session {
             run,
             clock: &*self.clock,
             stop: &move || stop.load(Ordering::Relaxed),
+            plan_of: &|run| past::plan_of(&*self.store, run),
             forbids: &|change| {
                 let open = self.new_blackout()?;
                 let concerned = open.forbids == Forbids::Writes || change.takes();
@@ -309,6 +315,7 @@ impl Session {
     /// noticed, and one that lost its seal only after a run that ended well.
     fn end(&self, record: RunRecord, listener: Listener<'_>) -> Result<RunRecord, RunError> {
         records::keep(&*self.store, &record)?;
+        past::forget_old(&*self.store, record.ended)?;
         if self.store.is_sealed() || matches!(record.result, RunResult::Applied | RunResult::NothingToDo) {
             self.store.seal()?;
         }
@@ -342,6 +349,7 @@ impl Session {
             drift: self.drift().map(Drift::for_the_record),
             undoes: plan.and_then(|plan| plan.undoes.clone()),
             unchanged_since: plan.and_then(|_| self.unchanged_since()),
+            folded: None,
         }
     }
 }

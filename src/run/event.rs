@@ -177,6 +177,20 @@ pub struct RunRecord {
     /// The run whose empty plan this is, if nothing had changed since and none was made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unchanged_since: Option<String>,
+    /// For which runs this record stands besides its own, once it is an older one and they found nothing to do either.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub folded: Option<Folded>,
+}
+
+/// Runs that found nothing to do and that are one record.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Folded {
+    /// How many they are, with the one whose record it is.
+    pub runs: u64,
+    /// When the first of them began.
+    pub since: Timestamp,
+    /// Its id.
+    pub first: String,
 }
 
 /// The part of a plan that waits while the rest was applied.

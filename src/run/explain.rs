@@ -4,21 +4,23 @@
 //! the next run will do comes from the planner itself, so what is explained is what is done. What only the target can
 //! tell is taken from the last plan, with the run that found it; `live` asks again.
 //!
-//! `telling` turns what the snapshot knows into gates, `live` what directory and target answer, and `outlook` says
-//! what the next run will do.
+//! `telling` turns what the snapshot knows into gates, `story` what was done to somebody in the past, `live` what directory
+//! and target answer, and `outlook` says what the next run will do.
 
 mod live;
 mod outlook;
+mod story;
 mod telling;
 
 use jiff::Timestamp;
 use rollcall_kit::{DirectoryId, DirectoryUser, Unreadable};
 
 use self::outlook::{Expected, Outlook};
+use self::story::Past;
 use super::error::RunError;
 use super::event::RunRecord;
 use super::planning::Stage;
-use super::records::runs_with_changes;
+use super::records::{runs_not_in_history, runs_with_changes};
 use super::search::{self, described};
 use super::session::Session;
 use crate::guard::Reviewed;
@@ -28,6 +30,9 @@ use crate::roster::{self, Reason, Standing};
 
 /// How many runs back is looked for changes to somebody.
 const RUNS_BACK: usize = 200;
+
+/// How many changes of the past are told.
+const CHANGES_TOLD: usize = 10;
 
 /// How a gate decided.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -109,7 +114,7 @@ impl Session {
         let meant = found.users.iter().map(|user| &user.id);
         let meant = meant.chain(found.accounts.iter().map(|account| &account.user)).cloned().collect();
         let (stage, reviewed) = self.plan_offline(&meant)?;
-        let history = runs_with_changes(&*self.store, RUNS_BACK)?;
+        let history = runs_not_in_history(&*self.store, RUNS_BACK)?;
         let going_on = history.first().filter(|run| run.goes_on(self.at_work_since)).map(|run| run.id.clone());
         let known = Known { stage, reviewed, history, going_on };
         let mut answers = Vec::new();
@@ -123,7 +128,7 @@ impl Session {
             answers.push(self.explain_absent(account, &known, live).await?);
         }
         if answers.is_empty() {
-            answers.push(self.explain_nobody(who, &found.nearest, live, &known.history).await?);
+            answers.push(self.explain_nobody(who, &found.nearest, live).await?);
         }
         let note = match &known.going_on {
             Some(run) => Some(format!("The run {run} is going on, so this may be out of date in a moment")),
@@ -136,11 +141,12 @@ impl Session {
     }
 
     async fn explain_user(&self, user: &DirectoryUser, known: &Known, live: bool) -> Result<Explanation, RunError> {
+        let past = Past::of(&*self.store, &known.history)?;
         let mut answer = Explanation::about(described(user));
         let account = self.store.account(&user.id)?;
         let (judgement, gates) = known.stage.roster.explain(user);
         telling::gates(&mut answer, gates);
-        telling::account(&mut answer, (&user.id, account.as_ref()), &known.history);
+        telling::account(&mut answer, (&user.id, account.as_ref()), &past)?;
         let mut refused = telling::refusals(&mut answer, &user.id, &known.reviewed);
         refused |= telling::groups(&mut answer, &judgement.standing, known);
         let barred = telling::barred(&judgement.standing, account.as_ref(), &known.reviewed);
@@ -149,7 +155,7 @@ impl Session {
         refused |= unasked_roles.len() < lacking;
         let before = self.tell_what_the_target_said(&mut answer, &user.id, known)?;
         telling::holds(&mut answer, &user.id, &known.reviewed);
-        telling::history_of(&mut answer, &known.history, &user.id);
+        past.tell(&mut answer, &user.id)?;
         let mut expected = match before {
             Some(Reason::WriteUnknown) => Expected::Unsettled,
             Some(_) => Expected::RefusedBefore,
@@ -177,6 +183,7 @@ impl Session {
     /// Somebody whose record could not be understood: what an older reading says of him decides nothing.
     fn explain_unreadable(&self, odd: &Unreadable, known: &Known) -> Result<Explanation, RunError> {
         let who = self.store.user(&odd.id)?.map_or_else(|| odd.label.clone(), |user| described(&user));
+        let past = Past::of(&*self.store, &known.history)?;
         let mut answer = Explanation::about(who);
         answer.tell(GateVerdict::Passed, "found", format!("in the directory as {} with the id {}", odd.label, odd.id));
         let problem = format!("the record could not be understood: {}", odd.problem);
@@ -184,9 +191,9 @@ impl Session {
         let not_asked = GATES[1..].join(", ");
         answer.tell(GateVerdict::Told, "not asked", format!("{not_asked}: the record has to be understood first"));
         let account = self.store.account(&odd.id)?;
-        telling::account(&mut answer, (&odd.id, account.as_ref()), &known.history);
+        telling::account(&mut answer, (&odd.id, account.as_ref()), &past)?;
         telling::refusals(&mut answer, &odd.id, &known.reviewed);
-        telling::history_of(&mut answer, &known.history, &odd.id);
+        past.tell(&mut answer, &odd.id)?;
         answer.conclusion = match account {
             Some(_) => "the next run leaves the account as it is, until the record is corrected in the directory",
             None => "the next run gives no account to this user, until the record is corrected in the directory",
@@ -215,6 +222,7 @@ impl Session {
         known: &Known,
         live: bool,
     ) -> Result<Explanation, RunError> {
+        let past = Past::of(&*self.store, &known.history)?;
         let mut answer = Explanation::about(account.address.to_string());
         let confirmed = self.last_roll()?.absences.get(&account.user).cloned();
         let why = match &confirmed {
@@ -222,11 +230,11 @@ impl Session {
             None => "not in the directory as last read, and not yet confirmed to be gone".to_owned(),
         };
         answer.tell(GateVerdict::Stopped, "found", format!("id {}: {why}", account.user));
-        telling::account(&mut answer, (&account.user, Some(account)), &known.history);
+        telling::account(&mut answer, (&account.user, Some(account)), &past)?;
         let refused = telling::refusals(&mut answer, &account.user, &known.reviewed);
         let before = self.tell_what_the_target_said(&mut answer, &account.user, known)?;
         telling::holds(&mut answer, &account.user, &known.reviewed);
-        telling::history_of(&mut answer, &known.history, &account.user);
+        past.tell(&mut answer, &account.user)?;
         if live {
             self.ask_target(&account.user, known, Expected::NoLookUp, &mut answer).await;
         }
@@ -245,13 +253,7 @@ impl Session {
     }
 
     /// Somebody whom neither the mirror nor the ledger knows.
-    async fn explain_nobody(
-        &self,
-        who: &str,
-        nearest: &[String],
-        live: bool,
-        history: &[RunRecord],
-    ) -> Result<Explanation, RunError> {
+    async fn explain_nobody(&self, who: &str, nearest: &[String], live: bool) -> Result<Explanation, RunError> {
         let mut answer = Explanation::about(who.to_owned());
         let read = self.store.certificate()?.map(|certificate| to_the_second(certificate.ended())).unwrap_or_default();
         answer.tell(
@@ -260,12 +262,13 @@ impl Session {
             format!("nobody has this address, login, name or id in the directory as it was read at {read}"),
         );
         let wanted = who.trim().to_lowercase();
-        let touches = |_: usize, change: &Change| {
+        let touches = |change: &Change| {
             let subject = &change.subject;
             let names = [Some(subject.label()), subject.user().map(DirectoryId::as_str), subject.target_id()];
             names.into_iter().flatten().any(|name| name.to_lowercase() == wanted)
         };
-        telling::history(&mut answer, history, touches, |change| change.action.to_string());
+        // By an address or a name nothing is found in the record of changes, so the plans of the last runs are read.
+        telling::history(&mut answer, &runs_with_changes(&*self.store, RUNS_BACK)?, touches);
         let known_now = live && self.ask_directory_for(who, &mut answer).await;
         if !nearest.is_empty() {
             answer.notes.push(format!("The nearest are: {}.", nearest.join(", ")));

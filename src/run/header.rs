@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::error::RunError;
-use super::event::{RunRecord, RunResult};
+use super::event::{Folded, RunRecord, RunResult};
 use crate::apply::Outcome;
 use crate::guard::{Approval, Decision, Hold};
 use crate::plan::PlanId;
@@ -78,6 +78,9 @@ pub struct RunHeader {
     /// The run whose empty plan it took over, if it made none.
     #[serde(default)]
     pub unchanged_since: Option<String>,
+    /// For which runs it stands besides this one.
+    #[serde(default)]
+    pub folded: Option<Folded>,
     /// Whether it read no more than what changed.
     #[serde(default)]
     pub incremental: bool,
@@ -111,6 +114,7 @@ impl RunHeader {
             decision: record.decision.clone(),
             undoes: record.undoes.clone(),
             unchanged_since: record.unchanged_since.clone(),
+            folded: record.folded.clone(),
             incremental: record.changes.is_some(),
             cut_short: record.was_cut_short(),
             counts: RunCounts::of(record),
@@ -153,6 +157,7 @@ pub(super) fn stored(record: &RunRecord) -> Result<Value, serde_json::Error> {
         drift: None,
         undoes: record.undoes.clone(),
         unchanged_since: record.unchanged_since.clone(),
+        folded: record.folded.clone(),
     };
     let mut stored = serde_json::to_value(slim)?;
     let header = RunHeader::of(record);

@@ -16,6 +16,7 @@ mod extent;
 mod groups;
 mod header;
 mod moved;
+mod past;
 mod planning;
 mod protected;
 mod reading;
@@ -35,10 +36,12 @@ pub use crate::snapshot::Store;
 pub use build::{Findings, check_parts};
 pub use deciding::{Decided, approve, decisions, reject};
 pub use error::RunError;
-pub use event::{Event, RunRecord, RunResult, WaitingPart};
+pub use event::{Event, Folded, RunRecord, RunResult, WaitingPart};
 pub use expiry::{daemon_secret_ends, secret_ends};
 pub use explain::{ExplainedGate, Explanation, GateVerdict};
 pub use header::{RunCounts, RunHeader, run_headers};
 pub use records::{State, find_run, record_end, runs, state};
-pub use session::{Clock, Listener, Session, has_snapshot, memory_store, open_store, open_store_to_work};
+pub use session::{
+    Clock, Listener, Session, has_snapshot, memory_store, open_store, open_store_at_a_glance, open_store_to_work,
+};
 pub use spans::failed_to_begin;

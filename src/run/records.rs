@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::deciding::decisions;
 use super::error::RunError;
 use super::event::RunRecord;
-use super::header::{self, RunHeader, run_headers};
+use super::header::{self, RunCounts, RunHeader, run_headers};
 use crate::guard::Decision;
 use crate::snapshot::Store;
 
@@ -68,11 +68,33 @@ pub fn runs(store: &dyn Store, most: usize) -> Result<Vec<RunRecord>, RunError> 
 ///
 /// If the snapshot cannot be read.
 pub(super) fn runs_with_changes(store: &dyn Store, most: usize) -> Result<Vec<RunRecord>, RunError> {
+    runs_with_plans_where(store, most, |header| Ok(header.counts.has_changes()))
+}
+
+/// The same with the plans and outcomes of those alone whose changes the record of changes does not tell: some failed or
+/// were skipped, or an earlier version made them.
+///
+/// # Errors
+///
+/// If the snapshot cannot be read.
+pub(super) fn runs_not_in_history(store: &dyn Store, most: usize) -> Result<Vec<RunRecord>, RunError> {
+    runs_with_plans_where(store, most, |header| {
+        let RunCounts { done, failed, skipped, .. } = header.counts;
+        Ok(failed + skipped > 0 || (done > 0 && store.run_fact(&header.id)?.is_none()))
+    })
+}
+
+fn runs_with_plans_where(
+    store: &dyn Store,
+    most: usize,
+    is_wanted: impl Fn(&RunHeader) -> Result<bool, RunError>,
+) -> Result<Vec<RunRecord>, RunError> {
     let (mut records, mut has_plan) = (Vec::new(), false);
     for (id, mut json) in store.run_headers(most)? {
         let header = serde_json::from_value::<RunHeader>(json.clone()).ok();
         let is_plan = header.as_ref().is_none_or(|header| header.plan_id.is_some() && header.undoes.is_none());
-        if header.is_none_or(|header| header.counts.has_changes()) || (is_plan && !has_plan) {
+        let is_wanted = header.as_ref().map_or(Ok(true), &is_wanted)?;
+        if is_wanted || (is_plan && !has_plan) {
             has_plan |= is_plan;
             records.extend(find_run(store, &id).ok().flatten());
         } else {

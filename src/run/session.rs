@@ -187,6 +187,23 @@ pub fn open_store(organization: &Organization, state_dir: &Path) -> Result<Arc<d
     Ok(Arc::new(SledStore::open(&state_dir.join(&organization.name))?))
 }
 
+/// An organization's snapshot for whoever asks how it stands, what was decided, and for so many of the last runs: from
+/// what was kept of it when it was closed, if that can be, without opening it. Nothing else is asked of it.
+///
+/// # Errors
+///
+/// If it has to be opened and cannot be.
+pub fn open_store_at_a_glance(
+    organization: &Organization,
+    state_dir: &Path,
+    runs: usize,
+) -> Result<Arc<dyn Store>, RunError> {
+    match SledStore::at_a_glance(&state_dir.join(&organization.name), runs) {
+        Some(glance) => Ok(Arc::new(glance)),
+        None => open_store(organization, state_dir),
+    }
+}
+
 /// Whether an organization has a snapshot already.
 #[must_use]
 pub fn has_snapshot(organization: &Organization, state_dir: &Path) -> bool {

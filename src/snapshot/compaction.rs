@@ -14,6 +14,7 @@ use super::database::Database;
 use super::engine::opening::DATABASE;
 use super::engine::sled::SledEngine;
 use super::engine::{BATCH_KEYS, Engine as _, Ops};
+use super::glance;
 use super::io::{cannot, rename, sync_folder};
 use super::store::SledStore;
 
@@ -66,6 +67,7 @@ pub(super) fn settle(directory: &Path) -> Result<(), StoreError> {
 pub(super) fn swap(directory: &Path) -> Result<(), StoreError> {
     let (database, new, old) = (directory.join(DATABASE), directory.join(NEW), directory.join(OLD));
     sync_folder(&new)?;
+    glance::forget(directory);
     rename(&database, &old)?;
     rename(&new, &database)?;
     remove(&old)

@@ -10,9 +10,9 @@ use serde_json::{Map, Value};
 
 use super::StoreError;
 use super::codec::{from_json, to_json};
-use super::database::Database;
-use super::engine::files::FileName;
-use super::engine::{Engine, Key, Table};
+use super::database::{Batch, Database};
+use super::engine::{Engine, Key, Table, behind};
+use super::folding::{self, IN_FILE, PARTS, file_of};
 use super::keys;
 
 /// Runs that are kept.
@@ -26,13 +26,6 @@ const BULKY: u64 = 256 << 10;
 
 /// Bytes of a part of a run beyond which it lies in a file.
 const LARGE: usize = 1 << 10;
-
-/// The parts of a run that may be large, and what stands for one that is not there.
-const PARTS: [(&str, Value); 4] =
-    [("plan", Value::Null), ("waiting", Value::Null), ("outcomes", Value::Array(Vec::new())), ("drift", Value::Null)];
-
-/// The member of a header that names a file in the place of a part.
-const IN_FILE: &str = "$file";
 
 /// Keeps the record of a run; a second one with the same id replaces the first.
 pub(super) fn record<E: Engine>(database: &Database<E>, id: &str, record: &Value) -> Result<(), StoreError> {
@@ -62,20 +55,38 @@ fn keep<E: Engine>(database: &Database<E>, id: &str, header: &Value) -> Result<(
     let mut batch = database.batch(Table::History);
     let mut dropped = database.get(Table::History, &key)?.is_some();
     batch.put(&key, &to_json(header).map_err(|error| database.engine.damaged(&error))?)?;
-    for (older, other) in others(database, &key)?.into_iter().enumerate() {
-        if older + 1 >= KEPT {
-            batch.remove(&other)?;
-            dropped = true;
-        } else if older + 1 >= WITH_PLAN
-            && let Some(slim) = without_bulk(database, &other)?
-        {
-            batch.put(&other, &slim)?;
-            dropped = true;
-        }
+    let others = others(database, &key)?;
+    for beyond in others.iter().skip(KEPT - 1) {
+        batch.remove(beyond)?;
+        dropped = true;
     }
+    dropped |= settle_down(database, &mut batch, &others)?;
     batch.write()?;
     database.engine.sync()?;
     if dropped { collect(database) } else { Ok(()) }
+}
+
+/// The run that just stopped being one of the newest loses what is bulky of it, or is folded into one record with those
+/// before it that found nothing to do either. Each run comes past this place once. True if anything was dropped.
+fn settle_down<E: Engine>(
+    database: &Database<E>,
+    batch: &mut Batch<'_, E>,
+    others: &[Key],
+) -> Result<bool, StoreError> {
+    let Some(key) = others.get(WITH_PLAN - 1) else { return Ok(false) };
+    let run = header(database, key)?;
+    let mut settled = folding::without_bulk(&run, BULKY);
+    if let Some(before) = others.get(WITH_PLAN).filter(|_| others.len() < KEPT) {
+        let whole = settled.as_ref().unwrap_or(&run);
+        if let Some(folded) = folding::folded(whole, &header(database, before)?, &keys::text(keys::RUN, before)) {
+            batch.remove(before)?;
+            settled = Some(folded);
+        }
+    }
+    if let Some(settled) = &settled {
+        batch.put(key, &to_json(settled).map_err(|error| database.engine.damaged(&error))?)?;
+    }
+    Ok(settled.is_some())
 }
 
 /// The keys of the other runs, newest first.
@@ -115,8 +126,19 @@ pub(super) fn run<E: Engine>(database: &Database<E>, id: &str) -> Result<Option<
     }
     match pick(ids.iter().map(String::as_str), id) {
         Some(id) => Ok(Some((id.to_owned(), whole(database, &keys::under(keys::RUN, id.as_bytes()))?))),
+        None if ids.is_empty() => folded_away(database, id),
         None => Ok(None),
     }
+}
+
+/// The record into which the run of this id was folded, if it was.
+fn folded_away<E: Engine>(database: &Database<E>, id: &str) -> Result<Option<(String, Value)>, StoreError> {
+    let (from, behind) = (keys::under(keys::RUN, id.as_bytes()), behind(keys::RUN));
+    let Some(next) = database.range(Table::History, &from, behind.as_deref()).next() else { return Ok(None) };
+    let key = next?.0;
+    let (last, record) = (keys::text(keys::RUN, &key), whole(database, &key)?);
+    let covers = last.len() == id.len() && folding::first(&record).is_some_and(|first| first <= id);
+    Ok(covers.then_some((last, record)))
 }
 
 /// The one id that is this id or begins with it; none if several do.
@@ -178,27 +200,6 @@ fn whole<E: Engine>(database: &Database<E>, key: &[u8]) -> Result<Value, StoreEr
         *value = content.and_then(|content| serde_json::from_slice(&content).ok()).unwrap_or(nothing);
     }
     Ok(record)
-}
-
-/// The file in which a part lies; none if it lies in the header.
-fn file_of(part: &Value) -> Option<FileName> {
-    serde_json::from_value(part.as_object()?.get(IN_FILE)?.clone()).ok()
-}
-
-/// The header of a run without the parts of it that are bulky; none if no part is.
-fn without_bulk<E: Engine>(database: &Database<E>, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
-    let mut record = header(database, key)?;
-    let mut changed = false;
-    for (part, nothing) in PARTS {
-        if let Some(value) = record.get_mut(part)
-            && file_of(value).is_some_and(|name| name.length > BULKY)
-        {
-            *value = nothing;
-            changed = true;
-        }
-    }
-    let slim = changed.then(|| to_json(&record)).transpose();
-    slim.map_err(|error| database.engine.damaged(&error))
 }
 
 /// Removes the files that no header names.

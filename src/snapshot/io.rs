@@ -2,6 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
 use super::StoreError;
@@ -40,9 +41,18 @@ pub(super) fn sync_folder(folder: &Path) -> Result<(), StoreError> {
 /// Replaces a small file: written under another name, synced, renamed. After a power cut there is the old one or the
 /// new one, and never half of one.
 pub(super) fn replace(path: &Path, content: &[u8]) -> Result<(), StoreError> {
+    replace_with_mode(path, content, 0o666)
+}
+
+/// The same of a file that nobody but its owner may read, whatever folder it lies in.
+pub(super) fn replace_private(path: &Path, content: &[u8]) -> Result<(), StoreError> {
+    replace_with_mode(path, content, 0o600)
+}
+
+fn replace_with_mode(path: &Path, content: &[u8], mode: u32) -> Result<(), StoreError> {
     let unfinished = path.with_extension("new");
     let write = || {
-        let mut file = File::create(&unfinished)?;
+        let mut file = File::options().create(true).truncate(true).write(true).mode(mode).open(&unfinished)?;
         file.write_all(content)?;
         file.sync_all()
     };

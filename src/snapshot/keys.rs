@@ -57,6 +57,16 @@ pub(super) const FACT: &[u8] = b"f";
 pub(super) const INTENT: &[u8] = b"i";
 /// The header of a run.
 pub(super) const RUN: &[u8] = b"r";
+/// What one run did to one user: behind the id, the number of the run.
+pub(super) const PERSON_CHANGES: &[u8] = b"p";
+/// The same of a group of ours.
+pub(super) const GROUP_CHANGES: &[u8] = b"q";
+/// Changes that were settled together, by their day.
+pub(super) const STEP: &[u8] = b"d";
+/// That a step is about a role or a group. Nothing is in it but its key.
+pub(super) const TOPIC: &[u8] = b"t";
+/// On whose word a run went that did something, by the run's number.
+pub(super) const RUN_FACT: &[u8] = b"w";
 /// How often a reading was committed or a write settled.
 pub(super) const GENERATION: &[u8] = b"n";
 /// Where the mirror stands: which table, which changes of it count, up to which place.
@@ -79,6 +89,8 @@ const CONTINUATION: u8 = 1;
 const VERSION: u8 = 2;
 /// What follows the zero byte in front of the first member of a chunk, or in front of the second of two ids.
 const MEMBER: u8 = 3;
+/// What stands between a name and a number behind it.
+pub(super) const NUMBER_FOLLOWS: [u8; 2] = [0, 4];
 
 /// Whether the key belongs to the store's own bookkeeping, which is not part of what is sealed.
 pub(super) fn is_meta(key: &[u8]) -> bool {

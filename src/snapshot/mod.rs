@@ -2,25 +2,30 @@
 //!
 //! Three layers. An [`engine`] keeps ordered bytes in tables, and files beside them: sled on disk, or memory. A
 //! [`database`] makes records of any size of those bytes, counts and seals them. Above it are the typed records, in
-//! narrow traits: [`Mirror`], [`Ledger`], [`Agenda`], [`Intents`], [`History`] and [`Facts`], which together are a
-//! [`Store`]. The
-//! same tests run over every engine. Records are facts and are written as they become true; the mirror, its certificate
-//! and its place in the stream of changes move together. What may have been lost is noticed by the [`Seal`].
+//! narrow traits: [`Mirror`], [`Ledger`], [`Agenda`], [`Intents`], [`History`], [`ChangeHistory`] and [`Facts`], which
+//! together are a [`Store`]. The same tests run over every engine. Records are facts and are written as they become true;
+//! the mirror, its certificate and its place in the stream of changes move together. What may have been lost is noticed
+//! by the [`Seal`].
 
 mod accounts;
 mod agenda;
+mod change_history;
+mod changes;
 mod codec;
 mod compaction;
 mod database;
 pub mod durable;
 mod engine;
 mod folder;
+mod folding;
+mod glance;
 mod history;
 mod indices;
 mod io;
 mod journal;
 mod keys;
 mod layout;
+mod ledger;
 mod legacy;
 mod members;
 mod mirror;
@@ -36,15 +41,17 @@ mod verify;
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
+use jiff::civil::Date;
 use rollcall_kit::{Certificate, DirectoryGroup, DirectoryId, DirectoryUser, Unreadable};
 
 pub use self::accounts::AccountCounts;
+pub use self::changes::{Decided, PastChange, RunFact, Word};
 pub use self::compaction::{Compacted, compact};
 pub use self::journal::StoreJournal;
 pub use self::repair::{RepairStep, repair};
 pub use self::seal::Seal;
 pub use self::store::{MemoryStore, SledStore};
-use crate::apply::{Intent, JournalError, LedgerReader, Settlement};
+use crate::apply::{ChangeSubject, Intent, JournalError, LedgerReader, RecordedChanges, Settlement, Topic};
 use crate::plan::{Carried, GroupKey, LedgerAccount, LedgerGroup};
 use crate::read::{CensusMoves, FullStaging, Increment, Place, Reading, Staging};
 use crate::roster::{Refusal, Role};
@@ -53,7 +60,7 @@ use crate::roster::{Refusal, Role};
 pub type Records<'a, T> = Box<dyn Iterator<Item = Result<T, StoreError>> + Send + 'a>;
 
 /// A store of one organization. Blocking: async code calls it through [`tokio::task::spawn_blocking`] or the journal.
-pub trait Store: Mirror + Ledger + Agenda + Intents + History + Facts + Send + Sync {
+pub trait Store: Mirror + Ledger + Agenda + Intents + History + ChangeHistory + Facts + Send + Sync {
     /// Grows with every committed reading and every settlement.
     fn generation(&self) -> Result<u64, StoreError>;
 
@@ -228,8 +235,9 @@ pub trait Intents: Send + Sync {
 
 /// What is kept of runs.
 pub trait History {
-    /// Keeps the record of a run; a second one with the same id replaces the first. The newest 200 runs are kept; of
-    /// those beyond the newest 20, a plan of more than 256 KB is dropped (its member `plan` becomes null).
+    /// Keeps the record of a run; a second one with the same id replaces the first. The newest 200 records are kept. Of
+    /// those beyond the newest 20, a plan of more than 256 KB is dropped (its member `plan` becomes null), of one that
+    /// ended with a plan that nobody applied any plan, and runs that found nothing changed become one record.
     fn record_run(&self, id: &str, record: &serde_json::Value) -> Result<(), StoreError>;
 
     /// The same of a record of which the parts that may be large come apart, as JSON: `plan`, `outcomes`, `waiting` and
@@ -249,6 +257,31 @@ pub trait History {
 
     /// The record of one run, by its id or a beginning of it that is unambiguous.
     fn run(&self, id: &str) -> Result<Option<(String, serde_json::Value)>, StoreError>;
+}
+
+/// What was done to whom. Changes enter it with their settlement; see [`Settlement::history`].
+pub trait ChangeHistory {
+    /// Keeps on whose word a run goes that is about to do something; on disk when this returns.
+    fn record_fact(&self, fact: &RunFact) -> Result<(), StoreError>;
+
+    /// On whose word a run went. Kept for as long as its changes are; none of a run of an earlier version.
+    fn run_fact(&self, run: &str) -> Result<Option<RunFact>, StoreError>;
+
+    /// Enters changes of a run that were tried and failed. One that failed the same way in the run before is no news, and
+    /// one that is known to have been carried out was.
+    fn record_failures(&self, failures: &RecordedChanges) -> Result<(), StoreError>;
+
+    /// What was done to somebody's account, or to a group of ours, newest first.
+    fn changes_of(&self, subject: &ChangeSubject, most: usize) -> Result<Vec<PastChange>, StoreError>;
+
+    /// What was done about a role or a group, newest first.
+    fn changes_about(&self, topic: &Topic, most: usize) -> Result<Vec<PastChange>, StoreError>;
+
+    /// What was done on a day, by UTC, newest first.
+    fn changes_on(&self, day: Date, most: usize) -> Result<Vec<PastChange>, StoreError>;
+
+    /// Forgets some of what was done on days before the one of this moment. False if nothing of it is left.
+    fn forget_changes_before(&self, moment: Timestamp) -> Result<bool, StoreError>;
 }
 
 /// Named facts.

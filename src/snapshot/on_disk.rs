@@ -8,13 +8,13 @@ use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime};
 
 use super::database::{Database, Found};
-use super::engine::Table;
 use super::engine::opening::{DATABASE, lock_directory};
-use super::engine::sled::SledEngine;
+use super::engine::sled::{SledEngine, UNCLEAN};
+use super::engine::{Engine, Table};
 use super::mirror::Head;
 use super::seal::{self, Seal};
-use super::store::SledStore;
-use super::{StoreError, compaction, folder, io, legacy};
+use super::store::{MemoryStore, SledStore};
+use super::{StoreError, compaction, folder, glance, io, legacy};
 
 /// What a reading lays aside, within the state directory.
 const SCRATCH: &str = "scratch";
@@ -53,6 +53,17 @@ impl SledStore {
             broken => Guard::new(directory, broken),
         });
         Ok(store)
+    }
+
+    /// What is told of the snapshot of a state directory at a glance, for whoever asks how things stand and for so many
+    /// runs at most: as it was when it was last closed. None if it has to be opened to know.
+    #[must_use]
+    pub fn at_a_glance(directory: &Path, runs: usize) -> Option<MemoryStore> {
+        let is_in_between = directory.join(UNCLEAN).exists() || directory.join(compaction::NEW).exists();
+        if is_in_between || is_due(directory) {
+            return None;
+        }
+        MemoryStore::over(glance::read(directory, runs)?, None).ok()
     }
 
     /// Whether there is one in a state directory.
@@ -180,6 +191,21 @@ impl Guard {
             && thread.join().is_err()
         {
             *self.broken() = Some("counting its records broke off".to_owned());
+        }
+    }
+
+    /// Keeps what is told of the store at a glance, if it is certain what the store holds.
+    pub(super) fn before_closing<E: Engine>(&self, database: &Database<E>) {
+        let counting = self.counting.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_counted = counting.as_ref().is_none_or(JoinHandle::is_finished) && self.broken().is_none();
+        if !(is_counted && database.is_sealed() && !database.engine.is_doubtful()) {
+            return glance::forget(&self.directory);
+        }
+        if (database.engine.is_written() || !glance::is_kept(&self.directory))
+            && let Err(error) = glance::keep(&self.directory, database)
+        {
+            tracing::debug!("what is told of the snapshot at a glance is not kept: {error}");
+            glance::forget(&self.directory);
         }
     }
 

@@ -3,33 +3,27 @@
 //! Reads go straight to the database; everything that writes holds one lock, so that there is one writer, and what is
 //! acknowledged would survive a power cut.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use jiff::Timestamp;
 use rollcall_kit::{Certificate, DirectoryGroup, DirectoryId, DirectoryUser, Entry, Unreadable};
 use serde::de::DeserializeOwned;
 
 use super::accounts::{self, AccountCounts};
+use super::changes::{self, StepNumbers};
 use super::codec::{CodecError, from_json, to_json, unpack};
 use super::database::Database;
 use super::engine::memory::MemoryEngine;
 use super::engine::sled::SledEngine;
 use super::engine::{Engine, Table};
-use super::indices;
 use super::mirror::rewrite::{self, Proof};
 use super::mirror::staging::{Extent, InProgress};
 use super::mirror::{self, Head, groups, moves};
 use super::on_disk::Guard;
-use super::{
-    Agenda, Facts, History, Intents, Ledger, Mirror, Records, Store, StoreError, agenda, history, keys, layout,
-};
+use super::{Facts, History, Intents, Mirror, Records, Store, StoreError, agenda, history, keys, layout};
 use crate::apply::{Intent, JournalError, Settlement};
-use crate::plan::{Carried, GroupKey, LedgerAccount, LedgerGroup};
 use crate::read::{CensusMoves, FullStaging, Increment, Place, Reading, Staging, StagingError};
-use crate::roster::{Refusal, Role};
 
 /// A snapshot in a state directory.
 pub type SledStore = Snapshot<SledEngine>;
@@ -48,12 +42,13 @@ pub struct Snapshot<E: Engine> {
 }
 
 /// What the one writer needs.
-struct Writer {
+pub(super) struct Writer {
     next_intent: u64,
     generation: u64,
     head: Head,
-    counts: AccountCounts,
+    pub(super) counts: AccountCounts,
     readings: u64,
+    steps: StepNumbers,
     in_progress: Option<InProgress>,
 }
 
@@ -104,16 +99,25 @@ impl<E: Engine> Snapshot<E> {
         };
         let counts = AccountCounts::load(&database)?;
         let head = layout::complete(&database, Head::load(&database)?, scratch.clone())?;
-        let writer = Writer { next_intent, generation, head, counts, readings: 0, in_progress: None };
+        let steps = StepNumbers::default();
+        let writer = Writer { next_intent, generation, head, counts, readings: 0, steps, in_progress: None };
         Ok(Self { database: Arc::new(database), guard: None, writer: Mutex::new(writer), scratch })
     }
 
-    fn writer(&self) -> MutexGuard<'_, Writer> {
+    pub(super) fn writer(&self) -> MutexGuard<'_, Writer> {
         // What a panic under the lock leaves is what the last write that was taken left, which is what it should be.
         self.writer.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn damaged(&self, error: &CodecError) -> StoreError {
+    /// Runs a piece of work on the record of changes.
+    pub(super) fn with_steps<T>(
+        &self,
+        work: impl FnOnce(&Database<E>, &mut StepNumbers) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        work(&self.database, &mut self.writer().steps)
+    }
+
+    pub(super) fn damaged(&self, error: &CodecError) -> StoreError {
         self.database.engine.damaged(error)
     }
 
@@ -199,16 +203,13 @@ impl<E: Engine> Snapshot<E> {
         Box::new(records.map(|pair| unpack(&pair?.1).map_err(|error| self.damaged(&error))))
     }
 
-    fn of_ledger<T: DeserializeOwned + 'static>(&self, kind: &'static [u8]) -> Records<'_, T> {
-        let records = self.database.scan(Table::Ledger, kind);
-        Box::new(records.map(|pair| unpack(&pair?.1).map_err(|error| self.damaged(&error))))
-    }
-
-    /// Settles, then begins, with one wait for the disk. The ledger is written before the intents end, so after a crash
-    /// between the two a settled write is looked up once more.
+    /// Settles, then begins, with one wait for the disk. History, ledger and the ends of the intents are written in this
+    /// order, so after a crash between them a settled write is looked up once more, and what history has already it has
+    /// once. History comes first, because recovery takes a creation that the ledger knows for settled.
     fn journal(&self, settlements: &[(u64, Option<Settlement>)], intents: &[Intent]) -> Result<Vec<u64>, StoreError> {
         let mut writer = self.writer();
         let settled = settlements.iter().filter_map(|(_, settled)| settled.as_ref());
+        changes::enter(&self.database, &mut writer.steps, settled.clone().map(|settled| &settled.history))?;
         let mut counts = writer.counts;
         accounts::settle(&self.database, &mut counts, settled.clone())?;
         writer.counts = counts;
@@ -234,6 +235,14 @@ impl<E: Engine> Snapshot<E> {
         self.database.engine.sync()?;
         writer.generation = generation;
         Ok(sequences)
+    }
+}
+
+impl<E: Engine> Drop for Snapshot<E> {
+    fn drop(&mut self) {
+        if let Some(guard) = &self.guard {
+            guard.before_closing(&self.database);
+        }
     }
 }
 
@@ -351,91 +360,6 @@ impl<E: Engine> Mirror for Snapshot<E> {
 
     fn unreadable(&self) -> Result<Vec<Unreadable>, StoreError> {
         self.walk(keys::UNREADABLE).collect()
-    }
-}
-
-impl<E: Engine> Agenda for Snapshot<E> {
-    fn ground(&self) -> Result<Option<String>, StoreError> {
-        Ok(agenda::ground(&self.database)?.map(|ground| ground.ground))
-    }
-
-    fn forget_ground(&self) -> Result<(), StoreError> {
-        let _writer = self.writer();
-        agenda::forget_ground(&self.database)
-    }
-
-    fn touched(&self) -> Result<BTreeSet<DirectoryId>, StoreError> {
-        agenda::touched(&self.database)
-    }
-
-    fn refused(&self) -> Records<'_, (DirectoryId, Vec<Refusal>)> {
-        Box::new(agenda::refused(&self.database))
-    }
-
-    fn planned(
-        &self,
-        judged: Option<&BTreeSet<DirectoryId>>,
-        carried: &Carried,
-        ground: &str,
-    ) -> Result<(), StoreError> {
-        let _writer = self.writer();
-        agenda::planned(&self.database, judged, carried, ground)
-    }
-
-    fn holders(&self) -> Result<BTreeMap<Role, BTreeSet<DirectoryId>>, StoreError> {
-        agenda::holders(&self.database)
-    }
-}
-
-impl<E: Engine> Ledger for Snapshot<E> {
-    fn accounts(&self) -> Records<'_, LedgerAccount> {
-        self.of_ledger(keys::ACCOUNT)
-    }
-
-    fn account(&self, user: &DirectoryId) -> Result<Option<LedgerAccount>, StoreError> {
-        let record = self.database.get(Table::Ledger, &keys::of(keys::ACCOUNT, user))?;
-        record.map(|record| unpack(&record)).transpose().map_err(|error| self.damaged(&error))
-    }
-
-    fn account_counts(&self) -> AccountCounts {
-        self.writer().counts
-    }
-
-    fn with_address(&self, folded: &str) -> Result<Vec<DirectoryId>, StoreError> {
-        indices::with_address(&self.database, folded)
-    }
-
-    fn with_target_id(&self, id: &str) -> Result<Vec<DirectoryId>, StoreError> {
-        indices::with_target_id(&self.database, id)
-    }
-
-    fn inactive_since(&self, until: Timestamp) -> Result<Vec<DirectoryId>, StoreError> {
-        indices::inactive_since(&self.database, until)
-    }
-
-    fn first_inactive(&self) -> Result<Option<Timestamp>, StoreError> {
-        indices::first_inactive(&self.database)
-    }
-
-    fn role_counts(&self) -> Result<BTreeMap<Role, u64>, StoreError> {
-        indices::role_counts(&self.database)
-    }
-
-    fn ledger_version(&self) -> u64 {
-        self.writer().counts.version
-    }
-
-    fn ledger_groups(&self) -> Records<'_, LedgerGroup> {
-        let groups = self.of_ledger::<LedgerGroup>(keys::LEDGER_GROUP);
-        Box::new(groups.map(|group| accounts::with_members(&self.database, group?)))
-    }
-
-    fn ledger_group_headers(&self) -> Records<'_, LedgerGroup> {
-        self.of_ledger(keys::LEDGER_GROUP)
-    }
-
-    fn ledger_group(&self, key: &GroupKey) -> Result<Option<LedgerGroup>, StoreError> {
-        accounts::group(&self.database, key)
     }
 }
 

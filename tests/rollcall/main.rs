@@ -43,6 +43,7 @@ mod promises_rest;
 mod promises_rules;
 mod promises_story;
 mod promises_support;
+mod record_of_changes;
 mod scim_lists;
 mod scim_resend;
 mod scim_roles;

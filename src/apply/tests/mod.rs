@@ -2,6 +2,7 @@
 
 mod ahead;
 mod along;
+mod history;
 mod planner;
 mod rules;
 mod simulation;

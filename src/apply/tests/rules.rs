@@ -23,6 +23,7 @@ pub(super) fn executor<'a>(world: &'a World<'_>, books: &'a Books) -> Executor<'
         run: "run-1",
         clock: &now,
         stop: &|| false,
+        plan_of: &|_| None,
         forbids: &|_| None,
     }
 }

@@ -24,6 +24,7 @@ pub(super) async fn run(wanted: &Wanted, world: &World<'_>, books: &Books) -> Op
         run: "run",
         clock: &now,
         stop: &|| world.stops(),
+        plan_of: &|_| None,
         forbids: &|_| None,
     };
     let work = async {
@@ -94,7 +95,7 @@ fn assert_nothing_builds_on_what_is_open(books: &Books) {
     }
 }
 
-fn wanted(random: &mut fastrand::Rng, roles_are_groups: bool) -> Wanted {
+pub(super) fn wanted(random: &mut fastrand::Rng, roles_are_groups: bool) -> Wanted {
     let some = |random: &mut fastrand::Rng, names: [&str; 3]| -> Vec<String> {
         names.iter().filter(|_| random.u8(0..3) == 0).map(|name| (*name).to_owned()).collect()
     };
@@ -109,7 +110,7 @@ fn wanted(random: &mut fastrand::Rng, roles_are_groups: bool) -> Wanted {
 }
 
 /// A world in which the first wish has come true.
-async fn settled(wanted: &Wanted) -> (World<'static>, Books) {
+pub(super) async fn settled(wanted: &Wanted) -> (World<'static>, Books) {
     let mut world = World::new();
     world.roles_are_groups = wanted.roles_are_groups;
     let books = Books::default();
@@ -168,7 +169,7 @@ async fn a_crash_at_any_step_loses_nothing_and_repeats_nothing() {
 }
 
 /// A fault for some calls, by the seed.
-fn fault(seed: u64, call: usize, write: &Write) -> Fault {
+pub(super) fn fault(seed: u64, call: usize, write: &Write) -> Fault {
     let mut random = fastrand::Rng::with_seed(seed.wrapping_mul(1_000_003) ^ call as u64);
     match random.u8(0..20) {
         0 | 1 => Fault::LostAnswer,

@@ -8,8 +8,8 @@ use async_trait::async_trait;
 use rollcall_kit::{CheckFinding, DirectoryId};
 
 use crate::apply::{
-    Intent, Journal, JournalError, LedgerReader, Probe, Settlement, Target, TargetError, TargetReader, Texts, Write,
-    WriteError, WriteFailure, Written,
+    Intent, Journal, JournalError, LedgerReader, Probe, RecordedChanges, Settlement, Target, TargetError, TargetReader,
+    Texts, Write, WriteError, WriteFailure, Written,
 };
 use crate::plan::ledger::Ledger;
 use crate::plan::{Candidate, GroupKey, LedgerAccount, LedgerGroup, Matches, TargetAccount};
@@ -406,6 +406,8 @@ pub(super) struct Books {
     pub(super) fails_after: Mutex<Option<usize>>,
     /// How many intents each step ended and began.
     pub(super) steps: Mutex<Vec<(usize, usize)>>,
+    /// What was settled, for history.
+    pub(super) history: Mutex<Vec<RecordedChanges>>,
 }
 
 impl Books {
@@ -441,6 +443,7 @@ impl Books {
         assert!(intents.remove(&sequence).is_some(), "an intent is ended once");
         if let Some(settlement) = settlement {
             settlement.enter(ledger);
+            self.history.lock().unwrap().push(settlement.history.clone());
         }
     }
 }

@@ -2,15 +2,14 @@
 
 use rollcall_kit::DirectoryId;
 
-use super::{ExplainedGate, Explanation, GateVerdict, Known, concerns, passes_on, to_the_second};
+use super::story::Past;
+use super::{CHANGES_TOLD, ExplainedGate, Explanation, GateVerdict, Known, concerns, to_the_second};
 use crate::apply::Outcome;
 use crate::guard::Reviewed;
-use crate::plan::{Action, Change, ChangeId, LedgerAccount, Origin};
+use crate::plan::{Action, Change, LedgerAccount, Origin};
 use crate::roster::{self, Reason, Refusal, Role, Standing};
 use crate::run::event::{RunRecord, RunResult};
-
-/// How many changes of the past are told.
-const CHANGES_TOLD: usize = 10;
+use crate::snapshot::StoreError;
 
 /// What the roster heard at each gate; those that it did not come to are named in one line.
 pub(super) fn gates(answer: &mut Explanation, gates: Vec<roster::Gate>) {
@@ -40,12 +39,12 @@ pub(super) fn active(active: bool) -> &'static str {
 pub(super) fn account(
     answer: &mut Explanation,
     (user, account): (&DirectoryId, Option<&LedgerAccount>),
-    history: &[RunRecord],
-) {
+    past: &Past<'_>,
+) -> Result<(), StoreError> {
     let Some(account) = account else {
-        let detail = passed_on(user, history).unwrap_or_else(|| "none yet".to_owned());
+        let detail = past.passed_on(user)?.unwrap_or_else(|| "none yet".to_owned());
         answer.tell(GateVerdict::Told, "our account", detail);
-        return;
+        return Ok(());
     };
     let origin = match account.origin {
         Origin::Created => "created",
@@ -63,17 +62,7 @@ pub(super) fn account(
     }
     let verdict = if account.active { GateVerdict::Passed } else { GateVerdict::Stopped };
     answer.tell(verdict, "our account", detail);
-}
-
-/// That the account of one who has none any more went to the id under which the same person came back.
-fn passed_on(user: &DirectoryId, history: &[RunRecord]) -> Option<String> {
-    history.iter().find_map(|record| {
-        let changes = &record.plan.as_ref()?.changes;
-        let (change, to) = changes.iter().find_map(|change| passes_on(change, user).map(|to| (change, to)))?;
-        let done = |(id, outcome): &(ChangeId, Outcome)| *id == change.id && matches!(outcome, Outcome::Done { .. });
-        let passed = record.outcomes.iter().any(done);
-        passed.then(|| format!("none any more: the run {} passed it on to the directory id {to}", record.id))
-    })
+    Ok(())
 }
 
 /// What the plan refuses him. True if there is anything.
@@ -161,66 +150,17 @@ pub(super) fn holds(answer: &mut Explanation, user: &DirectoryId, reviewed: &Rev
     }
 }
 
-/// The last changes of a user, the one that passed his account on among them, and what was done to the account before it
-/// was passed on to him: somebody who came back under a new id is asked after with his whole story.
-pub(super) fn history_of(answer: &mut Explanation, records: &[RunRecord], user: &DirectoryId) {
-    let former = former_ids(records, user);
-    let is_of = |at: usize, change: &Change| {
-        let before = |(id, until): &(DirectoryId, usize)| {
-            at > *until && change.subject.user() == Some(id) || at == *until && revokes_before_passing_on(change, id)
-        };
-        concerns(change, user) || former.iter().any(before)
-    };
-    let said = |change: &Change| match (passes_on(change, user), change.subject.user()) {
-        (Some(to), _) => passing_on(to),
-        (None, Some(id)) if id != user => format!("under the id {id}: {}", change.action),
-        _ => change.action.to_string(),
-    };
-    history(answer, records, is_of, said);
-}
-
-/// What an account loses in the run that passes it on stands under the id that had it.
-fn revokes_before_passing_on(change: &Change, former: &DirectoryId) -> bool {
-    change.subject.user() == Some(former) && !matches!(change.action, Action::Relink { .. })
-}
-
-/// The ids that had this user's account before him, each with the place in the history of the run that passed it on. The
-/// history is newest first; an id that had the account twice counts as it did last.
-fn former_ids(records: &[RunRecord], user: &DirectoryId) -> Vec<(DirectoryId, usize)> {
-    let mut former: Vec<(DirectoryId, usize)> = Vec::new();
-    let mut holder = user.clone();
-    for (at, record) in records.iter().enumerate() {
-        let Some(plan) = &record.plan else { continue };
-        let passed = plan.changes.iter().find_map(|change| match &change.action {
-            Action::Relink { from, .. } if change.subject.user() == Some(&holder) => Some((change.id, from)),
-            _ => None,
-        });
-        let done =
-            |id| record.outcomes.iter().any(|(of, outcome)| *of == id && matches!(outcome, Outcome::Done { .. }));
-        if let Some((_, from)) = passed.filter(|(id, _)| done(*id)) {
-            holder = from.clone();
-            former.push((holder.clone(), at));
-        }
-    }
-    former
-}
-
 /// What a relink is to the one who had the account.
 pub(super) fn passing_on(to: &DirectoryId) -> String {
     format!("pass the account on to the directory id {to}")
 }
 
-/// The last changes that touch somebody, in a run that is so far back, with the runs that made or tried them, the time and the causes.
-pub(super) fn history(
-    answer: &mut Explanation,
-    history: &[RunRecord],
-    touches: impl Fn(usize, &Change) -> bool,
-    said: impl Fn(&Change) -> String,
-) {
+/// The last changes that touch somebody whom nobody knows, with the runs that made or tried them, the time and the causes.
+pub(super) fn history(answer: &mut Explanation, history: &[RunRecord], touches: impl Fn(&Change) -> bool) {
     let mut told = 0;
-    for (at, record) in history.iter().enumerate() {
+    for record in history {
         let Some(plan) = &record.plan else { continue };
-        for change in plan.changes.iter().filter(|change| touches(at, change)) {
+        for change in plan.changes.iter().filter(|change| touches(change)) {
             let outcome = record.outcomes.iter().find(|(id, _)| *id == change.id).map(|(_, outcome)| outcome);
             let Some(outcome) = outcome else { continue };
             let ended = match outcome {
@@ -229,8 +169,8 @@ pub(super) fn history(
                 Outcome::Skipped { detail } => format!("skipped: {detail}"),
             };
             let why: Vec<String> = change.causes.iter().map(ToString::to_string).collect();
-            let detail =
-                format!("{}: {}, because {}; {ended}", to_the_second(record.ended), said(change), why.join("; "));
+            let (when, action) = (to_the_second(record.ended), &change.action);
+            let detail = format!("{when}: {action}, because {}; {ended}", why.join("; "));
             answer.tell(GateVerdict::Told, &format!("run {}", record.id), detail);
             told += 1;
             if told == CHANGES_TOLD {

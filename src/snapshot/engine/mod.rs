@@ -121,6 +121,16 @@ pub trait Engine: Send + Sync {
     /// The files beside the tables.
     fn files(&self) -> &Files;
 
+    /// Whether something was written since it was opened.
+    fn is_written(&self) -> bool {
+        false
+    }
+
+    /// Whether it is unknown what it holds: what an unclean end may have left was not looked at, or a write failed.
+    fn is_doubtful(&self) -> bool {
+        false
+    }
+
     /// What the tables take on disk, in bytes; nothing if they are not on disk.
     fn size_on_disk(&self) -> Result<u64, StoreError>;
 

@@ -13,6 +13,9 @@ use crate::snapshot::io::{cannot, panic_text};
 /// The folder of the database within the state directory.
 pub(in crate::snapshot) const DATABASE: &str = "db";
 
+/// The lock of the state directory, within it.
+pub(in crate::snapshot) const LOCK: &str = "state.lock";
+
 /// Memory that sled may use to cache pages. More hardly helps, as every page is read at most a few times in a run.
 const CACHE_BYTES: u64 = 16 << 20;
 
@@ -25,7 +28,7 @@ pub(in crate::snapshot) const REMEDY: &str = "repair it by `drop-index`, else `s
 
 /// Takes the lock of the state directory, and writes our process id into it for a second comer to read.
 pub(in crate::snapshot) fn lock_directory(directory: &Path) -> Result<File, StoreError> {
-    let path = directory.join("state.lock");
+    let path = directory.join(LOCK);
     let mut file = File::options()
         .create(true)
         .truncate(false)

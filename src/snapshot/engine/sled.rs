@@ -13,10 +13,11 @@ use super::opening::{self, DATABASE, guarded};
 use super::{Bytes, Engine, Files, Ops, Pair, Pairs, Table};
 use crate::snapshot::StoreError;
 use crate::snapshot::durable;
+use crate::snapshot::glance;
 use crate::snapshot::io::{cannot, sync_folder};
 
 /// The note in the state directory that the database is being written to.
-const UNCLEAN: &str = "unclean";
+pub(in crate::snapshot) const UNCLEAN: &str = "unclean";
 
 /// An open database.
 pub struct SledEngine {
@@ -84,9 +85,14 @@ impl SledEngine {
         self.is_doubtful.store(false, Ordering::Release);
     }
 
-    /// Notes on disk, before the first write, that it is being written to. The note is gone when it is closed well.
+    /// Notes on disk, before the first write, that it is being written to. The note is gone when it is closed well. What
+    /// was told of it at a glance is not true any more from here on.
     fn note_unclean(&self) -> Result<(), StoreError> {
-        if self.is_written.swap(true, Ordering::AcqRel) || self.was_unclean {
+        if self.is_written.swap(true, Ordering::AcqRel) {
+            return Ok(());
+        }
+        glance::forget(&self.directory);
+        if self.was_unclean {
             return Ok(());
         }
         let note = self.directory.join(UNCLEAN);
@@ -176,6 +182,14 @@ impl Engine for SledEngine {
 
     fn files(&self) -> &Files {
         &self.files
+    }
+
+    fn is_written(&self) -> bool {
+        self.is_written.load(Ordering::Acquire)
+    }
+
+    fn is_doubtful(&self) -> bool {
+        self.is_doubtful.load(Ordering::Acquire)
     }
 
     fn size_on_disk(&self) -> Result<u64, StoreError> {

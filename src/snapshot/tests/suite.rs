@@ -13,25 +13,6 @@ use crate::apply::{MembersSettled, Settlement};
 use crate::read::{Increment, Reading};
 use crate::snapshot::{MemoryStore, SledStore, Store};
 
-/// Runs each function against both stores, as a test of its own.
-macro_rules! both {
-    ($($behaviour:ident,)+) => {
-        mod on_sled {
-            $(#[test]
-            fn $behaviour() {
-                let directory = tempfile::tempdir().unwrap();
-                super::$behaviour(&super::SledStore::open(directory.path()).unwrap());
-            })+
-        }
-        mod in_memory {
-            $(#[test]
-            fn $behaviour() {
-                super::$behaviour(&super::MemoryStore::new());
-            })+
-        }
-    };
-}
-
 both! {
     a_committed_reading_is_the_mirror,
     a_reading_that_was_not_committed_changes_nothing,
@@ -59,6 +40,8 @@ both! {
     facts_are_kept_by_name,
     runs_are_found_newest_first_and_by_the_beginning_of_their_id,
     only_the_newest_runs_are_kept_and_old_bulky_plans_are_dropped,
+    older_runs_that_found_nothing_changed_are_one_record,
+    an_older_plan_that_nobody_applied_leaves_a_few_hundred_bytes,
     the_generation_grows_with_commits_and_settlements_only,
     a_new_store_is_empty_and_sealed,
 }
@@ -381,6 +364,47 @@ fn only_the_newest_runs_are_kept_and_old_bulky_plans_are_dropped(store: &dyn Sto
     assert_eq!(store.run("run-005").unwrap().unwrap().1["plan"], "small");
     assert_eq!(store.run("run-050").unwrap().unwrap().1["plan"], json!(null));
     assert_eq!(store.run("run-200").unwrap().unwrap().1["plan"], json!(bulk), "too recent to be dropped");
+}
+
+fn older_runs_that_found_nothing_changed_are_one_record(store: &dyn Store) {
+    let at_rest = |since: &str, number: u32| {
+        let started = format!("2026-11-30T{:02}:{:02}:00Z", number / 60 % 24, number % 60);
+        json!({"result": {"result": "nothing-to-do"}, "unchanged_since": since, "started": started, "plan": "small"})
+    };
+    let id = |number: u32| format!("run-{number:04}");
+    store.record_run("run-0000", &json!({"result": {"result": "nothing-to-do"}, "plan": "of its own"})).unwrap();
+    for number in 1..500 {
+        // A run is recorded when it begins to write, and again when it has ended.
+        for _ in 0..2 {
+            store.record_run(&id(number), &at_rest("run-0000", number)).unwrap();
+        }
+        if number == 300 {
+            store.record_run("run-0300x", &json!({"result": {"result": "applied"}, "plan": "another"})).unwrap();
+        }
+    }
+    let kept: Vec<String> = store.run_headers(1_000).unwrap().into_iter().map(|(run, _)| run).collect();
+    let newest: Vec<String> = (480..500).rev().map(id).collect();
+    let older = ["run-0479", "run-0300x", "run-0300", "run-0000"].map(str::to_owned);
+    assert_eq!(kept, [newest, older.to_vec()].concat());
+    let folded = |run: &str| store.run(run).unwrap().unwrap().1["folded"].clone();
+    assert_eq!(folded("run-0479"), json!({"runs": 179, "first": "run-0301", "since": "2026-11-30T05:01:00Z"}));
+    assert_eq!(folded("run-0300"), json!({"runs": 300, "first": "run-0001", "since": "2026-11-30T00:01:00Z"}));
+    assert_eq!(store.run("run-0000").unwrap().unwrap().1["plan"], "of its own", "its plan is taken over");
+    assert_eq!(store.run("run-0007").unwrap().unwrap().0, "run-0300", "the one that stands for it");
+    assert_eq!(store.run("run-000").unwrap().unwrap().0, "run-0000");
+    assert_eq!(store.run("run-0501").unwrap(), None);
+}
+
+fn an_older_plan_that_nobody_applied_leaves_a_few_hundred_bytes(store: &dyn Store) {
+    let (plan, proof) = ("x".repeat(50_000), "y".repeat(700));
+    for number in 0..30 {
+        let run =
+            json!({"result": {"result": "planned"}, "plan": plan, "certificate": {"queries": proof}, "counts": 7});
+        store.record_run(&format!("run-{number:02}"), &run).unwrap();
+    }
+    let size = |run: &str| store.run(run).unwrap().unwrap().1.to_string().len();
+    assert!(size("run-08") < 200, "{}", size("run-08"));
+    assert!(size("run-12") > 50_000, "the newest are whole");
 }
 
 fn the_generation_grows_with_commits_and_settlements_only(store: &dyn Store) {
