@@ -24,7 +24,8 @@ pub(super) struct Found {
     pub(super) nearest: Vec<String>,
 }
 
-/// Searches mirror and ledger, and the records that could not be understood.
+/// Searches mirror and ledger, and the records that could not be understood. Everybody is looked at only if nobody is
+/// called exactly so.
 ///
 /// # Errors
 ///
@@ -34,31 +35,13 @@ pub(super) fn search(
     unreadable: &BTreeMap<DirectoryId, Unreadable>,
     who: &str,
 ) -> Result<Found, RunError> {
-    let wanted = who.trim().to_lowercase();
     let mut found = Found::default();
-    let mut near: Vec<(usize, String)> = Vec::new();
-    for user in store.users() {
-        let user = user?;
-        let names = names(&user);
-        if names.iter().any(|name| name.to_lowercase() == wanted) {
-            found.users.push(user);
-        } else if let Some(distance) = names.iter().filter_map(|name| distance(&wanted, name)).min() {
-            near.push((distance, described(&user)));
-        }
+    exactly(store, who, &mut found)?;
+    let mut near = Vec::new();
+    if found.users.is_empty() && found.accounts.is_empty() {
+        near = everywhere(store, who, &mut found)?;
     }
-    for account in store.accounts() {
-        let account = account?;
-        let meant = [account.address.folded(), account.user.as_str().to_lowercase(), account.target_id.to_lowercase()];
-        if found.users.iter().any(|user| user.id == account.user) {
-            continue;
-        }
-        if meant.contains(&wanted) {
-            match store.user(&account.user)? {
-                Some(user) => found.users.push(user),
-                None => found.accounts.push(account),
-            }
-        }
-    }
+    let wanted = who.trim().to_lowercase();
     for odd in unreadable.values() {
         let meant = [odd.id.as_str(), &odd.label].iter().any(|name| name.to_lowercase() == wanted);
         let by_record = found.users.iter().any(|user| user.id == odd.id);
@@ -75,6 +58,63 @@ pub(super) fn search(
         found.nearest = near.into_iter().map(|(_, name)| name).collect();
     }
     Ok(found)
+}
+
+/// Finds who is called so, by the indices, and among users whose records mention the name at all.
+fn exactly(store: &dyn Store, who: &str, found: &mut Found) -> Result<(), RunError> {
+    let (who, wanted) = (who.trim(), who.trim().to_lowercase());
+    if wanted.is_empty() || !wanted.is_ascii() {
+        return Ok(());
+    }
+    for user in store.users_mentioning(&wanted) {
+        let user = user?;
+        if names(&user).iter().any(|name| name.to_lowercase() == wanted) {
+            found.users.push(user);
+        }
+    }
+    let mut owners = store.with_address(&wanted)?;
+    owners.extend(store.with_target_id(who)?);
+    owners.extend(DirectoryId::new(who));
+    for owner in owners {
+        if let Some(account) = store.account(&owner)? {
+            meet_account(store, account, &wanted, found)?;
+        }
+    }
+    Ok(())
+}
+
+/// Looks at everybody. Yields who comes near, with how far they are from what was asked for.
+fn everywhere(store: &dyn Store, who: &str, found: &mut Found) -> Result<Vec<(usize, String)>, RunError> {
+    let wanted = who.trim().to_lowercase();
+    let mut near = Vec::new();
+    for user in store.users() {
+        let user = user?;
+        let names = names(&user);
+        if names.iter().any(|name| name.to_lowercase() == wanted) {
+            found.users.push(user);
+        } else if let Some(distance) = names.iter().filter_map(|name| distance(&wanted, name)).min() {
+            near.push((distance, described(&user)));
+        }
+    }
+    for account in store.accounts() {
+        meet_account(store, account?, &wanted, found)?;
+    }
+    Ok(near)
+}
+
+/// Takes an account in, or its owner, if it is meant and was not found yet.
+fn meet_account(store: &dyn Store, account: LedgerAccount, wanted: &str, found: &mut Found) -> Result<(), RunError> {
+    let meant = [account.address.folded(), account.user.as_str().to_lowercase(), account.target_id.to_lowercase()];
+    let is_found = found.users.iter().any(|user| user.id == account.user)
+        || found.accounts.iter().any(|other| other.user == account.user);
+    if is_found || !meant.iter().any(|name| name == wanted) {
+        return Ok(());
+    }
+    match store.user(&account.user)? {
+        Some(user) => found.users.push(user),
+        None => found.accounts.push(account),
+    }
+    Ok(())
 }
 
 /// Everything that people call a user.

@@ -124,6 +124,9 @@ pub trait Mirror {
     /// The mirror's users, in the order of their ids.
     fn users(&self) -> Records<'_, DirectoryUser>;
 
+    /// Those of them whose records contain a text, whatever the case of its ASCII letters. No other record is decoded.
+    fn users_mentioning(&self, text: &str) -> Records<'_, DirectoryUser>;
+
     /// One user of the mirror.
     fn user(&self, id: &DirectoryId) -> Result<Option<DirectoryUser>, StoreError>;
 

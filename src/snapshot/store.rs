@@ -335,6 +335,18 @@ impl<E: Engine> Mirror for Snapshot<E> {
         self.walk(keys::USER)
     }
 
+    fn users_mentioning(&self, text: &str) -> Records<'_, DirectoryUser> {
+        let text = text.as_bytes().to_owned();
+        let records = mirror::walk(&self.database, &self.head(), keys::USER);
+        Box::new(records.filter_map(move |pair| match pair {
+            Ok((_, record)) if mentions(&record, &text) => {
+                Some(unpack(&record).map_err(|error| self.damaged(&error)))
+            }
+            Ok(_) => None,
+            Err(error) => Some(Err(error)),
+        }))
+    }
+
     fn user(&self, id: &DirectoryId) -> Result<Option<DirectoryUser>, StoreError> {
         let record = mirror::find(&self.database, &self.head(), &keys::of(keys::USER, id))?;
         record.map(|record| unpack(&record)).transpose().map_err(|error| self.damaged(&error))
@@ -433,6 +445,13 @@ impl<E: Engine> Facts for Snapshot<E> {
         batch.write()?;
         self.database.engine.sync()
     }
+}
+
+/// Whether a record contains a text, whatever the case of its ASCII letters.
+fn mentions(record: &[u8], text: &[u8]) -> bool {
+    let Some(first) = text.first() else { return true };
+    let mut windows = record.windows(text.len());
+    windows.any(|window| window[0].eq_ignore_ascii_case(first) && window.eq_ignore_ascii_case(text))
 }
 
 /// The handle that a reading is given.

@@ -151,13 +151,11 @@ pub(super) fn chunks(group: &DirectoryId, users: &[DirectoryId]) -> Result<Vec<(
     Ok(chunks)
 }
 
-/// Whether a chunk begins with this id, by a hash of it (FNV-1a) that is the same everywhere and always.
+/// Whether a chunk begins with this id, by a hash of it that is the same everywhere and always.
 fn begins_a_chunk(id: &DirectoryId) -> bool {
-    let hash = id
-        .as_str()
-        .bytes()
-        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3));
-    (hash >> 32).is_multiple_of(IN_A_CHUNK)
+    let hash = blake3::hash(id.as_str().as_bytes());
+    let hash = hash.as_bytes().first_chunk().map_or(0, |first| u64::from_le_bytes(*first));
+    hash.is_multiple_of(IN_A_CHUNK)
 }
 
 #[cfg(test)]
