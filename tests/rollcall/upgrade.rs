@@ -6,10 +6,12 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use rollcall::apply::ChangeSubject;
 use rollcall::config;
 use rollcall::guard::Reviewed;
 use rollcall::run::{Session, runs};
 use rollcall::snapshot::{Facts as _, History as _, Ledger as _, Mirror as _, SledStore, Store as _, fact};
+use rollcall_kit::DirectoryId;
 
 fn fixture() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/rollcall/fixtures/snapshot-format-1")
@@ -117,4 +119,10 @@ async fn the_plan_after_an_upgrade_is_empty_and_nothing_is_held() {
         }
         held => panic!("held: {:?}", held.holds()),
     }
+    // The record of changes begins now; what was done before is told from the plans that were kept.
+    let somebody = ChangeSubject::User(DirectoryId::new("u01").unwrap());
+    assert_eq!(session.store().changes_of(&somebody, 10).unwrap(), []);
+    let explained = session.explain("u01", false).await.unwrap();
+    let told = explained[0].gates.iter().filter(|gate| gate.title.starts_with("run 2026")).count();
+    assert!(told > 0, "{:?}", explained[0].gates);
 }
