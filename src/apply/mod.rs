@@ -4,11 +4,12 @@
 //! the executor can be driven against simulated ones. [`executor`] goes through the plan and keeps target and
 //! journal at work at the same time; `progress` says how far it has come, `schedule` which change may be tried next,
 //! `book` what writes it takes and what becomes true by them, `attempt` sends one write and finds out what became of it,
-//! and `record` is what history keeps of a change.
+//! and `record` is what history keeps of a change, with its ids as `compact_id` packs them.
 //! [`recover`](Executor::recover) finishes what a crash left behind.
 
 mod attempt;
 mod book;
+pub(crate) mod compact_id;
 pub mod executor;
 pub mod journal;
 mod progress;

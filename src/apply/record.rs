@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use rollcall_kit::DirectoryId;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::compact_id;
 use crate::plan::{Action, AttributeChange, Cause, Change, ChangeId, GroupKey, Subject};
 use crate::roster::{GrantCause, Role};
 
@@ -54,7 +55,7 @@ pub struct ChangeRecord {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum ChangeSubject {
     /// The account of this user of the directory.
-    User(DirectoryId),
+    User(#[serde(with = "compact_id")] DirectoryId),
     /// A group of ours in the target.
     Group(GroupKey),
 }
@@ -68,10 +69,12 @@ pub enum Deed {
         matched_by: String,
     },
     Relink {
+        #[serde(with = "compact_id")]
         from: DirectoryId,
     },
     /// The account went to another id of the same person: a relink, as the one sees it who had the account before.
     PassOn {
+        #[serde(with = "compact_id")]
         to: DirectoryId,
     },
     Update {
@@ -210,7 +213,7 @@ pub enum Topic {
     /// A role that was given, taken, or carried by a group of ours.
     Role(Role),
     /// A directory group, by its id: it gave the role, or it is mirrored.
-    Group(DirectoryId),
+    Group(#[serde(with = "compact_id")] DirectoryId),
     /// A directory group by its name: it gave the role once, and the plan that took the role knew no more of it.
     GroupNamed(String),
 }
@@ -284,7 +287,7 @@ enum Packed {
     AttributesChanged,
     MembershipChanged,
     Vanished,
-    Given(DirectoryId, String),
+    Given(#[serde(with = "compact_id")] DirectoryId, String),
     Lost(String),
     Json(String),
 }

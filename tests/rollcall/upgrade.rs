@@ -7,6 +7,7 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use rollcall::apply::ChangeSubject;
 use rollcall::config;
 use rollcall::guard::Reviewed;
 use rollcall::run::{Session, runs};
@@ -166,4 +167,10 @@ async fn plan_after_an_upgrade(format: u8) {
         }
         held => panic!("held: {:?}", held.holds()),
     }
+    // The record of changes begins now; what was done before is told from the plans that were kept.
+    let somebody = ChangeSubject::User(DirectoryId::new("u01").unwrap());
+    assert_eq!(session.store().changes_of(&somebody, 10).unwrap(), []);
+    let explained = session.explain("u01", false).await.unwrap();
+    let told = explained[0].gates.iter().filter(|gate| gate.title.starts_with("run 2026")).count();
+    assert!(told > 0, "{:?}", explained[0].gates);
 }

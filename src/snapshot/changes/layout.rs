@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::apply::record::Causes;
-use crate::apply::{ChangeRecord, ChangeSubject, Deed, RecordedOutcome, Topic};
+use crate::apply::{ChangeRecord, ChangeSubject, Deed, RecordedOutcome, Topic, compact_id};
 use crate::plan::{ChangeId, GroupKey};
 use crate::snapshot::keys::{self, Key};
 
@@ -16,6 +16,7 @@ use crate::snapshot::keys::{self, Key};
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Chapter {
     /// The target's id of the account or group.
+    #[serde(with = "compact_id")]
     target_id: String,
     /// In the order in which they were entered.
     changes: Vec<Line>,
@@ -323,6 +324,21 @@ mod tests {
             chapter.enter(&told);
             let read: Chapter = unpack(&pack(&chapter).unwrap()).unwrap();
             assert_eq!(read.newest_first(&somebody("jane")), [told]);
+        }
+    }
+
+    #[test]
+    fn every_id_survives_the_compact_encoding_and_a_uuid_takes_half() {
+        let packed = |id: &str| {
+            let subject = somebody(id);
+            let bytes = pack(&subject).unwrap();
+            assert_eq!(unpack::<ChangeSubject>(&bytes).unwrap(), subject);
+            bytes.len()
+        };
+        let uuid = "0f8fad5b-d9cb-469f-a165-70867728950e";
+        assert_eq!(packed(uuid), 3 + 16);
+        for other in [uuid.to_uppercase(), uuid.replace('-', ""), format!("{{{uuid}}}"), "00u1".to_owned()] {
+            assert_eq!(packed(&other), 4 + other.len());
         }
     }
 
