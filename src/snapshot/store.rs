@@ -339,9 +339,7 @@ impl<E: Engine> Mirror for Snapshot<E> {
         let text = text.as_bytes().to_owned();
         let records = mirror::walk(&self.database, &self.head(), keys::USER);
         Box::new(records.filter_map(move |pair| match pair {
-            Ok((_, record)) if mentions(&record, &text) => {
-                Some(unpack(&record).map_err(|error| self.damaged(&error)))
-            }
+            Ok((_, record)) if mentions(&record, &text) => Some(unpack(&record).map_err(|error| self.damaged(&error))),
             Ok(_) => None,
             Err(error) => Some(Err(error)),
         }))
