@@ -328,6 +328,16 @@ impl<'a> Book<'a> {
         }
     }
 
+    /// Forgets what the reader shows as well by now, because it is on disk: else the book would hold everybody in the end.
+    /// What a later write has changed since stays.
+    pub(super) fn is_kept(&mut self, settled: &Settlement) {
+        for account in &settled.accounts {
+            if self.accounts.get(&account.user).is_some_and(|held| held.as_ref() == Some(account)) {
+                self.accounts.remove(&account.user);
+            }
+        }
+    }
+
     fn account(&mut self, user: &DirectoryId) -> Result<LedgerAccount, Unwritable> {
         if !self.accounts.contains_key(user) {
             self.accounts.insert(user.clone(), self.reader.account(user)?);

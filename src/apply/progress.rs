@@ -179,8 +179,13 @@ impl<'a, O: FnMut(&Change, &Outcome)> Progress<'a, O> {
             Ok(numbers) => numbers,
             Err(error) => return self.step_failed(step, &error),
         };
-        for (at, outcome) in step.endings.into_iter().flat_map(|ending| ending.outcomes) {
-            (self.observer)(&self.changes[at], &outcome);
+        for Ending { settlement, outcomes, .. } in step.endings {
+            if let Some(settled) = &settlement {
+                self.book.is_kept(settled);
+            }
+            for (at, outcome) in outcomes {
+                (self.observer)(&self.changes[at], &outcome);
+            }
         }
         let begun = numbers.into_iter().zip(step.prepared).map(|(sequence, prepared)| Begun { sequence, prepared });
         self.begun.extend(begun);

@@ -3,8 +3,6 @@
 //! A draft says what it needs and what it provides in words ("the account of u7"), not in numbers, so that the rooms
 //! that draft need not know each other's order. [`super::order`] turns the words into numbers.
 
-use std::collections::BTreeSet;
-
 use rollcall_kit::{DirectoryId, Value};
 
 use super::change::{Action, AttributeChange, Cause, GroupKey, Subject};
@@ -36,15 +34,15 @@ pub(super) struct Draft {
     /// What must be brought about before, by a change of the same plan.
     pub(super) needs: Vec<Milestone>,
     /// Unique values that it takes.
-    pub(super) takes: BTreeSet<Unique>,
+    pub(super) takes: Vec<Unique>,
     /// Unique values that it frees.
-    pub(super) frees: BTreeSet<Unique>,
+    pub(super) frees: Vec<Unique>,
 }
 
 impl Draft {
     /// A draft that needs nothing and neither takes nor frees a unique value.
     pub(super) fn new(subject: Subject, action: Action, causes: Vec<Cause>) -> Self {
-        Self { subject, action, causes, needs: Vec::new(), takes: BTreeSet::new(), frees: BTreeSet::new() }
+        Self { subject, action, causes, needs: Vec::new(), takes: Vec::new(), frees: Vec::new() }
     }
 
     /// The same, after these milestones.
@@ -103,7 +101,7 @@ pub(super) fn attribute_changes(action: &Action) -> &[AttributeChange] {
 }
 
 /// The unique values among attributes.
-pub(super) fn unique_values(attributes: &Attributes, settings: &PlanSettings) -> BTreeSet<Unique> {
+pub(super) fn unique_values(attributes: &Attributes, settings: &PlanSettings) -> Vec<Unique> {
     let unique_ones = attributes.iter().filter(|(name, _)| settings.is_unique(name));
     unique_ones.filter_map(|(name, value)| unique(name, value)).collect()
 }

@@ -19,7 +19,7 @@ pub struct Candidate {
     pub user: DirectoryId,
     /// His address.
     pub address: Address,
-    /// All attributes he should get, from which the target takes the value that it matches by.
+    /// Of the attributes that the account should get those that only one account may have: it is recognised by them.
     pub attributes: Attributes,
 }
 

@@ -24,7 +24,7 @@ pub(super) fn arrange(mut drafts: Vec<Draft>, settings: &PlanSettings) -> (Vec<C
         drafts = without_unmet_needs(drafts);
         let before = predecessors(&drafts);
         let blocked: BTreeSet<usize> =
-            (0..drafts.len()).filter(|&index| !drafts[index].takes.is_disjoint(&kept)).collect();
+            (0..drafts.len()).filter(|&index| drafts[index].takes.iter().any(|value| kept.contains(value))).collect();
         let stuck = if blocked.is_empty() {
             match sort(&before) {
                 Ok(order) => return (number(drafts, &before, &order), refusals),

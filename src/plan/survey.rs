@@ -13,7 +13,7 @@ use super::matching::Candidate;
 use super::merge::{Judged, Met, merge};
 use super::settings::PlanSettings;
 use super::{GroupKey, due};
-use crate::roster::Standing;
+use crate::roster::{DesiredAccount, Standing};
 
 /// What has to be asked before a plan can be made.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -45,8 +45,7 @@ impl Survey {
             match met {
                 Met::OnlyJudged((user, _, judgement)) => {
                     if let Standing::Wanted(desired) = judgement.standing {
-                        let desired = *desired;
-                        newcomers.push(Candidate { user, address: desired.address, attributes: desired.attributes });
+                        newcomers.push(candidate(user, *desired, settings));
                     }
                 }
                 Met::OnlyLedger(account) => {
@@ -77,6 +76,13 @@ impl Survey {
         self.unconfirmed.extend(owners.iter().filter(|(_, unjudged)| *unjudged).map(|(owner, _)| owner.clone()));
         self.claims.insert(newcomer.user, owners.iter().map(|(owner, _)| owner.clone()).collect());
     }
+}
+
+/// Somebody to look up, with what an account of theirs would be recognised by: on the first day these are everybody.
+fn candidate(user: DirectoryId, desired: DesiredAccount, settings: &PlanSettings) -> Candidate {
+    let DesiredAccount { address, mut attributes, .. } = desired;
+    attributes.retain(|name, _| settings.is_unique(name));
+    Candidate { user, address, attributes }
 }
 
 /// Whether a newcomer with this account's address could mean this account.

@@ -129,9 +129,15 @@ impl Session {
     /// Takes note of what a plan carries over to the next.
     pub(super) fn carry_over(&self, planned: &Planned, extent: &Extent, ground: &str) -> Result<(), StoreError> {
         match &planned.carried {
-            Some(carried) if self.store.is_sealed() => self.store.planned(extent.people(), carried, ground),
-            _ => self.store.forget_ground(),
+            Some(carried) if self.store.is_sealed() => self.store.planned(extent.people(), carried, ground)?,
+            _ => return self.store.forget_ground(),
         }
+        // What was made from everybody needs no comparison.
+        if *extent == Extent::Everybody { self.note_compared() } else { Ok(()) }
+    }
+
+    fn note_compared(&self) -> Result<(), StoreError> {
+        self.store.set_fact(fact::COMPARED, &serde_json::Value::String((self.clock)().to_string()))
     }
 
     /// Whether a plan of some people is to be compared with one of everybody: once a week, and always in a session that
@@ -150,7 +156,7 @@ impl Session {
     /// is an error.
     pub(super) fn compared(&self, some: Planned, everybody: Planned, stage: &Stage) -> Result<Planned, RunError> {
         if self.compares.is_none() {
-            self.store.set_fact(fact::COMPARED, &serde_json::Value::String((self.clock)().to_string()))?;
+            self.note_compared()?;
         }
         if some.plan == everybody.plan {
             return Ok(some);

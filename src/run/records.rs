@@ -1,6 +1,9 @@
 //! What is kept of runs, and how an organization stands.
 
+use std::io::{self, Write};
+
 use jiff::Timestamp;
+use serde::Serialize;
 use serde_json::Value;
 
 use super::deciding::decisions;
@@ -8,7 +11,7 @@ use super::error::RunError;
 use super::event::RunRecord;
 use super::header::{self, RunCounts, RunHeader, run_headers};
 use crate::guard::Decision;
-use crate::snapshot::Store;
+use crate::snapshot::{Part, Store};
 
 /// A new run's id: the moment, to the millisecond, and four letters against chance. Sorts by time, which is how the
 /// history knows the last run.
@@ -21,20 +24,22 @@ pub(super) fn new_id(now: Timestamp) -> String {
 pub(super) fn keep(store: &dyn Store, record: &RunRecord) -> Result<(), RunError> {
     let unwritable = |error: serde_json::Error| RunError::Internal(error.to_string());
     let header = header::stored(record).map_err(unwritable)?;
-    let mut parts = Vec::new();
-    if let Some(plan) = &record.plan {
-        parts.push(("plan", serde_json::to_vec(plan).map_err(unwritable)?));
-    }
-    if !record.outcomes.is_empty() {
-        parts.push(("outcomes", serde_json::to_vec(&record.outcomes).map_err(unwritable)?));
-    }
-    if let Some(waiting) = &record.waiting {
-        parts.push(("waiting", serde_json::to_vec(waiting).map_err(unwritable)?));
-    }
-    if let Some(drift) = &record.drift {
-        parts.push(("drift", serde_json::to_vec(drift).map_err(unwritable)?));
-    }
+    let plan = |writer: &mut dyn Write| json(writer, &record.plan);
+    let outcomes = |writer: &mut dyn Write| json(writer, &record.outcomes);
+    let waiting = |writer: &mut dyn Write| json(writer, &record.waiting);
+    let drift = |writer: &mut dyn Write| json(writer, &record.drift);
+    let all: [(bool, Part<'_>); 4] = [
+        (record.plan.is_some(), ("plan", &plan)),
+        (!record.outcomes.is_empty(), ("outcomes", &outcomes)),
+        (record.waiting.is_some(), ("waiting", &waiting)),
+        (record.drift.is_some(), ("drift", &drift)),
+    ];
+    let parts: Vec<Part<'_>> = all.into_iter().filter(|(is_there, _)| *is_there).map(|(_, part)| part).collect();
     Ok(store.record_run_in_parts(&record.id, &header, &parts)?)
+}
+
+fn json(writer: &mut dyn Write, part: &impl Serialize) -> io::Result<()> {
+    serde_json::to_writer(writer, part).map_err(io::Error::from)
 }
 
 /// Keeps how a run ended that could not say so itself. What it had recorded stays, and its end is this one.

@@ -11,8 +11,9 @@ use std::fs::{self, File};
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
-use super::codec::{from_json, pack, unpack};
+use super::codec::{CodecError, from_json, pack, to_json, unpack};
 use super::database::Database;
 use super::engine::memory::MemoryEngine;
 use super::engine::opening::{DATABASE, LOCK};
@@ -76,9 +77,7 @@ fn of<E: Engine>(directory: &Path, database: &Database<E>) -> Result<Option<Glan
     add(Table::Hot, keys::HEAD)?;
     add(Table::Hot, keys::GENERATION)?;
     add(Table::Ledger, keys::COUNTS)?;
-    for name in [fact::DECISIONS, fact::PAUSED] {
-        add(Table::Facts, &keys::under(keys::FACT, name.as_bytes()))?;
-    }
+    add(Table::Facts, &keys::under(keys::FACT, fact::PAUSED.as_bytes()))?;
     let unsettled: Vec<Key> =
         database.scan(Table::Hot, keys::INTENT).map(|pair| Ok(pair?.0.to_vec())).collect::<Result<_, StoreError>>()?;
     for key in unsettled {
@@ -89,13 +88,36 @@ fn of<E: Engine>(directory: &Path, database: &Database<E>) -> Result<Option<Glan
         let key = key?;
         add(Table::History, &key)?;
         // What an earlier version kept of a run is completed from its plan.
-        let header = database.get(Table::History, &key)?.map(|record| from_json::<serde_json::Value>(&record));
+        let header = database.get(Table::History, &key)?.map(|record| from_json::<Value>(&record));
         if !matches!(header, Some(Ok(header)) if header.get("counts").is_some()) {
             return Ok(None);
         }
     }
     let has_all_runs = runs.next().is_none();
+    let decisions = keys::under(keys::FACT, fact::DECISIONS.as_bytes());
+    if let Some(record) = database.get(Table::Facts, &decisions)? {
+        let record = without_marks(&record).map_err(|error| database.engine.damaged(&error))?;
+        records.push((Table::Facts.name().into_owned(), decisions, record));
+    }
     Ok(Some(Glance { seal, length, has_all_runs, records }))
+}
+
+/// What was decided, without the marks of each change that it is about: nobody decides from a glance, and a plan may have
+/// a million of them.
+fn without_marks(record: &[u8]) -> Result<Vec<u8>, CodecError> {
+    let mut decisions: Value = from_json(record)?;
+    for member in decisions.as_object_mut().into_iter().flat_map(Map::values_mut) {
+        let rulings = match member {
+            Value::Array(several) => several.as_mut_slice(),
+            one => std::slice::from_mut(one),
+        };
+        for ruling in rulings {
+            if let Some(changes) = ruling.get_mut("changes") {
+                *changes = Value::Array(Vec::new());
+            }
+        }
+    }
+    to_json(&decisions)
 }
 
 /// What was kept of the snapshot of a state directory, for whoever asks for so many runs at most. None if the snapshot has

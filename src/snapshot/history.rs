@@ -8,12 +8,13 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
 
-use super::StoreError;
 use super::codec::{from_json, to_json};
 use super::database::{Batch, Database};
+use super::engine::files::{FileName, Kept};
 use super::engine::{Engine, Key, Table, behind};
 use super::folding::{self, IN_FILE, PARTS, file_of};
 use super::keys;
+use super::{Part, StoreError};
 
 /// Runs that are kept.
 const KEPT: usize = 200;
@@ -32,18 +33,25 @@ pub(super) fn record<E: Engine>(database: &Database<E>, id: &str, record: &Value
     keep(database, id, &without_parts(database, record)?)
 }
 
-/// The same of a record whose parts come apart.
+/// The same of a record whose parts come apart: those that are large go to their files while they are written.
 pub(super) fn record_in_parts<E: Engine>(
     database: &Database<E>,
     id: &str,
     header: &Value,
-    parts: &[(&str, Vec<u8>)],
+    parts: &[Part<'_>],
 ) -> Result<(), StoreError> {
     let mut header = header.clone();
     if let Value::Object(header) = &mut header {
-        for (name, content) in parts {
-            let small = || serde_json::from_slice(content).map_err(|error| database.engine.damaged(&error));
-            let part = laid_aside(database, content)?.map_or_else(small, Ok)?;
+        for (name, write) in parts {
+            let kept = database.engine.files().keep_what(LARGE, |writer| {
+                write(writer).map_err(|error| StoreError::Other(format!("a part of a run cannot be kept: {error}")))
+            })?;
+            let part = match kept {
+                Kept::Small(content) => {
+                    serde_json::from_slice(&content).map_err(|error| database.engine.damaged(&error))?
+                }
+                Kept::File(name) => in_file(database, &name)?,
+            };
             header.insert((*name).to_owned(), part);
         }
     }
@@ -175,8 +183,13 @@ fn laid_aside<E: Engine>(database: &Database<E>, part: &[u8]) -> Result<Option<V
         return Ok(None);
     }
     let name = database.engine.files().keep(part)?;
+    in_file(database, &name).map(Some)
+}
+
+/// What stands in the header for a part that lies in a file.
+fn in_file<E: Engine>(database: &Database<E>, name: &FileName) -> Result<Value, StoreError> {
     let name = serde_json::to_value(name).map_err(|error| database.engine.damaged(&error))?;
-    Ok(Some(Value::Object(Map::from_iter([(IN_FILE.to_owned(), name)]))))
+    Ok(Value::Object(Map::from_iter([(IN_FILE.to_owned(), name)])))
 }
 
 fn header<E: Engine>(database: &Database<E>, key: &[u8]) -> Result<Value, StoreError> {

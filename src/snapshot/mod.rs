@@ -39,6 +39,7 @@ mod verification;
 mod verify;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::Write;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -236,6 +237,9 @@ pub trait Intents: Send + Sync {
     fn unsettled(&self) -> Result<Vec<(u64, Intent)>, JournalError>;
 }
 
+/// A part of the record of a run: its name, and what writes it as JSON.
+pub type Part<'a> = (&'a str, &'a dyn Fn(&mut dyn Write) -> std::io::Result<()>);
+
 /// What is kept of runs.
 pub trait History {
     /// Keeps the record of a run; a second one with the same id replaces the first. The newest 200 records are kept. Of
@@ -245,12 +249,7 @@ pub trait History {
 
     /// The same of a record of which the parts that may be large come apart, as JSON: `plan`, `outcomes`, `waiting` and
     /// `drift`, those of them that there are.
-    fn record_run_in_parts(
-        &self,
-        id: &str,
-        header: &serde_json::Value,
-        parts: &[(&str, Vec<u8>)],
-    ) -> Result<(), StoreError>;
+    fn record_run_in_parts(&self, id: &str, header: &serde_json::Value, parts: &[Part<'_>]) -> Result<(), StoreError>;
 
     /// The records of runs, newest first, without what is large of them.
     fn run_headers(&self, most: usize) -> Result<Vec<(String, serde_json::Value)>, StoreError>;

@@ -21,7 +21,7 @@ use super::mirror::rewrite::{self, Proof};
 use super::mirror::staging::{Extent, InProgress};
 use super::mirror::{self, Head, groups, moves};
 use super::on_disk::Guard;
-use super::{Facts, History, Intents, Mirror, Records, Store, StoreError, agenda, history, keys, layout};
+use super::{Facts, History, Intents, Mirror, Part, Records, Store, StoreError, agenda, history, keys, layout};
 use crate::apply::{Intent, JournalError, Settlement};
 use crate::read::{CensusMoves, FullStaging, Increment, Place, Reading, Staging, StagingError};
 
@@ -406,12 +406,7 @@ impl<E: Engine> History for Snapshot<E> {
         history::record(&self.database, id, record)
     }
 
-    fn record_run_in_parts(
-        &self,
-        id: &str,
-        header: &serde_json::Value,
-        parts: &[(&str, Vec<u8>)],
-    ) -> Result<(), StoreError> {
+    fn record_run_in_parts(&self, id: &str, header: &serde_json::Value, parts: &[Part<'_>]) -> Result<(), StoreError> {
         let _writer = self.writer();
         history::record_in_parts(&self.database, id, header, parts)
     }

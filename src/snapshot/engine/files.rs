@@ -24,6 +24,9 @@ const FOLDER: &str = "files";
 /// What a file is called while it is written.
 const UNFINISHED: &str = ".new";
 
+/// What one is called of which nobody knows the hash yet. There is one writer.
+const INCOMING: &str = "incoming.new";
+
 /// The name of a file: the hash of its content, and how long that is.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(in crate::snapshot) struct FileName {
@@ -72,6 +75,30 @@ impl Files {
         Ok(name)
     }
 
+    /// Keeps a content while it comes into being, unless it is so small that the caller has it: then that.
+    pub(in crate::snapshot) fn keep_what<E: From<StoreError>>(
+        &self,
+        small: usize,
+        write: impl FnOnce(&mut dyn io::Write) -> Result<(), E>,
+    ) -> Result<Kept, E> {
+        let folder = match self {
+            Self::Folder(folder) => Some(folder.as_path()),
+            Self::Memory(_) => None,
+        };
+        let mut incoming =
+            Incoming { folder, small, head: Vec::new(), file: None, hasher: blake3::Hasher::new(), length: 0 };
+        write(&mut incoming)?;
+        if incoming.file.is_none() && incoming.head.len() <= small {
+            return Ok(Kept::Small(incoming.head));
+        }
+        match folder {
+            None => Ok(Kept::File(self.keep(&incoming.head)?)),
+            Some(folder) => {
+                Ok(Kept::File(incoming.finish(folder).map_err(|error| cannot(folder, "be written", &error))?))
+            }
+        }
+    }
+
     /// The content of a file; nothing if it is not there or not what it was.
     pub(in crate::snapshot) fn read(&self, name: &FileName) -> Option<Vec<u8>> {
         let content = match self {
@@ -102,17 +129,84 @@ impl Files {
     }
 }
 
+/// What became of a content that came into being.
+pub(in crate::snapshot) enum Kept {
+    /// It is small, and this is all of it.
+    Small(Vec<u8>),
+    /// It lies in a file.
+    File(FileName),
+}
+
+/// A content that comes into being: it goes to a file as soon as it is not small any more.
+struct Incoming<'a> {
+    /// Where files are; none if they are in memory.
+    folder: Option<&'a Path>,
+    small: usize,
+    head: Vec<u8>,
+    file: Option<zstd::Encoder<'static, File>>,
+    hasher: blake3::Hasher,
+    length: u64,
+}
+
+impl io::Write for Incoming<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let Some(folder) = self.folder else {
+            self.head.extend_from_slice(bytes);
+            return Ok(bytes.len());
+        };
+        self.hasher.update(bytes);
+        self.length += bytes.len() as u64;
+        match &mut self.file {
+            Some(file) => file.write_all(bytes)?,
+            None => self.head.extend_from_slice(bytes),
+        }
+        if self.file.is_none() && self.head.len() > self.small {
+            let mut file = begin(folder, &folder.join(INCOMING))?;
+            file.write_all(&self.head)?;
+            self.file = Some(file);
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Incoming<'_> {
+    /// Gives the file its name.
+    fn finish(self, folder: &Path) -> io::Result<FileName> {
+        let name = FileName { hash: self.hasher.finalize().to_hex()[..32].to_owned(), length: self.length };
+        if let Some(file) = self.file {
+            let path = folder.join(&name.hash);
+            match path.exists() {
+                true => fs::remove_file(folder.join(INCOMING))?,
+                false => end(file, folder, (&folder.join(INCOMING), &path))?,
+            }
+        }
+        Ok(name)
+    }
+}
+
 fn write(folder: &Path, path: &Path, content: &[u8]) -> io::Result<()> {
+    let unfinished = path.with_extension(&UNFINISHED[1..]);
+    let mut file = begin(folder, &unfinished)?;
+    file.write_all(content)?;
+    end(file, folder, (&unfinished, path))
+}
+
+fn begin(folder: &Path, unfinished: &Path) -> io::Result<zstd::Encoder<'static, File>> {
     if !folder.exists() {
         fs::create_dir(folder)?;
         folder.parent().map_or(Ok(()), |above| File::open(above)?.sync_all())?;
     }
-    let unfinished = path.with_extension(&UNFINISHED[1..]);
-    let file = OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(&unfinished)?;
-    let mut encoder = zstd::Encoder::new(file, LEVEL)?;
-    encoder.write_all(content)?;
-    encoder.finish()?.sync_all()?;
-    fs::rename(&unfinished, path)?;
+    let file = OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(unfinished)?;
+    zstd::Encoder::new(file, LEVEL)
+}
+
+fn end(file: zstd::Encoder<'static, File>, folder: &Path, (unfinished, path): (&Path, &Path)) -> io::Result<()> {
+    file.finish()?.sync_all()?;
+    fs::rename(unfinished, path)?;
     File::open(folder)?.sync_all()
 }
 
@@ -139,6 +233,26 @@ mod tests {
         }
         let file = fs::read_dir(folder.path().join(FOLDER)).unwrap().next().unwrap().unwrap();
         assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+    }
+
+    #[test]
+    fn a_content_that_comes_in_pieces_is_the_file_that_it_would_be_in_one() {
+        let folder = tempfile::tempdir().unwrap();
+        for files in [Files::of(folder.path()), Files::default()] {
+            let pieces = |writer: &mut dyn io::Write| {
+                (0..100_u8).try_for_each(|piece| writer.write_all(&[piece; 50])).unwrap();
+                Ok::<_, StoreError>(())
+            };
+            let content: Vec<u8> = (0..100_u8).flat_map(|piece| [piece; 50]).collect();
+            for _ in 0..2 {
+                let Kept::File(name) = files.keep_what(1_000, pieces).unwrap() else { panic!("it is small") };
+                assert_eq!(files.read(&name).as_ref(), Some(&content));
+                assert_eq!(files.keep(&content).unwrap(), name);
+            }
+            let Kept::Small(all) = files.keep_what(5_000, pieces).unwrap() else { panic!("it lies in a file") };
+            assert_eq!(all, content);
+        }
+        assert_eq!(fs::read_dir(folder.path().join(FOLDER)).unwrap().count(), 1, "nothing unfinished stays");
     }
 
     #[test]

@@ -3,6 +3,11 @@
 //! A page lies under the key of its first record. It is large enough for people's records to be compressed against
 //! each other, and small enough to be unpacked for one of them.
 
+use std::cell::RefCell;
+use std::io;
+
+use zstd::bulk::{Compressor, Decompressor};
+
 use crate::snapshot::codec::CodecError;
 use crate::snapshot::engine::Key;
 
@@ -46,8 +51,7 @@ impl PageBuilder {
     pub(super) fn take(&mut self) -> Result<Option<Entry>, CodecError> {
         let Some(first) = self.first.take() else { return Ok(None) };
         let entries = std::mem::take(&mut self.entries);
-        let packed =
-            zstd::bulk::compress(&entries, LEVEL).map_err(|error| CodecError::Unwritable(error.to_string()))?;
+        let packed = compressed(&entries).map_err(|error| CodecError::Unwritable(error.to_string()))?;
         let mut page = Vec::with_capacity(packed.len() + 9);
         page.push(ZSTD_1);
         page.extend_from_slice(&(entries.len() as u64).to_le_bytes());
@@ -74,8 +78,7 @@ impl Page {
         let (length, packed) = rest.split_first_chunk().ok_or_else(unreadable)?;
         let length = usize::try_from(u64::from_le_bytes(*length)).ok().filter(|length| *length <= LARGEST);
         let length = length.ok_or_else(unreadable)?;
-        let entries =
-            zstd::bulk::decompress(packed, length).map_err(|error| CodecError::Unreadable(error.to_string()))?;
+        let entries = decompressed(packed, length).map_err(|error| CodecError::Unreadable(error.to_string()))?;
         if entries.len() == length { Ok(Self { entries, at: 0 }) } else { Err(unreadable()) }
     }
 
@@ -96,6 +99,26 @@ impl Page {
         }
         None
     }
+}
+
+// What zstd works with takes longer to make than a page to pack, so each thread keeps its own.
+thread_local! {
+    static COMPRESSOR: RefCell<Option<Compressor<'static>>> = const { RefCell::new(None) };
+    static DECOMPRESSOR: RefCell<Option<Decompressor<'static>>> = const { RefCell::new(None) };
+}
+
+fn compressed(bytes: &[u8]) -> io::Result<Vec<u8>> {
+    COMPRESSOR.with_borrow_mut(|kept| match kept {
+        Some(compressor) => compressor.compress(bytes),
+        None => kept.insert(Compressor::new(LEVEL)?).compress(bytes),
+    })
+}
+
+fn decompressed(packed: &[u8], length: usize) -> io::Result<Vec<u8>> {
+    DECOMPRESSOR.with_borrow_mut(|kept| match kept {
+        Some(decompressor) => decompressor.decompress(packed, length),
+        None => kept.insert(Decompressor::new()?).decompress(packed, length),
+    })
 }
 
 /// The part that begins at a place, and where the next one begins.
