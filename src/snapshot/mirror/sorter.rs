@@ -4,7 +4,8 @@
 //! collected in memory, and laid aside in sorted files when they grow too many: a first reading of a million people
 //! passes through here. The files are scratch: nothing of them counts, and they are gone with the reading.
 
-use std::collections::BTreeMap;
+use std::cmp::Ordering;
+use std::collections::BinaryHeap;
 use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Read, Write as _};
 use std::path::{Path, PathBuf};
@@ -35,7 +36,8 @@ pub(in crate::snapshot) struct Sorter {
     scratch: Option<PathBuf>,
     /// What its files are called.
     name: &'static str,
-    recent: BTreeMap<Key, Difference>,
+    /// In the order in which they came.
+    recent: Vec<(Key, Difference)>,
     bytes: usize,
     spilled: Vec<PathBuf>,
 }
@@ -48,14 +50,14 @@ impl Sorter {
 
     /// The same, with a name for its files that no other sorter has at the same time.
     pub(super) fn called(scratch: Option<PathBuf>, name: &'static str) -> Self {
-        Self { scratch, name, recent: BTreeMap::new(), bytes: 0, spilled: Vec::new() }
+        Self { scratch, name, recent: Vec::new(), bytes: 0, spilled: Vec::new() }
     }
 
     /// Takes a difference in; of several for one key the last one counts.
     pub(in crate::snapshot) fn put(&mut self, key: Key, difference: Difference) -> Result<(), StoreError> {
         let content = if let Difference::Put(record) = &difference { record.len() } else { 0 };
         self.bytes += key.len() + content + OVERHEAD;
-        self.recent.insert(key, difference);
+        self.recent.push((key, difference));
         if self.bytes > IN_MEMORY && self.scratch.is_some() {
             self.spill()?;
         }
@@ -78,22 +80,38 @@ impl Sorter {
         let path = scratch.join(format!("{}-{}", self.name, self.spilled.len()));
         let recent = std::mem::take(&mut self.recent);
         self.bytes = 0;
-        write(scratch, &path, recent).map_err(|error| cannot(&path, "be written", &error))?;
+        write(scratch, &path, &in_order(&recent)).map_err(|error| cannot(&path, "be written", &error))?;
         self.spilled.push(path);
         Ok(())
     }
 
     /// All differences in the order of their keys, one a key.
     pub(super) fn sorted(&self) -> Result<Sorted<'_>, StoreError> {
-        let mut heads = Vec::new();
+        let mut sources = Vec::new();
         for path in &self.spilled {
             let run = Run::open(path).map_err(|error| cannot(path, "be read", &error))?;
-            heads.push(Head { next: None, source: Source::File(run, path) });
+            sources.push(Source::File(run, path));
         }
-        heads.push(Head { next: None, source: Source::Memory(self.recent.iter()) });
-        heads.iter_mut().try_for_each(Head::step)?;
-        Ok(Sorted { heads })
+        sources.push(Source::Memory(in_order(&self.recent).into_iter()));
+        let mut sorted = Sorted { sources, heads: BinaryHeap::new() };
+        (0..sorted.sources.len()).try_for_each(|source| sorted.step(source))?;
+        Ok(sorted)
     }
+}
+
+/// The differences in the order of their keys, of several for one key the one that came last.
+fn in_order(recent: &[(Key, Difference)]) -> Vec<&(Key, Difference)> {
+    let mut recent: Vec<&(Key, Difference)> = recent.iter().collect();
+    // A stable sort leaves those of one key in the order in which they came.
+    recent.sort_by(|(one, _), (other, _)| one.cmp(other));
+    recent.dedup_by(|later, kept| {
+        let same = later.0 == kept.0;
+        if same {
+            *kept = *later;
+        }
+        same
+    });
+    recent
 }
 
 impl Drop for Sorter {
@@ -106,78 +124,102 @@ impl Drop for Sorter {
 
 /// Differences in the order of their keys.
 pub(super) struct Sorted<'a> {
-    heads: Vec<Head<'a>>,
+    /// What came later stands further behind.
+    sources: Vec<Source<'a>>,
+    heads: BinaryHeap<Head>,
+}
+
+impl Sorted<'_> {
+    /// Takes the next difference of a source among the heads.
+    fn step(&mut self, source: usize) -> Result<(), StoreError> {
+        let next = match &mut self.sources[source] {
+            Source::File(run, path) => run.step().map_err(|error| cannot(path, "be read", &error))?,
+            Source::Memory(recent) => recent.next().cloned(),
+        };
+        self.heads.extend(next.map(|(key, difference)| Head { key, source, difference }));
+        Ok(())
+    }
 }
 
 impl Iterator for Sorted<'_> {
     type Item = Result<(Key, Difference), StoreError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let least = self.heads.iter().filter_map(|head| Some(&head.next.as_ref()?.0)).min()?.clone();
-        let mut newest = None;
-        // What came later stands further behind.
-        for head in &mut self.heads {
-            if head.next.as_ref().is_some_and(|(key, _)| *key == least) {
-                newest = head.next.take();
-                if let Err(error) = head.step() {
-                    return Some(Err(error));
-                }
-            }
+        let Head { key, source, difference } = self.heads.pop()?;
+        let mut stepped = self.step(source);
+        while stepped.is_ok() && self.heads.peek().is_some_and(|head| head.key == key) {
+            // What came earlier for the same key counts no more.
+            stepped = self.heads.pop().map_or(Ok(()), |earlier| self.step(earlier.source));
         }
-        newest.map(Ok)
+        Some(stepped.map(|()| (key, difference)))
     }
 }
 
-struct Head<'a> {
-    next: Option<(Key, Difference)>,
-    source: Source<'a>,
+/// The next difference of a source. The greatest is the one with the least key, and of those the one that came last.
+struct Head {
+    key: Key,
+    source: usize,
+    difference: Difference,
 }
+
+impl Ord for Head {
+    fn cmp(&self, other: &Self) -> Ordering {
+        other.key.cmp(&self.key).then(self.source.cmp(&other.source))
+    }
+}
+
+impl PartialOrd for Head {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Head {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for Head {}
 
 enum Source<'a> {
     File(Run, &'a Path),
-    Memory(std::collections::btree_map::Iter<'a, Key, Difference>),
-}
-
-impl Head<'_> {
-    fn step(&mut self) -> Result<(), StoreError> {
-        self.next = match &mut self.source {
-            Source::File(run, path) => run.step().map_err(|error| cannot(path, "be read", &error))?,
-            Source::Memory(recent) => recent.next().map(|(key, difference)| (key.clone(), difference.clone())),
-        };
-        Ok(())
-    }
+    Memory(std::vec::IntoIter<&'a (Key, Difference)>),
 }
 
 const PUT: u8 = 1;
 const KEEP: u8 = 2;
 const REMOVE: u8 = 3;
 
-fn write(scratch: &Path, path: &Path, differences: BTreeMap<Key, Difference>) -> io::Result<()> {
+/// Bytes that are handed to zstd or taken from it at a time.
+const AT_A_TIME: usize = 64 << 10;
+
+fn write(scratch: &Path, path: &Path, differences: &[&(Key, Difference)]) -> io::Result<()> {
     std::fs::create_dir_all(scratch)?;
-    let mut file = zstd::Encoder::new(BufWriter::new(File::create(path)?), 1)?;
+    let mut file = BufWriter::with_capacity(AT_A_TIME, zstd::Encoder::new(File::create(path)?, 1)?);
     for (key, difference) in differences {
-        let (tag, record) = match difference {
+        let (tag, record): (u8, &[u8]) = match difference {
             Difference::Put(record) => (PUT, record),
-            Difference::Keep => (KEEP, Vec::new()),
-            Difference::Remove => (REMOVE, Vec::new()),
+            Difference::Keep => (KEEP, &[]),
+            Difference::Remove => (REMOVE, &[]),
         };
         file.write_all(&[tag])?;
-        for part in [&key, &record] {
+        for part in [key, record] {
             file.write_all(&(part.len() as u64).to_le_bytes())?;
             file.write_all(part)?;
         }
     }
-    file.finish()?.flush()
+    file.into_inner().map_err(io::IntoInnerError::into_error)?.finish()?.flush()
 }
 
 /// A sorted file that is being read.
 struct Run {
-    file: zstd::Decoder<'static, BufReader<File>>,
+    file: BufReader<zstd::Decoder<'static, BufReader<File>>>,
 }
 
 impl Run {
     fn open(path: &Path) -> io::Result<Self> {
-        Ok(Self { file: zstd::Decoder::new(File::open(path)?)? })
+        Ok(Self { file: BufReader::with_capacity(AT_A_TIME, zstd::Decoder::new(File::open(path)?)?) })
     }
 
     fn step(&mut self) -> io::Result<Option<(Key, Difference)>> {
@@ -206,6 +248,8 @@ impl Run {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
 
     #[test]
