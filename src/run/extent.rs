@@ -14,7 +14,7 @@ use super::error::RunError;
 use super::groups::FoundGroups;
 use super::planning::{Doubtful, Stage};
 use super::reading::Roll;
-use super::session::Session;
+use super::session::{Comparing, Session};
 use crate::plan::document::PLAN_VERSION;
 use crate::plan::{Match, Matches, Others, Planned, Totals};
 use crate::roster::{Refusal, Roster};
@@ -140,11 +140,10 @@ impl Session {
         self.store.set_fact(fact::COMPARED, &serde_json::Value::String((self.clock)().to_string()))
     }
 
-    /// Whether a plan of some people is to be compared with one of everybody: once a week, and always in a session that
-    /// compares.
+    /// Whether a plan of some people is to be compared with one of everybody.
     pub(super) fn is_to_be_compared(&self, extent: &Extent) -> Result<bool, RunError> {
-        if extent.people().is_none() || self.compares.is_some() {
-            return Ok(extent.people().is_some() && self.compares == Some(true));
+        if extent.people().is_none() || self.comparing != Comparing::Weekly {
+            return Ok(extent.people().is_some() && self.comparing == Comparing::Always);
         }
         let now = (self.clock)();
         let last = self.store.fact(fact::COMPARED)?;
@@ -152,16 +151,16 @@ impl Session {
         Ok(last.is_none_or(|last| last > now || now.duration_since(last) > COMPARED_EVERY))
     }
 
-    /// Says so if a plan of some people is not the plan of everybody, and takes that then; in a session that compares it
-    /// is an error.
+    /// Says so if a plan of some people is not the plan of everybody, and takes that then; where all are compared, it is an
+    /// error.
     pub(super) fn compared(&self, some: Planned, everybody: Planned, stage: &Stage) -> Result<Planned, RunError> {
-        if self.compares.is_none() {
+        if self.comparing == Comparing::Weekly {
             self.note_compared()?;
         }
         if some.plan == everybody.plan {
             return Ok(some);
         }
-        if self.compares.is_some() {
+        if self.comparing == Comparing::Always {
             return Err(RunError::Internal(format!(
                 "a plan of the people on the agenda is not the plan of everybody. Judged: {:?}. One: {:#?}. The other: {:#?}",
                 stage.extent, some.plan, everybody.plan

@@ -42,6 +42,7 @@ pub use explain::{ExplainedGate, Explanation, GateVerdict};
 pub use header::{RunCounts, RunHeader, run_headers};
 pub use records::{State, find_run, record_end, runs, state};
 pub use session::{
-    Clock, Listener, Session, has_snapshot, memory_store, open_store, open_store_at_a_glance, open_store_to_work,
+    Clock, Comparing, Listener, Session, has_snapshot, memory_store, open_store, open_store_at_a_glance,
+    open_store_to_work,
 };
 pub use spans::failed_to_begin;

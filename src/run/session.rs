@@ -45,8 +45,19 @@ pub struct Session {
     pub(super) unchanged_since: Mutex<Option<String>>,
     /// How many people the last plan judged; nothing if everybody.
     pub(super) judged: Mutex<Option<usize>>,
-    /// Whether every plan of a few people is compared with one of everybody; where that is not said, one a week is.
-    pub(super) compares: Option<bool>,
+    /// Which plans of a few people are compared with one of everybody.
+    pub(super) comparing: Comparing,
+}
+
+/// Which plans of a few people are compared with one of everybody.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Comparing {
+    /// One a week; if the two differ, that is said, and the plan of everybody counts.
+    Weekly,
+    /// Every one; that they differ is an error. So it is while Rollcall is developed.
+    Always,
+    /// None, for tests that count.
+    Never,
 }
 
 /// Takes the events of a run, in their order.
@@ -101,14 +112,14 @@ impl Session {
             changes: Mutex::default(),
             unchanged_since: Mutex::default(),
             judged: Mutex::default(),
-            compares: cfg!(debug_assertions).then_some(true),
+            comparing: if cfg!(debug_assertions) { Comparing::Always } else { Comparing::Weekly },
         })
     }
 
-    /// The same, of whose plans of a few people every one is compared with a plan of everybody, or none is: for tests.
+    /// The same with these plans of a few people compared with one of everybody.
     #[must_use]
-    pub fn comparing(self, every: bool) -> Self {
-        Self { compares: Some(every), ..self }
+    pub fn comparing(self, comparing: Comparing) -> Self {
+        Self { comparing, ..self }
     }
 
     /// The same by another clock.

@@ -8,10 +8,10 @@ use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 use rollcall::apply::Settlement;
 use rollcall::config::Organization;
-use rollcall::plan::LedgerAccount;
+use rollcall::plan::{Carried, LedgerAccount};
 use rollcall::read::Census;
-use rollcall::run::Depth;
-use rollcall::snapshot::{Facts as _, Intents as _, Ledger as _, Mirror as _, fact};
+use rollcall::run::{Comparing, Depth};
+use rollcall::snapshot::{Agenda as _, Facts as _, Intents as _, Ledger as _, Mirror as _, fact};
 use rollcall_kit::Member;
 
 use super::promises_company::{Company, apply, person_id};
@@ -186,6 +186,29 @@ fn a_plan_of_what_changed_is_the_plan_of_everybody_among_two_thousand() {
     assert!(some > 20, "{some} plans of some people, {everybody} of everybody");
 }
 
+#[tokio::test]
+async fn somebody_whom_the_agenda_misses_is_dealt_with_within_a_week_and_everybody_is_judged_after_that() {
+    let organization = &organizations()[0];
+    let mut company = Company::of(24);
+    apply(company.plan(organization, Depth::Full).await.unwrap()).await;
+    apply(company.plan(organization, Depth::Full).await.unwrap()).await;
+    company.directory.person(4, |person| person.active = false);
+    company.plan(organization, Depth::Incremental).await.unwrap();
+    let ground = company.store.ground().unwrap().unwrap();
+    let missed = BTreeSet::from([person_id(4)]);
+    company.store.planned(Some(&missed), &Carried::default(), &ground).unwrap();
+    let plan = async |company: &Company| {
+        let session = company.session(organization).comparing(Comparing::Weekly);
+        session.plan_at(Depth::Incremental, &|_| {}).await.unwrap().plan().changes.len()
+    };
+    assert_eq!(plan(&company).await, 0, "the agenda does not have them");
+    company.later = SignedDuration::from_hours(24 * 8);
+    assert_eq!(plan(&company).await, 1, "the plan of everybody counts");
+    assert_eq!(company.store.ground().unwrap(), None);
+    company.later = SignedDuration::from_hours(24 * 9);
+    assert_eq!(plan(&company).await, 1, "and is made again, because nobody knows what else was missed");
+}
+
 /// The census as somebody counts it who looks at the whole mirror.
 fn counted(company: &Company) -> Census {
     let (mut census, store) = (Census::default(), &company.store);
@@ -242,11 +265,11 @@ type Cost = (usize, u64, u64);
 async fn increments(people: u32, changes: &[u32]) -> Vec<Cost> {
     let organization = &organizations()[0];
     let company = Company::of(people);
-    let session = company.session(organization).comparing(false);
+    let session = company.session(organization).comparing(Comparing::Never);
     let first = session.plan(&|_| {}).await.unwrap();
     apply((session, first)).await;
     // The second run finds everybody at rest, and from then on the agenda is kept.
-    let session = company.session(organization).comparing(false);
+    let session = company.session(organization).comparing(Comparing::Never);
     let second = session.plan(&|_| {}).await.unwrap();
     apply((session, second)).await;
     let mut costs = Vec::new();
@@ -257,7 +280,7 @@ async fn increments(people: u32, changes: &[u32]) -> Vec<Cost> {
         }
         company.directory.group(1, |group| group.users.insert(joins));
         let (read, written) = (company.store.values_read(), company.store.bytes_written());
-        let session = company.session(organization).comparing(false);
+        let session = company.session(organization).comparing(Comparing::Never);
         let reviewed = session.plan_at(Depth::Incremental, &|_| {}).await.unwrap();
         assert_eq!(reviewed.plan().changes.len(), 2 * changes as usize + 1, "{:?}", reviewed.plan().changes);
         let judged = session.people_judged().expect("not everybody was judged");
