@@ -96,7 +96,7 @@ impl Collecting {
 
 /// Whether only a change of record, groups or account can make a plan do something for somebody.
 ///
-/// Who is in scope competes for an address. The ledger tells of those who have it, so whoever is in scope rests only
+/// Who is in scope competes for an address. The ledger tells of those who have it, so somebody in scope rests only
 /// with an active account of that address.
 fn is_at_rest(judgement: &Judgement, account: Option<&LedgerAccount>) -> bool {
     match &judgement.standing {

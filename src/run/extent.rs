@@ -1,7 +1,7 @@
 //! Whom a plan judges: everybody, or the people on the agenda and those whom they concern.
 //!
 //! The ledger tells of everybody at rest what the others have to know of them: who has an address already, whose account a
-//! look-up found. Whoever comes in the way of somebody on the agenda is judged with them. What a plan of some people rests
+//! look-up found. Those who come in the way of somebody on the agenda are judged with them. What a plan of some people rests
 //! on is the *ground*: configuration, version, and what the rules' groups are like. On another one everybody is judged.
 
 use std::collections::BTreeSet;

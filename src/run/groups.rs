@@ -24,7 +24,7 @@ pub(super) struct FoundGroups {
 }
 
 impl FoundGroups {
-    /// What the groups are like, whoever is in them.
+    /// What the groups are like, no matter who is in them.
     pub(super) fn index_of_nobody(&self) -> GroupIndex {
         self.outline.clone().index(&self.rules, &self.bindings, &self.deleted).finish()
     }

@@ -198,7 +198,7 @@ pub fn open_store(organization: &Organization, state_dir: &Path) -> Result<Arc<d
     Ok(Arc::new(SledStore::open(&state_dir.join(&organization.name))?))
 }
 
-/// An organization's snapshot for whoever asks how it stands, what was decided, and for so many of the last runs: from
+/// An organization's snapshot for a question how it stands, what was decided, and for so many of the last runs: from
 /// what was kept of it when it was closed, if that can be, without opening it. Nothing else is asked of it.
 ///
 /// # Errors

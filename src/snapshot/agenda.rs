@@ -20,7 +20,7 @@ use crate::roster::{Refusal, Role};
 /// What the last plan rested on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Ground {
-    /// In the words of whoever plans.
+    /// In the words of the room that plans.
     pub(super) ground: String,
     /// Roles whose active holders are kept by name.
     watched: Vec<Role>,

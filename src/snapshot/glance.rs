@@ -1,4 +1,4 @@
-//! What is told of a snapshot at a glance, kept beside it when it is closed, so that whoever only asks how things stand
+//! What is told of a snapshot at a glance, kept beside it when it is closed, so that a command that only asks how things stand
 //! need not open it: that costs more the larger it is, and writes to it.
 //!
 //! Kept are the few records themselves: where the mirror stands, how many accounts there are, what is unsettled, what
@@ -120,7 +120,7 @@ fn without_marks(record: &[u8]) -> Result<Vec<u8>, CodecError> {
     to_json(&decisions)
 }
 
-/// What was kept of the snapshot of a state directory, for whoever asks for so many runs at most. None if the snapshot has
+/// What was kept of the snapshot of a state directory, for a question about so many runs at most. None if the snapshot has
 /// to be opened.
 pub(super) fn read(directory: &Path, runs: usize) -> Option<Database<MemoryEngine>> {
     folder::refuse_root(directory).ok()?;

@@ -55,7 +55,7 @@ impl SledStore {
         Ok(store)
     }
 
-    /// What is told of the snapshot of a state directory at a glance, for whoever asks how things stand and for so many
+    /// What is told of the snapshot of a state directory at a glance, for a question how things stand and for so many
     /// runs at most: as it was when it was last closed. None if it has to be opened to know.
     #[must_use]
     pub fn at_a_glance(directory: &Path, runs: usize) -> Option<MemoryStore> {

@@ -171,9 +171,9 @@ fn histories(people: u32, cases: u32, steps: usize) -> (usize, usize) {
     (some.into_inner(), everybody.into_inner())
 }
 
-/// Mutations that it catches: whoever has an address that somebody claims is not judged with them; nor whose account a
-/// look-up found; somebody for whom a plan did something is at rest; what the groups are like is no part of the ground; an
-/// account that is another now does not put its owner on the agenda; nor does a group that they joined.
+/// Mutations that it catches: the owner of an address that somebody claims is not judged with them, nor is the owner of an
+/// account that a look-up found; somebody for whom a plan did something is at rest; what the groups are like is no part of
+/// the ground; an account that is another now does not put its owner on the agenda, nor does a group that they joined.
 #[test]
 fn a_plan_of_what_changed_is_the_plan_of_everybody_in_a_small_company() {
     let (some, everybody) = histories(24, 96, 40);

@@ -61,8 +61,8 @@ impl<'a> Past<'a> {
         }))
     }
 
-    /// Tells the last changes of a user, the one that passed his account on among them, and what was done to the account
-    /// before it was passed on to him: somebody who came back under a new id is asked after with his whole story.
+    /// Tells the last changes of a user, the one that passed their account on among them, and what was done to the account
+    /// before it was passed on to them: somebody who came back under a new id is asked after with their whole story.
     pub(super) fn tell(&self, answer: &mut Explanation, user: &DirectoryId) -> Result<(), RunError> {
         let mut story = Vec::new();
         let (mut holder, mut until) = (user.clone(), None::<String>);

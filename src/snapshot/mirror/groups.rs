@@ -80,8 +80,7 @@ pub(in crate::snapshot) fn whole<'a, E: Engine>(
     let mut chunks = walk(database, head, keys::GROUP_USERS).peekable();
     headers(database, head).map(move |header| {
         let Header { mut group, .. } = header?;
-        let users = users_of(&keys::group_users(&group.id), &mut chunks);
-        let users = users.map_err(|error| error.unwrap_or_else(|error| database.engine.damaged(&error)))?;
+        let users = users_of(database, &keys::group_users(&group.id), &mut chunks)?;
         group.members.extend(users.into_iter().map(Member::User));
         group.members.sort_unstable();
         Ok(group)
@@ -108,25 +107,24 @@ pub(super) fn users<E: Engine>(
 ) -> Result<Vec<DirectoryId>, StoreError> {
     let prefix = keys::group_users(group);
     let mut chunks = under(database, head, &prefix)?.peekable();
-    users_of(&prefix, &mut chunks).map_err(|error| error.unwrap_or_else(|error| database.engine.damaged(&error)))
+    users_of(database, &prefix, &mut chunks)
 }
 
-type Trouble = Result<StoreError, CodecError>;
-
 /// The users in the chunks with this prefix, from chunks in the order of their keys.
-fn users_of(
+fn users_of<E: Engine>(
+    database: &Database<E>,
     prefix: &[u8],
     chunks: &mut Peekable<impl Iterator<Item = Result<(Key, Vec<u8>), StoreError>>>,
-) -> Result<Vec<DirectoryId>, Trouble> {
+) -> Result<Vec<DirectoryId>, StoreError> {
     let mut users = Vec::new();
     loop {
         let is_theirs = |chunk: &Result<(Key, Vec<u8>), StoreError>| {
             chunk.as_ref().map_or(true, |(key, _)| key.starts_with(prefix) || key.as_slice() < prefix)
         };
         let Some(chunk) = chunks.next_if(is_theirs) else { return Ok(users) };
-        let (key, record) = chunk.map_err(Ok)?;
+        let (key, record) = chunk?;
         if key.starts_with(prefix) {
-            let chunk: Vec<DirectoryId> = unpack(&record).map_err(Err)?;
+            let chunk: Vec<DirectoryId> = unpack(&record).map_err(|error| database.engine.damaged(&error))?;
             users.extend(chunk);
         }
     }
@@ -163,6 +161,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
+    use crate::snapshot::engine::memory::MemoryEngine;
 
     fn ids(numbers: impl Iterator<Item = u32>) -> Vec<DirectoryId> {
         let mut ids: Vec<_> = numbers.map(|n| DirectoryId::new(&format!("u{n:06}")).unwrap()).collect();
@@ -191,8 +190,9 @@ mod tests {
         let chunks = chunks(&group, &all).unwrap();
         assert!((150..600).contains(&chunks.len()), "{}", chunks.len());
         assert!(chunks.is_sorted_by(|(one, _), (other, _)| one < other));
+        let database = Database::open(MemoryEngine::default()).unwrap().0;
         let mut stream = chunks.into_iter().map(Ok).peekable();
-        assert!(users_of(&keys::group_users(&group), &mut stream).is_ok_and(|found| found == all));
+        assert_eq!(users_of(&database, &keys::group_users(&group), &mut stream).unwrap(), all);
         assert!(super::chunks(&group, &[]).unwrap().is_empty());
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! A reading brings whole groups. Here each that differs is compared with the one in the mirror, so that only the chunks
 //! that changed are written; and for each user who joined or left, the groups that they are in directly are written
-//! anew. Whoever plans for a few people need not look through all groups for them.
+//! anew. A plan for a few people need not look through all groups for them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::iter::Peekable;

@@ -114,7 +114,7 @@ impl<E: Engine> Counting<'_, E> {
         Ok(find(self.database, self.head, &key)?.is_some())
     }
 
-    /// Counts whoever is new in the groups that named them before.
+    /// Counts those who are new in the groups that named them before.
     fn named_before(&mut self) -> Result<(), StoreError> {
         let unreadable = |error: CodecError| self.database.engine.damaged(&error);
         let mut named = Vec::new();
