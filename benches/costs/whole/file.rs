@@ -6,7 +6,7 @@ use rollcall_test_servers::company::{Company, DOMAIN};
 use rollcall_test_servers::measured::Taken;
 use rollcall_test_servers::site::Site;
 
-use super::row::{Row, bytes, ratio, time, took};
+use super::row::{self, Row, bytes, ratio, time, took};
 use super::{Ground, daemon};
 
 /// So many people change before the last run.
@@ -40,6 +40,7 @@ pub(super) fn scene(ground: &Ground, print: &mut dyn FnMut(Row)) {
         goal: "as from LDAP".to_owned(),
         met: None,
     });
+    print(row::after_the_first(&site));
     print(size(ground, &site));
     print(nothing_changed(ground, &site, &parse));
     company.with_changes(CHANGED, 1).write(&file).unwrap();
@@ -101,7 +102,7 @@ fn questions(ground: &Ground, site: &Site, print: &mut dyn FnMut(Row)) {
 fn size(ground: &Ground, site: &Site) -> Row {
     let each = site.state() / u64::from(ground.people);
     Row {
-        work: format!("state after a plan and a first apply, {} people", ground.people),
+        work: format!("state after a first apply and a run, {} people", ground.people),
         limit: "payload about 1 kB a user".to_owned(),
         measured: format!("{} a user, history included", bytes(each)),
         goal: "≤ 1 kB, without history".to_owned(),

@@ -7,7 +7,7 @@ use rollcall_test_servers::ldap::{DirectoryServer as _, OpenLdap};
 use rollcall_test_servers::measured::Taken;
 use rollcall_test_servers::site::Site;
 
-use super::row::{Row, bytes, ratio, time, took};
+use super::row::{self, Row, bytes, ratio, time, took};
 use super::{Ground, ground};
 
 /// So many people change before the last run.
@@ -33,6 +33,7 @@ pub(super) fn scene(ground: &Ground, print: &mut dyn FnMut(Row)) {
     let site = Ground::site();
     configure(&site, &server, sink.url());
     print(first(ground, &site, &sink));
+    print(row::after_the_first(&site));
     print(nothing_changed(ground, &site, &server));
     server.change_people(ground.people, CHANGED, 1);
     print(ten_changes(&site, &sink));

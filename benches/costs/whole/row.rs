@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use rollcall_test_servers::measured::Taken;
+use rollcall_test_servers::site::Site;
 
 /// One row.
 pub(crate) struct Row {
@@ -24,6 +25,18 @@ impl fmt::Display for Row {
         let Self { work, limit, measured, goal, met } = self;
         let met = met.map_or("–", |met| if met { "yes" } else { "no" });
         write!(formatter, "| {work} | {limit} | {measured} | {goal} | {met} |")
+    }
+}
+
+/// The run after a first apply: everybody was written to, so everybody is judged once more, and the snapshot is compacted.
+pub(crate) fn after_the_first(site: &Site) -> Row {
+    let taken = site.run(&["apply", "--yes"]);
+    Row {
+        work: "the run after a first apply".to_owned(),
+        limit: "–".to_owned(),
+        measured: took(&taken, 1, ""),
+        goal: "–".to_owned(),
+        met: None,
     }
 }
 
