@@ -37,7 +37,7 @@ impl Planner<'_> {
         });
         // Each is let go of once there are changes for them: on the first day these are everybody.
         for newcomer in others {
-            self.settle_match(&newcomer, &contested);
+            self.settle_match(newcomer, &contested);
         }
     }
 
@@ -116,7 +116,7 @@ impl Planner<'_> {
     }
 
     /// A newcomer who was looked up in the target.
-    fn settle_match(&mut self, newcomer: &Newcomer, contested: &BTreeMap<String, Vec<String>>) {
+    fn settle_match(&mut self, newcomer: Newcomer, contested: &BTreeMap<String, Vec<String>>) {
         let matches = self.matches;
         match matches.get(&newcomer.user) {
             Some(Match::None) => self.create(newcomer),
@@ -124,16 +124,16 @@ impl Planner<'_> {
             Some(Match::Many(accounts)) => {
                 let found = names(accounts.iter().map(|(id, name)| format!("{name} ({id})")));
                 let detail = format!("several accounts in the target match: {found}; leave only one that does");
-                self.refuse(newcomer, Reason::MatchAmbiguous, detail);
+                self.refuse(&newcomer, Reason::MatchAmbiguous, detail);
             }
-            Some(Match::Unknown(why)) => self.refuse(newcomer, Reason::MatchUnknown, unknown(why)),
-            None => self.refuse(newcomer, Reason::MatchUnknown, unknown("nobody looked")),
+            Some(Match::Unknown(why)) => self.refuse(&newcomer, Reason::MatchUnknown, unknown(why)),
+            None => self.refuse(&newcomer, Reason::MatchUnknown, unknown("nobody looked")),
         }
     }
 
     fn settle_found(
         &mut self,
-        newcomer: &Newcomer,
+        newcomer: Newcomer,
         account: &TargetAccount,
         by: &'static str,
         contested: &BTreeMap<String, Vec<String>>,
@@ -149,7 +149,7 @@ impl Planner<'_> {
                  for this user until the value by which it matches is corrected in the target or in the directory",
                 account.user_name, account.target_id, newcomer.desired.address, owner.label
             );
-            return self.refuse(newcomer, Reason::AccountContested, detail);
+            return self.refuse(&newcomer, Reason::AccountContested, detail);
         }
         if let Some(rivals) = contested.get(&account.target_id) {
             let detail = format!(
@@ -159,18 +159,17 @@ impl Planner<'_> {
                 account.user_name,
                 account.target_id
             );
-            return self.refuse(newcomer, Reason::AccountContested, detail);
+            return self.refuse(&newcomer, Reason::AccountContested, detail);
         }
-        self.adopt(newcomer, account, by);
+        self.adopt(&newcomer, account, by);
     }
 
-    fn create(&mut self, newcomer: &Newcomer) {
-        let Newcomer { user, desired } = newcomer;
-        let subject = subject(user, None, desired);
-        let action = Action::Create { attributes: desired.attributes.clone() };
+    fn create(&mut self, mut newcomer: Newcomer) {
+        let subject = subject(&newcomer.user, None, &newcomer.desired);
+        let action = Action::Create { attributes: std::mem::take(&mut newcomer.desired.attributes) };
         let draft = Draft::new(subject.clone(), action, vec![Cause::Joined]);
         self.drafts.push(draft.with_unique_values(self.settings));
-        self.furnish(newcomer, &subject, &BTreeSet::new());
+        self.furnish(&newcomer, &subject, &BTreeSet::new());
     }
 
     fn adopt(&mut self, newcomer: &Newcomer, account: &TargetAccount, by: &str) {

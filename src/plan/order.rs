@@ -50,7 +50,7 @@ fn rank(draft: &Draft) -> (ActionKind, &Subject, Option<&Role>, Option<&GroupKey
 /// Drops drafts that need something which no draft brings about any more, and whatever needed those.
 fn without_unmet_needs(mut drafts: Vec<Draft>) -> Vec<Draft> {
     loop {
-        let provided: BTreeSet<Milestone> = drafts.iter().filter_map(Draft::provides).collect();
+        let provided: BTreeSet<Milestone> = needed(&drafts).map(|(_, milestone)| milestone).collect();
         let before = drafts.len();
         drafts.retain(|draft| draft.needs.iter().all(|need| provided.contains(need)));
         if drafts.len() == before {
@@ -59,14 +59,21 @@ fn without_unmet_needs(mut drafts: Vec<Draft>) -> Vec<Draft> {
     }
 }
 
+/// What drafts bring about that another one needs, with their places: on the first day nobody needs most of it.
+fn needed(drafts: &[Draft]) -> impl Iterator<Item = (usize, Milestone)> + '_ {
+    let needs: BTreeSet<&Milestone> = drafts.iter().flat_map(|draft| &draft.needs).collect();
+    let provided = drafts.iter().enumerate().filter_map(|(index, draft)| Some((index, draft.provides()?)));
+    provided.filter(move |(_, milestone)| needs.contains(milestone))
+}
+
 /// For each draft, the drafts that must come before it.
 fn predecessors(drafts: &[Draft]) -> Vec<BTreeSet<usize>> {
     let mut providers: BTreeMap<Milestone, Vec<usize>> = BTreeMap::new();
     let mut freed: BTreeMap<&Unique, Vec<usize>> = BTreeMap::new();
+    for (index, milestone) in needed(drafts) {
+        providers.entry(milestone).or_default().push(index);
+    }
     for (index, draft) in drafts.iter().enumerate() {
-        if let Some(milestone) = draft.provides() {
-            providers.entry(milestone).or_default().push(index);
-        }
         for value in &draft.frees {
             freed.entry(value).or_default().push(index);
         }
