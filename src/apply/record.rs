@@ -1,4 +1,4 @@
-//! One change as history keeps it: what was done, to whom, why, and how it ended.
+//! One change as history keeps it: what was done, to which user or group, why, and how it ended.
 //!
 //! It is made from a change of a plan when it is known how its write ended, and becomes history together with what the
 //! write made true. Names are kept, and the values of attributes are not: those are in the
@@ -37,7 +37,7 @@ impl RecordedChanges {
 pub struct ChangeRecord {
     /// Its number within the plan of its run.
     pub change: ChangeId,
-    /// To whom or what it was done.
+    /// The user or the group that it was done to.
     pub subject: ChangeSubject,
     /// The target's id of the account or group; empty if it never got one.
     pub target_id: String,
@@ -51,7 +51,7 @@ pub struct ChangeRecord {
     pub at: i64,
 }
 
-/// To whom or what something was done.
+/// The user or the group that something was done to.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum ChangeSubject {
     /// The account of this user of the directory.

@@ -68,7 +68,7 @@ impl Collecting {
     }
 
     /// What is carried over, now that the plan is made over so many accounts; nothing if the next one should judge
-    /// everybody. `others` are those whom the plan did not judge and who have refusals in it.
+    /// everybody. `others` are users that the plan did not judge and that have refusals in it.
     pub(super) fn finish(self, plan: &Plan, accounts: u64, others: &BTreeSet<DirectoryId>) -> Option<Carried> {
         let Self { mut carried, met, is_too_much } = self;
         if is_too_much {

@@ -63,7 +63,7 @@ pub struct PlanInput<'a, J, L> {
     pub others: Option<Others>,
 }
 
-/// What a plan knows of people who are at rest and whom it does not judge.
+/// What a plan knows of users who are at rest, which it does not judge.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Others {
     /// What all accounts hold, theirs among them.

@@ -89,6 +89,14 @@ impl Holdings {
         }
     }
 
+    /// Whether the guard counts on the same. Addresses are left out: a plan of a few people knows theirs alone, and needs no
+    /// others.
+    #[must_use]
+    pub fn agree_with(&self, other: &Self) -> bool {
+        let other = Self { other_addresses: self.other_addresses.clone(), ..other.clone() };
+        *self == other
+    }
+
     pub(super) fn count_groups(&mut self, groups: &BTreeMap<GroupKey, LedgerGroup>) {
         for (key, group) in groups.iter().filter(|(key, _)| matches!(key, GroupKey::Directory(_))) {
             let members = group.members.len() as u64;

@@ -157,13 +157,15 @@ impl Session {
         if self.comparing == Comparing::Weekly {
             self.note_compared()?;
         }
-        if some.plan == everybody.plan {
+        // What the limits are shares of and who holds a protected role decide as much as the changes.
+        if some.plan == everybody.plan && some.holdings.agree_with(&everybody.holdings) {
             return Ok(some);
         }
         if self.comparing == Comparing::Always {
             return Err(RunError::Internal(format!(
-                "a plan of the people on the agenda is not the plan of everybody. Judged: {:?}. One: {:#?}. The other: {:#?}",
-                stage.extent, some.plan, everybody.plan
+                "a plan of the people on the agenda is not the plan of everybody. Judged: {:?}. One: {some:#?}. The other: \
+                 {everybody:#?}",
+                stage.extent
             )));
         }
         tracing::error!(

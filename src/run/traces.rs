@@ -96,19 +96,24 @@ impl Session {
 
     /// The groups of the mirror that name these people, and those that name these groups in turn.
     fn trace_groups(&self, people: &BTreeSet<DirectoryId>, traces: &mut Traces) -> Result<(), RunError> {
+        let mut theirs: BTreeMap<DirectoryId, Vec<&DirectoryId>> = BTreeMap::new();
+        for user in people {
+            for group in self.store.groups_of(user)? {
+                theirs.entry(group).or_default().push(user);
+            }
+        }
         let mut outer: BTreeMap<DirectoryId, Vec<DirectoryId>> = BTreeMap::new();
-        for group in self.store.groups() {
+        for group in self.store.group_headers() {
             let group = group?;
-            let traced = TracedGroup { name: group.name.clone(), unresolved: group.unresolved_members };
+            for user in theirs.get(&group.id).into_iter().flatten() {
+                if let Some(trace) = traces.get_mut(*user) {
+                    let traced = TracedGroup { name: group.name.clone(), unresolved: group.unresolved_members };
+                    trace.groups.insert(group.id.clone(), traced);
+                }
+            }
             for member in &group.members {
-                match member {
-                    Member::User(user) if people.contains(user) => {
-                        if let Some(trace) = traces.get_mut(user) {
-                            trace.groups.insert(group.id.clone(), traced.clone());
-                        }
-                    }
-                    Member::User(_) => {}
-                    Member::Group(inner) => outer.entry(inner.clone()).or_default().push(group.id.clone()),
+                if let Member::Group(inner) = member {
+                    outer.entry(inner.clone()).or_default().push(group.id.clone());
                 }
             }
         }
@@ -156,7 +161,7 @@ impl Session {
         let mut now = Surroundings { leaves_names, ..Surroundings::default() };
         let traced: BTreeSet<&DirectoryId> = traces.values().flat_map(|trace| trace.groups.keys()).collect();
         if !traced.is_empty() {
-            for group in self.store.groups() {
+            for group in self.store.group_headers() {
                 let group = group?;
                 if traced.contains(&group.id) {
                     now.unresolved.insert(group.id, group.unresolved_members);

@@ -194,6 +194,14 @@ pub(super) fn refuse_later(directory: &Path) -> Result<(), StoreError> {
     }
 }
 
+/// Lets earlier versions refuse a store from now on whose records this version is about to lay out anew.
+pub(super) fn claim(directory: &Path) -> Result<(), StoreError> {
+    match read_beside(directory) {
+        Some(beside) if beside.format < FORMAT => write_beside(directory, &Seal { format: FORMAT, ..beside }),
+        _ => Ok(()),
+    }
+}
+
 /// Writes the file beside the store, unless it says the same already.
 pub(super) fn write_beside(directory: &Path, seal: &Seal) -> Result<(), StoreError> {
     if read_beside(directory).as_ref() == Some(seal) {
