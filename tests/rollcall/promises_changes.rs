@@ -10,11 +10,11 @@ use proptest::prelude::*;
 use rollcall::run::{Depth, Event, RunError, Session};
 use rollcall::snapshot::Mirror as _;
 use rollcall_kit::{
-    Address, Capabilities, Certificate, CertificateDraft, Changes, CheckFinding, Collection, Connector, Cursor,
-    DirectoryGroup, DirectoryId, DirectoryUser, Entries, Entry, InactiveReason, LookUp, Member, ReadError, Source,
-    Status, Unreadable,
+    Address, Capabilities, Certificate, CertificateDraft, Changes, CheckFinding, Connector, Cursor, DirectoryGroup,
+    DirectoryId, DirectoryUser, Entries, Entry, InactiveReason, LookUp, Member, ReadError, Source, Status, Unreadable,
 };
 
+use super::promises_company::collection;
 use super::promises_properties::{Course, People, holds, id, user, who_should_be_in};
 use super::promises_support::House;
 
@@ -94,11 +94,6 @@ impl Streaming {
         user.status = status.unwrap_or(user.status);
         Entry::User(Box::new(user))
     }
-}
-
-fn collection(name: &str, entries: u64) -> Collection {
-    let (query, end) = ("everybody".to_owned(), "the end".to_owned());
-    Collection { name: name.into(), query, pages: 1, entries, announced: None, end }
 }
 
 #[async_trait]

@@ -176,9 +176,10 @@ impl Directory {
     }
 }
 
-fn collection(name: &str, entries: usize) -> Collection {
+/// A collection that was read to its end.
+pub(crate) fn collection(name: &str, entries: u64) -> Collection {
     let (query, end) = ("everybody".to_owned(), "the end".to_owned());
-    Collection { name: name.into(), query, pages: 1, entries: entries as u64, announced: None, end }
+    Collection { name: name.into(), query, pages: 1, entries, announced: None, end }
 }
 
 #[async_trait]
@@ -204,8 +205,8 @@ impl Connector for Directory {
         let source = Source { connector: "company".into(), server: "memory".into(), identity: "tests".into() };
         let now = Timestamp::now();
         let mut draft = CertificateDraft::new(source, &["users", "groups"], now);
-        draft.completed(collection("users", people.len()));
-        draft.completed(collection("groups", groups.len()));
+        draft.completed(collection("users", people.len() as u64));
+        draft.completed(collection("groups", groups.len() as u64));
         draft.certify(now)
     }
     async fn look_up(&self, id: &DirectoryId) -> Result<LookUp, ReadError> {
@@ -232,7 +233,7 @@ impl Connector for Directory {
                 Told::Group(number) => entries.group(self.directory_group(number).unwrap()).await?,
             }
         }
-        let collections = vec![collection("changes", changed.len())];
+        let collections = vec![collection("changes", changed.len() as u64)];
         Ok(Some(Changes { cursor: Cursor::new(told.len().to_string()), collections }))
     }
 }

@@ -226,7 +226,7 @@ fn flip(path: &Path, at: u64) {
     file.write_all(&[byte[0] ^ 0x55]).unwrap();
 }
 
-fn copy_tree(from: &Path, to: &Path) {
+pub(super) fn copy_tree(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
     for entry in fs::read_dir(from).unwrap().flatten() {
         if entry.file_type().unwrap().is_dir() {

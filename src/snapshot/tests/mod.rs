@@ -19,6 +19,7 @@ macro_rules! both {
     };
 }
 
+mod agenda;
 mod changes;
 mod faults;
 mod glance;
