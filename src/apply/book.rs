@@ -2,6 +2,7 @@
 //!
 //! Holds the accounts and groups that this plan touches, as they are after the writes that have been settled so far.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
@@ -60,7 +61,7 @@ impl<'a> Book<'a> {
     /// What history keeps of changes that were settled, whether they were kept or not.
     pub(super) fn record(
         &self,
-        changes: &[&Change],
+        changes: &[Cow<'_, Change>],
         settled: &Settlement,
         (outcome, now): (&RecordedOutcome, Timestamp),
     ) -> RecordedChanges {
@@ -74,7 +75,7 @@ impl<'a> Book<'a> {
     }
 
     /// Lets a creation carry roles that its account is to have.
-    pub(super) fn carry(intent: &mut Intent, grants: &[&Change]) {
+    pub(super) fn carry(intent: &mut Intent, grants: &[Cow<'_, Change>]) {
         let Write::CreateAccount { roles, .. } = &mut intent.write else { return };
         for change in grants {
             if let Action::GrantRole { role } = &change.action {
@@ -209,12 +210,13 @@ impl<'a> Book<'a> {
     /// The intent of changes that share one write, and the changes that cannot be part of it, each with its reason.
     pub(super) fn shared_intent<'c>(
         &mut self,
-        changes: &[&'c Change],
+        changes: &'c [Cow<'_, Change>],
         roles_are_groups: bool,
     ) -> Result<Shared<'c>, JournalError> {
         let mut left_out = Vec::new();
         let mut able = Vec::new();
-        for &change in changes {
+        for change in changes {
+            let change: &Change = change;
             let account = change.subject.user().map(|user| self.account(user));
             match account {
                 Some(Ok(account)) => able.push((change, account)),

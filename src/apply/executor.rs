@@ -174,7 +174,7 @@ impl<'a> AtWork<'a> {
 
 /// What traces tell of a write: of which kind the changes are that it carries out, and how many.
 fn writes(plan: &Plan, places: &[ChangeIndex]) -> Span {
-    let kind = places.first().map(|place| plan.changes[*place].action.kind().words());
+    let kind = places.first().map(|place| plan.changes.at(*place).action.kind().words());
     tracing::info_span!(
         target: traces::TARGET,
         "write",

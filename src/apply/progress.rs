@@ -7,6 +7,7 @@
 //!
 //! Whatever builds on a write is prepared after it landed, so the end of that write is in an earlier step or in the same.
 
+use std::borrow::Cow;
 use std::collections::{BTreeSet, VecDeque};
 
 use super::attempt::Ended;
@@ -16,7 +17,7 @@ use super::journal::{Intent, JournalError, Outcome, Settlement};
 use super::record::RecordedOutcome;
 use super::schedule::{Bulk, ChangeIndex, Lane, Schedule, bulk, lanes};
 use super::target::{Write, WriteError, WriteFailure};
-use crate::plan::{Action, Change, ChangeId};
+use crate::plan::{Action, Change, ChangeId, Changes};
 
 /// The intent of one write and the changes that it carries out.
 pub(super) struct Prepared {
@@ -54,7 +55,7 @@ impl Step {
 /// How far the plan has come.
 pub(super) struct Progress<'a, O> {
     executor: &'a Executor<'a>,
-    changes: &'a [Change],
+    changes: &'a Changes,
     roles_are_groups: bool,
     schedule: Schedule,
     book: Book<'a>,
@@ -75,7 +76,7 @@ pub(super) struct Progress<'a, O> {
 }
 
 impl<'a, O: FnMut(&Change, &Outcome)> Progress<'a, O> {
-    pub(super) fn new(executor: &'a Executor<'a>, changes: &'a [Change], observer: O) -> Self {
+    pub(super) fn new(executor: &'a Executor<'a>, changes: &'a Changes, observer: O) -> Self {
         let roles_are_groups = executor.target.roles_are_groups();
         Self {
             executor,
@@ -152,7 +153,7 @@ impl<'a, O: FnMut(&Change, &Outcome)> Progress<'a, O> {
     /// Whether the next write may be begun before there is a lane for it. Members may not: many targets do not show
     /// them, and a crash would leave an intent of which nobody can tell whether it was carried out.
     fn next_may_wait(&self) -> bool {
-        let next = self.schedule.peek().map(|at| bulk(&self.changes[at], self.roles_are_groups));
+        let next = self.schedule.peek().map(|at| bulk(&self.changes.at(at), self.roles_are_groups));
         !matches!(next, Some(Some(Bulk::Members(_))))
     }
 
@@ -184,7 +185,7 @@ impl<'a, O: FnMut(&Change, &Outcome)> Progress<'a, O> {
                 self.book.is_kept(settled);
             }
             for (at, outcome) in outcomes {
-                (self.observer)(&self.changes[at], &outcome);
+                (self.observer)(&self.changes.at(at), &outcome);
             }
         }
         let begun = numbers.into_iter().zip(step.prepared).map(|(sequence, prepared)| Begun { sequence, prepared });
@@ -252,16 +253,16 @@ impl<'a, O: FnMut(&Change, &Outcome)> Progress<'a, O> {
         if let Some(reason) = &self.halted {
             return Some(reason.clone());
         }
-        let change = &self.changes[place];
-        if let Some(reason) = (self.executor.forbids)(change) {
+        let change = self.changes.at(place);
+        if let Some(reason) = (self.executor.forbids)(&change) {
             return Some(reason);
         }
-        let comes_along = |id: &ChangeId| along.iter().any(|at| self.changes[*at].id == *id);
+        let comes_along = |id: &ChangeId| along.iter().any(|at| self.changes.at(*at).id == *id);
         let failed = change.after.iter().find(|id| !self.succeeded(**id) && !comes_along(id));
         if let Some(before) = failed {
             return Some(format!("change {before}, which must come first, was not carried out"));
         }
-        let lanes = lanes(change, self.roles_are_groups);
+        let lanes = lanes(&change, self.roles_are_groups);
         lanes
             .iter()
             .any(|(lane, _)| self.doubtful.contains(lane))
@@ -269,15 +270,15 @@ impl<'a, O: FnMut(&Change, &Outcome)> Progress<'a, O> {
     }
 
     fn succeeded(&self, id: ChangeId) -> bool {
-        let place = self.changes.binary_search_by_key(&id, |change| change.id);
-        place.is_ok_and(|place| matches!(self.outcomes[place], Some(Outcome::Done { .. })))
+        let place = self.changes.place(id);
+        place.is_some_and(|place| matches!(self.outcomes[place], Some(Outcome::Done { .. })))
     }
 
     /// Turns changes into the intent of one write. Those that cannot be part of it are skipped.
     fn intend(&mut self, able: Vec<ChangeIndex>, skipped: &mut Vec<(ChangeIndex, String)>) -> Option<Prepared> {
         let &first = able.first()?;
         if !self.schedule.is_shared(first) {
-            return match self.book.intent(&self.changes[first], (self.executor.clock)()) {
+            return match self.book.intent(&self.changes.at(first), (self.executor.clock)()) {
                 Ok(intent) => Some(self.with_roles(first, intent)),
                 Err(Unwritable::Skip(reason)) => {
                     skipped.push((first, reason));
@@ -290,14 +291,14 @@ impl<'a, O: FnMut(&Change, &Outcome)> Progress<'a, O> {
                 }
             };
         }
-        let changes: Vec<&Change> = able.iter().map(|place| &self.changes[*place]).collect();
+        let changes: Vec<Cow<'_, Change>> = able.iter().map(|place| self.changes.at(*place)).collect();
         match self.book.shared_intent(&changes, self.roles_are_groups) {
             Ok((intent, left_out)) => {
-                let place_of = |change: &Change| able.iter().copied().find(|at| self.changes[*at].id == change.id);
+                let place_of = |change: &Change| self.changes.place(change.id);
                 skipped
                     .extend(left_out.iter().filter_map(|(change, reason)| Some((place_of(change)?, reason.clone()))));
                 let intent = intent?;
-                let changes = able.into_iter().filter(|at| intent.changes.contains(&self.changes[*at].id)).collect();
+                let changes = able.into_iter().filter(|at| intent.changes.contains(&self.changes.at(*at).id)).collect();
                 Some(Prepared { changes, intent })
             }
             Err(error) => {
@@ -315,12 +316,13 @@ impl<'a, O: FnMut(&Change, &Outcome)> Progress<'a, O> {
         if matches!(intent.write, Write::CreateAccount { .. }) && self.executor.target.roles_ride() {
             let together: Vec<_> = [first].into_iter().chain(self.schedule.waiting_for(first)).collect();
             let grants = together[1..].iter().copied().filter(|at| {
-                matches!(bulk(&self.changes[*at], self.roles_are_groups), Some(Bulk::Roles(_)))
-                    && matches!(self.changes[*at].action, Action::GrantRole { .. })
+                let change = self.changes.at(*at);
+                matches!(bulk(&change, self.roles_are_groups), Some(Bulk::Roles(_)))
+                    && matches!(change.action, Action::GrantRole { .. })
                     && self.obstacle(*at, &together[..1]).is_none()
             });
             let grants: Vec<ChangeIndex> = grants.collect();
-            Book::carry(&mut intent, &grants.iter().map(|at| &self.changes[*at]).collect::<Vec<_>>());
+            Book::carry(&mut intent, &grants.iter().map(|at| self.changes.at(*at)).collect::<Vec<_>>());
             self.schedule.carry(first, &grants);
             changes.extend(grants);
         }
@@ -388,7 +390,7 @@ impl<'a, O: FnMut(&Change, &Outcome)> Progress<'a, O> {
             Outcome::Failed { detail, .. } => RecordedOutcome::failed(detail),
             Outcome::Done { .. } | Outcome::Skipped { .. } => RecordedOutcome::Done,
         };
-        let changes: Vec<&Change> = places.iter().map(|at| &self.changes[*at]).collect();
+        let changes: Vec<Cow<'_, Change>> = places.iter().map(|at| self.changes.at(*at)).collect();
         settled.history = self.book.record(&changes, &settled, (&recorded, (self.executor.clock)()));
         self.book.enter(&settled);
         let shared = places.first().is_some_and(|first| self.schedule.is_shared(*first));
@@ -423,12 +425,13 @@ impl<'a, O: FnMut(&Change, &Outcome)> Progress<'a, O> {
 
     fn doubt(&mut self, places: &[ChangeIndex]) {
         for &place in places {
-            self.doubtful.extend(lanes(&self.changes[place], self.roles_are_groups).into_iter().map(|(lane, _)| lane));
+            self.doubtful
+                .extend(lanes(&self.changes.at(place), self.roles_are_groups).into_iter().map(|(lane, _)| lane));
         }
     }
 
     fn end(&mut self, place: ChangeIndex, outcome: Outcome) {
-        (self.observer)(&self.changes[place], &outcome);
+        (self.observer)(&self.changes.at(place), &outcome);
         self.outcomes[place] = Some(outcome);
     }
 

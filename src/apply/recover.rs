@@ -101,7 +101,7 @@ impl Executor<'_> {
         let now = (self.clock)();
         let mut changes = Vec::new();
         for id in &intent.changes {
-            let change = plan.and_then(|plan| plan.changes.iter().find(|change| change.id == *id));
+            let change = plan.and_then(|plan| plan.changes.with_id(*id));
             // A creation that carried no roles did nothing else.
             let Some(change) =
                 change.filter(|change| !(without_roles && matches!(change.action, Action::GrantRole { .. })))
@@ -109,7 +109,7 @@ impl Executor<'_> {
                 continue;
             };
             let target_id = settled.target_id(&change.subject).or_else(|| change.subject.target_id());
-            changes.extend(ChangeRecord::of(change, target_id.unwrap_or_default(), RecordedOutcome::Done, now));
+            changes.extend(ChangeRecord::of(&change, target_id.unwrap_or_default(), RecordedOutcome::Done, now));
         }
         RecordedChanges { run: intent.run.clone(), changes }
     }

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rollcall_kit::DirectoryId;
 
-use crate::plan::{Action, Change, ChangeId, GroupKey, Subject};
+use crate::plan::{Action, Change, Changes, GroupKey, Subject};
 use crate::roster::Role;
 
 /// The place of a change within the plan, counted from zero.
@@ -70,26 +70,26 @@ pub(super) fn bulk(change: &Change, roles_are_groups: bool) -> Option<Bulk> {
 
 /// What a change of a bulk is about: whose, and which role or group. Two changes about the same thing are never in one
 /// write.
-type Item<'a> = (Option<&'a DirectoryId>, Option<&'a Role>, Option<&'a GroupKey>);
+type Item = (Option<DirectoryId>, Option<Role>, Option<GroupKey>);
 
-fn item(change: &Change) -> Item<'_> {
-    let user = change.subject.user();
+fn item(change: &Change) -> Item {
+    let user = change.subject.user().cloned();
     match &change.action {
-        Action::GrantRole { role } | Action::RevokeRole { role } => (user, Some(role), None),
-        Action::AddMember { group, .. } | Action::RemoveMember { group, .. } => (user, None, Some(group)),
+        Action::GrantRole { role } | Action::RevokeRole { role } => (user, Some(role.clone()), None),
+        Action::AddMember { group, .. } | Action::RemoveMember { group, .. } => (user, None, Some(group.clone())),
         _ => (user, None, None),
     }
 }
 
 /// One lane while the schedule is drawn up.
 #[derive(Default)]
-struct Traffic<'a> {
+struct Traffic {
     /// The last change that had the lane for itself.
     alone: Option<ChangeIndex>,
     /// Changes since then that go side by side.
     together: Vec<ChangeIndex>,
     /// The last of them about each thing.
-    about: BTreeMap<Item<'a>, ChangeIndex>,
+    about: BTreeMap<Item, ChangeIndex>,
 }
 
 /// A bulk while the plan is carried out.
@@ -115,7 +115,7 @@ pub(super) struct Schedule {
 
 impl Schedule {
     /// Draws up the schedule of a plan.
-    pub(super) fn new(changes: &[Change], roles_are_groups: bool) -> Self {
+    pub(super) fn new(changes: &Changes, roles_are_groups: bool) -> Self {
         let mut schedule = Self {
             waiting: vec![0; changes.len()],
             waiters: vec![Vec::new(); changes.len()],
@@ -124,22 +124,19 @@ impl Schedule {
             ready: BTreeSet::new(),
             share: vec![usize::MAX; changes.len()],
         };
-        let places: BTreeMap<ChangeId, ChangeIndex> =
-            changes.iter().enumerate().map(|(at, change)| (change.id, at)).collect();
-        let mut traffic: BTreeMap<Lane, Traffic<'_>> = BTreeMap::new();
+        let mut traffic: BTreeMap<Lane, Traffic> = BTreeMap::new();
         let mut bulks: BTreeMap<Bulk, usize> = BTreeMap::new();
         for (place, change) in changes.iter().enumerate() {
-            let mut before: BTreeSet<ChangeIndex> =
-                change.after.iter().filter_map(|id| places.get(id)).copied().collect();
-            for (lane, beside) in lanes(change, roles_are_groups) {
-                traffic.entry(lane).or_default().enter(place, beside, change, &mut before);
+            let mut before: BTreeSet<ChangeIndex> = change.after.iter().filter_map(|id| changes.place(*id)).collect();
+            for (lane, beside) in lanes(&change, roles_are_groups) {
+                traffic.entry(lane).or_default().enter(place, beside, &change, &mut before);
             }
             before.retain(|earlier| *earlier < place);
             schedule.waiting[place] = u32::try_from(before.len()).unwrap_or(u32::MAX);
             for earlier in before {
                 schedule.waiters[earlier].push(place);
             }
-            schedule.bulk_of[place] = bulk(change, roles_are_groups).map(|bulk| {
+            schedule.bulk_of[place] = bulk(&change, roles_are_groups).map(|bulk| {
                 *bulks.entry(bulk).or_insert_with(|| {
                     schedule.queues.push(Queue { ready: BTreeSet::new(), in_flight: false });
                     schedule.queues.len() - 1
@@ -264,9 +261,9 @@ impl Schedule {
     }
 }
 
-impl<'a> Traffic<'a> {
+impl Traffic {
     /// A change enters the lane; what it must wait for is added to `before`.
-    fn enter(&mut self, place: ChangeIndex, beside: bool, change: &'a Change, before: &mut BTreeSet<ChangeIndex>) {
+    fn enter(&mut self, place: ChangeIndex, beside: bool, change: &Change, before: &mut BTreeSet<ChangeIndex>) {
         before.extend(self.alone);
         if beside {
             before.extend(self.about.insert(item(change), place));

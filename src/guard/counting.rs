@@ -127,7 +127,7 @@ pub(super) fn of_edited_rules(plan: &Plan, holdings: &Holdings) -> Option<(Hold,
     };
     let mut counted = Counted::default();
     for change in &plan.changes {
-        add(&mut counted, change, takes(change, holdings));
+        add(&mut counted, &change, takes(&change, holdings));
     }
     if counted.changes.is_empty() {
         return None;
@@ -143,8 +143,8 @@ fn counted(
 ) -> BTreeMap<Within, Counted> {
     let mut all: BTreeMap<Within, Counted> = BTreeMap::new();
     for change in &plan.changes {
-        for one in count(change, holdings) {
-            add(all.entry(one.within.clone()).or_default(), change, vec![one]);
+        for one in count(&change, holdings) {
+            add(all.entry(one.within.clone()).or_default(), &change, vec![one]);
         }
     }
     all

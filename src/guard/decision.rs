@@ -245,7 +245,7 @@ impl Decisions {
 
     /// Remembers a plan that is held, so that it can be approved by its id.
     pub fn hold(&mut self, plan: &Plan, holds: &[Hold], run: &str, now: Timestamp) {
-        let changes: BTreeSet<Mark> = plan.changes.iter().map(Change::mark).collect();
+        let changes: BTreeSet<Mark> = plan.changes.iter().map(|change| change.mark()).collect();
         let is_it = |waiting: &Waiting| waiting.changes == changes && waiting.undoes == plan.undoes;
         let known = self.held.iter().position(is_it);
         let mut waiting = match known {
@@ -340,9 +340,10 @@ impl Decisions {
     /// The rejection that speaks against a held plan: the newest that is about everything for which it is held. More
     /// of what nobody holds makes it no other plan.
     pub(super) fn against(&self, plan: &Plan, concerns: &BTreeSet<ChangeId>) -> Option<&Decision> {
-        let core = |change: &&Change| concerns.is_empty() || concerns.contains(&change.id);
+        let is_core = |change: &Change| concerns.is_empty() || concerns.contains(&change.id);
         let says_no = |ruling: &&Ruling| {
-            ruling.undoes == plan.undoes && plan.changes.iter().filter(core).all(|change| ruling.covers(change))
+            ruling.undoes == plan.undoes
+                && plan.changes.iter().all(|change| !is_core(&change) || ruling.covers(&change))
         };
         self.rejections.iter().rev().find(says_no).map(|ruling| &ruling.decision)
     }

@@ -15,16 +15,18 @@ const NAMED: usize = 10;
 
 /// One finding for each doubt, with the people whom it concerns.
 pub(super) fn holds(plan: &Plan) -> Vec<(Hold, BTreeSet<ChangeId>)> {
-    let mut people: BTreeMap<&Doubt, Vec<&Change>> = BTreeMap::new();
+    let mut people: BTreeMap<Doubt, (Vec<String>, BTreeSet<ChangeId>)> = BTreeMap::new();
     for change in &plan.changes {
-        if let Some(doubt) = doubt_of(change) {
-            people.entry(doubt).or_default().push(change);
+        if let Some(doubt) = doubt_of(&change) {
+            let (named, concerns) = people.entry(doubt.clone()).or_default();
+            concerns.insert(change.id);
+            if named.len() < NAMED {
+                named.push(change.subject.label().to_owned());
+            }
         }
     }
-    let hold = |(doubt, changes): (&Doubt, Vec<&Change>)| {
-        let names: Vec<&str> = changes.iter().map(|change| change.subject.label()).collect();
-        let concerns = changes.iter().map(|change| change.id).collect();
-        (Hold::Finding { sentence: sentence(doubt, &names) }, concerns)
+    let hold = |(doubt, (named, concerns)): (Doubt, (Vec<String>, BTreeSet<ChangeId>))| {
+        (Hold::Finding { sentence: sentence(&doubt, &named, concerns.len()) }, concerns)
     };
     people.into_iter().map(hold).collect()
 }
@@ -39,12 +41,12 @@ fn doubt_of(change: &Change) -> Option<&Doubt> {
     })
 }
 
-fn sentence(doubt: &Doubt, names: &[&str]) -> String {
-    let mut who = names.iter().take(NAMED).copied().collect::<Vec<_>>().join(", ");
-    if names.len() > NAMED {
-        who.push_str(&format!(" and {} more", names.len() - NAMED));
+fn sentence(doubt: &Doubt, named: &[String], number: usize) -> String {
+    let mut who = named.join(", ");
+    if number > named.len() {
+        who.push_str(&format!(" and {} more", number - named.len()));
     }
-    let people = if names.len() == 1 { "1 person is".to_owned() } else { format!("{} people are", names.len()) };
+    let people = if number == 1 { "1 person is".to_owned() } else { format!("{number} people are") };
     let otherwise = match doubt {
         Doubt::StillNamed { .. } => {
             "; if this directory leaves the names of deleted people in its groups, set leaves_names"

@@ -185,7 +185,7 @@ proptest! {
             }
         }
         // And who asks why is told.
-        let out = |user: &DirectoryId, changes: &[crate::plan::Change]| {
+        let out = |user: &DirectoryId, changes: &crate::plan::Changes| {
             changes.iter().any(|c| c.subject.user() == Some(user) && matches!(c.action, Action::Deactivate | Action::Delete))
         };
         for user in before.ledger.accounts.keys() {

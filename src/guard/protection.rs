@@ -87,7 +87,7 @@ type Refused = BTreeMap<ChangeId, (Reason, String)>;
 pub(super) fn spare(plan: Plan, protection: &Protection, holdings: &Holdings) -> Plan {
     let mut refused = Refused::new();
     for change in &plan.changes {
-        if let Some(why) = protection.covers(change, holdings) {
+        if let Some(why) = protection.covers(&change, holdings) {
             let detail = format!("the directory asks to {} {}, {why}", change.action.kind(), change.subject.label());
             refused.insert(change.id, (Reason::Protected, detail));
         }
@@ -151,16 +151,16 @@ pub fn is_exit(change: &Change) -> bool {
 /// Somebody who gets the role by the same plan does not count: his grant comes later and may fail. Kept is rather one
 /// who would only lose the role than one who would be deactivated, because the latter has left.
 fn spare_last_holder(plan: &Plan, role: &Role, holders: &BTreeSet<DirectoryId>, refused: &mut Refused) {
-    let mut losers: BTreeMap<&DirectoryId, Vec<&Change>> = BTreeMap::new();
+    let mut losers: BTreeMap<DirectoryId, Vec<Change>> = BTreeMap::new();
     for change in plan.changes.iter().filter(|change| !refused.contains_key(&change.id) && takes(change, role)) {
-        if let Some(user) = change.subject.user().filter(|user| holders.contains(user)) {
-            losers.entry(user).or_default().push(change);
+        if let Some(user) = change.subject.user().filter(|user| holders.contains(user)).cloned() {
+            losers.entry(user).or_default().push(change.into_owned());
         }
     }
     if losers.len() < holders.len() {
         return;
     }
-    let spared = losers.into_iter().min_by_key(|(user, changes)| (changes.iter().any(|c| is_exit(c)), *user));
+    let spared = losers.into_iter().min_by_key(|(user, changes)| (changes.iter().any(is_exit), user.clone()));
     for change in spared.map(|(_, changes)| changes).unwrap_or_default() {
         let detail = format!(
             "{} is the last active account with the protected role {role}; give the role to somebody else first, and \

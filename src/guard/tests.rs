@@ -54,7 +54,7 @@ fn one_leaver_of_ten_is_not_held() {
     let Reviewed::Cleared(approved) = reviewed else { panic!("held: {}", sentences(&reviewed)) };
     assert_eq!(approved.approval(), &Approval::Guard);
     assert_eq!(approved.plan().changes.len(), 1);
-    assert_eq!(approved.plan().changes[0].action, Action::Deactivate);
+    assert_eq!(approved.plan().changes.at(0).action, Action::Deactivate);
 }
 
 #[test]
@@ -241,7 +241,7 @@ fn the_last_admin_stays_and_everybody_else_goes() {
     let reviewed = judge(&world.plan(&directory(people)), &Occasion::default());
     let plan = reviewed.plan();
     assert_eq!(plan.changes.len(), 1);
-    assert_eq!(plan.changes[0].subject.label(), "p001@acme.com");
+    assert_eq!(plan.changes.at(0).subject.label(), "p001@acme.com");
     let refusal = plan.refusals.iter().find(|refusal| refusal.reason == Reason::LastHolder).unwrap();
     insta::assert_snapshot!(refusal.detail);
 }

@@ -5,7 +5,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::change::{ActionKind, Change};
+use super::change::ActionKind;
+use super::changes::Changes;
 use crate::roster::Refusal;
 
 /// The version of the plan file's schema.
@@ -61,7 +62,7 @@ pub struct Plan {
     /// From what it was made.
     pub basis: Basis,
     /// The changes, in the order in which they are applied.
-    pub changes: Vec<Change>,
+    pub changes: Changes,
     /// What was refused, sorted.
     pub refusals: Vec<Refusal>,
     /// What else there is to know, sorted.

@@ -6,7 +6,7 @@
 //! second judgement can tell the two apart: then only the directory's own word that somebody is not active is taken
 //! for the directory's.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::change::{Action, Cause, Change};
 use super::document::Plan;
@@ -35,28 +35,23 @@ pub(super) fn attribute(plan: &mut Plan, edited: &Edited) {
     match edited {
         Edited::Unknown => mark(plan, Change::takes),
         Edited::ToldApart { before, reading } => {
-            let asked: BTreeMap<Step<'_>, &Change> =
-                before.changes.iter().map(|change| (step(change), change)).collect();
-            let by_rules: BTreeSet<_> = plan
-                .changes
-                .iter()
-                .filter(|change| {
-                    let of_rules = asked.get(&step(change)).is_none_or(|before| asks_for_more(change, before));
-                    of_rules || (*reading && !is_the_directorys_word(change))
-                })
-                .map(|change| change.id)
-                .collect();
-            mark(plan, |change| by_rules.contains(&change.id));
+            let asked: BTreeMap<Step, usize> =
+                before.changes.iter().enumerate().map(|(place, change)| (step(&change), place)).collect();
+            mark(plan, |change| {
+                let before = asked.get(&step(change)).and_then(|place| before.changes.get(*place));
+                let of_rules = before.is_none_or(|before| asks_for_more(change, &before));
+                of_rules || (*reading && !is_the_directorys_word(change))
+            });
         }
     }
 }
 
 fn mark(plan: &mut Plan, is_of_rules: impl Fn(&Change) -> bool) {
-    for change in &mut plan.changes {
+    plan.changes.alter(|change| {
         if is_of_rules(change) && !change.is_of_rules() {
             change.causes.push(Cause::RulesEdited);
         }
-    }
+    });
 }
 
 /// Whether an update touches an attribute that it would not have touched, or gives it another value. Any other step

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use rollcall_kit::{DirectoryId, attribute};
 
 use super::change::{Action, AttributeChange, Change, ChangeId, GroupKey};
+use super::changes::Changes;
 use super::document::Estimate;
 use super::settings::{Pace, PlanSettings};
 
@@ -46,30 +47,27 @@ impl Costs {
 
 /// Changes that share requests, while they are counted.
 #[derive(Default)]
-struct Shared<'a> {
+struct Shared {
     /// Members that join and that leave, by group.
     members: BTreeMap<GroupKey, (u64, u64)>,
     /// Accounts whose list of roles is written, and whether something is taken from it.
-    roles: BTreeMap<&'a DirectoryId, bool>,
+    roles: BTreeMap<DirectoryId, bool>,
+    /// Accounts that are created. They come before everything that needs them.
+    created: BTreeSet<ChangeId>,
 }
 
 /// Estimates the cost.
-pub(super) fn of(changes: &[Change], costs: Costs) -> Estimate {
+pub(super) fn of(changes: &Changes, costs: Costs) -> Estimate {
     let mut shared = Shared::default();
-    let created: BTreeSet<ChangeId> = changes
-        .iter()
-        .filter(|change| matches!(change.action, Action::Create { .. }))
-        .map(|change| change.id)
-        .collect();
-    let alone: u64 = changes.iter().map(|change| shared.count(change, &created, costs)).sum();
+    let alone: u64 = changes.iter().map(|change| shared.count(&change, costs)).sum();
     let calls = alone + shared.calls(costs);
     let pace = u64::from(costs.pace.calls_per_minute.max(1));
     Estimate { calls, seconds: (calls * 60).div_ceil(pace) }
 }
 
-impl<'a> Shared<'a> {
+impl Shared {
     /// The requests of a change that shares them with no other. The others are noted.
-    fn count(&mut self, change: &'a Change, created: &BTreeSet<ChangeId>, costs: Costs) -> u64 {
+    fn count(&mut self, change: &Change, costs: Costs) -> u64 {
         match &change.action {
             Action::AddMember { group, .. } => self.members.entry(group.clone()).or_default().0 += 1,
             Action::RemoveMember { group, .. } => self.members.entry(group.clone()).or_default().1 += 1,
@@ -80,13 +78,14 @@ impl<'a> Shared<'a> {
                 self.members.entry(GroupKey::Role(role.clone())).or_default().1 += 1;
             }
             Action::GrantRole { .. } => {
+                let is_created = |id: &ChangeId| self.created.contains(id);
                 let comes_along =
-                    costs.pace.roles_in_create && matches!(change.after.as_slice(), [one] if created.contains(one));
+                    costs.pace.roles_in_create && matches!(change.after.as_slice(), [one] if is_created(one));
                 if let Some(user) = change.subject.user().filter(|_| !comes_along) {
-                    self.roles.entry(user).or_default();
+                    self.roles.entry(user.clone()).or_default();
                 }
             }
-            Action::RevokeRole { .. } => drop(change.subject.user().map(|user| self.roles.insert(user, true))),
+            Action::RevokeRole { .. } => drop(change.subject.user().map(|user| self.roles.insert(user.clone(), true))),
             Action::Update { changes } => return costs.update(changes, false),
             Action::Reactivate { changes } | Action::Adopt { changes, .. } | Action::Relink { changes, .. } => {
                 return costs.update(changes, true);
@@ -95,7 +94,11 @@ impl<'a> Shared<'a> {
             Action::Deactivate => return 2,
             Action::RenameGroup { .. } => return 1 + costs.read_back(),
             Action::AdoptGroup => {}
-            Action::Create { .. } | Action::Delete | Action::CreateGroup | Action::DeleteGroup => return 1,
+            Action::Create { .. } => {
+                self.created.insert(change.id);
+                return 1;
+            }
+            Action::Delete | Action::CreateGroup | Action::DeleteGroup => return 1,
         }
         0
     }

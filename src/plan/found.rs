@@ -4,12 +4,14 @@
 //! instead of "changed in the directory", whichever run it is made by, and so that an edit is given back to whoever
 //! made it when the directory loses its authority before it was undone.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use rollcall_kit::{DirectoryId, Value};
 use serde::{Deserialize, Serialize};
 
 use super::change::{Action, Cause, Change};
+use super::changes::Changes;
 use super::compare::is_same;
 use super::draft::attribute_changes;
 use super::drift::{Authority, Becomes, Drifted, Edit};
@@ -68,23 +70,23 @@ impl Found {
     }
 
     /// Names in each change what somebody did in the application, where that is its cause.
-    pub fn name_causes(&self, changes: &mut [Change]) {
+    pub fn name_causes(&self, changes: &mut Changes) {
         if self.edits.is_empty() {
             return;
         }
-        for change in changes {
-            let Some(user) = change.subject.user().cloned() else { continue };
+        changes.alter(|change| {
+            let Some(user) = change.subject.user().cloned() else { return };
             let edits: Vec<&Drifted> = self.of(&user).filter(|found| found.becomes.is_told()).collect();
             for hand in by_hand(&change.action, &edits) {
                 name_cause(change, &hand);
             }
-        }
+        });
     }
 
     /// Takes out what these changes dealt with. The notes of a change tell that the target did not keep what was
     /// written, which is not tried for ever.
     #[must_use]
-    pub fn without<'c>(mut self, done: impl IntoIterator<Item = (&'c Change, bool)>) -> Self {
+    pub fn without<'c>(mut self, done: impl IntoIterator<Item = (Cow<'c, Change>, bool)>) -> Self {
         for (change, kept) in done {
             let Some(user) = change.subject.user() else { continue };
             for found in self.edits.iter_mut().filter(|found| found.user == *user) {

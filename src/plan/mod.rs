@@ -15,6 +15,7 @@ mod arrivals;
 mod attributes;
 mod carried;
 pub mod change;
+pub mod changes;
 pub mod compare;
 pub mod diff;
 pub mod document;
@@ -57,6 +58,7 @@ pub(crate) mod world;
 
 pub use carried::Carried;
 pub use change::{Action, ActionKind, AttributeChange, Cause, Change, ChangeId, GroupKey, Subject};
+pub use changes::Changes;
 pub use compare::{Comparison, Sight, compare};
 pub use diff::{Others, PlanInput, Planned, plan};
 pub use document::{Basis, Estimate, Note, Plan, PlanId};

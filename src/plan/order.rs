@@ -11,12 +11,13 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 
 use super::change::{Action, ActionKind, Change, ChangeId, GroupKey, Subject};
+use super::changes::Changes;
 use super::draft::{Draft, Milestone, Unique};
 use super::settings::PlanSettings;
 use crate::roster::{Reason, Refusal, Role};
 
 /// Orders and numbers the drafts. Yields the changes and the refusals of those that would have to exchange values.
-pub(super) fn arrange(mut drafts: Vec<Draft>, settings: &PlanSettings) -> (Vec<Change>, Vec<Refusal>) {
+pub(super) fn arrange(mut drafts: Vec<Draft>, settings: &PlanSettings) -> (Changes, Vec<Refusal>) {
     let mut refusals = Vec::new();
     let mut kept: BTreeSet<Unique> = BTreeSet::new();
     drafts.sort_by(|a, b| rank(a).cmp(&rank(b)));
@@ -186,7 +187,7 @@ fn without_unique_values(mut draft: Draft, settings: &PlanSettings) -> Option<Dr
 }
 
 /// Numbers the drafts in their order.
-fn number(drafts: Vec<Draft>, before: &[BTreeSet<usize>], order: &[usize]) -> Vec<Change> {
+fn number(drafts: Vec<Draft>, before: &[BTreeSet<usize>], order: &[usize]) -> Changes {
     let mut numbers: Vec<ChangeId> = vec![0; drafts.len()];
     for (id, &index) in (1..).zip(order) {
         numbers[index] = id;
@@ -208,7 +209,7 @@ fn number(drafts: Vec<Draft>, before: &[BTreeSet<usize>], order: &[usize]) -> Ve
         })
         .collect();
     changes.sort_by_key(|change| change.id);
-    changes
+    changes.into()
 }
 
 #[cfg(test)]

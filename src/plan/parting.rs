@@ -2,11 +2,13 @@
 //!
 //! Unlike what is refused ([`Plan::without`]), what waits stays a plan of its own, to be approved or made again.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use rollcall_kit::DirectoryId;
 
 use super::change::{Action, Change, ChangeId};
+use super::changes::Changes;
 use super::document::Plan;
 use super::estimate::{self, Costs};
 
@@ -18,9 +20,9 @@ impl Plan {
     #[must_use]
     pub fn that_can_go(&self, may_go: impl Fn(&Change) -> bool) -> BTreeSet<ChangeId> {
         let first = self.closed(&may_go);
-        let waits = |change: &&Change| !first.contains(&change.id);
-        let revoking = self.changes.iter().filter(waits).filter(|c| matches!(c.action, Action::RevokeRole { .. }));
-        let losers: BTreeSet<&DirectoryId> = revoking.filter_map(|change| change.subject.user()).collect();
+        let revokes = |change: &Change| matches!(change.action, Action::RevokeRole { .. });
+        let waiting = self.changes.iter().filter(|change| revokes(change) && !first.contains(&change.id));
+        let losers: BTreeSet<DirectoryId> = waiting.filter_map(|change| change.subject.user().cloned()).collect();
         let exchanges = |change: &Change| {
             matches!(change.action, Action::GrantRole { .. })
                 && change.subject.user().is_some_and(|user| losers.contains(user))
@@ -32,7 +34,7 @@ impl Plan {
     fn closed(&self, may_go: &impl Fn(&Change) -> bool) -> BTreeSet<ChangeId> {
         let mut goes = BTreeSet::new();
         for change in &self.changes {
-            if may_go(change) && change.after.iter().all(|before| goes.contains(before)) {
+            if may_go(&change) && change.after.iter().all(|before| goes.contains(before)) {
                 goes.insert(change.id);
             }
         }
@@ -43,8 +45,8 @@ impl Plan {
     /// notes; the second keeps only the notes that hold.
     #[must_use]
     pub fn parted(&self, goes: &BTreeSet<ChangeId>, costs: Costs) -> (Self, Self) {
-        let (now, later): (Vec<Change>, Vec<Change>) =
-            self.changes.iter().cloned().partition(|change| goes.contains(&change.id));
+        let now = self.changes.iter().filter(|change| goes.contains(&change.id)).map(Cow::into_owned);
+        let later = self.changes.iter().filter(|change| !goes.contains(&change.id)).map(Cow::into_owned);
         let notes = self.notes.iter().filter(|note| note.holds).cloned().collect();
         let rest = Self { refusals: Vec::new(), notes, ..self.clone_without_changes() };
         (self.clone_without_changes().with(now, costs), rest.with(later, costs))
@@ -55,7 +57,7 @@ impl Plan {
             version: self.version,
             organization: self.organization.clone(),
             basis: self.basis.clone(),
-            changes: Vec::new(),
+            changes: Changes::default(),
             refusals: self.refusals.clone(),
             notes: self.notes.clone(),
             estimate: self.estimate,
@@ -65,13 +67,15 @@ impl Plan {
     }
 
     /// The plan with these of its changes, numbered and estimated anew.
-    pub(super) fn with(mut self, mut changes: Vec<Change>, costs: Costs) -> Self {
+    pub(super) fn with(mut self, changes: impl Iterator<Item = Change>, costs: Costs) -> Self {
         let mut numbers: BTreeMap<ChangeId, ChangeId> = BTreeMap::new();
-        for (id, change) in (1..).zip(&mut changes) {
+        let renumbered = (1..).zip(changes).map(|(id, mut change)| {
             numbers.insert(change.id, id);
             change.id = id;
             change.after = change.after.iter().filter_map(|before| numbers.get(before).copied()).collect();
-        }
+            change
+        });
+        let changes: Changes = renumbered.collect();
         self.estimate = estimate::of(&changes, costs);
         self.changes = changes;
         self

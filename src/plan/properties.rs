@@ -80,7 +80,7 @@ proptest! {
                 let deleted = |change: &super::Change| {
                     change.subject.user() == Some(user) && change.action == Action::Delete
                 };
-                prop_assert!(relinked_from(&plan).contains(user) || (!held.active && plan.changes.iter().any(deleted)));
+                prop_assert!(relinked_from(&plan).contains(user) || (!held.active && plan.changes.iter().any(|change| deleted(&change))));
             }
         }
     }
@@ -252,7 +252,7 @@ proptest! {
         }
         // Where nothing waits for anything, phases follow each other, and subjects within them.
         if plan.changes.iter().all(|change| change.after.is_empty()) {
-            let key = |change: &super::Change| (change.action.kind(), change.subject.clone());
+            let key = |change: std::borrow::Cow<'_, super::Change>| (change.action.kind(), change.subject.clone());
             let keys: Vec<(super::change::ActionKind, Subject)> = plan.changes.iter().map(key).collect();
             prop_assert!(keys.is_sorted());
         }

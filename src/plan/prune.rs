@@ -24,16 +24,15 @@ impl Plan {
         if out.is_empty() {
             return self;
         }
-        let (gone, kept): (Vec<_>, Vec<_>) =
-            std::mem::take(&mut self.changes).into_iter().partition(|change| out.contains_key(&change.id));
-        for change in gone {
-            if let Some((reason, detail)) = out.remove(&change.id) {
+        let changes = std::mem::take(&mut self.changes);
+        for change in &changes {
+            if let Some((reason, detail)) = out.get(&change.id).cloned() {
                 let user = change.subject.user().cloned();
                 self.refusals.push(Refusal { reason, user, label: change.subject.label().to_owned(), detail });
             }
         }
         self.refusals.sort();
         self.refusals.dedup();
-        self.with(kept, costs)
+        self.with(changes.into_iter().filter(|change| !out.contains_key(&change.id)), costs)
     }
 }

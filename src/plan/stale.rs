@@ -3,6 +3,7 @@
 //! A kept plan is applied for exactly its changes or not at all. A change is still asked for if a plan made now
 //! contains it, to the same subject, with the same values before and after. Causes may have moved on.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
@@ -33,27 +34,27 @@ impl fmt::Display for StaleChange {
     }
 }
 
-/// Whom a change is about, whatever he is called now.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Who<'a> {
-    User(&'a DirectoryId),
-    Group(&'a GroupKey),
+/// Whom a change is about, whatever they are called now.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Who {
+    User(DirectoryId),
+    Group(GroupKey),
 }
 
 /// What makes two changes the same step, whatever its values are.
-pub(super) type Step<'a> = (Who<'a>, ActionKind, Option<&'a Role>, Option<&'a GroupKey>);
+pub(super) type Step = (Who, ActionKind, Option<Role>, Option<GroupKey>);
 
-fn who(subject: &Subject) -> Who<'_> {
+fn who(subject: &Subject) -> Who {
     match subject {
-        Subject::Account { user, .. } => Who::User(user),
-        Subject::Group { key, .. } => Who::Group(key),
+        Subject::Account { user, .. } => Who::User(user.clone()),
+        Subject::Group { key, .. } => Who::Group(key.clone()),
     }
 }
 
-pub(super) fn step(change: &Change) -> Step<'_> {
+pub(super) fn step(change: &Change) -> Step {
     let (role, group) = match &change.action {
-        Action::GrantRole { role } | Action::RevokeRole { role } => (Some(role), None),
-        Action::AddMember { group, .. } | Action::RemoveMember { group, .. } => (None, Some(group)),
+        Action::GrantRole { role } | Action::RevokeRole { role } => (Some(role.clone()), None),
+        Action::AddMember { group, .. } | Action::RemoveMember { group, .. } => (None, Some(group.clone())),
         _ => (None, None),
     };
     (who(&change.subject), change.action.kind(), role, group)
@@ -62,17 +63,18 @@ pub(super) fn step(change: &Change) -> Step<'_> {
 /// Compares a kept plan with one that was made now. Empty if every change of the kept plan is still asked for.
 #[must_use]
 pub fn stale(kept: &Plan, fresh: &Plan) -> Vec<StaleChange> {
-    let steps: BTreeMap<Step<'_>, &Change> = fresh.changes.iter().map(|change| (step(change), change)).collect();
-    let mut by_subject: BTreeMap<Who<'_>, Vec<&Change>> = BTreeMap::new();
+    let steps: BTreeMap<Step, usize> =
+        fresh.changes.iter().enumerate().map(|(place, change)| (step(&change), place)).collect();
+    let mut by_subject: BTreeMap<Who, Vec<ActionKind>> = BTreeMap::new();
     for change in &fresh.changes {
-        by_subject.entry(who(&change.subject)).or_default().push(change);
+        by_subject.entry(who(&change.subject)).or_default().push(change.action.kind());
     }
-    let contained: BTreeSet<Step<'_>> = kept.changes.iter().map(step).collect();
-    let first: BTreeMap<ChangeId, &Change> = fresh.changes.iter().map(|change| (change.id, change)).collect();
-    let judge = |change: &Change| {
-        let why = match steps.get(&step(change)) {
-            Some(now) => difference(change, now).or_else(|| {
-                let mut before = now.after.iter().filter_map(|id| first.get(id));
+    let contained: BTreeSet<Step> = kept.changes.iter().map(|change| step(&change)).collect();
+    let judge = |change: Cow<'_, Change>| {
+        let change = &*change;
+        let why = match steps.get(&step(change)).and_then(|place| fresh.changes.get(*place)) {
+            Some(now) => difference(change, &now).or_else(|| {
+                let mut before = now.after.iter().filter_map(|id| fresh.changes.with_id(*id));
                 let missing = before.find(|before| !contained.contains(&step(before)))?;
                 let (kind, label) = (missing.action.kind(), missing.subject.label());
                 Some(format!("it has to wait for a step now that this plan does not contain: {kind} {label}"))
@@ -115,14 +117,14 @@ fn difference(kept: &Change, now: &Change) -> Option<String> {
 }
 
 /// What is asked for instead of a step that is not asked for any more.
-fn instead(kept: &Change, fresh: &Plan, others: Option<&Vec<&Change>>) -> String {
+fn instead(kept: &Change, fresh: &Plan, others: Option<&Vec<ActionKind>>) -> String {
     let same_user = |user: &DirectoryId| kept.subject.user() == Some(user);
     if let Some(refusal) = fresh.refusals.iter().find(|refusal| refusal.user.as_ref().is_some_and(same_user)) {
         return format!("it is not asked for any more; {}: {}", refusal.reason, refusal.detail);
     }
     match others {
         Some(others) => {
-            let kinds: Vec<&str> = others.iter().map(|change| change.action.kind().words()).collect();
+            let kinds: Vec<&str> = others.iter().map(|kind| kind.words()).collect();
             format!("it is not asked for any more; what is asked for now is: {}", kinds.join(", "))
         }
         None => {

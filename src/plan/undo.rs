@@ -5,11 +5,13 @@
 //! deactivation, never a deletion. The plan is no answer to the directory, so it says where the directory still asks
 //! for what it takes back: the next run would do that again.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use rollcall_kit::{DirectoryId, attribute};
 
 use super::change::{Action, AttributeChange, Cause, Change, GroupKey, Subject};
+use super::changes::Changes;
 use super::compare::is_same;
 use super::diff::{Planned, account_subject, sorted, without_removals};
 use super::document::{Basis, Note, PLAN_VERSION, Plan};
@@ -31,7 +33,7 @@ pub struct UndoInput<'a, L> {
     /// The run whose changes are taken back.
     pub run: &'a str,
     /// Those of its changes that were carried out, in their order.
-    pub done: Vec<&'a Change>,
+    pub done: &'a Changes,
     /// The ledger's accounts, sorted by directory id.
     pub accounts: L,
     /// The ledger's groups.
@@ -48,7 +50,8 @@ pub struct UndoInput<'a, L> {
 
 /// Makes the inverse plan.
 pub fn undo<L: IntoIterator<Item = LedgerAccount>>(input: UndoInput<'_, L>) -> Planned {
-    let concerned: BTreeSet<&DirectoryId> = input.done.iter().filter_map(|change| change.subject.user()).collect();
+    let user_of = |change: Cow<'_, Change>| change.subject.user().cloned();
+    let concerned: BTreeSet<DirectoryId> = input.done.iter().filter_map(user_of).collect();
     let mut holdings = Holdings::new(input.settings);
     let mut accounts = BTreeMap::new();
     for account in input.accounts {
@@ -61,13 +64,13 @@ pub fn undo<L: IntoIterator<Item = LedgerAccount>>(input: UndoInput<'_, L>) -> P
     let adopted = input.done.iter().filter(|change| matches!(change.action, Action::Adopt { .. }));
     let mut undoing = Undoing {
         run: input.run,
-        adopted: adopted.filter_map(|change| change.subject.user()).collect(),
-        let_in: input.done.iter().filter(|change| lets_in(&change.action)).filter_map(|c| c.subject.user()).collect(),
+        adopted: adopted.filter_map(user_of).collect(),
+        let_in: input.done.iter().filter(|change| lets_in(&change.action)).filter_map(user_of).collect(),
         reactivated: input
             .done
             .iter()
             .filter(|change| change.action == Action::Deactivate)
-            .filter_map(|change| change.subject.user())
+            .filter_map(user_of)
             .filter(|user| accounts.get(user).is_some_and(|account| !account.active))
             .collect(),
         accounts: &accounts,
@@ -79,8 +82,8 @@ pub fn undo<L: IntoIterator<Item = LedgerAccount>>(input: UndoInput<'_, L>) -> P
         drafts: Drafts::default(),
         again: BTreeMap::new(),
     };
-    for change in &input.done {
-        undoing.take_back(change);
+    for change in input.done {
+        undoing.take_back(&change);
     }
     let Undoing { mut drafts, again, .. } = undoing;
     drafts.notes.extend(asked_again(&again));
@@ -104,11 +107,11 @@ pub fn undo<L: IntoIterator<Item = LedgerAccount>>(input: UndoInput<'_, L>) -> P
 struct Undoing<'a> {
     run: &'a str,
     /// People whose accounts the run adopted.
-    adopted: BTreeSet<&'a DirectoryId>,
+    adopted: BTreeSet<DirectoryId>,
     /// People whom the run let in.
-    let_in: BTreeSet<&'a DirectoryId>,
+    let_in: BTreeSet<DirectoryId>,
     /// People whom this plan lets in again.
-    reactivated: BTreeSet<&'a DirectoryId>,
+    reactivated: BTreeSet<DirectoryId>,
     accounts: &'a BTreeMap<DirectoryId, LedgerAccount>,
     groups: &'a BTreeMap<GroupKey, LedgerGroup>,
     shown: &'a BTreeMap<String, TargetAccount>,
@@ -121,7 +124,7 @@ struct Undoing<'a> {
 }
 
 impl<'a> Undoing<'a> {
-    fn take_back(&mut self, change: &'a Change) {
+    fn take_back(&mut self, change: &Change) {
         let taken = match &change.subject {
             Subject::Account { user, .. } => self.account(change, user),
             Subject::Group { key, name, .. } => self.group(change, key, name),
@@ -136,7 +139,7 @@ impl<'a> Undoing<'a> {
         }
     }
 
-    fn account(&mut self, change: &'a Change, user: &DirectoryId) -> Result<(), String> {
+    fn account(&mut self, change: &Change, user: &DirectoryId) -> Result<(), String> {
         if change.action == Action::Delete {
             return Err("the account was deleted for good; only a new one can be created, which the next run does if \
                         the directory asks for it"

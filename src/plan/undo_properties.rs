@@ -9,11 +9,11 @@ use super::change::{Action, ActionKind, Change};
 use super::draft::attribute_changes;
 use super::scene::scene;
 use super::world::{Directory, World, role};
-use super::{Basis, Plan, UndoInput, undo};
+use super::{Basis, Changes, Plan, UndoInput, undo};
 use crate::roster::Standing;
 
 /// The inverse of what a run did to the world.
-fn inverse(world: &World, directory: &Directory, done: &[Change]) -> Plan {
+fn inverse(world: &World, directory: &Directory, done: &Changes) -> Plan {
     let verdicts = directory.judged.iter().map(|(user, _, judgement)| (user.clone(), judgement.standing.clone()));
     let standings: BTreeMap<DirectoryId, Standing> = verdicts.collect();
     let accounts: Vec<_> = world.ledger.accounts.values().cloned().collect();
@@ -21,7 +21,7 @@ fn inverse(world: &World, directory: &Directory, done: &[Change]) -> Plan {
         organization: "acme",
         basis: Basis { generation: 8, certificate: "c0ffee".into(), configuration: "5e77".into() },
         run: "r1",
-        done: done.iter().collect(),
+        done,
         accounts,
         groups: &world.ledger.groups,
         shown: &world.accounts,
@@ -33,14 +33,14 @@ fn inverse(world: &World, directory: &Directory, done: &[Change]) -> Plan {
 }
 
 /// Plans and applies; yields what was carried out.
-fn run(world: &mut World, directory: &Directory) -> Vec<Change> {
+fn run(world: &mut World, directory: &Directory) -> Changes {
     let plan = world.plan(directory).plan;
     let failed = world.apply(&plan, &directory.settings);
     plan.changes.into_iter().filter(|change| !failed.contains(&change.id)).collect()
 }
 
 /// People whose accounts came to us, went or passed on: those are not as before, whatever is taken back.
-fn arrived(done: &[Change]) -> BTreeSet<DirectoryId> {
+fn arrived(done: &Changes) -> BTreeSet<DirectoryId> {
     let mut users = BTreeSet::new();
     for change in done {
         if matches!(
@@ -122,7 +122,7 @@ proptest! {
             prop_assert_eq!(account.attributes.get("nickname"), now.attributes.get("nickname"));
             prop_assert_eq!(account.roles.contains(&role("unmapped")), now.roles.contains(&role("unmapped")));
         }
-        let concerned: BTreeSet<_> = done.iter().filter_map(|change| change.subject.user()).collect();
+        let concerned: BTreeSet<_> = done.iter().filter_map(|change| change.subject.user().cloned()).collect();
         for change in &plan.changes {
             prop_assert!(change.subject.user().is_none_or(|user| concerned.contains(user)));
             if let Action::GrantRole { role } | Action::RevokeRole { role } = &change.action {
@@ -168,7 +168,7 @@ proptest! {
             done.iter().any(|done| done.subject.user() == change.subject.user() && done.action.kind() == change.action.kind())
         };
         if next.changes.iter().any(|change| {
-            change.subject.user().is_some_and(|user| !passed_on.contains(user)) && again(change)
+            change.subject.user().is_some_and(|user| !passed_on.contains(user)) && again(&change)
         }) {
             prop_assert!(!plan.notes.is_empty(), "{:#?}", next.changes);
         }

@@ -125,7 +125,7 @@ impl World {
             assert_eq!(change.id, position, "changes are numbered in their order");
             assert!(change.after.iter().all(|before| *before < change.id), "a change waits for a later one");
             let skipped = change.after.iter().any(|before| failed.contains(before));
-            if skipped || !self.carry_out(change, settings) {
+            if skipped || !self.carry_out(&change, settings) {
                 failed.insert(change.id);
             }
         }

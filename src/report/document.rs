@@ -123,11 +123,22 @@ impl Document {
 
     /// Adds a list, of which at most so many lines are shown. A rest of one is shown, too: "and 1 more" takes the
     /// same line.
-    pub(super) fn items(&mut self, title: Option<String>, mut items: Vec<Item>, most: Option<usize>) {
+    pub(super) fn items(&mut self, title: Option<String>, items: Vec<Item>, most: Option<usize>) {
+        let total = items.len();
+        self.first_items(title, items, total, most);
+    }
+
+    /// The same of a list that has so many lines in all, of which at least those that are shown are here.
+    pub(super) fn first_items(
+        &mut self,
+        title: Option<String>,
+        mut items: Vec<Item>,
+        total: usize,
+        most: Option<usize>,
+    ) {
         if items.is_empty() {
             return;
         }
-        let total = items.len();
         if let Some(most) = most.filter(|most| total > most + 1) {
             items.truncate(most);
         }

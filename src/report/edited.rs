@@ -1,11 +1,12 @@
 //! What a plan does because the configuration was edited, and what because the directory changed, side by side.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use super::Options;
 use super::document::{Document, Item, Text, Tone};
 use super::words::{label, number};
-use crate::plan::{Action, Change, Subject};
+use crate::plan::{Action, Change, Changes, Subject};
 
 /// What becomes of somebody, the gravest first.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -16,8 +17,8 @@ enum Fate {
 }
 
 /// Adds both lists, if the edit of the configuration brought anything about.
-pub(super) fn add(document: &mut Document, changes: &[Change], options: Options) {
-    if !changes.iter().any(Change::is_of_rules) {
+pub(super) fn add(document: &mut Document, changes: &Changes, options: Options) {
+    if !changes.iter().any(|change| change.is_of_rules()) {
         return;
     }
     for (title, of_rules) in [("Because the configuration was edited", true), ("Because the directory changed", false)]
@@ -31,8 +32,12 @@ pub(super) fn add(document: &mut Document, changes: &[Change], options: Options)
     }
 }
 
-fn items<'a>(changes: impl Iterator<Item = &'a Change>, options: Options) -> Vec<Item> {
-    let mut fates: Vec<(&Subject, Fate)> = changes.map(|change| (&change.subject, fate(change))).collect();
+fn items<'a>(changes: impl Iterator<Item = Cow<'a, Change>>, options: Options) -> Vec<Item> {
+    let of = |change: Cow<'_, Change>| {
+        let fate = fate(&change);
+        (change.into_owned().subject, fate)
+    };
+    let mut fates: Vec<(Subject, Fate)> = changes.map(of).collect();
     fates.sort_by(|a, b| a.1.cmp(&b.1).then_with(|| a.0.label().cmp(b.0.label())));
     let mut seen = BTreeSet::new();
     fates.retain(|(subject, _)| match subject {

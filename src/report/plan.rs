@@ -67,15 +67,14 @@ fn parted(plan: &Plan, holds: &[Hold], goes: Option<&BTreeSet<ChangeId>>, option
         });
     }
     edited::add(&mut document, &plan.changes, options);
-    let (now, later): (Vec<_>, Vec<_>) =
-        plan.changes.iter().partition(|change| goes.is_none_or(|goes| goes.contains(&change.id)));
-    if goes.is_some() {
+    if let Some(goes) = goes {
+        let those = |go: bool| plan.changes.iter().filter(move |change| goes.contains(&change.id) == go);
         document.heading(Text::new("Goes now", Tone::Good));
-        sections::add(&mut document, &now, Tense::Planned, options.most());
+        sections::add(&mut document, those(true), Tense::Planned, options.most());
         document.heading(Text::new("Waits", Tone::Bad));
-        sections::add(&mut document, &later, Tense::Planned, options.most());
+        sections::add(&mut document, those(false), Tense::Planned, options.most());
     } else {
-        sections::add(&mut document, &now, Tense::Planned, options.most());
+        sections::add(&mut document, plan.changes.iter(), Tense::Planned, options.most());
     }
     refusals(&mut document, &plan.refusals, options);
     notes(&mut document, &plan.notes, holds, &plan.refusals);

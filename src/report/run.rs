@@ -11,7 +11,7 @@ use super::{Options, words};
 use super::{drift, holds, plan};
 use crate::apply::Outcome;
 use crate::guard::{Approval, Decision, Verdict};
-use crate::plan::{Change, ChangeId};
+use crate::plan::{Change, ChangeId, Plan};
 use crate::run::{RunCounts, RunRecord, RunResult};
 
 /// Puts the report of a run together.
@@ -55,13 +55,12 @@ pub fn document(record: &RunRecord, options: Options) -> Document {
         plan::held(&mut document, title, holds);
     }
     if let Some(plan) = &record.plan {
-        outcomes(&mut document, record, &plan.changes, options);
+        outcomes(&mut document, record, plan, options);
         plan::refusals(&mut document, &plan.refusals, options);
     }
     if let Some(part) = &record.waiting {
         document.heading(Text::new("Waits", Tone::Bad));
-        let changes: Vec<&Change> = part.plan.changes.iter().collect();
-        sections::add(&mut document, &changes, Tense::Planned, options.most());
+        sections::add(&mut document, part.plan.changes.iter(), Tense::Planned, options.most());
     }
     document.heading("Summary");
     document.paragraph(Text::new(summary(record), Tone::Strong));
@@ -73,7 +72,7 @@ pub fn document(record: &RunRecord, options: Options) -> Document {
 pub fn ending(record: &RunRecord) -> Document {
     let mut document = Document::new(String::new());
     if let Some(plan) = record.plan.as_ref().filter(|_| !record.outcomes.is_empty()) {
-        let outcomes = outcomes_of(record, &plan.changes);
+        let outcomes = outcomes_of(record, plan);
         troubles(&mut document, outcomes, Options { all: false });
     }
     if let (Some((id, _, holds)), Some(_)) = (record.held(), &record.waiting) {
@@ -219,44 +218,47 @@ fn read(document: &mut Document, certificate: &Certificate, changes: Option<&Cha
     }
 }
 
-/// The changes of a run by how they ended.
+/// The changes of a run that did not go as planned, by how they ended.
 #[derive(Default)]
-struct Outcomes<'a> {
+struct Outcomes {
     failed: Vec<Item>,
     skipped: Vec<Item>,
     noted: Vec<Item>,
-    done: Vec<&'a Change>,
-    left: Vec<&'a Change>,
 }
 
-fn outcomes_of<'a>(record: &RunRecord, changes: &'a [Change]) -> Outcomes<'a> {
-    let ended: BTreeMap<ChangeId, &Outcome> = record.outcomes.iter().map(|(id, outcome)| (*id, outcome)).collect();
+/// How changes ended, by number.
+fn ended(record: &RunRecord) -> BTreeMap<ChangeId, &Outcome> {
+    record.outcomes.iter().map(|(id, outcome)| (*id, outcome)).collect()
+}
+
+fn outcomes_of(record: &RunRecord, plan: &Plan) -> Outcomes {
+    let ended = ended(record);
     let mut outcomes = Outcomes::default();
-    for change in changes {
+    for change in &plan.changes {
         match ended.get(&change.id) {
-            Some(Outcome::Failed { detail, .. }) => outcomes.failed.push(line(change, detail, Tone::Bad)),
-            Some(Outcome::Skipped { detail }) => outcomes.skipped.push(line(change, detail, Tone::Warning)),
+            Some(Outcome::Failed { detail, .. }) => outcomes.failed.push(line(&change, detail, Tone::Bad)),
+            Some(Outcome::Skipped { detail }) => outcomes.skipped.push(line(&change, detail, Tone::Warning)),
             Some(Outcome::Done { notes }) => {
-                outcomes.noted.extend(notes.iter().map(|note| line(change, note, Tone::Warning)));
-                outcomes.done.push(change);
+                outcomes.noted.extend(notes.iter().map(|note| line(&change, note, Tone::Warning)));
             }
-            None => outcomes.left.push(change),
+            None => {}
         }
     }
     outcomes
 }
 
 /// What was done: the failures first, because somebody has to act on those.
-fn outcomes(document: &mut Document, record: &RunRecord, changes: &[Change], options: Options) {
-    let mut outcomes = outcomes_of(record, changes);
-    let (done, left) = (std::mem::take(&mut outcomes.done), std::mem::take(&mut outcomes.left));
-    troubles(document, outcomes, options);
-    sections::add(document, &done, Tense::Done, options.most());
-    sections::add(document, &left, Tense::Planned, options.most());
+fn outcomes(document: &mut Document, record: &RunRecord, plan: &Plan, options: Options) {
+    let ended = ended(record);
+    let is_done = |change: &Change| matches!(ended.get(&change.id), Some(Outcome::Done { .. }));
+    let is_left = |change: &Change| !ended.contains_key(&change.id);
+    troubles(document, outcomes_of(record, plan), options);
+    sections::add(document, plan.changes.iter().filter(|change| is_done(change)), Tense::Done, options.most());
+    sections::add(document, plan.changes.iter().filter(|change| is_left(change)), Tense::Planned, options.most());
 }
 
 /// What did not go as planned.
-fn troubles(document: &mut Document, outcomes: Outcomes<'_>, options: Options) {
+fn troubles(document: &mut Document, outcomes: Outcomes, options: Options) {
     let mut list = |title: &str, tone, items: Vec<Item>| {
         if !items.is_empty() {
             document.heading(Text::new(format!("{title}: {}", words::number(items.len() as u64)), tone));

@@ -1,6 +1,7 @@
 //! The changes of a plan, arranged for reading: what takes something away first, each kind in a section, and within a
 //! section what shares its cause together, so that "14 accounts: gone from the directory" is read once.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use rollcall_kit::Value;
@@ -42,18 +43,43 @@ pub(super) enum Tense {
     Done,
 }
 
-/// Adds a section for each kind of change.
-pub(super) fn add(document: &mut Document, changes: &[&Change], tense: Tense, most: Option<usize>) {
+/// Adds a section for each kind of change. The changes come in their order, and only those that are shown are kept.
+pub(super) fn add<'a>(
+    document: &mut Document,
+    changes: impl Iterator<Item = Cow<'a, Change>>,
+    tense: Tense,
+    most: Option<usize>,
+) {
+    let mut kinds: BTreeMap<ActionKind, BTreeMap<String, Members>> = BTreeMap::new();
+    for change in changes {
+        let by_cause = kinds.entry(change.action.kind()).or_default();
+        by_cause.entry(shared(&change)).or_default().add(change, most);
+    }
     for kind in SECTIONS {
-        let all: Vec<&Change> = changes.iter().copied().filter(|change| change.action.kind() == kind).collect();
-        if all.is_empty() {
-            continue;
+        let Some(by_cause) = kinds.remove(&kind) else { continue };
+        let all: usize = by_cause.values().map(|members| members.number).sum();
+        document.heading(Text::new(title(kind, all as u64, tense), tone(kind)));
+        for (shared, members) in together(by_cause, most) {
+            let items = members.first.iter().map(|change| item(change, shared.is_none())).collect();
+            let title = shared.map(|shared| group_title(kind, members.number as u64, &shared));
+            document.first_items(title, items, members.number, most);
         }
-        document.heading(Text::new(title(kind, all.len() as u64, tense), tone(kind)));
-        for (shared, members) in together(&all) {
-            let items = members.iter().map(|change| item(change, shared.is_none())).collect();
-            let title = shared.map(|shared| group_title(kind, members.len() as u64, &shared));
-            document.items(title, items, most);
+    }
+}
+
+/// Changes that share something: how many they are, and the first of them.
+#[derive(Default)]
+struct Members {
+    number: usize,
+    first: Vec<Change>,
+}
+
+impl Members {
+    fn add(&mut self, change: Cow<'_, Change>, most: Option<usize>) {
+        self.number += 1;
+        // A rest of one is shown, too.
+        if most.is_none_or(|most| self.first.len() <= most.max(TOGETHER)) {
+            self.first.push(change.into_owned());
         }
     }
 }
@@ -71,20 +97,19 @@ fn group_title(kind: ActionKind, number: u64, shared: &str) -> String {
 }
 
 /// Changes by what they share. What too few share stands in front, without a title.
-fn together<'a>(changes: &[&'a Change]) -> Vec<(Option<String>, Vec<&'a Change>)> {
-    let mut by_cause: BTreeMap<String, Vec<&Change>> = BTreeMap::new();
-    for change in changes {
-        by_cause.entry(shared(change)).or_default().push(change);
+fn together(by_cause: BTreeMap<String, Members>, most: Option<usize>) -> Vec<(Option<String>, Members)> {
+    let (mut large, small): (Vec<_>, Vec<_>) =
+        by_cause.into_iter().partition(|(cause, members)| !cause.is_empty() && members.number >= TOGETHER);
+    large.sort_by_key(|(_, members)| std::cmp::Reverse(members.number));
+    let mut alone = Members::default();
+    for (_, members) in small {
+        alone.number += members.number;
+        alone.first.extend(members.first);
     }
-    let (large, small): (Vec<_>, Vec<_>) =
-        by_cause.into_iter().partition(|(cause, members)| !cause.is_empty() && members.len() >= TOGETHER);
-    let mut alone: Vec<&Change> = small.into_iter().flat_map(|(_, members)| members).collect();
-    alone.sort_by_key(|change| change.id);
-    let mut groups = if alone.is_empty() { Vec::new() } else { vec![(None, alone)] };
-    let mut large: Vec<_> = large.into_iter().map(|(cause, members)| (Some(cause), members)).collect();
-    large.sort_by_key(|(_, members)| std::cmp::Reverse(members.len()));
-    groups.append(&mut large);
-    groups
+    alone.first.sort_by_key(|change| change.id);
+    alone.first.truncate(most.map_or(usize::MAX, |most| most.saturating_add(1)));
+    let alone = (alone.number > 0).then_some((None, alone));
+    alone.into_iter().chain(large.into_iter().map(|(cause, members)| (Some(cause), members))).collect()
 }
 
 /// What a change may share with others.

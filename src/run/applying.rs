@@ -295,7 +295,7 @@ impl Session {
     /// part waits that the edit of the rules asks for.
     fn remember_rules(&self, plan: &Plan, rest: Option<&HeldPlan>) -> Result<(), RunError> {
         // The rules did not ask for what is taken back, and nobody has seen what they do ask for.
-        let of_rules = |rest: &HeldPlan| rest.plan().changes.iter().any(Change::is_of_rules);
+        let of_rules = |rest: &HeldPlan| rest.plan().changes.iter().any(|change| change.is_of_rules());
         if plan.undoes.is_some() || rest.is_some_and(of_rules) {
             return Ok(());
         }

@@ -26,10 +26,9 @@ pub(super) fn record_failures(
     let mut changes = Vec::new();
     for (id, outcome) in outcomes {
         let Outcome::Failed { detail, .. } = outcome else { continue };
-        let Ok(at) = plan.changes.binary_search_by_key(id, |change| change.id) else { continue };
-        let change = &plan.changes[at];
+        let Some(change) = plan.changes.with_id(*id) else { continue };
         let target_id = change.subject.target_id().unwrap_or_default();
-        changes.extend(ChangeRecord::of(change, target_id, RecordedOutcome::failed(detail), now));
+        changes.extend(ChangeRecord::of(&change, target_id, RecordedOutcome::failed(detail), now));
     }
     Ok(store.record_failures(&RecordedChanges { run: run.to_owned(), changes })?)
 }

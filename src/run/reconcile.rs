@@ -24,8 +24,8 @@ use crate::apply::{LedgerReader as _, MembersSettled, Outcome, Settlement};
 use crate::guard::Reviewed;
 use crate::plan::drift::{Becomes, Drift};
 use crate::plan::{
-    Authority, Change, ChangeId, Comparison, DriftPolicy, Found, LedgerAccount, Note, Plan, RoleSight, Sight,
-    TargetAccount, compare,
+    Authority, ChangeId, Comparison, DriftPolicy, Found, LedgerAccount, Note, Plan, RoleSight, Sight, TargetAccount,
+    compare,
 };
 use crate::roster::{Reason, Refusal, Role, Roster, Standing};
 use crate::schedule::Depth;
@@ -335,7 +335,7 @@ impl Session {
             return Ok(());
         }
         let ended: BTreeMap<ChangeId, &Outcome> = outcomes.iter().map(|(id, outcome)| (*id, outcome)).collect();
-        let done = plan.changes.iter().filter_map(|change: &Change| match ended.get(&change.id) {
+        let done = plan.changes.iter().filter_map(|change| match ended.get(&change.id) {
             Some(Outcome::Done { notes }) => Some((change, notes.is_empty())),
             _ => None,
         });

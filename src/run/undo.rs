@@ -3,6 +3,7 @@
 //! The directory is not asked: what it wanted when it was last read is enough to say what the next run would do again.
 //! The target is asked for the accounts concerned, so that nothing is taken back that somebody changed since.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use rollcall_kit::DirectoryId;
@@ -17,7 +18,7 @@ use super::spans::{Purpose, step, step_of};
 use super::verdicts::{Checked, with_store};
 use crate::apply::Outcome;
 use crate::guard::{self, Occasion, Reviewed};
-use crate::plan::{Change, ChangeId, UndoInput, undo};
+use crate::plan::{ChangeId, Changes, UndoInput, undo};
 use crate::roster::Standing;
 
 impl Session {
@@ -49,9 +50,10 @@ impl Session {
         let doubtful = self.settle_leftovers().await?;
         let groups = self.find_groups_offline(&self.rules)?;
         let stage = self.stage_over(&groups, doubtful.clone(), Extent::Everybody)?;
-        let concerned: BTreeSet<&DirectoryId> = done.iter().filter_map(|change| change.subject.user()).collect();
+        let concerned: BTreeSet<DirectoryId> =
+            done.iter().filter_map(|change| change.subject.user().cloned()).collect();
         let (mut ids, mut standings) = (Vec::new(), BTreeMap::new());
-        for user in concerned {
+        for user in &concerned {
             ids.extend(self.store.account(user)?.map(|account| account.target_id));
             if stage.withheld.contains_key(user) {
                 standings.insert(user.clone(), Standing::Withheld);
@@ -65,7 +67,7 @@ impl Session {
                 organization: self.name(),
                 basis: self.basis(&self.last_roll()?)?,
                 run: &record.id,
-                done,
+                done: &done,
                 accounts: Checked { records: self.store.accounts(), fault },
                 groups: &stage.ledger_groups,
                 shown: &shown,
@@ -98,7 +100,7 @@ impl Session {
 }
 
 /// Those of a run's changes that were carried out.
-fn carried_out(record: &RunRecord) -> Result<Vec<&Change>, RunError> {
+fn carried_out(record: &RunRecord) -> Result<Changes, RunError> {
     let done: BTreeSet<ChangeId> = record
         .outcomes
         .iter()
@@ -114,5 +116,5 @@ fn carried_out(record: &RunRecord) -> Result<Vec<&Change>, RunError> {
             record.id
         ))
     })?;
-    Ok(plan.changes.iter().filter(|change| done.contains(&change.id)).collect())
+    Ok(plan.changes.iter().filter(|change| done.contains(&change.id)).map(Cow::into_owned).collect())
 }

@@ -161,12 +161,12 @@ async fn an_edit_is_told_apart_from_the_directory_and_a_settled_one_is_no_news()
     house.extra = "scope = { when = 'user.login != \"bob\"' }".to_owned();
     house.directory(&[("ann", "active"), ("bob", "active"), ("cal", "disabled"), ("dan", "active")]);
     let reviewed = house.plan().await.unwrap();
-    let of_rules: Vec<&str> = reviewed
+    let of_rules: Vec<String> = reviewed
         .plan()
         .changes
         .iter()
         .filter(|change| change.causes.contains(&Cause::RulesEdited))
-        .map(|change| change.subject.label())
+        .map(|change| change.subject.label().to_owned())
         .collect();
     assert_eq!(of_rules, ["bob@acme.com"]);
     let Hold::RulesChanged { people, .. } = &reviewed.holds()[0] else { panic!("{:?}", reviewed.holds()) };
@@ -175,7 +175,7 @@ async fn an_edit_is_told_apart_from_the_directory_and_a_settled_one_is_no_news()
     house.directory(&[("ann", "disabled"), ("bob", "active"), ("cal", "disabled"), ("dan", "active")]);
     let reviewed = house.plan().await.unwrap();
     assert!(reviewed.holds().is_empty());
-    assert!(!reviewed.plan().changes.iter().any(rollcall::plan::Change::is_of_rules));
+    assert!(!reviewed.plan().changes.iter().any(|change| change.is_of_rules()));
 }
 
 #[tokio::test]

@@ -25,9 +25,9 @@ fn findings(reviewed: &Reviewed) -> String {
     sentences.collect::<Vec<_>>().join("\n")
 }
 
-fn leavers(reviewed: &Reviewed) -> Vec<&str> {
+fn leavers(reviewed: &Reviewed) -> Vec<String> {
     let exits = reviewed.plan().changes.iter().filter(|change| change.action.kind() == ActionKind::Deactivate);
-    exits.map(|change| change.subject.label()).collect()
+    exits.map(|change| change.subject.label().to_owned()).collect()
 }
 
 /// A house in which one of two people of a place has an account of ours, and what the next plan says once both vanished.

@@ -17,9 +17,9 @@ fn write(house: &House, people: &[&str], groups: &[(&str, &[&str])]) {
     std::fs::write(house.folder.path().join("people.json"), document.to_string()).unwrap();
 }
 
-fn put_out(reviewed: &Reviewed) -> Vec<&str> {
+fn put_out(reviewed: &Reviewed) -> Vec<String> {
     let exits = reviewed.plan().changes.iter().filter(|change| change.action.kind() == ActionKind::Deactivate);
-    exits.map(|change| change.subject.label()).collect()
+    exits.map(|change| change.subject.label().to_owned()).collect()
 }
 
 fn refused(reviewed: &Reviewed) -> Vec<&str> {

@@ -298,7 +298,7 @@ async fn a_stop_lets_what_is_in_flight_end() {
 async fn what_is_forbidden_right_now_is_left_out_and_the_rest_goes_on() {
     let (world, books) = (World::new(), Books::default());
     let plan = plan_of(vec![create("jane"), create("joe"), grant("jane", "admin", &[1]), grant("joe", "admin", &[2])]);
-    let forbidden = plan.changes[0].id;
+    let forbidden = plan.changes.at(0).id;
     let forbids = |change: &Change| (change.id == forbidden).then(|| "a blackout began".to_owned());
     let executor = Executor { forbids: &forbids, ..executor(&world, &books) };
     let outcomes = executor.carry_out(&plan, |_, _| {}).await;

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use super::planner::{Person, Wanted, id, plan, role};
 use super::world::{Books, Fault, Fuse, Held, World, builds_on};
 use crate::apply::{Executor, Outcome, Write, WriteFailure};
-use crate::plan::ChangeId;
+use crate::plan::{ChangeId, Changes};
 
 fn now() -> Timestamp {
     "2026-11-23T09:00:00Z".parse().unwrap()
@@ -128,7 +128,7 @@ async fn finish(wanted: &Wanted, world: &World<'_>, books: &Books, expected: &He
     assert_ledger_is_true(world, books);
     assert_eq!(books.open_intents(), []);
     let held = world.held.lock().unwrap().clone();
-    assert_eq!(plan(wanted, books, &held).changes, [], "the plan after a clean run is empty");
+    assert_eq!(plan(wanted, books, &held).changes, Changes::default(), "the plan after a clean run is empty");
 }
 
 /// What the target looks like after the same two wishes without any fault.

@@ -72,7 +72,7 @@ impl Outlook<'_> {
             Expected::Nobody => Some("create an account".to_owned()),
             Expected::One(name) => Some(format!("adopt the account {name}")),
         };
-        let planned = self.reviewed.plan().changes.iter().filter_map(|change| self.step(change));
+        let planned = self.reviewed.plan().changes.iter().filter_map(|change| self.step(&change));
         let roles = self.unasked_roles.iter().map(|role| {
             format!("look in the target for a group {role}, create it if there is none, and grant the role by it")
         });

@@ -119,7 +119,7 @@ impl<'a> Past<'a> {
         for record in self.by_plan.values() {
             let planned = record.plan.iter().flat_map(|plan| &plan.changes);
             changes.extend(
-                planned.flat_map(|change| by_plan(record, change)).filter(|told| told.record.subject == subject),
+                planned.flat_map(|change| by_plan(record, &change)).filter(|told| told.record.subject == subject),
             );
         }
         changes.sort_by(|one, other| {
