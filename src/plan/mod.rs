@@ -32,6 +32,8 @@ mod mark;
 pub mod matching;
 mod merge;
 mod order;
+#[allow(dead_code, reason = "the plan's lists move into it one by one")]
+pub(crate) mod packed;
 mod parting;
 mod prune;
 mod roles;
@@ -71,6 +73,7 @@ pub use ledger::{LedgerAccount, LedgerGroup, Origin};
 pub use mark::Mark;
 pub use matching::{Candidate, GroupMatches, Match, Matches, TargetAccount};
 pub use merge::Judged;
+pub use packed::PackedError;
 pub use settings::{GoneGroups, Pace, PlanSettings, PushedGroup};
 pub use stale::{StaleChange, stale};
 pub use survey::{Survey, groups_to_find};
