@@ -1,49 +1,53 @@
 //! The changes of a plan, in the order in which they are applied.
 //!
-//! A plan has a few of them, or a million on the first day. So nobody holds all of them at once: each is looked at in its
-//! turn.
+//! A plan has a few of them, or a million on the first day. So they are packed ([`super::packed`]), and nobody holds all of
+//! them at once: each is looked at in its turn.
 
 use std::borrow::Cow;
+use std::cmp::Ordering;
 use std::fmt;
 
 use serde::de::{SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::change::{Change, ChangeId};
+use super::packed::{Items, Packed, Taken};
 
 /// The changes of a plan, in their order.
 #[derive(Clone, Default, PartialEq, Eq)]
-pub struct Changes {
-    few: Vec<Change>,
-}
+pub struct Changes(Packed<Change>);
 
 impl Changes {
     /// How many there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.few.len()
+        self.0.len()
     }
 
     /// Whether there are none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.len() == 0
+        self.0.is_empty()
     }
 
     /// Adds one behind all others.
     pub fn push(&mut self, change: Change) {
-        self.few.push(change);
+        self.0.push(change);
     }
 
     /// Alters each in its turn. Their numbers stay.
-    pub fn alter(&mut self, alter: impl FnMut(&mut Change)) {
-        self.few.iter_mut().for_each(alter);
+    pub fn alter(&mut self, mut alter: impl FnMut(&mut Change)) {
+        let altered = |mut change: Change| {
+            alter(&mut change);
+            change
+        };
+        self.0 = std::mem::take(&mut self.0).into_iter().map(altered).collect();
     }
 
     /// Each in its turn.
     #[must_use]
     pub fn iter(&self) -> Iter<'_> {
-        Iter { few: self.few.iter() }
+        Iter(self.0.iter())
     }
 
     /// The one at this place, counted from 0.
@@ -55,13 +59,27 @@ impl Changes {
     /// The same of a place that is there. As of a slice, it must be.
     #[must_use]
     pub fn at(&self, place: usize) -> Cow<'_, Change> {
-        Cow::Borrowed(&self.few[place])
+        self.0.at(place)
     }
 
     /// The place of the change with this number. Numbers grow from one change to the next.
     #[must_use]
     pub fn place(&self, id: ChangeId) -> Option<usize> {
-        self.few.binary_search_by_key(&id, |change| change.id).ok()
+        // Plans count from 1, so it is the first place that is looked at.
+        let likely = usize::try_from(id).ok()?.checked_sub(1)?;
+        if self.get(likely).is_some_and(|change| change.id == id) {
+            return Some(likely);
+        }
+        let (mut from, mut to) = (0, self.len());
+        while from < to {
+            let middle = from.midpoint(to);
+            match self.at(middle).id.cmp(&id) {
+                Ordering::Equal => return Some(middle),
+                Ordering::Less => from = middle + 1,
+                Ordering::Greater => to = middle,
+            }
+        }
+        None
     }
 
     /// The change with this number.
@@ -79,9 +97,7 @@ impl fmt::Debug for Changes {
 
 impl FromIterator<Change> for Changes {
     fn from_iter<I: IntoIterator<Item = Change>>(changes: I) -> Self {
-        let mut all = Self::default();
-        all.extend(changes);
-        all
+        Self(changes.into_iter().collect())
     }
 }
 
@@ -98,20 +114,18 @@ impl From<Vec<Change>> for Changes {
 }
 
 /// Walks over changes that stay where they are.
-#[derive(Clone, Debug)]
-pub struct Iter<'a> {
-    few: std::slice::Iter<'a, Change>,
-}
+#[derive(Clone)]
+pub struct Iter<'a>(Items<'a, Change>);
 
 impl<'a> Iterator for Iter<'a> {
     type Item = Cow<'a, Change>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        self.few.next().map(Cow::Borrowed)
+        self.0.next()
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        self.few.size_hint()
+        self.0.size_hint()
     }
 }
 
@@ -127,20 +141,17 @@ impl<'a> IntoIterator for &'a Changes {
 }
 
 /// Takes changes out, one after the other.
-#[derive(Debug)]
-pub struct IntoIter {
-    few: std::vec::IntoIter<Change>,
-}
+pub struct IntoIter(Taken<Change>);
 
 impl Iterator for IntoIter {
     type Item = Change;
 
     fn next(&mut self) -> Option<Change> {
-        self.few.next()
+        self.0.next()
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        self.few.size_hint()
+        self.0.size_hint()
     }
 }
 
@@ -149,7 +160,7 @@ impl IntoIterator for Changes {
     type IntoIter = IntoIter;
 
     fn into_iter(self) -> IntoIter {
-        IntoIter { few: self.few.into_iter() }
+        IntoIter(self.0.into_iter())
     }
 }
 
@@ -181,5 +192,128 @@ impl<'de> Visitor<'de> for Reading {
             changes.push(change);
         }
         Ok(changes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use rollcall_kit::Value;
+
+    use super::*;
+    use crate::plan::change::{Action, AttributeChange, Cause, GroupKey, Subject};
+    use crate::plan::scene::scene;
+    use crate::plan::world::{id, role};
+
+    fn actions() -> Vec<Action> {
+        let key = || GroupKey::Directory(id("g1"));
+        let before =
+            |value: Option<Value>| AttributeChange { attribute: "name".to_owned(), before: None, after: value };
+        let changes = || vec![before(Some("Jane".into())), before(None)];
+        let (matched_by, group_name) = ("userName".to_owned(), "Finance".to_owned());
+        vec![
+            Action::Create { attributes: [("email".to_owned(), "jane@acme.com".into())].into() },
+            Action::Adopt { matched_by, changes: changes(), activate: true },
+            Action::Relink { from: id("u0"), changes: changes(), activate: false },
+            Action::Update { changes: changes() },
+            Action::Deactivate,
+            Action::Reactivate { changes: Vec::new() },
+            Action::Delete,
+            Action::GrantRole { role: role("admin") },
+            Action::RevokeRole { role: role("admin") },
+            Action::CreateGroup,
+            Action::AdoptGroup,
+            Action::RenameGroup { from: group_name.clone() },
+            Action::DeleteGroup,
+            Action::AddMember { group: key(), group_name: group_name.clone() },
+            Action::RemoveMember { group: GroupKey::Role(role("admin")), group_name },
+        ]
+    }
+
+    /// Changes of every kind, so many times over.
+    fn of_every_kind(times: u32) -> Vec<Change> {
+        let all = (0..times).flat_map(|_| actions());
+        let change = |(number, action): (ChangeId, Action)| {
+            let (user, label) = (id(&format!("u{number}")), format!("p{number}@acme.com"));
+            let subject = Subject::Account { user, target_id: Some(format!("t{number}")), label, name: None };
+            let causes = vec![Cause::Joined, Cause::RoleLost { groups: vec!["Finance".to_owned()] }];
+            Change {
+                id: number,
+                subject,
+                action,
+                causes,
+                destructive: number.is_multiple_of(2),
+                after: vec![number - 1],
+            }
+        };
+        (1..).zip(all).map(change).collect()
+    }
+
+    fn values() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            any::<bool>().prop_map(Value::Bool),
+            any::<i64>().prop_map(Value::Int),
+            ".{0,8}".prop_map(Value::Text),
+        ];
+        leaf.prop_recursive(2, 8, 3, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..3).prop_map(Value::List),
+                prop::collection::btree_map(".{0,3}", inner, 0..3).prop_map(Value::Map),
+            ]
+        })
+    }
+
+    #[test]
+    fn a_long_plan_is_packed_and_reads_as_it_was_written() {
+        let few = of_every_kind(300);
+        let many: Changes = few.iter().cloned().collect();
+        assert!(many.0.is_packed() && few.len() > 4_000, "{}", few.len());
+        assert!(many.iter().map(Cow::into_owned).eq(few.iter().cloned()));
+        let read: Changes = serde_json::from_str(&serde_json::to_string(&many).unwrap()).unwrap();
+        assert!(read == many && serde_json::to_value(&many).unwrap() == serde_json::to_value(&few).unwrap());
+        for place in [0, 1, 127, 128, 2_047, 2_048, few.len() - 1] {
+            assert_eq!(many.place(few[place].id), Some(place));
+            assert_eq!(*many.at(place), few[place]);
+        }
+        assert_eq!((many.with_id(0), many.with_id(few.len() as ChangeId + 1)), (None, None));
+    }
+
+    #[test]
+    fn a_change_is_found_by_its_number_where_numbers_are_missing() {
+        let some: Changes = of_every_kind(200).into_iter().filter(|change| !change.id.is_multiple_of(3)).collect();
+        for (place, change) in some.iter().enumerate() {
+            assert_eq!(some.place(change.id), Some(place));
+        }
+        assert_eq!(some.with_id(300), None);
+    }
+
+    #[test]
+    fn altering_a_long_plan_alters_each_change_once() {
+        let mut many: Changes = of_every_kind(200).into();
+        let (before, mut altered) = (many.clone(), 0);
+        many.alter(|change| {
+            change.destructive = !change.destructive;
+            altered += 1;
+        });
+        assert!(altered == before.len() && many.iter().zip(&before).all(|(a, b)| a.destructive != b.destructive));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 64, max_global_rejects: 4_096, ..ProptestConfig::default() })]
+
+        #[test]
+        fn whatever_a_plan_can_do_can_be_packed((directory, world) in scene(), odd in values()) {
+            let plan = world.plan(&directory).plan;
+            prop_assume!(!plan.changes.is_empty());
+            let all: Vec<Change> = plan.changes.into_iter().map(|mut change| {
+                if let Action::Create { attributes } = &mut change.action {
+                    attributes.insert("custom_attributes.odd".to_owned(), odd.clone());
+                }
+                change
+            }).collect();
+            let many: Changes = all.iter().cycle().take(2_048).cloned().collect();
+            prop_assert!(many.0.is_packed());
+            prop_assert!(many.iter().map(Cow::into_owned).eq(all.iter().cycle().take(2_048).cloned()));
+        }
     }
 }

@@ -4,15 +4,19 @@
 //! that draft need not know each other's order. [`super::order`] turns the words into numbers.
 
 use rollcall_kit::{DirectoryId, Value};
+use serde::{Deserialize, Serialize};
 
 use super::change::{Action, AttributeChange, Cause, GroupKey, Subject};
+use super::compact::{AsAction, AsSubject, in_json};
 use super::document::Note;
+use super::packed::Pack;
+use super::pile::Pile;
 use super::settings::PlanSettings;
 use crate::roster::account::Attributes;
 use crate::roster::{Reason, Refusal, Role};
 
 /// Something that one change brings about and another needs.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(super) enum Milestone {
     /// The user's account is ours and active.
     Account(DirectoryId),
@@ -26,10 +30,13 @@ pub(super) enum Milestone {
 pub(super) type Unique = (String, String);
 
 /// A change before it is ordered and numbered.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Draft {
+    #[serde(with = "AsSubject")]
     pub(super) subject: Subject,
+    #[serde(with = "AsAction")]
     pub(super) action: Action,
+    #[serde(with = "in_json")]
     pub(super) causes: Vec<Cause>,
     /// What must be brought about before, by a change of the same plan.
     pub(super) needs: Vec<Milestone>,
@@ -38,6 +45,8 @@ pub(super) struct Draft {
     /// Unique values that it frees.
     pub(super) frees: Vec<Unique>,
 }
+
+impl Pack for Draft {}
 
 impl Draft {
     /// A draft that needs nothing and neither takes nor frees a unique value.
@@ -119,7 +128,7 @@ pub(super) fn group_name(name: &str) -> Unique {
 /// Everything that planning collects.
 #[derive(Debug, Default)]
 pub(super) struct Drafts {
-    pub(super) changes: Vec<Draft>,
+    pub(super) changes: Pile,
     pub(super) refusals: Vec<Refusal>,
     pub(super) notes: Vec<Note>,
 }

@@ -16,6 +16,8 @@ mod attributes;
 mod carried;
 pub mod change;
 pub mod changes;
+#[allow(dead_code, reason = "the plan's lists move into it one by one")]
+mod compact;
 pub mod compare;
 pub mod diff;
 pub mod document;
@@ -32,14 +34,15 @@ mod mark;
 pub mod matching;
 mod merge;
 mod order;
-#[allow(dead_code, reason = "the plan's lists move into it one by one")]
 pub(crate) mod packed;
 mod parting;
+mod pile;
 mod prune;
 mod roles;
 pub mod settings;
 pub mod stale;
 pub mod survey;
+mod ties;
 pub mod undo;
 mod wording;
 
@@ -73,7 +76,6 @@ pub use ledger::{LedgerAccount, LedgerGroup, Origin};
 pub use mark::Mark;
 pub use matching::{Candidate, GroupMatches, Match, Matches, TargetAccount};
 pub use merge::Judged;
-pub use packed::PackedError;
 pub use settings::{GoneGroups, Pace, PlanSettings, PushedGroup};
 pub use stale::{StaleChange, stale};
 pub use survey::{Survey, groups_to_find};

@@ -8,25 +8,33 @@
 //! waits for one of these values keeps his, and each is told so. The rest of their changes goes through.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
+use std::collections::{BTreeSet, BinaryHeap};
 
-use super::change::{Action, ActionKind, Change, ChangeId, GroupKey, Subject};
+use super::change::{Action, Change, ChangeId};
 use super::changes::Changes;
-use super::draft::{Draft, Milestone, Unique};
+use super::draft::{Draft, Unique};
+use super::packed::Packed;
+use super::pile::Pile;
 use super::settings::PlanSettings;
-use crate::roster::{Reason, Refusal, Role};
+use super::ties::{Pairs, Place, Ties};
+use crate::roster::{Reason, Refusal};
 
 /// Orders and numbers the drafts. Yields the changes and the refusals of those that would have to exchange values.
-pub(super) fn arrange(mut drafts: Vec<Draft>, settings: &PlanSettings) -> (Changes, Vec<Refusal>) {
+pub(super) fn arrange(drafts: Pile, settings: &PlanSettings) -> (Changes, Vec<Refusal>) {
     let mut refusals = Vec::new();
     let mut kept: BTreeSet<Unique> = BTreeSet::new();
-    drafts.sort_by(|a, b| rank(a).cmp(&rank(b)));
+    let mut drafts = drafts.sorted();
     loop {
-        drafts = without_unmet_needs(drafts);
-        let before = predecessors(&drafts);
-        let blocked: BTreeSet<usize> =
-            (0..drafts.len()).filter(|&index| drafts[index].takes.iter().any(|value| kept.contains(value))).collect();
+        let ties = Ties::of(&drafts);
+        let lost = ties.without_what_they_need();
+        if !lost.is_empty() {
+            drafts = (0..).zip(drafts).filter(|(place, _)| !lost.contains(place)).map(|(_, draft)| draft).collect();
+            continue;
+        }
+        let blocked = if kept.is_empty() { BTreeSet::new() } else { blocked(&drafts, &kept) };
         let stuck = if blocked.is_empty() {
+            let before = ties.predecessors();
+            drop(ties);
             match sort(&before) {
                 Ok(order) => return (number(drafts, &before, &order), refusals),
                 Err(stuck) => stuck,
@@ -38,89 +46,41 @@ pub(super) fn arrange(mut drafts: Vec<Draft>, settings: &PlanSettings) -> (Chang
     }
 }
 
-/// The canonical order: phase, subject, then the role or group.
-fn rank(draft: &Draft) -> (ActionKind, &Subject, Option<&Role>, Option<&GroupKey>) {
-    let (role, group) = match &draft.action {
-        Action::GrantRole { role } | Action::RevokeRole { role } => (Some(role), None),
-        Action::AddMember { group, .. } | Action::RemoveMember { group, .. } => (None, Some(group)),
-        _ => (None, None),
-    };
-    (draft.action.kind(), &draft.subject, role, group)
-}
-
-/// Drops drafts that need something which no draft brings about any more, and whatever needed those.
-fn without_unmet_needs(mut drafts: Vec<Draft>) -> Vec<Draft> {
-    loop {
-        let provided: BTreeSet<Milestone> = needed(&drafts).map(|(_, milestone)| milestone).collect();
-        let before = drafts.len();
-        drafts.retain(|draft| draft.needs.iter().all(|need| provided.contains(need)));
-        if drafts.len() == before {
-            return drafts;
-        }
-    }
-}
-
-/// What drafts bring about that another one needs, with their places: on the first day nobody needs most of it.
-fn needed(drafts: &[Draft]) -> impl Iterator<Item = (usize, Milestone)> + '_ {
-    let needs: BTreeSet<&Milestone> = drafts.iter().flat_map(|draft| &draft.needs).collect();
-    let provided = drafts.iter().enumerate().filter_map(|(index, draft)| Some((index, draft.provides()?)));
-    provided.filter(move |(_, milestone)| needs.contains(milestone))
-}
-
-/// For each draft, the drafts that must come before it.
-fn predecessors(drafts: &[Draft]) -> Vec<BTreeSet<usize>> {
-    let mut providers: BTreeMap<Milestone, Vec<usize>> = BTreeMap::new();
-    let mut freed: BTreeMap<&Unique, Vec<usize>> = BTreeMap::new();
-    for (index, milestone) in needed(drafts) {
-        providers.entry(milestone).or_default().push(index);
-    }
-    for (index, draft) in drafts.iter().enumerate() {
-        for value in &draft.frees {
-            freed.entry(value).or_default().push(index);
-        }
-    }
-    let before = |draft: &Draft| {
-        let needs = draft.needs.iter().filter_map(|need| providers.get(need));
-        let takes = draft.takes.iter().filter_map(|value| freed.get(value));
-        needs.chain(takes).flatten().copied().collect()
-    };
-    drafts.iter().map(before).collect()
+/// The drafts that take a value that somebody else keeps.
+fn blocked(drafts: &Packed<Draft>, kept: &BTreeSet<Unique>) -> BTreeSet<Place> {
+    let is_blocked = |draft: &Draft| draft.takes.iter().any(|value| kept.contains(value));
+    (0..).zip(drafts).filter(|(_, draft)| is_blocked(draft)).map(|(place, _)| place).collect()
 }
 
 /// Sorts, or yields those that stand in a circle.
-fn sort(before: &[BTreeSet<usize>]) -> Result<Vec<usize>, BTreeSet<usize>> {
-    let mut after: Vec<Vec<usize>> = vec![Vec::new(); before.len()];
-    let mut waiting: Vec<usize> = before.iter().map(BTreeSet::len).collect();
-    for (index, predecessors) in before.iter().enumerate() {
-        for &predecessor in predecessors {
-            after[predecessor].push(index);
-        }
-    }
-    let mut ready: BinaryHeap<Reverse<usize>> =
-        (0..before.len()).filter(|&index| waiting[index] == 0).map(Reverse).collect();
-    let mut order = Vec::with_capacity(before.len());
-    while let Some(Reverse(index)) = ready.pop() {
-        order.push(index);
-        for &next in &after[index] {
-            waiting[next] -= 1;
-            if waiting[next] == 0 {
+fn sort(before: &Pairs) -> Result<Vec<Place>, BTreeSet<Place>> {
+    let after = before.turned();
+    let mut waiting: Vec<u32> = before.places().map(|place| before.of(place).len() as u32).collect();
+    let mut ready: BinaryHeap<Reverse<Place>> =
+        before.places().filter(|&place| waiting[place as usize] == 0).map(Reverse).collect();
+    let mut order = Vec::with_capacity(waiting.len());
+    while let Some(Reverse(place)) = ready.pop() {
+        order.push(place);
+        for next in after.of(place) {
+            waiting[next as usize] -= 1;
+            if waiting[next as usize] == 0 {
                 ready.push(Reverse(next));
             }
         }
     }
-    if order.len() == before.len() {
+    if order.len() == waiting.len() {
         return Ok(order);
     }
-    let placed: BTreeSet<usize> = order.into_iter().collect();
-    Err(circles((0..before.len()).filter(|index| !placed.contains(index)).collect(), &after))
+    let placed: BTreeSet<Place> = order.into_iter().collect();
+    Err(circles(before.places().filter(|place| !placed.contains(place)).collect(), &after))
 }
 
 /// Of those that could not be placed, the ones that others which could not be placed wait for. What merely waits for
 /// a circle is not part of it.
-fn circles(mut stuck: BTreeSet<usize>, after: &[Vec<usize>]) -> BTreeSet<usize> {
+fn circles(mut stuck: BTreeSet<Place>, after: &Pairs) -> BTreeSet<Place> {
     loop {
-        let (inner, outer): (BTreeSet<usize>, BTreeSet<usize>) =
-            stuck.iter().partition(|&&index| after[index].iter().any(|next| stuck.contains(next)));
+        let (inner, outer): (BTreeSet<Place>, BTreeSet<Place>) =
+            stuck.iter().partition(|&&place| after.of(place).any(|next| stuck.contains(&next)));
         if outer.is_empty() {
             return inner;
         }
@@ -130,23 +90,21 @@ fn circles(mut stuck: BTreeSet<usize>, after: &[Vec<usize>]) -> BTreeSet<usize> 
 
 /// Those who cannot have their new values keep the old ones, with a refusal; the rest of their changes stays.
 fn give_way(
-    drafts: Vec<Draft>,
-    stuck: &BTreeSet<usize>,
+    drafts: Packed<Draft>,
+    stuck: &BTreeSet<Place>,
     settings: &PlanSettings,
     kept: &mut BTreeSet<Unique>,
     refusals: &mut Vec<Refusal>,
-) -> Vec<Draft> {
-    let mut remaining = Vec::with_capacity(drafts.len());
-    for (index, draft) in drafts.into_iter().enumerate() {
-        if !stuck.contains(&index) || draft.takes.is_empty() {
-            remaining.push(draft);
-            continue;
+) -> Packed<Draft> {
+    let gives = |(place, draft): (Place, Draft)| {
+        if !stuck.contains(&place) || draft.takes.is_empty() {
+            return Some(draft);
         }
         refusals.push(refusal(&draft));
         kept.extend(draft.frees.iter().cloned());
-        remaining.extend(without_unique_values(draft, settings));
-    }
-    remaining
+        without_unique_values(draft, settings)
+    };
+    (0..).zip(drafts).filter_map(gives).collect()
 }
 
 fn refusal(draft: &Draft) -> Refusal {
@@ -186,30 +144,28 @@ fn without_unique_values(mut draft: Draft, settings: &PlanSettings) -> Option<Dr
     Some(draft.with_unique_values(settings))
 }
 
-/// Numbers the drafts in their order.
-fn number(drafts: Vec<Draft>, before: &[BTreeSet<usize>], order: &[usize]) -> Changes {
-    let mut numbers: Vec<ChangeId> = vec![0; drafts.len()];
-    for (id, &index) in (1..).zip(order) {
-        numbers[index] = id;
+/// Numbers the drafts in their order, which is mostly the one in which they lie.
+fn number(drafts: Packed<Draft>, before: &Pairs, order: &[Place]) -> Changes {
+    let mut numbers: Vec<ChangeId> = vec![0; order.len()];
+    for (id, &place) in (1..).zip(order) {
+        numbers[place as usize] = id;
     }
-    let mut changes: Vec<Change> = drafts
-        .into_iter()
-        .enumerate()
-        .map(|(index, draft)| {
-            let mut after: Vec<ChangeId> = before[index].iter().map(|&predecessor| numbers[predecessor]).collect();
-            after.sort_unstable();
-            Change {
-                id: numbers[index],
-                destructive: draft.action.is_destructive(),
-                subject: draft.subject,
-                action: draft.action,
-                causes: draft.causes,
-                after,
-            }
-        })
-        .collect();
-    changes.sort_by_key(|change| change.id);
-    changes.into()
+    let numbered = |(place, draft): (Place, Draft)| {
+        let mut after: Vec<ChangeId> = before.of(place).map(|earlier| numbers[earlier as usize]).collect();
+        after.sort_unstable();
+        Change {
+            id: numbers[place as usize],
+            destructive: draft.action.is_destructive(),
+            subject: draft.subject,
+            action: draft.action,
+            causes: draft.causes,
+            after,
+        }
+    };
+    if order.is_sorted() {
+        return (0..).zip(drafts).map(numbered).collect();
+    }
+    order.iter().map(|&place| numbered((place, drafts.at(place as usize).into_owned()))).collect()
 }
 
 #[cfg(test)]
@@ -218,7 +174,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::plan::change::AttributeChange;
+    use crate::plan::change::{AttributeChange, Subject};
     use crate::plan::world::id;
 
     /// An update of the user name of the user with this number.
@@ -232,6 +188,12 @@ mod tests {
         let value = |value: usize| Some(format!("n{value}").into());
         let changes = vec![AttributeChange { attribute: "email".to_owned(), before: value(from), after: value(to) }];
         Draft::new(subject, Action::Update { changes }, Vec::new()).with_unique_values(settings)
+    }
+
+    fn piled(drafts: Vec<Draft>) -> Pile {
+        let mut pile = Pile::default();
+        pile.extend(drafts);
+        pile
     }
 
     fn values() -> impl Strategy<Value = Vec<usize>> {
@@ -248,7 +210,7 @@ mod tests {
             let draft = |user: &usize| renaming(*user, from[*user], to[*user], &settings);
             let straight: Vec<Draft> = (0..movers).map(|user| draft(&user)).collect();
             let turned: Vec<Draft> = turn.iter().filter(|user| **user < movers).map(draft).collect();
-            let (mut first, mut second) = (arrange(straight, &settings), arrange(turned, &settings));
+            let (mut first, mut second) = (arrange(piled(straight), &settings), arrange(piled(turned), &settings));
             first.1.sort();
             second.1.sort();
             prop_assert_eq!(first, second);
@@ -259,7 +221,7 @@ mod tests {
             let settings = PlanSettings::new(Timestamp::UNIX_EPOCH);
             let moving = (0..movers).filter(|&user| from[user] != to[user]);
             let drafts = moving.map(|user| renaming(user, from[user], to[user], &settings)).collect();
-            let (changes, refusals) = arrange(drafts, &settings);
+            let (changes, refusals) = arrange(piled(drafts), &settings);
             let mut held: Vec<usize> = from[..movers].to_vec();
             for change in &changes {
                 let user: usize = change.subject.target_id().unwrap()[1..].parse().unwrap();
