@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::hold::Hold;
 use super::limits::{Limit, Limits};
-use crate::plan::{Action, Cause, Change, ChangeId, GroupKey, Holdings, Plan, Subject};
+use crate::plan::{Action, ActionKind, Cause, Change, ChangeId, GroupKey, Holdings, Kinds, Plan, Subject};
 use crate::read::Percent;
 use crate::roster::{Leaving, Role};
 
@@ -47,28 +47,39 @@ impl Count {
 struct Rule {
     name: &'static str,
     limit: Limit,
+    /// The kinds of which anything may count.
+    kinds: Kinds,
     count: fn(&Change, &Holdings) -> Vec<Count>,
     of: fn(&Within, &Holdings) -> u64,
 }
 
 fn rules(limits: &Limits, waits_as_first: bool) -> Vec<Rule> {
-    let rule = |name, limit, count, of| Rule { name, limit, count, of };
+    let rule = |name, limit, kinds: &[ActionKind], count, of| Rule { name, limit, kinds: Kinds::of(kinds), count, of };
+    let (exits, members_go) = ([ActionKind::Deactivate], [ActionKind::RemoveMember, ActionKind::DeleteGroup]);
+    let updates = [ActionKind::Update, ActionKind::Adopt, ActionKind::Reactivate, ActionKind::Relink];
+    let revocations = [ActionKind::RevokeRole];
+    let active = |_: &Within, holdings: &Holdings| holdings.active;
+    let per_role = limits.role_revocations_per_role;
+    let per_group = limits.member_removals_per_group;
     let mut rules = vec![
-        rule("deactivations", limits.deactivations, deactivation, |_, holdings| holdings.active),
-        rule("absences", limits.absences, absence, |_, holdings| holdings.active),
-        rule("deletions", limits.deletions, deletion, |_, holdings| holdings.accounts),
-        rule("role_revocations", limits.role_revocations, revocation, |_, holdings| holdings.roles),
-        rule("role_revocations_per_role", limits.role_revocations_per_role, revocation_of_role, with_role),
-        rule("member_removals", limits.member_removals, member_removal, |_, holdings| holdings.memberships),
-        rule("member_removals_per_group", limits.member_removals_per_group, member_removal_of_group, members),
-        rule("updates", limits.updates, update, |_, holdings| holdings.active),
-        rule("attribute_changes", limits.attribute_changes, attribute_changes, |_, holdings| holdings.active),
+        rule("deactivations", limits.deactivations, &exits, deactivation, active),
+        rule("absences", limits.absences, &exits, absence, active),
+        rule("deletions", limits.deletions, &[ActionKind::Delete], deletion, |_, holdings| holdings.accounts),
+        rule("role_revocations", limits.role_revocations, &revocations, revocation, |_, holdings| holdings.roles),
+        rule("role_revocations_per_role", per_role, &revocations, revocation_of_role, with_role),
+        rule("member_removals", limits.member_removals, &members_go, member_removal, |_, holdings| {
+            holdings.memberships
+        }),
+        rule("member_removals_per_group", per_group, &members_go, member_removal_of_group, members),
+        rule("updates", limits.updates, &updates, update, active),
+        rule("attribute_changes", limits.attribute_changes, &updates, attribute_changes, active),
     ];
     // A first plan consists of these, and whoever reads it counts them himself.
     if !waits_as_first {
-        rules.push(rule("creations", limits.creations, creation, |_, holdings| holdings.active));
-        rules.push(rule("adoptions", limits.adoptions, adoption, |_, holdings| holdings.active));
-        rules.push(rule("protected_grants", limits.protected_grants, protected_grant, protected_holders));
+        rules.push(rule("creations", limits.creations, &[ActionKind::Create], creation, active));
+        rules.push(rule("adoptions", limits.adoptions, &[ActionKind::Adopt], adoption, active));
+        let grants = [ActionKind::GrantRole];
+        rules.push(rule("protected_grants", limits.protected_grants, &grants, protected_grant, protected_holders));
     }
     rules
 }
@@ -95,9 +106,10 @@ pub(super) fn exceeded(
     holdings: &Holdings,
     waits_as_first: bool,
 ) -> Vec<(Hold, BTreeSet<ChangeId>)> {
+    let rules = rules(limits, waits_as_first);
     let mut holds = Vec::new();
-    for rule in rules(limits, waits_as_first) {
-        for (within, counted) in counted(plan, holdings, rule.count) {
+    for (rule, counted) in rules.iter().zip(counted(plan, holdings, &rules)) {
+        for (within, counted) in counted {
             let number = counted.groups.values().map(|group| group.number).sum();
             let of = (rule.of)(&within, holdings);
             if !rule.limit.is_exceeded(number, of, limits.floor) {
@@ -126,7 +138,8 @@ pub(super) fn of_edited_rules(plan: &Plan, holdings: &Holdings) -> Option<(Hold,
         counts.unwrap_or_else(|| Count::one(change.action.to_string()))
     };
     let mut counted = Counted::default();
-    for change in &plan.changes {
+    let kinds = if plan.changes.of_rules() > 0 { Kinds::TAKING } else { Kinds::default() };
+    for change in plan.changes.of_kinds(kinds) {
         add(&mut counted, &change, takes(&change, holdings));
     }
     if counted.changes.is_empty() {
@@ -136,15 +149,16 @@ pub(super) fn of_edited_rules(plan: &Plan, holdings: &Holdings) -> Option<(Hold,
     Some((Hold::RulesChanged { because, people }, counted.changes))
 }
 
-fn counted(
-    plan: &Plan,
-    holdings: &Holdings,
-    count: impl Fn(&Change, &Holdings) -> Vec<Count>,
-) -> BTreeMap<Within, Counted> {
-    let mut all: BTreeMap<Within, Counted> = BTreeMap::new();
-    for change in &plan.changes {
-        for one in count(&change, holdings) {
-            add(all.entry(one.within.clone()).or_default(), &change, vec![one]);
+/// What counts under each of the rules, in one walk.
+fn counted(plan: &Plan, holdings: &Holdings, rules: &[Rule]) -> Vec<BTreeMap<Within, Counted>> {
+    let mut all: Vec<BTreeMap<Within, Counted>> = rules.iter().map(|_| BTreeMap::new()).collect();
+    let kinds = rules.iter().fold(Kinds::default(), |kinds, rule| kinds.and(rule.kinds));
+    for change in plan.changes.of_kinds(kinds) {
+        let kind = change.action.kind();
+        for (rule, all) in rules.iter().zip(&mut all).filter(|(rule, _)| rule.kinds.has(kind)) {
+            for one in (rule.count)(&change, holdings) {
+                add(all.entry(one.within.clone()).or_default(), &change, vec![one]);
+            }
         }
     }
     all
@@ -350,4 +364,29 @@ fn left(change: &Change, holdings: &Holdings) -> String {
 /// `the group a`, `the groups a, b`.
 fn named(groups: &[&str]) -> String {
     format!("the group{} {}", if groups.len() == 1 { "" } else { "s" }, groups.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::plan::scene::scene;
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 512, max_global_rejects: 8_192, ..ProptestConfig::default() })]
+
+        #[test]
+        fn a_rule_passes_over_no_kind_of_change_that_counts_under_it((directory, world) in scene()) {
+            let planned = world.plan(&directory);
+            for change in &planned.plan.changes {
+                for rule in rules(&Limits::default(), false) {
+                    let counts = (rule.count)(&change, &planned.holdings);
+                    prop_assert!(counts.is_empty() || rule.kinds.has(change.action.kind()), "{}: {change:?}", rule.name);
+                }
+                prop_assert!(!change.takes() || Kinds::TAKING.has(change.action.kind()), "{change:?}");
+                prop_assert!(!super::super::protection::is_exit(&change) || Kinds::EXITS.has(change.action.kind()));
+            }
+        }
+    }
 }

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::hold::Hold;
-use crate::plan::{Action, Cause, Change, ChangeId, Plan};
+use crate::plan::{Action, Cause, Change, ChangeId, Kinds, Plan};
 use crate::read::Doubt;
 use crate::roster::Leaving;
 
@@ -16,7 +16,7 @@ const NAMED: usize = 10;
 /// One finding for each doubt, with the people whom it concerns.
 pub(super) fn holds(plan: &Plan) -> Vec<(Hold, BTreeSet<ChangeId>)> {
     let mut people: BTreeMap<Doubt, (Vec<String>, BTreeSet<ChangeId>)> = BTreeMap::new();
-    for change in &plan.changes {
+    for change in plan.changes.of_kinds(Kinds::EXITS) {
         if let Some(doubt) = doubt_of(&change) {
             let (named, concerns) = people.entry(doubt.clone()).or_default();
             concerns.insert(change.id);

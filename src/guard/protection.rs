@@ -13,7 +13,7 @@ use rollcall_kit::DirectoryId;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::plan::{Action, Change, ChangeId, Holdings, Plan};
+use crate::plan::{Action, Change, ChangeId, Holdings, Kinds, Plan};
 use crate::roster::{GroupRef, Reason, Role};
 
 /// Accounts that are never deactivated or deleted, and roles whose last holder never loses them.
@@ -86,7 +86,7 @@ type Refused = BTreeMap<ChangeId, (Reason, String)>;
 /// Takes out of the plan what protection forbids.
 pub(super) fn spare(plan: Plan, protection: &Protection, holdings: &Holdings) -> Plan {
     let mut refused = Refused::new();
-    for change in &plan.changes {
+    for change in plan.changes.of_kinds(Kinds::EXITS) {
         if let Some(why) = protection.covers(&change, holdings) {
             let detail = format!("the directory asks to {} {}, {why}", change.action.kind(), change.subject.label());
             refused.insert(change.id, (Reason::Protected, detail));
@@ -152,7 +152,9 @@ pub fn is_exit(change: &Change) -> bool {
 /// who would only lose the role than one who would be deactivated, because the latter has left.
 fn spare_last_holder(plan: &Plan, role: &Role, holders: &BTreeSet<DirectoryId>, refused: &mut Refused) {
     let mut losers: BTreeMap<DirectoryId, Vec<Change>> = BTreeMap::new();
-    for change in plan.changes.iter().filter(|change| !refused.contains_key(&change.id) && takes(change, role)) {
+    for change in
+        plan.changes.of_kinds(Kinds::TAKING).filter(|change| !refused.contains_key(&change.id) && takes(change, role))
+    {
         if let Some(user) = change.subject.user().filter(|user| holders.contains(user)).cloned() {
             losers.entry(user).or_default().push(change.into_owned());
         }
@@ -173,7 +175,7 @@ fn spare_last_holder(plan: &Plan, role: &Role, holders: &BTreeSet<DirectoryId>, 
 
 /// Nobody counted the holders of this role, so anybody may be the last one.
 fn spare_everybody(plan: &Plan, role: &Role, refused: &mut Refused) {
-    for change in plan.changes.iter().filter(|change| takes(change, role)) {
+    for change in plan.changes.of_kinds(Kinds::TAKING).filter(|change| takes(change, role)) {
         let detail = format!("nobody counted who holds the protected role {role}, so nobody loses it");
         refused.entry(change.id).or_insert((Reason::LastHolder, detail));
     }

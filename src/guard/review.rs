@@ -19,7 +19,7 @@ use super::doubt;
 use super::hold::Hold;
 use super::limits::Limits;
 use super::protection::{self, Protection};
-use crate::plan::{Change, ChangeId, Holdings, Plan};
+use crate::plan::{ChangeId, Holdings, Kinds, Plan};
 use crate::schedule::{Forbids, OpenWindow};
 
 /// What a hold keeps back.
@@ -187,10 +187,11 @@ fn judge(plan: &Plan, limits: &Limits, occasion: &Occasion<'_>, holdings: &Holdi
         verdict.holds.push(hold);
         verdict.concerns.extend(concerns);
     };
-    let those = |of: fn(&Change) -> bool| plan.changes.iter().filter(|change| of(change)).map(|c| c.id).collect();
+    let everything = || plan.changes.iter().map(|change| change.id).collect();
+    let taking = || plan.changes.of_kinds(Kinds::TAKING).filter(|change| change.takes()).map(|c| c.id).collect();
     let waits_as_first = occasion.first_plan && !occasion.first_plan_waived;
     if waits_as_first {
-        hold(Hold::FirstPlan, those(|_| true));
+        hold(Hold::FirstPlan, everything());
     }
     if let Some((found, concerns)) = counting::of_edited_rules(plan, holdings) {
         hold(found, concerns);
@@ -202,12 +203,12 @@ fn judge(plan: &Plan, limits: &Limits, occasion: &Occasion<'_>, holdings: &Holdi
         hold(found, concerns);
     }
     for note in plan.notes.iter().filter(|note| note.holds) {
-        hold(Hold::Finding { sentence: note.sentence.clone() }, those(Change::takes));
+        hold(Hold::Finding { sentence: note.sentence.clone() }, taking());
     }
     if let Some(open) = occasion.blackout {
         let concerns: BTreeSet<ChangeId> = match open.forbids {
-            Forbids::Removals => those(Change::takes),
-            Forbids::Writes => those(|_| true),
+            Forbids::Removals => taking(),
+            Forbids::Writes => everything(),
         };
         if !concerns.is_empty() {
             hold(Hold::Blackout { forbids: open.forbids, until: open.until }, concerns);

@@ -5,34 +5,64 @@
 
 use std::borrow::Cow;
 use std::cmp::Ordering;
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::de::{SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::change::{Change, ChangeId};
-use super::packed::{Items, Packed, Taken};
+use super::change::{ActionKind, Change, ChangeId};
+use super::kinds::Kinds;
+use super::packed::{ITEMS, Items, Packed, Taken};
 
 /// The changes of a plan, in their order.
-#[derive(Clone, Default, PartialEq, Eq)]
-pub struct Changes(Packed<Change>);
+#[derive(Clone, Default)]
+pub struct Changes {
+    all: Packed<Change>,
+    /// The kinds in each block of so many.
+    blocks: Vec<Kinds>,
+    counts: BTreeMap<ActionKind, usize>,
+    /// How many are there because the configuration was edited.
+    of_rules: usize,
+}
 
 impl Changes {
     /// How many there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.all.len()
     }
 
     /// Whether there are none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.all.is_empty()
+    }
+
+    /// How many there are of each kind; kinds without any are absent.
+    #[must_use]
+    pub fn counts(&self) -> &BTreeMap<ActionKind, usize> {
+        &self.counts
+    }
+
+    /// How many are there because the configuration was edited.
+    #[must_use]
+    pub fn of_rules(&self) -> usize {
+        self.of_rules
     }
 
     /// Adds one behind all others.
     pub fn push(&mut self, change: Change) {
-        self.0.push(change);
+        let kind = change.action.kind();
+        if self.len().is_multiple_of(ITEMS) {
+            self.blocks.push(Kinds::default());
+        }
+        if let Some(block) = self.blocks.last_mut() {
+            *block = block.and(Kinds::of(&[kind]));
+        }
+        *self.counts.entry(kind).or_default() += 1;
+        self.of_rules += usize::from(change.is_of_rules());
+        self.all.push(change);
     }
 
     /// Alters each in its turn. Their numbers stay.
@@ -41,13 +71,19 @@ impl Changes {
             alter(&mut change);
             change
         };
-        self.0 = std::mem::take(&mut self.0).into_iter().map(altered).collect();
+        *self = std::mem::take(self).into_iter().map(altered).collect();
     }
 
     /// Each in its turn.
     #[must_use]
     pub fn iter(&self) -> Iter<'_> {
-        Iter(self.0.iter())
+        Iter(self.all.iter())
+    }
+
+    /// Those of these kinds, each in its turn.
+    pub fn of_kinds(&self, kinds: Kinds) -> impl Iterator<Item = Cow<'_, Change>> {
+        let some = self.all.iter_some(move |block| self.blocks[block].meets(kinds));
+        some.filter(move |change| kinds.has(change.action.kind()))
     }
 
     /// The one at this place, counted from 0.
@@ -59,7 +95,7 @@ impl Changes {
     /// The same of a place that is there. As of a slice, it must be.
     #[must_use]
     pub fn at(&self, place: usize) -> Cow<'_, Change> {
-        self.0.at(place)
+        self.all.at(place)
     }
 
     /// The place of the change with this number. Numbers grow from one change to the next.
@@ -89,6 +125,14 @@ impl Changes {
     }
 }
 
+impl PartialEq for Changes {
+    fn eq(&self, other: &Self) -> bool {
+        self.all == other.all
+    }
+}
+
+impl Eq for Changes {}
+
 impl fmt::Debug for Changes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_list().entries(self.iter()).finish()
@@ -97,7 +141,9 @@ impl fmt::Debug for Changes {
 
 impl FromIterator<Change> for Changes {
     fn from_iter<I: IntoIterator<Item = Change>>(changes: I) -> Self {
-        Self(changes.into_iter().collect())
+        let mut all = Self::default();
+        all.extend(changes);
+        all
     }
 }
 
@@ -160,7 +206,7 @@ impl IntoIterator for Changes {
     type IntoIter = IntoIter;
 
     fn into_iter(self) -> IntoIter {
-        IntoIter(self.0.into_iter())
+        IntoIter(self.all.into_iter())
     }
 }
 
@@ -267,7 +313,7 @@ mod tests {
     fn a_long_plan_is_packed_and_reads_as_it_was_written() {
         let few = of_every_kind(300);
         let many: Changes = few.iter().cloned().collect();
-        assert!(many.0.is_packed() && few.len() > 4_000, "{}", few.len());
+        assert!(many.all.is_packed() && few.len() > 4_000, "{}", few.len());
         assert!(many.iter().map(Cow::into_owned).eq(few.iter().cloned()));
         let read: Changes = serde_json::from_str(&serde_json::to_string(&many).unwrap()).unwrap();
         assert!(read == many && serde_json::to_value(&many).unwrap() == serde_json::to_value(&few).unwrap());
@@ -276,6 +322,22 @@ mod tests {
             assert_eq!(*many.at(place), few[place]);
         }
         assert_eq!((many.with_id(0), many.with_id(few.len() as ChangeId + 1)), (None, None));
+    }
+
+    #[test]
+    fn what_is_of_a_kind_is_found_and_counted_however_long_the_plan_is() {
+        let few = of_every_kind(10);
+        let long = few.iter().cloned().chain(few.iter().filter(|c| !c.destructive).cycle().take(9_000).cloned());
+        for changes in [long.collect::<Vec<_>>(), few] {
+            let all: Changes = changes.iter().cloned().collect();
+            for kinds in [Kinds::EXITS, Kinds::TAKING, Kinds::of(&[ActionKind::Create]), Kinds::of(&ActionKind::ALL)] {
+                let of = changes.iter().filter(|change| kinds.has(change.action.kind()));
+                assert!(all.of_kinds(kinds).map(Cow::into_owned).eq(of.cloned()));
+            }
+            for (kind, count) in all.counts() {
+                assert_eq!(changes.iter().filter(|change| change.action.kind() == *kind).count(), *count);
+            }
+        }
     }
 
     #[test]
@@ -312,7 +374,7 @@ mod tests {
                 change
             }).collect();
             let many: Changes = all.iter().cycle().take(2_048).cloned().collect();
-            prop_assert!(many.0.is_packed());
+            prop_assert!(many.all.is_packed());
             prop_assert!(many.iter().map(Cow::into_owned).eq(all.iter().cycle().take(2_048).cloned()));
         }
     }

@@ -16,17 +16,19 @@ use rollcall_kit::{DirectoryId, attribute};
 use super::attributes::{Compared, against_written};
 use super::carried::{Carried, Collecting};
 use super::change::{Action, Cause, GroupKey, Subject};
-use super::document::{Basis, Note, PLAN_VERSION, Plan};
+use super::document::{Basis, Digest, Note, PLAN_VERSION, Plan};
 use super::draft::{Draft, Drafts, Milestone, unique_values};
 use super::edited::{Edited, attribute};
 use super::groups::Groups;
 use super::holdings::{Holdings, Totals};
+use super::kinds::Kinds;
 use super::ledger::{LedgerAccount, LedgerGroup};
 use super::matching::{GroupMatches, Match, Matches};
 use super::merge::{Judged, Met, merge};
+use super::order::{self, Arranged};
 use super::settings::PlanSettings;
 use super::survey::Survey;
-use super::{due, estimate, order, roles};
+use super::{due, roles};
 use crate::roster::account::Attributes;
 use crate::roster::{DesiredAccount, Leaving, Reason, Refusal, Standing};
 
@@ -107,18 +109,19 @@ where
 
     drafts.refusals.extend(input.refusals);
     drafts.notes.extend(input.notes);
-    let (changes, swaps) = order::arrange(drafts.changes, input.settings);
+    let Arranged { changes, estimate, swaps } = order::arrange(drafts.changes, input.settings);
     drafts.refusals.extend(swaps);
     let mut plan = Plan {
         version: PLAN_VERSION,
         organization: input.organization.to_owned(),
         basis: input.basis,
-        estimate: estimate::of(&changes, holdings.costs),
+        estimate,
         changes,
         refusals: sorted(drafts.refusals),
         notes: sorted(drafts.notes),
         active_before: holdings.active,
         undoes: None,
+        digest: Digest::default(),
     };
     if let Some(edited) = input.edited {
         attribute(&mut plan, edited);
@@ -140,7 +143,7 @@ pub(super) fn sorted<T: Ord>(items: Vec<T>) -> Vec<T> {
 /// A snapshot that does not match its seal may have lost or invented anything; nothing is taken from anybody on its
 /// word.
 pub(super) fn without_removals(plan: Plan, holdings: &Holdings) -> Plan {
-    let removals = plan.changes.iter().filter(|change| change.destructive);
+    let removals = plan.changes.of_kinds(Kinds::TAKING).filter(|change| change.destructive);
     let refused = removals.map(|change| {
         let detail = format!(
             "the directory asks to {} {}, and the snapshot does not match its seal; nothing is removed until a \

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::OnceLock;
 
 use serde::{Deserialize, Serialize};
 
@@ -74,6 +75,33 @@ pub struct Plan {
     /// The run that it takes back, if it is no plan of what the directory asks for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub undoes: Option<String>,
+    /// Its digest, once it was asked for.
+    #[serde(skip)]
+    pub digest: Digest,
+}
+
+/// The digest of a plan, once it was asked for. A copy does not have it: copies are made to be altered.
+#[derive(Default)]
+pub struct Digest(OnceLock<PlanId>);
+
+impl Clone for Digest {
+    fn clone(&self) -> Self {
+        Self::default()
+    }
+}
+
+impl PartialEq for Digest {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for Digest {}
+
+impl fmt::Debug for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Digest")
+    }
 }
 
 impl Plan {
@@ -81,6 +109,12 @@ impl Plan {
     /// same basis.
     #[must_use]
     pub fn id(&self) -> PlanId {
+        let id = self.digest.0.get_or_init(|| self.digested()).clone();
+        debug_assert_eq!(id, self.digested(), "a plan was altered after it was asked for its id");
+        id
+    }
+
+    fn digested(&self) -> PlanId {
         // Written into the hash as it is made: the plan of a large company is never in memory once more as text.
         let mut hasher = std::io::BufWriter::with_capacity(64 << 10, blake3::Hasher::new());
         let written = serde_json::to_writer(&mut hasher, self);
@@ -96,11 +130,7 @@ impl Plan {
 
     /// How many changes there are of each kind; kinds without any are absent.
     #[must_use]
-    pub fn counts(&self) -> BTreeMap<ActionKind, usize> {
-        let mut counts = BTreeMap::new();
-        for change in &self.changes {
-            *counts.entry(change.action.kind()).or_default() += 1;
-        }
-        counts
+    pub fn counts(&self) -> &BTreeMap<ActionKind, usize> {
+        self.changes.counts()
     }
 }

@@ -8,7 +8,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use rollcall_kit::{DirectoryId, attribute};
 
 use super::change::{Action, AttributeChange, Change, ChangeId, GroupKey};
-use super::changes::Changes;
 use super::document::Estimate;
 use super::settings::{Pace, PlanSettings};
 
@@ -45,9 +44,12 @@ impl Costs {
     }
 }
 
-/// Changes that share requests, while they are counted.
+/// An estimate while the changes pass by, in their order.
 #[derive(Default)]
-struct Shared {
+pub(super) struct Estimating {
+    costs: Costs,
+    /// Requests of changes that share them with no other.
+    alone: u64,
     /// Members that join and that leave, by group.
     members: BTreeMap<GroupKey, (u64, u64)>,
     /// Accounts whose list of roles is written, and whether something is taken from it.
@@ -56,16 +58,23 @@ struct Shared {
     created: BTreeSet<ChangeId>,
 }
 
-/// Estimates the cost.
-pub(super) fn of(changes: &Changes, costs: Costs) -> Estimate {
-    let mut shared = Shared::default();
-    let alone: u64 = changes.iter().map(|change| shared.count(&change, costs)).sum();
-    let calls = alone + shared.calls(costs);
-    let pace = u64::from(costs.pace.calls_per_minute.max(1));
-    Estimate { calls, seconds: (calls * 60).div_ceil(pace) }
-}
+impl Estimating {
+    pub(super) fn new(costs: Costs) -> Self {
+        Self { costs, ..Self::default() }
+    }
 
-impl Shared {
+    /// The next change.
+    pub(super) fn add(&mut self, change: &Change) {
+        self.alone += self.count(change, self.costs);
+    }
+
+    /// What all of them cost.
+    pub(super) fn finish(self) -> Estimate {
+        let calls = self.alone + self.calls(self.costs);
+        let pace = u64::from(self.costs.pace.calls_per_minute.max(1));
+        Estimate { calls, seconds: (calls * 60).div_ceil(pace) }
+    }
+
     /// The requests of a change that shares them with no other. The others are noted.
     fn count(&mut self, change: &Change, costs: Costs) -> u64 {
         match &change.action {

@@ -12,14 +12,29 @@ use serde::{Deserialize, Serialize};
 use super::change::{Action, Cause, Change, Subject};
 use crate::roster::Leaving;
 
-/// The first 16 hexadecimal digits of the BLAKE3 hash of what a change does, and to whom or what.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Mark(String);
+/// The first 8 bytes of the BLAKE3 hash of what a change does, and to whom or what; written as 16 hexadecimal digits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
+pub struct Mark(u64);
 
 impl fmt::Display for Mark {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        write!(f, "{:016x}", self.0)
+    }
+}
+
+impl From<Mark> for String {
+    fn from(mark: Mark) -> Self {
+        mark.to_string()
+    }
+}
+
+impl TryFrom<String> for Mark {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let digits = (text.len() == 16).then(|| u64::from_str_radix(&text, 16).ok()).flatten();
+        digits.map(Self).ok_or_else(|| format!("{text} is no mark of a change"))
     }
 }
 
@@ -59,6 +74,7 @@ impl Change {
         let user = self.subject.user().map(DirectoryId::as_str);
         let marked = Marked { user, group, target_id: self.subject.target_id(), action: &self.action, doubted };
         let canonical = serde_json::to_vec(&marked).unwrap_or_default();
-        Mark(blake3::hash(&canonical).to_hex()[..16].to_owned())
+        let hash = blake3::hash(&canonical);
+        Mark(hash.as_bytes().iter().take(8).fold(0, |mark, byte| mark << 8 | u64::from(*byte)))
     }
 }

@@ -12,15 +12,27 @@ use std::collections::{BTreeSet, BinaryHeap};
 
 use super::change::{Action, Change, ChangeId};
 use super::changes::Changes;
+use super::document::Estimate;
 use super::draft::{Draft, Unique};
+use super::estimate::{Costs, Estimating};
 use super::packed::Packed;
 use super::pile::Pile;
 use super::settings::PlanSettings;
 use super::ties::{Pairs, Place, Ties};
 use crate::roster::{Reason, Refusal};
 
-/// Orders and numbers the drafts. Yields the changes and the refusals of those that would have to exchange values.
-pub(super) fn arrange(drafts: Pile, settings: &PlanSettings) -> (Changes, Vec<Refusal>) {
+/// Changes in their order.
+#[derive(Debug, PartialEq)]
+pub(super) struct Arranged {
+    pub(super) changes: Changes,
+    /// What they will cost.
+    pub(super) estimate: Estimate,
+    /// Refusals of those that would have to exchange values.
+    pub(super) swaps: Vec<Refusal>,
+}
+
+/// Orders, numbers and estimates the drafts.
+pub(super) fn arrange(drafts: Pile, settings: &PlanSettings) -> Arranged {
     let mut refusals = Vec::new();
     let mut kept: BTreeSet<Unique> = BTreeSet::new();
     let mut drafts = drafts.sorted();
@@ -36,7 +48,11 @@ pub(super) fn arrange(drafts: Pile, settings: &PlanSettings) -> (Changes, Vec<Re
             let before = ties.predecessors();
             drop(ties);
             match sort(&before) {
-                Ok(order) => return (number(drafts, &before, &order), refusals),
+                Ok(order) => {
+                    let mut estimate = Estimating::new(Costs::new(settings));
+                    let changes = number(drafts, &before, &order, &mut estimate);
+                    return Arranged { changes, estimate: estimate.finish(), swaps: refusals };
+                }
                 Err(stuck) => stuck,
             }
         } else {
@@ -145,22 +161,24 @@ fn without_unique_values(mut draft: Draft, settings: &PlanSettings) -> Option<Dr
 }
 
 /// Numbers the drafts in their order, which is mostly the one in which they lie.
-fn number(drafts: Packed<Draft>, before: &Pairs, order: &[Place]) -> Changes {
+fn number(drafts: Packed<Draft>, before: &Pairs, order: &[Place], estimate: &mut Estimating) -> Changes {
     let mut numbers: Vec<ChangeId> = vec![0; order.len()];
     for (id, &place) in (1..).zip(order) {
         numbers[place as usize] = id;
     }
-    let numbered = |(place, draft): (Place, Draft)| {
+    let mut numbered = |(place, draft): (Place, Draft)| {
         let mut after: Vec<ChangeId> = before.of(place).map(|earlier| numbers[earlier as usize]).collect();
         after.sort_unstable();
-        Change {
+        let change = Change {
             id: numbers[place as usize],
             destructive: draft.action.is_destructive(),
             subject: draft.subject,
             action: draft.action,
             causes: draft.causes,
             after,
-        }
+        };
+        estimate.add(&change);
+        change
     };
     if order.is_sorted() {
         return (0..).zip(drafts).map(numbered).collect();
@@ -211,8 +229,8 @@ mod tests {
             let straight: Vec<Draft> = (0..movers).map(|user| draft(&user)).collect();
             let turned: Vec<Draft> = turn.iter().filter(|user| **user < movers).map(draft).collect();
             let (mut first, mut second) = (arrange(piled(straight), &settings), arrange(piled(turned), &settings));
-            first.1.sort();
-            second.1.sort();
+            first.swaps.sort();
+            second.swaps.sort();
             prop_assert_eq!(first, second);
         }
 
@@ -221,7 +239,7 @@ mod tests {
             let settings = PlanSettings::new(Timestamp::UNIX_EPOCH);
             let moving = (0..movers).filter(|&user| from[user] != to[user]);
             let drafts = moving.map(|user| renaming(user, from[user], to[user], &settings)).collect();
-            let (changes, refusals) = arrange(piled(drafts), &settings);
+            let Arranged { changes, swaps, .. } = arrange(piled(drafts), &settings);
             let mut held: Vec<usize> = from[..movers].to_vec();
             for change in &changes {
                 let user: usize = change.subject.target_id().unwrap()[1..].parse().unwrap();
@@ -230,7 +248,7 @@ mod tests {
             }
             // Whoever does not move stands in a circle, or waits for one.
             let stays = (0..movers).filter(|&user| from[user] != to[user] && held[user] != to[user]);
-            prop_assert_eq!(stays.count(), refusals.len());
+            prop_assert_eq!(stays.count(), swaps.len());
             for (user, now) in held.iter().enumerate() {
                 prop_assert!(*now == to[user] || held.contains(&to[user]), "u{} could have moved", user);
             }

@@ -16,7 +16,7 @@ use serde::de::DeserializeOwned;
 use zstd::bulk::{Compressor, Decompressor};
 
 /// Items of a block: enough to be compressed against each other, and not too many to unpack for one of them.
-const ITEMS: usize = 128;
+pub(crate) const ITEMS: usize = 128;
 
 /// So many items are kept as they are.
 const FEW: usize = 2_048;
@@ -184,6 +184,17 @@ impl<T: Pack> Packed<T> {
     /// The items in their order.
     pub(crate) fn iter(&self) -> Items<'_, T> {
         Items { list: self, place: 0, block: Arc::default(), decompressor: None }
+    }
+
+    /// The items of some blocks: each block has a number, counted from 0, and [`ITEMS`] items. What is not asked for is not
+    /// unpacked.
+    pub(crate) fn iter_some(&self, is_wanted: impl Fn(usize) -> bool) -> impl Iterator<Item = Cow<'_, T>> {
+        let blocks = self.len().div_ceil(ITEMS);
+        let of = move |number: usize| {
+            let place = number * ITEMS;
+            Items { list: self, place, block: Arc::default(), decompressor: None }.take(ITEMS)
+        };
+        (0..blocks).filter(move |number| is_wanted(*number)).flat_map(of)
     }
 }
 

@@ -9,8 +9,8 @@ use rollcall_kit::DirectoryId;
 
 use super::change::{Action, Change, ChangeId};
 use super::changes::Changes;
-use super::document::Plan;
-use super::estimate::{self, Costs};
+use super::document::{Digest, Plan};
+use super::estimate::{Costs, Estimating};
 
 impl Plan {
     /// Of the changes that may go, those that can: everything that they need goes, too.
@@ -63,21 +63,24 @@ impl Plan {
             estimate: self.estimate,
             active_before: self.active_before,
             undoes: self.undoes.clone(),
+            digest: Digest::default(),
         }
     }
 
     /// The plan with these of its changes, numbered and estimated anew.
     pub(super) fn with(mut self, changes: impl Iterator<Item = Change>, costs: Costs) -> Self {
         let mut numbers: BTreeMap<ChangeId, ChangeId> = BTreeMap::new();
+        let mut estimate = Estimating::new(costs);
         let renumbered = (1..).zip(changes).map(|(id, mut change)| {
             numbers.insert(change.id, id);
             change.id = id;
             change.after = change.after.iter().filter_map(|before| numbers.get(before).copied()).collect();
+            estimate.add(&change);
             change
         });
-        let changes: Changes = renumbered.collect();
-        self.estimate = estimate::of(&changes, costs);
-        self.changes = changes;
+        self.changes = renumbered.collect();
+        self.estimate = estimate.finish();
+        self.digest = Digest::default();
         self
     }
 }

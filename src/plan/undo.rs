@@ -14,13 +14,13 @@ use super::change::{Action, AttributeChange, Cause, Change, GroupKey, Subject};
 use super::changes::Changes;
 use super::compare::is_same;
 use super::diff::{Planned, account_subject, sorted, without_removals};
-use super::document::{Basis, Note, PLAN_VERSION, Plan};
+use super::document::{Basis, Digest, Note, PLAN_VERSION, Plan};
 use super::draft::{Draft, Drafts, Milestone};
 use super::holdings::Holdings;
 use super::ledger::{LedgerAccount, LedgerGroup};
 use super::matching::TargetAccount;
+use super::order::{self, Arranged};
 use super::settings::PlanSettings;
-use super::{estimate, order};
 use crate::roster::{Reason, Refusal, Role, Standing};
 
 /// Everything that an inverse plan is made from.
@@ -87,18 +87,19 @@ pub fn undo<L: IntoIterator<Item = LedgerAccount>>(input: UndoInput<'_, L>) -> P
     }
     let Undoing { mut drafts, again, .. } = undoing;
     drafts.notes.extend(asked_again(&again));
-    let (changes, swaps) = order::arrange(drafts.changes, input.settings);
+    let Arranged { changes, estimate, swaps } = order::arrange(drafts.changes, input.settings);
     drafts.refusals.extend(swaps);
     let plan = Plan {
         version: PLAN_VERSION,
         organization: input.organization.to_owned(),
         basis: input.basis,
-        estimate: estimate::of(&changes, holdings.costs),
+        estimate,
         changes,
         refusals: sorted(drafts.refusals),
         notes: sorted(drafts.notes),
         active_before: holdings.active,
         undoes: Some(input.run.to_owned()),
+        digest: Digest::default(),
     };
     let plan = if input.settings.sealed { plan } else { without_removals(plan, &holdings) };
     Planned { plan, holdings, carried: None }

@@ -18,7 +18,7 @@ enum Fate {
 
 /// Adds both lists, if the edit of the configuration brought anything about.
 pub(super) fn add(document: &mut Document, changes: &Changes, options: Options) {
-    if !changes.iter().any(|change| change.is_of_rules()) {
+    if changes.of_rules() == 0 {
         return;
     }
     for (title, of_rules) in [("Because the configuration was edited", true), ("Because the directory changed", false)]

@@ -5,6 +5,7 @@ use rollcall_kit::{CertificateDraft, Collection, DirectoryId, InactiveReason, So
 
 use crate::apply::{Outcome, WriteFailure};
 use crate::guard::{Approval, Hold};
+use crate::plan::document::Digest;
 use crate::plan::{Action, AttributeChange, Basis, Cause, Change, Estimate, GroupKey, Note, Origin, Plan, Subject};
 use crate::roster::account::GrantCause;
 use crate::roster::{Leaving, Reason, Refusal, Role};
@@ -88,6 +89,7 @@ pub(super) fn plan(changes: Changes, refusals: Vec<Refusal>, notes: Vec<Note>) -
         estimate,
         active_before: 120,
         undoes: None,
+        digest: Digest::default(),
     }
 }
 

@@ -110,7 +110,7 @@ fn parted(plan: &Plan, holds: &[Hold], goes: Option<&BTreeSet<ChangeId>>, option
 /// The summary: how much of each kind, in one line.
 #[must_use]
 pub fn summary(plan: &Plan, holds: &[Hold]) -> String {
-    let mut parts = counts(&plan.counts());
+    let mut parts = counts(plan.counts());
     if !plan.refusals.is_empty() {
         parts.push(format!("{} refused", number(plan.refusals.len() as u64)));
     }

@@ -18,7 +18,7 @@ use super::session::{Listener, Session};
 use super::spans::{Purpose, RunSpan, step, step_of};
 use crate::apply::{Executor, Outcome};
 use crate::guard::{Approval, ApprovedPlan, HeldPlan, KeptPlanError, PlanFile, Reviewed};
-use crate::plan::{Change, ChangeId, Drift, Plan};
+use crate::plan::{Change, ChangeId, Drift, Kinds, Plan};
 use crate::roster::{Reason, Refusal};
 use crate::schedule::{Depth, Forbids};
 use crate::snapshot::{RunFact, StoreJournal, StoreLedger};
@@ -295,7 +295,7 @@ impl Session {
     /// part waits that the edit of the rules asks for.
     fn remember_rules(&self, plan: &Plan, rest: Option<&HeldPlan>) -> Result<(), RunError> {
         // The rules did not ask for what is taken back, and nobody has seen what they do ask for.
-        let of_rules = |rest: &HeldPlan| rest.plan().changes.iter().any(|change| change.is_of_rules());
+        let of_rules = |rest: &HeldPlan| rest.plan().changes.of_rules() > 0;
         if plan.undoes.is_some() || rest.is_some_and(of_rules) {
             return Ok(());
         }
@@ -304,7 +304,7 @@ impl Session {
             matches!(refusal.reason, Reason::GroupMissing | Reason::GroupAmbiguous | Reason::ExpressionFailed)
         };
         let is_part = plan.notes.iter().any(|note| note.holds) || plan.refusals.iter().any(undecided);
-        let takes = plan.changes.iter().any(|change| change.destructive);
+        let takes = plan.changes.of_kinds(Kinds::TAKING).any(|change| change.destructive);
         if plan.refusals.iter().any(postponed) || (is_part && !takes && !self.occasion()?.first_plan) {
             return Ok(());
         }

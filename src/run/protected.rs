@@ -15,8 +15,8 @@ use super::extent::Extent;
 use super::groups::FoundGroups;
 use super::reconcile::LOOK_UPS;
 use super::session::{Session, compile_rules};
-use crate::guard::{AccountMark, ProtectedBy, Protection, is_exit};
-use crate::plan::{Note, Plan};
+use crate::guard::{AccountMark, ProtectedBy, Protection};
+use crate::plan::{Kinds, Note, Plan};
 use crate::read::Traces;
 use crate::roster::groups::Membership;
 use crate::roster::{GroupIndex, GroupRef, RosterSettings, Rules, ScopeSettings};
@@ -196,7 +196,7 @@ impl Session {
 
 /// Whom the plan would put out.
 fn exits(plan: &Plan) -> BTreeSet<DirectoryId> {
-    plan.changes.iter().filter(|change| is_exit(change)).filter_map(|change| change.subject.user().cloned()).collect()
+    plan.changes.of_kinds(Kinds::EXITS).filter_map(|change| change.subject.user().cloned()).collect()
 }
 
 /// Those who are in one of the protected groups, so many as there are, or were when they left their trace.

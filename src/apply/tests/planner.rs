@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use rollcall_kit::{DirectoryId, Value};
 
 use super::world::{Books, Held};
+use crate::plan::document::Digest;
 use crate::plan::ledger::Ledger;
 use crate::plan::{Action, AttributeChange, Basis, Change, ChangeId, Estimate, GroupKey, LedgerAccount, Plan, Subject};
 use crate::roster::Role;
@@ -65,6 +66,7 @@ pub(super) fn plan_of(steps: Vec<(Subject, Action, Vec<ChangeId>)>) -> Plan {
         estimate: Estimate::default(),
         active_before: 0,
         undoes: None,
+        digest: Digest::default(),
     }
 }
 
