@@ -7,7 +7,7 @@ use rollcall_kit::{CheckFinding, DirectoryId};
 use serde::{Deserialize, Serialize};
 
 use crate::guard::AccountMark;
-use crate::plan::{AttributeChange, Candidate, Matches, Pace, TargetAccount};
+use crate::plan::{AttributeChange, Candidates, Matches, Pace, PackedError, TargetAccount};
 use crate::roster::Role;
 use crate::roster::account::Attributes;
 
@@ -32,7 +32,7 @@ pub trait TargetReader: Send + Sync {
     /// Looks candidates up: by `externalId`, then by the configured attributes. Every answer is checked against what
     /// was asked; what cannot be relied on becomes `Match::Unknown` for that candidate. The target has `ours` active
     /// accounts of the ledger, so a list that shows fewer is not the whole list.
-    async fn find(&self, candidates: &[Candidate], ours: usize) -> Result<Matches, TargetError>;
+    async fn find(&self, candidates: &Candidates, ours: usize) -> Result<Matches, TargetError>;
 
     /// One account by the target's id; nothing if the target says that it is not there.
     async fn account(&self, target_id: &str) -> Result<Option<TargetAccount>, TargetError>;
@@ -241,6 +241,9 @@ pub enum TargetError {
     /// The settings cannot work.
     #[error("{0}")]
     Settings(String),
+    /// A mistake of ours, before anything was asked.
+    #[error("an internal step failed: {0}")]
+    Internal(#[from] PackedError),
 }
 
 /// How a write failed.

@@ -23,7 +23,7 @@ use super::groups::Groups;
 use super::holdings::{Holdings, Totals};
 use super::kinds::Kinds;
 use super::ledger::{LedgerAccount, LedgerGroup};
-use super::matching::{GroupMatches, Match, Matches};
+use super::matching::{GroupMatches, Matches};
 use super::merge::{Judged, Met, merge};
 use super::order::{self, Arranged};
 use super::settings::PlanSettings;
@@ -200,10 +200,6 @@ impl<'a> Planner<'a> {
     fn new<J, L>(input: &PlanInput<'a, J, L>) -> Self {
         let mut drafts = Drafts::default();
         let groups = Groups::new(input.settings, input.ledger_groups, input.group_matches, &mut drafts);
-        let found = input.matches.values().filter_map(|found| match found {
-            Match::One(account, _) => Some(account.target_id.as_str()),
-            _ => None,
-        });
         Self {
             settings: input.settings,
             survey: input.survey,
@@ -216,7 +212,7 @@ impl<'a> Planner<'a> {
             claimable: input.survey.claims.values().flatten().collect(),
             claimed: BTreeMap::new(),
             newcomers: Vec::new(),
-            found: found.collect(),
+            found: input.matches.accounts().map(|account| account.target_id.as_str()).collect(),
             owners: BTreeMap::new(),
         }
     }

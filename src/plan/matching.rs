@@ -2,18 +2,19 @@
 //!
 //! Accounts of the ledger are found by their recorded ids. Users without one are looked up in the target first: by
 //! `externalId`, then by the configured attributes. The look-up is I/O and happens in [`crate::run`]; here are its
-//! question and its answer.
+//! question and its answer. On the first day both are about everybody, so neither holds more of anybody than it must.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rollcall_kit::{Address, DirectoryId};
 use serde::{Deserialize, Serialize};
 
+use super::packed::{Pack, Packed, PackedError};
 use crate::roster::Role;
 use crate::roster::account::Attributes;
 
 /// A user who should have an account and has none in the ledger.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Candidate {
     /// Who.
     pub user: DirectoryId,
@@ -21,6 +22,58 @@ pub struct Candidate {
     pub address: Address,
     /// Of the attributes that the account should get those that only one account may have: it is recognised by them.
     pub attributes: Attributes,
+}
+
+impl Pack for Candidate {}
+
+/// Users to look up, in the order of their ids.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Candidates(Packed<Candidate>);
+
+impl Candidates {
+    /// Adds one more.
+    pub fn push(&mut self, candidate: &Candidate) {
+        self.0.push(candidate);
+    }
+
+    /// How many they are.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there is nobody to look up.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Each of them; an error for each who cannot be read back, which is a mistake of ours.
+    #[must_use = "an error among them concerns everybody"]
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = Result<Candidate, PackedError>> + Send + '_ {
+        self.0.iter()
+    }
+
+    /// The one with this id, if they are among them.
+    ///
+    /// # Errors
+    ///
+    /// If somebody cannot be read back.
+    pub fn find(&self, user: &DirectoryId) -> Result<Option<Candidate>, PackedError> {
+        let is_it = |one: &Result<Candidate, _>| one.as_ref().map_or(true, |one| one.user == *user);
+        self.iter().find(is_it).transpose()
+    }
+
+    /// Lets go of what only a list that grows needs.
+    pub(super) fn shrink(&mut self) {
+        self.0.shrink();
+    }
+}
+
+impl FromIterator<Candidate> for Candidates {
+    fn from_iter<I: IntoIterator<Item = Candidate>>(candidates: I) -> Self {
+        Self(candidates.into_iter().collect())
+    }
 }
 
 /// An account, as the target shows it.
@@ -56,8 +109,120 @@ pub enum Match {
 }
 
 /// The answers, by user. A candidate who is missing here counts as [`Match::Unknown`].
-pub type Matches = BTreeMap<DirectoryId, Match>;
+///
+/// Of users for whom nobody is there, only 16 bytes of the hash of their id are kept: on the first day these are
+/// everybody. A user who was not answered for would have to share the first half of a BLAKE3 hash with one who was to
+/// be mistaken for them. Among a million ids the chance of that is one in 10²⁶, and who wanted to bring it about would
+/// have to try 2⁶⁴ ids of their own choice, and gain no more than a second account for one of them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Matches {
+    /// Hashes of the ids of those for whom nobody is there.
+    nobody: BTreeSet<[u8; 16]>,
+    /// What was found for everybody else, [`Match::None`] never.
+    others: BTreeMap<DirectoryId, Match>,
+}
+
+impl Matches {
+    /// No answer yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Keeps an answer, in the place of an earlier one for the same user.
+    pub fn insert(&mut self, user: DirectoryId, found: Match) {
+        if found == Match::None {
+            self.others.remove(&user);
+            self.nobody.insert(hash(&user));
+        } else {
+            self.nobody.remove(&hash(&user));
+            self.others.insert(user, found);
+        }
+    }
+
+    /// What was answered for a user, if anything was.
+    #[must_use]
+    pub fn get(&self, user: &DirectoryId) -> Option<&Match> {
+        static NOBODY: Match = Match::None;
+        self.others.get(user).or_else(|| self.nobody.contains(&hash(user)).then_some(&NOBODY))
+    }
+
+    /// The accounts that were found, each for a user whom it alone matches.
+    pub fn accounts(&self) -> impl Iterator<Item = &TargetAccount> {
+        self.others.values().filter_map(|found| match found {
+            Match::One(account, _) => Some(&**account),
+            _ => None,
+        })
+    }
+
+    /// For how many users there is an answer.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.nobody.len() + self.others.len()
+    }
+
+    /// Whether there is no answer.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.nobody.is_empty() && self.others.is_empty()
+    }
+}
+
+impl Extend<(DirectoryId, Match)> for Matches {
+    fn extend<I: IntoIterator<Item = (DirectoryId, Match)>>(&mut self, answers: I) {
+        for (user, found) in answers {
+            self.insert(user, found);
+        }
+    }
+}
+
+impl FromIterator<(DirectoryId, Match)> for Matches {
+    fn from_iter<I: IntoIterator<Item = (DirectoryId, Match)>>(answers: I) -> Self {
+        let mut matches = Self::new();
+        matches.extend(answers);
+        matches
+    }
+}
+
+fn hash(user: &DirectoryId) -> [u8; 16] {
+    let mut hash = [0; 16];
+    hash.copy_from_slice(&blake3::hash(user.as_str().as_bytes()).as_bytes()[..16]);
+    hash
+}
 
 /// What the target answered for each group name: the id of the one group of exactly this name, or nothing. A name that
 /// is missing here counts as unknown.
 pub type GroupMatches = BTreeMap<String, Option<String>>;
+
+#[cfg(test)]
+mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn answer() -> impl Strategy<Value = Match> {
+        prop_oneof![
+            3 => Just(Match::None),
+            1 => Just(Match::Unknown("it returned everybody".to_owned())),
+            1 => Just(Match::Many(vec![("t1".to_owned(), "a".to_owned()), ("t2".to_owned(), "b".to_owned())])),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn the_last_answer_for_somebody_counts_and_who_was_not_answered_for_is_not_there(
+            answers in vec((0..20_u8, answer()), 0..40),
+        ) {
+            let id = |n: u8| DirectoryId::new(&format!("u{n}")).unwrap();
+            let answers = answers.into_iter().map(|(n, found)| (id(n), found));
+            let expected: BTreeMap<DirectoryId, Match> = answers.clone().collect();
+            let matches: Matches = answers.collect();
+            prop_assert_eq!((matches.len(), matches.is_empty()), (expected.len(), expected.is_empty()));
+            for n in 0..20 {
+                prop_assert_eq!(matches.get(&id(n)), expected.get(&id(n)));
+            }
+            prop_assert_eq!(matches, expected.into_iter().collect::<Matches>());
+        }
+    }
+}

@@ -76,7 +76,7 @@ pub use holdings::{Holdings, Totals};
 pub use kinds::Kinds;
 pub use ledger::{LedgerAccount, LedgerGroup, Origin};
 pub use mark::Mark;
-pub use matching::{Candidate, GroupMatches, Match, Matches, TargetAccount};
+pub use matching::{Candidate, Candidates, GroupMatches, Match, Matches, TargetAccount};
 pub use merge::Judged;
 pub use settings::{GoneGroups, Pace, PlanSettings, PushedGroup};
 pub use stale::{StaleChange, stale};

@@ -9,8 +9,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use rollcall_kit::DirectoryId;
 
 use super::ledger::{LedgerAccount, LedgerGroup};
-use super::matching::Candidate;
+use super::matching::{Candidate, Candidates};
 use super::merge::{Judged, Met, merge};
+use super::packed::PackedError;
 use super::settings::PlanSettings;
 use super::{GroupKey, due};
 use crate::roster::{DesiredAccount, Standing};
@@ -19,7 +20,7 @@ use crate::roster::{DesiredAccount, Standing};
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Survey {
     /// Users to look up in the target, in the order of their ids.
-    pub candidates: Vec<Candidate>,
+    pub candidates: Candidates,
     /// Owners of accounts of ours whom the mirror does not have. Each must be looked up in the directory; until his
     /// absence is confirmed, his account is left as it is.
     pub unconfirmed: BTreeSet<DirectoryId>,
@@ -31,13 +32,17 @@ pub struct Survey {
 
 impl Survey {
     /// Makes the survey. Both streams are sorted by directory id.
-    pub fn of<J, L>(judged: J, accounts: L, settings: &PlanSettings) -> Self
+    ///
+    /// # Errors
+    ///
+    /// If somebody cannot be put aside until everybody has been seen, which is a mistake of ours.
+    pub fn of<J, L>(judged: J, accounts: L, settings: &PlanSettings) -> Result<Self, PackedError>
     where
         J: IntoIterator<Item = Judged>,
         L: IntoIterator<Item = LedgerAccount>,
     {
         let mut survey = Self::default();
-        let mut newcomers = Vec::new();
+        let mut newcomers = Candidates::default();
         let mut carried: BTreeMap<String, Vec<(DirectoryId, bool)>> = BTreeMap::new();
         let mut ours = 0;
         let counted = accounts.into_iter().inspect(|account| ours += usize::from(account.active));
@@ -45,7 +50,7 @@ impl Survey {
             match met {
                 Met::OnlyJudged((user, _, judgement)) => {
                     if let Standing::Wanted(desired) = judgement.standing {
-                        newcomers.push(candidate(user, *desired, settings));
+                        newcomers.push(&candidate(user, *desired, settings));
                     }
                 }
                 Met::OnlyLedger(account) => {
@@ -61,16 +66,17 @@ impl Survey {
             }
         }
         survey.ours = ours;
-        for newcomer in newcomers {
-            survey.place(newcomer, &carried);
+        for newcomer in newcomers.iter() {
+            survey.place(newcomer?, &carried);
         }
-        survey
+        survey.candidates.shrink();
+        Ok(survey)
     }
 
     /// A newcomer is looked up in the target, unless the ledger itself already knows an account with his address.
     fn place(&mut self, newcomer: Candidate, carried: &BTreeMap<String, Vec<(DirectoryId, bool)>>) {
         let Some(owners) = carried.get(&newcomer.address.folded()) else {
-            self.candidates.push(newcomer);
+            self.candidates.push(&newcomer);
             return;
         };
         self.unconfirmed.extend(owners.iter().filter(|(_, unjudged)| *unjudged).map(|(owner, _)| owner.clone()));

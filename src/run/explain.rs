@@ -96,9 +96,9 @@ impl Known {
         plans.find(|(_, plan)| plan.undoes.is_none())
     }
 
-    /// Whether the next run looks him up in the target.
-    fn is_candidate(&self, user: &DirectoryId) -> bool {
-        self.stage.survey.candidates.iter().any(|candidate| candidate.user == *user)
+    /// Whether the next run looks them up in the target.
+    fn is_candidate(&self, user: &DirectoryId) -> Result<bool, RunError> {
+        Ok(self.stage.survey.candidates.find(user)?.is_some())
     }
 }
 
@@ -156,10 +156,11 @@ impl Session {
         let before = self.tell_what_the_target_said(&mut answer, &user.id, known)?;
         telling::holds(&mut answer, &user.id, &known.reviewed);
         past.tell(&mut answer, &user.id)?;
+        let is_candidate = known.is_candidate(&user.id)?;
         let mut expected = match before {
             Some(Reason::WriteUnknown) => Expected::Unsettled,
             Some(_) => Expected::RefusedBefore,
-            None if known.is_candidate(&user.id) => Expected::Unasked,
+            None if is_candidate => Expected::Unasked,
             None => Expected::NoLookUp,
         };
         if live {
@@ -171,7 +172,7 @@ impl Session {
             expected,
             unasked_roles,
             refused,
-            unapproved: self.awaits_approval(&user.id, known.is_candidate(&user.id), &known.reviewed)?,
+            unapproved: self.awaits_approval(&user.id, is_candidate, &known.reviewed)?,
             reviewed: &known.reviewed,
             standing: &judgement.standing,
             account: account.as_ref(),
@@ -291,9 +292,10 @@ impl Session {
     ) -> Result<Option<Reason>, RunError> {
         let open = self.store.unsettled().map_err(|error| RunError::Internal(error.to_string()))?;
         let open = open.iter().find(|(_, intent)| intent.concerned().contains(user));
+        let is_candidate = known.is_candidate(user)?;
         let still_true = |reason: Reason| match reason {
             Reason::WriteUnknown => open.is_some(),
-            Reason::MatchAmbiguous | Reason::AccountContested | Reason::MatchUnknown => known.is_candidate(user),
+            Reason::MatchAmbiguous | Reason::AccountContested | Reason::MatchUnknown => is_candidate,
             _ => false,
         };
         if let Some((run, plan)) = known.last_plan() {

@@ -16,7 +16,7 @@ use super::planning::{Doubtful, Stage};
 use super::reading::Roll;
 use super::session::{Comparing, Session};
 use crate::plan::document::PLAN_VERSION;
-use crate::plan::{Match, Matches, Others, Planned, Totals};
+use crate::plan::{Matches, Others, Planned, Totals};
 use crate::roster::{Refusal, Roster};
 use crate::snapshot::{StoreError, fact};
 
@@ -97,10 +97,8 @@ impl Session {
     pub(super) fn with_owners(&self, matches: &Matches, extent: &mut Extent) -> Result<bool, RunError> {
         let mut owners = BTreeSet::new();
         if extent.people().is_some() {
-            for found in matches.values() {
-                if let Match::One(account, _) = found {
-                    owners.extend(self.store.with_target_id(&account.target_id)?);
-                }
+            for account in matches.accounts() {
+                owners.extend(self.store.with_target_id(&account.target_id)?);
             }
         }
         Ok(extent.add(owners))

@@ -24,8 +24,8 @@ use super::spans::{step, step_of};
 use super::verdicts::{Checked, Verdicts, Withheld, with_store};
 use crate::guard::{self, Occasion, Protection, Reviewed};
 use crate::plan::{
-    self, Basis, Edited, GoneGroups, GroupKey, GroupMatches, Judged, LedgerAccount, LedgerGroup, Matches, Note,
-    PlanInput, PlanSettings, Planned, Survey,
+    self, Basis, Candidates, Edited, GoneGroups, GroupKey, GroupMatches, Judged, LedgerAccount, LedgerGroup, Matches,
+    Note, PlanInput, PlanSettings, Planned, Survey,
 };
 use crate::roster::{GroupIndex, Reason, Refusal, Roster, Rules};
 use crate::schedule::OpenWindow;
@@ -106,7 +106,7 @@ impl Session {
         }
         self.has_judged(&stage);
         // On the first day these are everybody, and nobody needs them any more.
-        stage.survey.candidates = Vec::new();
+        stage.survey.candidates = Candidates::default();
         let answers = (&matches, &group_matches);
         let is_certain = doubtful.is_empty() && roll.absences.is_empty();
         let planning = async {
@@ -214,7 +214,7 @@ impl Session {
         let mut survey = with_store(|fault| {
             let judged = self.judged(&roster, &withheld, &extent, fault);
             Survey::of(judged, self.accounts(&extent, fault), &settings)
-        })?;
+        })??;
         if extent.people().is_some() {
             survey.ours = usize::try_from(self.store.account_counts().active).unwrap_or(usize::MAX);
         }

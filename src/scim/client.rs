@@ -20,7 +20,7 @@ use super::wire::{Answer, Call};
 use super::{discovery, errors};
 use crate::apply::{Members, Probe, Target, TargetError, TargetReader, Texts, Write, WriteError, Written};
 use crate::guard::AccountMark;
-use crate::plan::{Candidate, Matches, Pace, TargetAccount};
+use crate::plan::{Candidates, Matches, Pace, TargetAccount};
 use crate::roster::account::CUSTOM_PREFIX;
 
 /// What we ask for below the base URL, for traces.
@@ -203,7 +203,7 @@ impl TargetReader for ScimTarget {
         self.discovered.initialized().then(|| serde_json::to_value(self.known()).ok()).flatten()
     }
 
-    async fn find(&self, candidates: &[Candidate], ours: usize) -> Result<Matches, TargetError> {
+    async fn find(&self, candidates: &Candidates, ours: usize) -> Result<Matches, TargetError> {
         self.look_up(candidates, ours).await
     }
 

@@ -4,49 +4,62 @@
 //! in the list too; and if the list does not add up either, the answer is that nobody knows, never that nobody is
 //! there: an account that is wrongly taken for absent would be created a second time.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use futures::stream::{self, StreamExt};
+use rollcall_kit::DirectoryId;
+use serde::{Deserialize, Serialize};
 
 use super::ask::{Asked, Key};
 use super::client::ScimTarget;
 use super::paging::List;
 use super::resource::{Page, Resource};
 use crate::apply::TargetError;
-use crate::plan::{Candidate, Match, Matches};
+use crate::plan::packed::{Pack, Packed};
+use crate::plan::{Candidate, Candidates, Match, Matches, PackedError};
 
 /// So many candidates are asked for one by one, whatever the size of the target.
 const ONE_BY_ONE: usize = 50;
 
+/// A candidate whom filters do not settle, and why. Where a target cannot be asked for one attribute these are all.
+#[derive(Serialize, Deserialize)]
+struct Open {
+    candidate: Candidate,
+    reason: String,
+}
+
+impl Pack for Open {}
+
 impl ScimTarget {
     /// Looks candidates up in a target that must have this many accounts of ours.
-    pub(super) async fn look_up(&self, candidates: &[Candidate], ours: usize) -> Result<Matches, TargetError> {
+    pub(super) async fn look_up(&self, candidates: &Candidates, ours: usize) -> Result<Matches, TargetError> {
         if !self.profile().await?.filter {
-            let all: Vec<_> = candidates.iter().map(|one| (one, "the target takes no filters".to_owned())).collect();
-            return self.in_list(&all, ours).await;
+            let index = self.index(candidates.iter(), candidates.len(), ours).await?;
+            let find = |one: Candidate| self.in_list(one, "the target takes no filters", &index);
+            return candidates.iter().map(|one| Ok(find(one?))).collect();
         }
         if self.list_is_shorter(candidates).await?
-            && let Ok(index) = self.index(candidates.iter(), ours).await?
+            && let Ok(index) = self.index(candidates.iter(), candidates.len(), ours).await?
         {
-            return Ok(candidates.iter().map(|one| (one.user.clone(), self.in_index(one, &index))).collect());
+            let found = |one: Candidate| {
+                let found = self.in_index(&one, &index);
+                (one.user, found)
+            };
+            return candidates.iter().map(|one| Ok(found(one?))).collect();
         }
-        let questions: Vec<_> = candidates.iter().map(|candidate| self.by_filters(candidate)).collect();
-        let answers: Vec<_> = stream::iter(questions).buffered(self.settings.concurrency).collect().await;
-        let (mut matches, mut open) = (Matches::new(), Vec::new());
-        for (candidate, answer) in candidates.iter().zip(answers) {
-            match answer? {
-                Ok(found) => drop(matches.insert(candidate.user.clone(), found)),
-                Err(reason) => open.push((candidate, reason)),
-            }
-        }
+        let (mut matches, open) = self.one_by_one(candidates).await?;
         if !open.is_empty() {
-            matches.extend(self.in_list(&open, ours).await?);
+            let index = self.index(open.iter().map(|one| Ok(one?.candidate)), open.len(), ours).await?;
+            for one in open.iter() {
+                let Open { candidate, reason } = one?;
+                matches.extend([self.in_list(candidate, &reason, &index)]);
+            }
         }
         Ok(matches)
     }
 
     /// Whether reading the whole list takes fewer requests than asking for each candidate.
-    async fn list_is_shorter(&self, candidates: &[Candidate]) -> Result<bool, TargetError> {
+    async fn list_is_shorter(&self, candidates: &Candidates) -> Result<bool, TargetError> {
         if candidates.len() <= ONE_BY_ONE {
             return Ok(false);
         }
@@ -56,27 +69,44 @@ impl ScimTarget {
         Ok(pages <= candidates.len() * self.settings.match_by.len().max(1))
     }
 
-    /// Seeks candidates in the whole list, each with the reason why he has to be sought there.
-    async fn in_list(&self, candidates: &[(&Candidate, String)], ours: usize) -> Result<Matches, TargetError> {
-        let index = self.index(candidates.iter().map(|(candidate, _)| *candidate), ours).await?;
-        let found = |candidate: &Candidate, reason: &str| match &index {
-            Ok(index) => self.in_index(candidate, index),
-            Err(problem) => Match::Unknown(format!("{reason}; and the list of users cannot be relied on: {problem}")),
+    /// Asks for each candidate by filters; yields those too whom that does not settle. Only the questions that are in
+    /// flight are in memory.
+    async fn one_by_one(&self, candidates: &Candidates) -> Result<(Matches, Packed<Open>), TargetError> {
+        let ask = async |candidate: Result<Candidate, PackedError>| {
+            let candidate = candidate?;
+            let answer = self.by_filters(&candidate).await?;
+            Ok::<_, TargetError>((candidate, answer))
         };
-        Ok(candidates.iter().map(|(one, reason)| (one.user.clone(), found(one, reason))).collect())
+        let questions = stream::iter(candidates.iter().map(ask));
+        let mut answers = std::pin::pin!(questions.buffered(self.settings.concurrency));
+        let (mut matches, mut open) = (Matches::new(), Packed::new());
+        while let Some(answered) = answers.next().await {
+            match answered? {
+                (candidate, Ok(found)) => matches.insert(candidate.user, found),
+                (candidate, Err(reason)) => open.push(&Open { candidate, reason }),
+            }
+        }
+        Ok((matches, open))
     }
 
-    /// Those of all users who match any candidate by any key, or the reason why the list proves nothing.
+    /// Seeks a candidate in the whole list, who has to be sought there for this reason.
+    fn in_list(&self, candidate: Candidate, reason: &str, index: &Result<Index, String>) -> (DirectoryId, Match) {
+        let found = match index {
+            Ok(index) => self.in_index(&candidate, index),
+            Err(problem) => Match::Unknown(format!("{reason}; and the list of users cannot be relied on: {problem}")),
+        };
+        (candidate.user, found)
+    }
+
+    /// Those of all users who match any of so many candidates by any key, or the reason why the list proves nothing.
     async fn index(
         &self,
-        candidates: impl Iterator<Item = &Candidate>,
+        candidates: impl Iterator<Item = Result<Candidate, PackedError>>,
+        count: usize,
         ours: usize,
     ) -> Result<Result<Index, String>, TargetError> {
-        let wanted: BTreeSet<(Key, String)> = candidates
-            .flat_map(|candidate| self.questions(candidate))
-            .map(|(key, value)| (key, key.folded(&value)))
-            .collect();
-        let keep = |user: Resource| keys_of(&user).iter().any(|key| wanted.contains(key)).then_some(user);
+        let wanted = Wanted::of(candidates.map(|one| Ok(self.questions(&one?))), count)?;
+        let keep = |user: Resource| keys_of(&user).iter().any(|key| wanted.has(key)).then_some(user);
         match self.walk(List { at_least: ours, ..List::USERS }, keep).await {
             Ok(users) => Ok(Ok(Index::new(users))),
             Err(TargetError::Unreliable { reason, .. }) => Ok(Err(reason)),
@@ -161,6 +191,38 @@ impl ScimTarget {
 /// Every key under which a user can be found, in the form in which they are compared.
 fn keys_of(user: &Resource) -> Vec<(Key, String)> {
     Key::ALL.into_iter().flat_map(|key| key.values_of(user).into_iter().map(move |value| (key, value))).collect()
+}
+
+/// What is sought in the list: eight bytes of the hash of each key. Two keys of one hash cost no more than a user in the
+/// index whom nobody seeks.
+struct Wanted(Vec<u64>);
+
+impl Wanted {
+    /// What the questions of so many candidates seek.
+    fn of(
+        questions: impl Iterator<Item = Result<Vec<(Key, String)>, PackedError>>,
+        count: usize,
+    ) -> Result<Self, PackedError> {
+        let mut hashes = Vec::with_capacity(count * Key::ALL.len());
+        for asked in questions {
+            hashes.extend(asked?.into_iter().map(|(key, value)| Self::hash(key, &key.folded(&value))));
+        }
+        hashes.sort_unstable();
+        hashes.dedup();
+        Ok(Self(hashes))
+    }
+
+    fn has(&self, (key, folded): &(Key, String)) -> bool {
+        self.0.binary_search(&Self::hash(*key, folded)).is_ok()
+    }
+
+    fn hash(key: Key, folded: &str) -> u64 {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(key.attribute().as_bytes()).update(&[0]).update(folded.as_bytes());
+        let mut hash = [0; 8];
+        hash.copy_from_slice(&hasher.finalize().as_bytes()[..8]);
+        u64::from_le_bytes(hash)
+    }
 }
 
 /// Users by every key.

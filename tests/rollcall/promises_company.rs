@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use rollcall::apply::{Probe, Target, TargetError, TargetReader, Texts, Write, WriteError, WriteFailure, Written};
 use rollcall::config::Organization;
 use rollcall::guard::Reviewed;
-use rollcall::plan::{Candidate, Match, Matches, TargetAccount};
+use rollcall::plan::{Candidates, Match, Matches, TargetAccount};
 use rollcall::run::{Depth, RunError, Session};
 use rollcall::snapshot::{MemoryStore, Store};
 use rollcall_kit::{
@@ -290,9 +290,10 @@ impl TargetReader for Application {
     async fn check(&self) -> Result<Vec<CheckFinding>, TargetError> {
         Ok(Vec::new())
     }
-    async fn find(&self, candidates: &[Candidate], _: usize) -> Result<Matches, TargetError> {
+    async fn find(&self, candidates: &Candidates, _: usize) -> Result<Matches, TargetError> {
         let accounts = self.accounts.lock().unwrap();
         let found = candidates.iter().map(|candidate| {
+            let candidate = candidate?;
             let address = candidate.address.folded();
             let mut named = accounts.values().filter(|account| account.user_name.to_lowercase() == address);
             let found = match (named.next(), named.next()) {
@@ -302,9 +303,9 @@ impl TargetReader for Application {
                     [one, other].map(|account| (account.target_id.clone(), account.user_name.clone())).into(),
                 ),
             };
-            (candidate.user.clone(), found)
+            Ok((candidate.user, found))
         });
-        Ok(found.collect())
+        found.collect()
     }
     async fn account(&self, _: &str) -> Result<Option<TargetAccount>, TargetError> {
         Ok(None)

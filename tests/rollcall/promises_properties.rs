@@ -13,7 +13,7 @@ use proptest::test_runner::TestRunner;
 use rollcall::apply::{Probe, Target, TargetError, TargetReader, Texts, Write, WriteError, Written};
 use rollcall::config::Organization;
 use rollcall::guard::Reviewed;
-use rollcall::plan::{Candidate, Match, Matches, TargetAccount};
+use rollcall::plan::{Candidates, Match, Matches, TargetAccount};
 use rollcall::run::{Depth, RunError, Session};
 use rollcall::snapshot::{Ledger as _, MemoryStore, Mirror as _, Store};
 use rollcall_kit::{
@@ -163,8 +163,8 @@ impl TargetReader for Application {
     async fn check(&self) -> Result<Vec<CheckFinding>, TargetError> {
         Ok(Vec::new())
     }
-    async fn find(&self, candidates: &[Candidate], _: usize) -> Result<Matches, TargetError> {
-        Ok(candidates.iter().map(|candidate| (candidate.user.clone(), Match::None)).collect())
+    async fn find(&self, candidates: &Candidates, _: usize) -> Result<Matches, TargetError> {
+        candidates.iter().map(|candidate| Ok((candidate?.user, Match::None))).collect()
     }
     async fn account(&self, _: &str) -> Result<Option<TargetAccount>, TargetError> {
         Ok(None)

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use async_trait::async_trait;
 use rollcall::apply::{Probe, Target, TargetError, TargetReader, Texts, Write, WriteError, Written};
 use rollcall::guard::Reviewed;
-use rollcall::plan::{Candidate, Matches, TargetAccount};
+use rollcall::plan::{Candidates, Matches, TargetAccount};
 use rollcall::run::{RunResult, Session};
 use rollcall::scim::ScimTarget;
 use rollcall_kit::{CheckFinding, Connector};
@@ -32,7 +32,7 @@ impl TargetReader for Deadly {
         self.target.check().await
     }
 
-    async fn find(&self, candidates: &[Candidate], ours: usize) -> Result<Matches, TargetError> {
+    async fn find(&self, candidates: &Candidates, ours: usize) -> Result<Matches, TargetError> {
         self.target.find(candidates, ours).await
     }
 

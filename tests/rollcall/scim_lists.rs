@@ -10,7 +10,7 @@ use wiremock::ResponseTemplate;
 
 use crate::cut::CutOff;
 use crate::scim_support::{
-    Scripted, answer, bare, candidate, create, fail, id, keep, matched, page, settings, target, user,
+    Scripted, answer, bare, candidate, create, fail, find, id, keep, matched, page, settings, target, user,
 };
 
 fn users(range: std::ops::Range<usize>) -> Vec<Json> {
@@ -147,9 +147,9 @@ const WALK: &str = "GET /Users?startIndex=1&count=100";
 
 async fn found(lines: impl IntoIterator<Item = (&'static str, ResponseTemplate)>) -> (Match, Scripted) {
     let script = Scripted::new(lines).await;
-    let mut matches = script.target.find(&[candidate("u", "ann@acme.com")], 0).await.unwrap();
+    let found = find(&script.target, &[candidate("u", "ann@acme.com")], 0).await.unwrap();
     script.played().await;
-    (matches.remove(&id("u")).unwrap(), script)
+    (found[&id("u")].clone(), script)
 }
 
 #[tokio::test]
@@ -232,7 +232,7 @@ async fn a_filter_that_is_refused_is_made_up_for_by_the_list() {
 async fn a_list_that_is_refused_says_nothing_about_anybody() {
     let profile = Profile { filter: false, ..Profile::default() };
     let script = Scripted::with(profile, [(WALK, bare(403))]).await;
-    let matches = script.target.find(&[candidate("u", "ann@acme.com")], 0).await.unwrap();
+    let matches = find(&script.target, &[candidate("u", "ann@acme.com")], 0).await.unwrap();
     assert!(matches!(&matches[&id("u")], Match::Unknown(reason) if reason.contains("403")), "{matches:?}");
 }
 
@@ -242,7 +242,7 @@ async fn a_list_that_shows_fewer_accounts_than_ours_leaves_it_unknown() {
     let walk = || [(WALK, page(2, &users(0..2))), ("GET /Users?startIndex=3&count=100", page(2, &[]))];
     let asked = async |ours: usize| {
         let script = Scripted::with(profile(), walk()).await;
-        script.target.find(&[candidate("u", "ann@acme.com")], ours).await.unwrap().remove(&id("u")).unwrap()
+        find(&script.target, &[candidate("u", "ann@acme.com")], ours).await.unwrap()[&id("u")].clone()
     };
     assert_eq!(asked(2).await, Match::None);
     let Match::Unknown(reason) = asked(3).await else { panic!("three are ours, and two are shown") };
@@ -262,7 +262,7 @@ async fn many_candidates_are_sought_in_the_list_if_that_takes_fewer_requests() {
         ],
     )
     .await;
-    let matches = script.target.find(&many, 0).await.unwrap();
+    let matches = find(&script.target, &many, 0).await.unwrap();
     script.played().await;
     assert_eq!(matches.len(), 51);
     assert_eq!(matches.values().filter(|found| **found == Match::None).count(), 49);
@@ -270,7 +270,7 @@ async fn many_candidates_are_sought_in_the_list_if_that_takes_fewer_requests() {
 
     // A list of half a million users is not read for the sake of fifty-one.
     let script = Scripted::with(by_twos(), [(FIRST, page(500_000, &users(0..2)))]).await;
-    assert!(script.target.find(&many, 0).await.is_err(), "the script ends where the filters begin");
+    assert!(find(&script.target, &many, 0).await.is_err(), "the script ends where the filters begin");
     let asked = script.requests().await;
     assert!(asked[1].contains("filter"), "{asked:?}");
 }
@@ -296,7 +296,7 @@ async fn two_accounts_for_one_person_are_both_named() {
 async fn a_look_up_that_fails_is_an_error_and_not_an_absence() {
     for status in [500, 503, 429, 403] {
         let script = Scripted::new([(BY_MARK, bare(status))]).await;
-        assert!(script.target.find(&[candidate("u", "ann@acme.com")], 0).await.is_err(), "{status}");
+        assert!(find(&script.target, &[candidate("u", "ann@acme.com")], 0).await.is_err(), "{status}");
     }
 }
 

@@ -9,7 +9,7 @@ use rollcall_kit::CheckLevel;
 use rollcall_test_servers::scim::{ScimKind, ScimServer};
 
 use crate::scim_support::{
-    candidate, change, create, fail, id, keep, matched, members, person, set_roles, settings, target, update,
+    candidate, change, create, fail, find, id, keep, matched, members, person, set_roles, settings, target, update,
 };
 
 /// Servers on which everything must work that a target may be asked for.
@@ -148,10 +148,10 @@ async fn odd_names_are_found_again() {
         for (number, address) in odd.iter().enumerate() {
             let account = keep(&target, &create(&format!("id\"{number}\\"), address)).await.unwrap();
             let marked = candidate(&format!("id\"{number}\\"), address);
-            let found = target.find(std::slice::from_ref(&marked), 0).await.unwrap();
+            let found = find(&target, std::slice::from_ref(&marked), 0).await.unwrap();
             assert_eq!(matched(&found[&marked.user]), Some(("externalId", account.as_str())), "{kind:?} {address}");
             let stranger = candidate("another", address);
-            let found = target.find(std::slice::from_ref(&stranger), 0).await.unwrap();
+            let found = find(&target, std::slice::from_ref(&stranger), 0).await.unwrap();
             assert_eq!(matched(&found[&stranger.user]), Some(("userName", account.as_str())), "{kind:?} {address}");
         }
     }
@@ -177,7 +177,7 @@ async fn three_hundred_people_are_found_by_walking_the_list() {
         let mut asked = people.clone();
         asked.push(candidate("nobody", "nobody@acme.com"));
         asked.push(candidate("renamed", "P7@ACME.COM"));
-        let found = target.find(&asked, 0).await.unwrap();
+        let found = find(&target, &asked, 0).await.unwrap();
         assert!(people.iter().all(|person| matched(&found[&person.user]).is_some_and(|(by, _)| by == "externalId")));
         assert_eq!(found[&id("nobody")], Match::None);
         assert_eq!(matched(&found[&id("renamed")]).map(|(by, _)| by), Some("userName"));
@@ -195,7 +195,7 @@ async fn a_server_whose_every_page_is_the_first_lets_nobody_be_taken_for_absent(
     assert!(matches!(walk, TargetError::Unreliable { .. }), "{walk}");
     // More than are looked up one by one: the list is tried first, does not add up, and filters settle it.
     let people: Vec<_> = (0..70).map(|n| candidate(&format!("u-{n}"), &format!("p{n}@acme.com"))).collect();
-    let found = target.find(&people, 0).await.unwrap();
+    let found = find(&target, &people, 0).await.unwrap();
     for (n, person) in people.iter().enumerate() {
         match &found[&person.user] {
             Match::One(account, "externalId") if n < 60 => assert_eq!(account.external_id, Some(format!("u-{n}"))),
@@ -205,7 +205,7 @@ async fn a_server_whose_every_page_is_the_first_lets_nobody_be_taken_for_absent(
     }
     // Where the filter is not to be trusted either, nobody knows.
     let delicate = candidate("u-80", r#"o"neil@acme.com"#);
-    match &target.find(std::slice::from_ref(&delicate), 0).await.unwrap()[&delicate.user] {
+    match &find(&target, std::slice::from_ref(&delicate), 0).await.unwrap()[&delicate.user] {
         Match::Unknown(reason) => assert!(reason.contains("counts 60 and shows 20"), "{reason}"),
         other => panic!("{other:?}"),
     }
@@ -217,7 +217,7 @@ async fn an_account_that_a_filter_hides_is_found_after_the_conflict_that_it_caus
     let target = target(&server, |settings| settings.match_by = vec!["userName".to_owned()]);
     let ann = keep(&target, &create("u-1", "Ann@acme.com")).await.unwrap();
     let asked = candidate("u-2", "ann@acme.com");
-    let find = async || target.find(std::slice::from_ref(&asked), 0).await.unwrap().remove(&asked.user).unwrap();
+    let find = async || find(&target, std::slice::from_ref(&asked), 0).await.unwrap()[&asked.user].clone();
     assert_eq!(find().await, Match::None, "this server's filter minds the case");
     let error = fail(&target, &create("u-2", "ann@acme.com")).await;
     assert_eq!(error.failure, WriteFailure::Conflict, "{error}");
@@ -255,7 +255,7 @@ async fn an_adopted_account_bears_our_mark() {
         keep(&target, &adopt).await;
         assert_eq!(target.probe(&adopt).await.unwrap(), Probe::Done(None));
         let asked = [candidate("new", "ann@acme.com"), candidate("old", "ann@acme.com")];
-        let found = target.find(&asked, 0).await.unwrap();
+        let found = find(&target, &asked, 0).await.unwrap();
         assert_eq!(matched(&found[&id("new")]), Some(("externalId", ann.as_str())));
         assert_eq!(matched(&found[&id("old")]), Some(("userName", ann.as_str())));
     }

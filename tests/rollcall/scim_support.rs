@@ -1,9 +1,9 @@
 //! What the tests of the SCIM target share: people, settings, and short ways to write.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex};
 
-use rollcall::apply::{Target, Write, WriteError, Written};
+use rollcall::apply::{Target, TargetError, TargetReader, Write, WriteError, Written};
 use rollcall::plan::{AttributeChange, Candidate, Match};
 use rollcall::roster::Role;
 use rollcall::roster::account::Attributes;
@@ -59,6 +59,18 @@ pub(crate) fn person(address: &str) -> Attributes {
 
 pub(crate) fn candidate(user: &str, address: &str) -> Candidate {
     Candidate { user: id(user), address: Address::parse(address).unwrap(), attributes: person(address) }
+}
+
+/// What the target answers for these candidates, by user; everybody is answered for.
+pub(crate) async fn find(
+    target: &ScimTarget,
+    candidates: &[Candidate],
+    ours: usize,
+) -> Result<BTreeMap<DirectoryId, Match>, TargetError> {
+    let matches = target.find(&candidates.iter().cloned().collect(), ours).await?;
+    assert_eq!(matches.len(), candidates.len());
+    let answer = |one: &Candidate| (one.user.clone(), matches.get(&one.user).unwrap().clone());
+    Ok(candidates.iter().map(answer).collect())
 }
 
 pub(crate) fn create(user: &str, address: &str) -> Write {

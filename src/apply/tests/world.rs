@@ -12,7 +12,7 @@ use crate::apply::{
     Texts, Write, WriteError, WriteFailure, Written,
 };
 use crate::plan::ledger::Ledger;
-use crate::plan::{Candidate, GroupKey, LedgerAccount, LedgerGroup, Matches, TargetAccount};
+use crate::plan::{Candidates, GroupKey, LedgerAccount, LedgerGroup, Matches, TargetAccount};
 use crate::roster::Role;
 use crate::roster::account::Attributes;
 
@@ -288,7 +288,7 @@ impl TargetReader for World<'_> {
     async fn check(&self) -> Result<Vec<CheckFinding>, TargetError> {
         Ok(Vec::new())
     }
-    async fn find(&self, _: &[Candidate], _: usize) -> Result<Matches, TargetError> {
+    async fn find(&self, _: &Candidates, _: usize) -> Result<Matches, TargetError> {
         Ok(Matches::new())
     }
     async fn account(&self, _: &str) -> Result<Option<TargetAccount>, TargetError> {

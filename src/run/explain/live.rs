@@ -6,7 +6,7 @@ use super::outlook::Expected;
 use super::telling::active;
 use super::{Explanation, GateVerdict, Known};
 use crate::apply::{TargetError, TargetReader};
-use crate::plan::{Candidate, LedgerAccount, Match, TargetAccount};
+use crate::plan::{Candidate, Candidates, LedgerAccount, Match, TargetAccount};
 use crate::run::error::RunError;
 use crate::run::search::described;
 use crate::run::session::Session;
@@ -65,9 +65,10 @@ impl Session {
                 let (verdict, detail) = account_now(self.reader(), &account).await;
                 (verdict, detail, expected)
             }
-            Ok(None) => match known.stage.survey.candidates.iter().find(|candidate| candidate.user == *user) {
-                Some(candidate) => self.candidate_now(candidate, known.stage.survey.ours, expected).await,
-                None => return expected,
+            Ok(None) => match known.stage.survey.candidates.find(user) {
+                Ok(Some(candidate)) => self.candidate_now(candidate, known.stage.survey.ours, expected).await,
+                Ok(None) => return expected,
+                Err(error) => (GateVerdict::Stopped, error.to_string(), expected),
             },
             Err(error) => (GateVerdict::Stopped, error.to_string(), expected),
         };
@@ -77,12 +78,13 @@ impl Session {
 
     async fn candidate_now(
         &self,
-        candidate: &Candidate,
+        candidate: Candidate,
         ours: usize,
         before: Expected,
     ) -> (GateVerdict, String, Expected) {
-        let found = self.reader().find(std::slice::from_ref(candidate), ours).await;
-        let (verdict, detail, now) = match found.map(|mut found| found.remove(&candidate.user)) {
+        let user = candidate.user.clone();
+        let found = self.reader().find(&Candidates::from_iter([candidate]), ours).await;
+        let (verdict, detail, now) = match found.map(|found| found.get(&user).cloned()) {
             Ok(Some(Match::None)) => (GateVerdict::Told, "no account matches".to_owned(), Expected::Nobody),
             Ok(Some(Match::One(account, by))) => match self.owner_of(&account) {
                 Ok(Some(owner)) => (
