@@ -19,6 +19,17 @@ use super::roles;
 use crate::roster::{DesiredAccount, Reason, Role, Standing};
 
 impl Planner<'_> {
+    /// Whoever claims no account of ours and has none in the target gets a new one, whoever else there is: on the first
+    /// day these are everybody, and none of them is kept until the end. The others are set aside.
+    pub(super) fn meet_newcomer(&mut self, newcomer: Newcomer) {
+        let claims = self.survey.claims.contains_key(&newcomer.user);
+        if !claims && self.matches.get(&newcomer.user) == Some(&Match::None) {
+            self.create(newcomer);
+        } else {
+            self.newcomers.push(newcomer);
+        }
+    }
+
     /// Settles everybody who was set aside.
     pub(super) fn settle_arrivals(&mut self) {
         let newcomers = std::mem::take(&mut self.newcomers);
@@ -35,7 +46,6 @@ impl Planner<'_> {
             Some(Match::One(account, _)) => vec![account.target_id.clone()],
             _ => Vec::new(),
         });
-        // Each is let go of once there are changes for them: on the first day these are everybody.
         for newcomer in others {
             self.settle_match(newcomer, &contested);
         }

@@ -7,7 +7,8 @@
 //! * An account that is deactivated keeps its roles and memberships. Without an active account they give access to
 //!   nothing, one flag is all that a mistake has to set back, and the limit on deactivations counts each leaver once.
 //!   When its owner returns, what he should not have any more is revoked *before* he is let in.
-//! * Newcomers, and accounts that newcomers may claim, are set aside until everybody has been seen ([`super::arrivals`]).
+//! * Newcomers who may get an account that is there, and accounts that newcomers may claim, are set aside until everybody
+//!   has been seen ([`super::arrivals`]).
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -189,6 +190,7 @@ pub(super) struct Planner<'a> {
     /// Owners whose accounts newcomers may claim.
     claimable: BTreeSet<&'a DirectoryId>,
     pub(super) claimed: BTreeMap<DirectoryId, Claimed>,
+    /// Newcomers for whom what comes later may matter.
     pub(super) newcomers: Vec<Newcomer>,
     /// The target's ids of all accounts that a look-up found.
     found: BTreeSet<&'a str>,
@@ -223,7 +225,7 @@ impl<'a> Planner<'a> {
             Met::OnlyJudged((user, _, judgement)) => {
                 self.drafts.refusals.extend(judgement.refusals);
                 if let Standing::Wanted(desired) = judgement.standing {
-                    self.newcomers.push(Newcomer { user, desired: *desired });
+                    self.meet_newcomer(Newcomer { user, desired: *desired });
                 }
             }
             Met::OnlyLedger(account) => self.meet_account(None, account),
