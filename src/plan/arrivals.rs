@@ -42,8 +42,9 @@ impl Planner<'_> {
         for (_, claimed) in std::mem::take(&mut self.claimed) {
             self.settle_account(claimed.judged, &claimed.account);
         }
-        let contested = claimants_of(&others, |newcomer| match self.matches.get(&newcomer.user) {
-            Some(Match::One(account, _)) => vec![account.target_id.clone()],
+        let matches = self.matches;
+        let contested = claimants_of(&others, |newcomer| match matches.get(&newcomer.user) {
+            Some(Match::One(account, _)) => vec![account.target_id.as_str()],
             _ => Vec::new(),
         });
         for newcomer in others {
@@ -126,7 +127,7 @@ impl Planner<'_> {
     }
 
     /// A newcomer who was looked up in the target.
-    fn settle_match(&mut self, newcomer: Newcomer, contested: &BTreeMap<String, Vec<String>>) {
+    fn settle_match(&mut self, newcomer: Newcomer, contested: &BTreeMap<&str, Vec<String>>) {
         let matches = self.matches;
         match matches.get(&newcomer.user) {
             Some(Match::None) => self.create(newcomer),
@@ -146,7 +147,7 @@ impl Planner<'_> {
         newcomer: Newcomer,
         account: &TargetAccount,
         by: &'static str,
-        contested: &BTreeMap<String, Vec<String>>,
+        contested: &BTreeMap<&str, Vec<String>>,
     ) {
         if let Some(owner) = self.owners.get(&account.target_id) {
             // The address is about to be given up: the account is not his, and his own comes after that. Where user
@@ -161,7 +162,7 @@ impl Planner<'_> {
             );
             return self.refuse(&newcomer, Reason::AccountContested, detail);
         }
-        if let Some(rivals) = contested.get(&account.target_id) {
+        if let Some(rivals) = contested.get(account.target_id.as_str()) {
             let detail = format!(
                 "{} match the same account in the target, {} ({}); nothing is applied to any of them until it carries \
                  the user name and the address of only one of them",
@@ -212,16 +213,21 @@ impl Planner<'_> {
     }
 }
 
-/// What more than one newcomer claims, with the names of all who do.
+/// What more than one newcomer claims, with the names of all who do. Usually that is nothing, however many claim
+/// something.
 fn claimants_of<K: Ord>(newcomers: &[Newcomer], claims: impl Fn(&Newcomer) -> Vec<K>) -> BTreeMap<K, Vec<String>> {
+    let mut all: Vec<K> = newcomers.iter().flat_map(&claims).collect();
+    all.sort_unstable();
     let mut claimants: BTreeMap<K, Vec<String>> = BTreeMap::new();
     for newcomer in newcomers {
         for claim in claims(newcomer) {
-            let name = format!("{} ({})", newcomer.desired.address, newcomer.user);
-            claimants.entry(claim).or_default().push(name);
+            let from = all.partition_point(|other| *other < claim);
+            if all.get(from + 1) == Some(&claim) {
+                let name = format!("{} ({})", newcomer.desired.address, newcomer.user);
+                claimants.entry(claim).or_default().push(name);
+            }
         }
     }
-    claimants.retain(|_, names| names.len() > 1);
     claimants
 }
 

@@ -4,6 +4,7 @@
 //! in the list too; and if the list does not add up either, the answer is that nobody knows, never that nobody is
 //! there: an account that is wrongly taken for absent would be created a second time.
 
+use std::borrow::Borrow;
 use std::collections::BTreeMap;
 
 use futures::stream::{self, StreamExt};
@@ -14,6 +15,7 @@ use super::ask::{Asked, Key};
 use super::client::ScimTarget;
 use super::paging::List;
 use super::resource::{Page, Resource};
+use super::shown::{Index, Shown, Wanted};
 use crate::apply::TargetError;
 use crate::plan::packed::{Pack, Packed};
 use crate::plan::{Candidate, Candidates, Match, Matches, PackedError};
@@ -105,8 +107,8 @@ impl ScimTarget {
         count: usize,
         ours: usize,
     ) -> Result<Result<Index, String>, TargetError> {
-        let wanted = Wanted::of(candidates.map(|one| Ok(self.questions(&one?))), count)?;
-        let keep = |user: Resource| keys_of(&user).iter().any(|key| wanted.has(key)).then_some(user);
+        let wanted = Wanted::of(candidates, count, |candidate| self.questions(candidate))?;
+        let keep = |user: Resource| wanted.has_one_of(&user).then(|| Shown::of(user, &self.mapping));
         match self.walk(List { at_least: ours, ..List::USERS }, keep).await {
             Ok(users) => Ok(Ok(Index::new(users))),
             Err(TargetError::Unreliable { reason, .. }) => Ok(Err(reason)),
@@ -120,26 +122,27 @@ impl ScimTarget {
 
     /// The match by filters alone, or the reason why they do not settle it.
     async fn by_filters(&self, candidate: &Candidate) -> Result<Result<Match, String>, TargetError> {
-        let mut found: BTreeMap<String, (Resource, Key)> = BTreeMap::new();
+        let mut found: BTreeMap<String, (Shown, Key)> = BTreeMap::new();
         let mut cannot = None;
         for (key, value) in self.questions(candidate) {
             match self.ask(key, &value).await? {
                 Asked::Cannot(reason) => cannot = Some(reason),
                 Asked::Matching(users) => {
                     for user in users {
-                        found.entry(user.id().unwrap_or_default()).or_insert((user, key));
+                        let user = Shown::of(user, &self.mapping);
+                        found.entry(user.id()).or_insert((user, key));
                     }
                 }
             }
             // Our mark settles it; the other keys are for accounts that do not bear it.
             if key == Key::ExternalId && !found.is_empty() {
-                return Ok(Ok(self.verdict(found)));
+                return Ok(Ok(verdict(&found)));
             }
         }
         // An attribute that cannot be asked for might lead to another account: nobody is not yet nobody.
         Ok(match cannot {
             Some(reason) if found.len() < 2 => Err(reason),
-            _ => Ok(self.verdict(found)),
+            _ => Ok(verdict(&found)),
         })
     }
 
@@ -148,13 +151,13 @@ impl ScimTarget {
         let mut found = BTreeMap::new();
         for (key, value) in self.questions(candidate) {
             for user in index.get(key, &value) {
-                found.entry(user.id().unwrap_or_default()).or_insert_with(|| (user.clone(), key));
+                found.entry(user.id()).or_insert((user, key));
             }
             if key == Key::ExternalId && !found.is_empty() {
                 break;
             }
         }
-        self.verdict(found)
+        verdict(&found)
     }
 
     /// What to ask for, in order: our mark first, then the configured attributes.
@@ -171,79 +174,18 @@ impl ScimTarget {
         }
         questions
     }
-
-    fn verdict(&self, found: BTreeMap<String, (Resource, Key)>) -> Match {
-        if found.len() > 1 {
-            let named =
-                |(id, (user, _)): (String, (Resource, Key))| (id, user.text("userName").unwrap_or_default().to_owned());
-            return Match::Many(found.into_iter().map(named).collect());
-        }
-        match found.into_values().next() {
-            None => Match::None,
-            Some((user, key)) => match self.mapping.account(&user) {
-                Ok(account) => Match::One(Box::new(account), key.attribute()),
-                Err(reason) => Match::Unknown(format!("the target's answer cannot be relied on: {reason}")),
-            },
-        }
-    }
 }
 
-/// Every key under which a user can be found, in the form in which they are compared.
-fn keys_of(user: &Resource) -> Vec<(Key, String)> {
-    Key::ALL.into_iter().flat_map(|key| key.values_of(user).into_iter().map(move |value| (key, value))).collect()
-}
-
-/// What is sought in the list: eight bytes of the hash of each key. Two keys of one hash cost no more than a user in the
-/// index whom nobody seeks.
-struct Wanted(Vec<u64>);
-
-impl Wanted {
-    /// What the questions of so many candidates seek.
-    fn of(
-        questions: impl Iterator<Item = Result<Vec<(Key, String)>, PackedError>>,
-        count: usize,
-    ) -> Result<Self, PackedError> {
-        let mut hashes = Vec::with_capacity(count * Key::ALL.len());
-        for asked in questions {
-            hashes.extend(asked?.into_iter().map(|(key, value)| Self::hash(key, &key.folded(&value))));
+/// The match among the users who were found, by their ids, with the key under which each was.
+fn verdict(found: &BTreeMap<String, (impl Borrow<Shown>, Key)>) -> Match {
+    if found.len() > 1 {
+        return Match::Many(found.iter().map(|(id, (user, _))| (id.clone(), user.borrow().user_name())).collect());
+    }
+    match found.values().next().map(|(user, key)| (user.borrow(), key)) {
+        None => Match::None,
+        Some((Shown::Account(account), key)) => Match::One(account.clone(), key.attribute()),
+        Some((Shown::Odd(_, reason), _)) => {
+            Match::Unknown(format!("the target's answer cannot be relied on: {reason}"))
         }
-        hashes.sort_unstable();
-        hashes.dedup();
-        Ok(Self(hashes))
-    }
-
-    fn has(&self, (key, folded): &(Key, String)) -> bool {
-        self.0.binary_search(&Self::hash(*key, folded)).is_ok()
-    }
-
-    fn hash(key: Key, folded: &str) -> u64 {
-        let mut hasher = blake3::Hasher::new();
-        hasher.update(key.attribute().as_bytes()).update(&[0]).update(folded.as_bytes());
-        let mut hash = [0; 8];
-        hash.copy_from_slice(&hasher.finalize().as_bytes()[..8]);
-        u64::from_le_bytes(hash)
-    }
-}
-
-/// Users by every key.
-struct Index {
-    users: Vec<Resource>,
-    places: BTreeMap<(Key, String), Vec<usize>>,
-}
-
-impl Index {
-    fn new(users: Vec<Resource>) -> Self {
-        let mut places: BTreeMap<(Key, String), Vec<usize>> = BTreeMap::new();
-        for (number, user) in users.iter().enumerate() {
-            for key in keys_of(user) {
-                places.entry(key).or_default().push(number);
-            }
-        }
-        Self { users, places }
-    }
-
-    fn get(&self, key: Key, value: &str) -> impl Iterator<Item = &Resource> {
-        let numbers = self.places.get(&(key, key.folded(value)));
-        numbers.into_iter().flatten().map(|&number| &self.users[number])
     }
 }

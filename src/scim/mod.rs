@@ -25,6 +25,7 @@ pub mod profile;
 mod resource;
 mod roles;
 pub mod settings;
+mod shown;
 mod tempo;
 mod users;
 mod verify;

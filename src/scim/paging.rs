@@ -56,10 +56,11 @@ impl From<TargetError> for Stop {
     }
 }
 
-/// What a walk has seen so far. Of most resources only the id is kept, so that a walk through a million accounts in
-/// search of a few needs memory for a few.
+/// What a walk has seen so far. Of most resources only a hash of the id is kept, so that a walk through a million
+/// accounts in search of a few needs memory for a few. Two ids of one hash, of which there are none, would be an account
+/// too few.
 struct Seen<T> {
-    ids: BTreeSet<String>,
+    ids: BTreeSet<[u8; 16]>,
     kept: Vec<T>,
     total: Option<usize>,
 }
@@ -80,7 +81,7 @@ impl<T> Seen<T> {
         self.total = self.total.or(page.total);
         let before = self.ids.len();
         for resource in page.resources {
-            if resource.id().is_some_and(|id| self.ids.insert(id)) {
+            if resource.id().is_some_and(|id| self.ids.insert(hash(&id))) {
                 self.kept.extend(keep(resource));
             }
         }
@@ -201,6 +202,12 @@ impl ScimTarget {
         // Neither startIndex nor cursor: this works with either paging, and a match is one resource, not a page.
         Call::get(&[kind], &[("filter", filter)]).send(&self.client).await.map_err(errors::no_answer)
     }
+}
+
+fn hash(id: &str) -> [u8; 16] {
+    let mut hash = [0; 16];
+    hash.copy_from_slice(&blake3::hash(id.as_bytes()).as_bytes()[..16]);
+    hash
 }
 
 fn page_of(list: List<'_>, answer: &Answer) -> Result<Page, TargetError> {
