@@ -80,7 +80,7 @@ pub(crate) fn plan(store: &dyn Store, rules: &Rules) -> Planned {
     let managed = rules.mapped_roles().into_iter().map(|role| (role.clone(), roster.groups_of_role(&role)));
     settings.managed_roles = managed.collect();
     let accounts = || store.accounts().map(|account| account.unwrap());
-    let survey = Survey::of(judged(store, &roster), accounts(), &settings).unwrap();
+    let survey = Survey::of(judged(store, &roster), accounts(), &settings);
     let matches: Matches = survey.candidates.iter().map(|candidate| (candidate.unwrap().user, Match::None)).collect();
     rollcall::plan::plan(PlanInput {
         organization: "acme",

@@ -7,7 +7,7 @@ use rollcall_kit::{CheckFinding, DirectoryId};
 use serde::{Deserialize, Serialize};
 
 use crate::guard::AccountMark;
-use crate::plan::{AttributeChange, Candidates, Matches, Pace, PackedError, TargetAccount};
+use crate::plan::{AttributeChange, Candidates, Matches, Pace, TargetAccount};
 use crate::roster::Role;
 use crate::roster::account::Attributes;
 
@@ -241,9 +241,6 @@ pub enum TargetError {
     /// The settings cannot work.
     #[error("{0}")]
     Settings(String),
-    /// A mistake of ours, before anything was asked.
-    #[error("an internal step failed: {0}")]
-    Internal(#[from] PackedError),
 }
 
 /// How a write failed.

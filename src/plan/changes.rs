@@ -4,7 +4,6 @@
 //! them at once: each is looked at in its turn.
 
 use std::borrow::Cow;
-use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -106,16 +105,8 @@ impl Changes {
         if self.get(likely).is_some_and(|change| change.id == id) {
             return Some(likely);
         }
-        let (mut from, mut to) = (0, self.len());
-        while from < to {
-            let middle = from.midpoint(to);
-            match self.at(middle).id.cmp(&id) {
-                Ordering::Equal => return Some(middle),
-                Ordering::Less => from = middle + 1,
-                Ordering::Greater => to = middle,
-            }
-        }
-        None
+        let place = self.all.partition_point(|change| change.id < id);
+        self.get(place).filter(|change| change.id == id).map(|_| place)
     }
 
     /// The change with this number.

@@ -4,12 +4,13 @@
 //! `externalId`, then by the configured attributes. The look-up is I/O and happens in [`crate::run`]; here are its
 //! question and its answer. On the first day both are about everybody, so neither holds more of anybody than it must.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use rollcall_kit::{Address, DirectoryId};
 use serde::{Deserialize, Serialize};
 
-use super::packed::{Pack, Packed, PackedError};
+use super::packed::{Pack, Packed};
 use crate::roster::Role;
 use crate::roster::account::Attributes;
 
@@ -32,41 +33,32 @@ pub struct Candidates(Packed<Candidate>);
 
 impl Candidates {
     /// Adds one more.
-    pub fn push(&mut self, candidate: &Candidate) {
+    pub fn push(&mut self, candidate: Candidate) {
         self.0.push(candidate);
     }
 
     /// How many they are.
     #[must_use]
-    pub const fn len(&self) -> usize {
+    pub fn len(&self) -> usize {
         self.0.len()
     }
 
     /// Whether there is nobody to look up.
     #[must_use]
-    pub const fn is_empty(&self) -> bool {
+    pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Each of them; an error for each who cannot be read back, which is a mistake of ours.
-    #[must_use = "an error among them concerns everybody"]
-    pub fn iter(&self) -> impl ExactSizeIterator<Item = Result<Candidate, PackedError>> + Send + '_ {
-        self.0.iter()
+    /// Each of them.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = Candidate> + Send + '_ {
+        self.0.iter().map(Cow::into_owned)
     }
 
     /// The one with this id, if they are among them.
-    ///
-    /// # Errors
-    ///
-    /// If somebody cannot be read back.
-    pub fn find(&self, user: &DirectoryId) -> Result<Option<Candidate>, PackedError> {
-        let is_it = |one: &Result<Candidate, _>| one.as_ref().map_or(true, |one| one.user == *user);
-        self.iter().find(is_it).transpose()
-    }
-
-    /// Lets go of what only a list that grows needs.
-    pub(super) fn shrink(&mut self) {
-        self.0.shrink();
+    #[must_use]
+    pub fn find(&self, user: &DirectoryId) -> Option<Candidate> {
+        let place = self.0.partition_point(|one| one.user < *user);
+        (place < self.0.len()).then(|| self.0.at(place).into_owned()).filter(|one| one.user == *user)
     }
 }
 

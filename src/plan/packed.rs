@@ -169,6 +169,16 @@ impl<T: Pack> Packed<T> {
         }
     }
 
+    /// The place of the first item for which this does not hold, of a list in which such items come last.
+    pub(crate) fn partition_point(&self, holds: impl Fn(&T) -> bool) -> usize {
+        let (mut from, mut to) = (0, self.len());
+        while from < to {
+            let middle = from.midpoint(to);
+            if holds(&self.at(middle)) { from = middle + 1 } else { to = middle }
+        }
+        from
+    }
+
     fn block_at_hand(&self, number: usize) -> Arc<[T]> {
         let mut at_hand = self.at_hand.lock().unwrap_or_else(PoisonError::into_inner);
         let known = at_hand.iter().position(|(known, _)| *known == number);

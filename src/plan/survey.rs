@@ -11,7 +11,6 @@ use rollcall_kit::DirectoryId;
 use super::ledger::{LedgerAccount, LedgerGroup};
 use super::matching::{Candidate, Candidates};
 use super::merge::{Judged, Met, merge};
-use super::packed::PackedError;
 use super::settings::PlanSettings;
 use super::{GroupKey, due};
 use crate::roster::{DesiredAccount, Standing};
@@ -32,11 +31,7 @@ pub struct Survey {
 
 impl Survey {
     /// Makes the survey. Both streams are sorted by directory id.
-    ///
-    /// # Errors
-    ///
-    /// If somebody cannot be put aside until everybody has been seen, which is a mistake of ours.
-    pub fn of<J, L>(judged: J, accounts: L, settings: &PlanSettings) -> Result<Self, PackedError>
+    pub fn of<J, L>(judged: J, accounts: L, settings: &PlanSettings) -> Self
     where
         J: IntoIterator<Item = Judged>,
         L: IntoIterator<Item = LedgerAccount>,
@@ -50,7 +45,7 @@ impl Survey {
             match met {
                 Met::OnlyJudged((user, _, judgement)) => {
                     if let Standing::Wanted(desired) = judgement.standing {
-                        newcomers.push(&candidate(user, *desired, settings));
+                        newcomers.push(candidate(user, *desired, settings));
                     }
                 }
                 Met::OnlyLedger(account) => {
@@ -67,16 +62,15 @@ impl Survey {
         }
         survey.ours = ours;
         for newcomer in newcomers.iter() {
-            survey.place(newcomer?, &carried);
+            survey.place(newcomer, &carried);
         }
-        survey.candidates.shrink();
-        Ok(survey)
+        survey
     }
 
     /// A newcomer is looked up in the target, unless the ledger itself already knows an account with his address.
     fn place(&mut self, newcomer: Candidate, carried: &BTreeMap<String, Vec<(DirectoryId, bool)>>) {
         let Some(owners) = carried.get(&newcomer.address.folded()) else {
-            self.candidates.push(&newcomer);
+            self.candidates.push(newcomer);
             return;
         };
         self.unconfirmed.extend(owners.iter().filter(|(_, unjudged)| *unjudged).map(|(owner, _)| owner.clone()));

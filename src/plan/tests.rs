@@ -53,7 +53,7 @@ fn reasons(plan: &Plan) -> Vec<(Reason, &str)> {
 fn an_account_whose_owner_merely_vanished_is_left_alone_until_his_absence_is_confirmed() {
     let world = after(&[wanted("u1", "jane@acme.com", &[], &["admin"])]);
     let mut directory = directory(Vec::new());
-    let survey = Survey::of(Vec::new(), world.ledger.accounts.values().cloned(), &directory.settings).unwrap();
+    let survey = Survey::of(Vec::new(), world.ledger.accounts.values().cloned(), &directory.settings);
     assert_eq!(survey.unconfirmed, BTreeSet::from([id("u1")]));
 
     let unconfirmed = world.plan(&directory).plan;
@@ -91,7 +91,7 @@ fn a_rehire_under_a_new_id_gets_his_account_back_instead_of_a_second_one() {
     let mut world = after(&[wanted("u1", "jane@acme.com", &[("name", "Jane")], &["admin", "editor"])]);
     let mut directory = directory(vec![wanted("u2", "Jane@ACME.com", &[("name", "Jane")], &["editor"])]);
     let accounts = world.ledger.accounts.values().cloned();
-    let survey = Survey::of(directory.judged.clone(), accounts, &directory.settings).unwrap();
+    let survey = Survey::of(directory.judged.clone(), accounts, &directory.settings);
     assert!(survey.candidates.is_empty(), "the ledger knows the account; nobody is looked up");
 
     let early = world.plan(&directory).plan;
@@ -160,7 +160,7 @@ fn what_a_look_up_does_not_settle_is_refused_and_creates_nobody() {
         wanted("u4", "d@acme.com", &[], &[]),
         wanted("u5", "e@acme.com", &[], &[]),
     ]);
-    let survey = Survey::of(directory.judged.clone(), Vec::new(), &directory.settings).unwrap();
+    let survey = Survey::of(directory.judged.clone(), Vec::new(), &directory.settings);
     let found = after(&[wanted("x", "x@acme.com", &[], &[])]).accounts.into_values().next().unwrap();
     let matches = Matches::from_iter([
         (id("u1"), Match::Many(vec![("t1".into(), "a".into()), ("t2".into(), "b".into())])),
@@ -303,7 +303,7 @@ fn an_account_is_deleted_only_when_it_is_due_and_its_owner_is_known_to_be_out() 
     assert_eq!(lines(&world.plan(&directory).plan), ["delete jane@acme.com"]);
 
     directory.judged.clear();
-    let survey = Survey::of(Vec::new(), world.ledger.accounts.values().cloned(), &directory.settings).unwrap();
+    let survey = Survey::of(Vec::new(), world.ledger.accounts.values().cloned(), &directory.settings);
     assert_eq!(survey.unconfirmed, BTreeSet::from([id("u1")]));
     assert!(world.plan(&directory).plan.is_empty());
     directory.absences.insert(id("u1"), Leaving::Vanished);

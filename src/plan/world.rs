@@ -63,7 +63,7 @@ impl World {
     pub(crate) fn plan_edited(&self, directory: &Directory, edited: Option<&Edited>) -> Planned {
         let settings = &directory.settings;
         let accounts = || self.ledger.accounts.values().cloned();
-        let survey = Survey::of(directory.judged.clone(), accounts(), settings).unwrap();
+        let survey = Survey::of(directory.judged.clone(), accounts(), settings);
         let matches = self.find(&survey, settings);
         let group_matches = self.find_groups(settings);
         plan(PlanInput {
@@ -110,7 +110,7 @@ impl World {
             Match::None
         };
         let answer = |candidate: super::Candidate| (candidate.user.clone(), find(&candidate));
-        survey.candidates.iter().map(|candidate| answer(candidate.unwrap())).collect()
+        survey.candidates.iter().map(|candidate| answer(candidate)).collect()
     }
 
     fn find_groups(&self, settings: &PlanSettings) -> GroupMatches {

@@ -4,7 +4,6 @@ use rollcall_kit::ReadError;
 
 use crate::apply::{JournalError, RecoverError, TargetError};
 use crate::guard::DecisionError;
-use crate::plan::PackedError;
 use crate::read::ReadFailure;
 use crate::snapshot::StoreError;
 
@@ -57,12 +56,6 @@ pub enum RunError {
     /// A task of ours ended in a way that it never should.
     #[error("an internal step failed: {0}; nothing after it was done")]
     Internal(String),
-}
-
-impl From<PackedError> for RunError {
-    fn from(error: PackedError) -> Self {
-        Self::Internal(error.to_string())
-    }
 }
 
 impl RunError {

@@ -97,8 +97,8 @@ impl Known {
     }
 
     /// Whether the next run looks them up in the target.
-    fn is_candidate(&self, user: &DirectoryId) -> Result<bool, RunError> {
-        Ok(self.stage.survey.candidates.find(user)?.is_some())
+    fn is_candidate(&self, user: &DirectoryId) -> bool {
+        self.stage.survey.candidates.find(user).is_some()
     }
 }
 
@@ -156,7 +156,7 @@ impl Session {
         let before = self.tell_what_the_target_said(&mut answer, &user.id, known)?;
         telling::holds(&mut answer, &user.id, &known.reviewed);
         past.tell(&mut answer, &user.id)?;
-        let is_candidate = known.is_candidate(&user.id)?;
+        let is_candidate = known.is_candidate(&user.id);
         let mut expected = match before {
             Some(Reason::WriteUnknown) => Expected::Unsettled,
             Some(_) => Expected::RefusedBefore,
@@ -292,7 +292,7 @@ impl Session {
     ) -> Result<Option<Reason>, RunError> {
         let open = self.store.unsettled().map_err(|error| RunError::Internal(error.to_string()))?;
         let open = open.iter().find(|(_, intent)| intent.concerned().contains(user));
-        let is_candidate = known.is_candidate(user)?;
+        let is_candidate = known.is_candidate(user);
         let still_true = |reason: Reason| match reason {
             Reason::WriteUnknown => open.is_some(),
             Reason::MatchAmbiguous | Reason::AccountContested | Reason::MatchUnknown => is_candidate,

@@ -214,7 +214,7 @@ impl Session {
         let mut survey = with_store(|fault| {
             let judged = self.judged(&roster, &withheld, &extent, fault);
             Survey::of(judged, self.accounts(&extent, fault), &settings)
-        })??;
+        })?;
         if extent.people().is_some() {
             survey.ours = usize::try_from(self.store.account_counts().active).unwrap_or(usize::MAX);
         }

@@ -80,10 +80,9 @@ pub(super) fn before_write(what: &str, error: &TargetError) -> WriteError {
         TargetError::SignIn(_) => WriteFailure::SignIn,
         TargetError::Unreachable(_) => WriteFailure::NotNow,
         TargetError::Refused { status: 408 | 429 | 500..=599, .. } => WriteFailure::NotNow,
-        TargetError::Refused { .. }
-        | TargetError::Unreliable { .. }
-        | TargetError::Settings(_)
-        | TargetError::Internal(_) => WriteFailure::Refused,
+        TargetError::Refused { .. } | TargetError::Unreliable { .. } | TargetError::Settings(_) => {
+            WriteFailure::Refused
+        }
     };
     failed(failure, format!("{what} was not tried: {error}"))
 }

@@ -18,13 +18,13 @@ use super::resource::{Page, Resource};
 use super::shown::{Index, Shown, Wanted};
 use crate::apply::TargetError;
 use crate::plan::packed::{Pack, Packed};
-use crate::plan::{Candidate, Candidates, Match, Matches, PackedError};
+use crate::plan::{Candidate, Candidates, Match, Matches};
 
 /// So many candidates are asked for one by one, whatever the size of the target.
 const ONE_BY_ONE: usize = 50;
 
 /// A candidate whom filters do not settle, and why. Where a target cannot be asked for one attribute these are all.
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
 struct Open {
     candidate: Candidate,
     reason: String,
@@ -38,7 +38,7 @@ impl ScimTarget {
         if !self.profile().await?.filter {
             let index = self.index(candidates.iter(), candidates.len(), ours).await?;
             let find = |one: Candidate| self.in_list(one, "the target takes no filters", &index);
-            return candidates.iter().map(|one| Ok(find(one?))).collect();
+            return Ok(candidates.iter().map(find).collect());
         }
         if self.list_is_shorter(candidates).await?
             && let Ok(index) = self.index(candidates.iter(), candidates.len(), ours).await?
@@ -47,13 +47,13 @@ impl ScimTarget {
                 let found = self.in_index(&one, &index);
                 (one.user, found)
             };
-            return candidates.iter().map(|one| Ok(found(one?))).collect();
+            return Ok(candidates.iter().map(found).collect());
         }
         let (mut matches, open) = self.one_by_one(candidates).await?;
         if !open.is_empty() {
-            let index = self.index(open.iter().map(|one| Ok(one?.candidate)), open.len(), ours).await?;
+            let index = self.index(open.iter().map(|one| one.into_owned().candidate), open.len(), ours).await?;
             for one in open.iter() {
-                let Open { candidate, reason } = one?;
+                let Open { candidate, reason } = one.into_owned();
                 matches.extend([self.in_list(candidate, &reason, &index)]);
             }
         }
@@ -74,18 +74,17 @@ impl ScimTarget {
     /// Asks for each candidate by filters; yields those too whom that does not settle. Only the questions that are in
     /// flight are in memory.
     async fn one_by_one(&self, candidates: &Candidates) -> Result<(Matches, Packed<Open>), TargetError> {
-        let ask = async |candidate: Result<Candidate, PackedError>| {
-            let candidate = candidate?;
+        let ask = async |candidate: Candidate| {
             let answer = self.by_filters(&candidate).await?;
             Ok::<_, TargetError>((candidate, answer))
         };
         let questions = stream::iter(candidates.iter().map(ask));
         let mut answers = std::pin::pin!(questions.buffered(self.settings.concurrency));
-        let (mut matches, mut open) = (Matches::new(), Packed::new());
+        let (mut matches, mut open) = (Matches::new(), Packed::default());
         while let Some(answered) = answers.next().await {
             match answered? {
                 (candidate, Ok(found)) => matches.insert(candidate.user, found),
-                (candidate, Err(reason)) => open.push(&Open { candidate, reason }),
+                (candidate, Err(reason)) => open.push(Open { candidate, reason }),
             }
         }
         Ok((matches, open))
@@ -103,11 +102,11 @@ impl ScimTarget {
     /// Those of all users who match any of so many candidates by any key, or the reason why the list proves nothing.
     async fn index(
         &self,
-        candidates: impl Iterator<Item = Result<Candidate, PackedError>>,
+        candidates: impl Iterator<Item = Candidate>,
         count: usize,
         ours: usize,
     ) -> Result<Result<Index, String>, TargetError> {
-        let wanted = Wanted::of(candidates, count, |candidate| self.questions(candidate))?;
+        let wanted = Wanted::of(candidates, count, |candidate| self.questions(candidate));
         let keep = |user: Resource| wanted.has_one_of(&user).then(|| Shown::of(user, &self.mapping));
         match self.walk(List { at_least: ours, ..List::USERS }, keep).await {
             Ok(users) => Ok(Ok(Index::new(users))),

@@ -6,7 +6,7 @@
 use super::ask::Key;
 use super::mapping::Mapping;
 use super::resource::Resource;
-use crate::plan::{Candidate, PackedError, TargetAccount};
+use crate::plan::{Candidate, TargetAccount};
 
 /// A user whom the target shows.
 pub(super) enum Shown {
@@ -60,17 +60,17 @@ pub(super) struct Wanted(Vec<u64>);
 impl Wanted {
     /// What the questions about so many candidates seek.
     pub(super) fn of(
-        candidates: impl Iterator<Item = Result<Candidate, PackedError>>,
+        candidates: impl Iterator<Item = Candidate>,
         count: usize,
         questions: impl Fn(&Candidate) -> Vec<(Key, String)>,
-    ) -> Result<Self, PackedError> {
+    ) -> Self {
         let mut hashes = Vec::with_capacity(count * Key::ALL.len());
         for candidate in candidates {
-            hashes.extend(questions(&candidate?).into_iter().map(|(key, value)| hash(key, &key.folded(&value))));
+            hashes.extend(questions(&candidate).into_iter().map(|(key, value)| hash(key, &key.folded(&value))));
         }
         hashes.sort_unstable();
         hashes.dedup();
-        Ok(Self(hashes))
+        Self(hashes)
     }
 
     /// Whether somebody seeks this user.

@@ -293,7 +293,6 @@ impl TargetReader for Application {
     async fn find(&self, candidates: &Candidates, _: usize) -> Result<Matches, TargetError> {
         let accounts = self.accounts.lock().unwrap();
         let found = candidates.iter().map(|candidate| {
-            let candidate = candidate?;
             let address = candidate.address.folded();
             let mut named = accounts.values().filter(|account| account.user_name.to_lowercase() == address);
             let found = match (named.next(), named.next()) {
@@ -303,9 +302,9 @@ impl TargetReader for Application {
                     [one, other].map(|account| (account.target_id.clone(), account.user_name.clone())).into(),
                 ),
             };
-            Ok((candidate.user, found))
+            (candidate.user, found)
         });
-        found.collect()
+        Ok(found.collect())
     }
     async fn account(&self, _: &str) -> Result<Option<TargetAccount>, TargetError> {
         Ok(None)

@@ -164,7 +164,7 @@ impl TargetReader for Application {
         Ok(Vec::new())
     }
     async fn find(&self, candidates: &Candidates, _: usize) -> Result<Matches, TargetError> {
-        candidates.iter().map(|candidate| Ok((candidate?.user, Match::None))).collect()
+        Ok(candidates.iter().map(|candidate| (candidate.user, Match::None)).collect())
     }
     async fn account(&self, _: &str) -> Result<Option<TargetAccount>, TargetError> {
         Ok(None)

@@ -66,9 +66,8 @@ impl Session {
                 (verdict, detail, expected)
             }
             Ok(None) => match known.stage.survey.candidates.find(user) {
-                Ok(Some(candidate)) => self.candidate_now(candidate, known.stage.survey.ours, expected).await,
-                Ok(None) => return expected,
-                Err(error) => (GateVerdict::Stopped, error.to_string(), expected),
+                Some(candidate) => self.candidate_now(candidate, known.stage.survey.ours, expected).await,
+                None => return expected,
             },
             Err(error) => (GateVerdict::Stopped, error.to_string(), expected),
         };
