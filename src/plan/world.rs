@@ -110,7 +110,7 @@ impl World {
             Match::None
         };
         let answer = |candidate: super::Candidate| (candidate.user.clone(), find(&candidate));
-        survey.candidates.iter().map(|candidate| answer(candidate)).collect()
+        survey.candidates.iter().map(answer).collect()
     }
 
     fn find_groups(&self, settings: &PlanSettings) -> GroupMatches {
