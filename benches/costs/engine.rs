@@ -81,7 +81,7 @@ pub(crate) fn plan(store: &dyn Store, rules: &Rules) -> Planned {
     settings.managed_roles = managed.collect();
     let accounts = || store.accounts().map(|account| account.unwrap());
     let survey = Survey::of(judged(store, &roster), accounts(), &settings);
-    let matches: Matches = survey.candidates.iter().map(|candidate| (candidate.unwrap().user, Match::None)).collect();
+    let matches: Matches = survey.candidates.iter().map(|candidate| (candidate.user, Match::None)).collect();
     rollcall::plan::plan(PlanInput {
         organization: "acme",
         basis: Basis { generation: 1, certificate: String::new(), configuration: String::new() },

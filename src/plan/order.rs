@@ -15,8 +15,7 @@ use super::changes::Changes;
 use super::document::Estimate;
 use super::draft::{Draft, Unique};
 use super::estimate::{Costs, Estimating};
-use super::packed::Packed;
-use super::pile::Pile;
+use super::pile::{Pile, Sorted};
 use super::settings::PlanSettings;
 use super::ties::{Pairs, Place, Ties};
 use crate::roster::{Reason, Refusal};
@@ -63,9 +62,9 @@ pub(super) fn arrange(drafts: Pile, settings: &PlanSettings) -> Arranged {
 }
 
 /// The drafts that take a value that somebody else keeps.
-fn blocked(drafts: &Packed<Draft>, kept: &BTreeSet<Unique>) -> BTreeSet<Place> {
+fn blocked(drafts: &Sorted, kept: &BTreeSet<Unique>) -> BTreeSet<Place> {
     let is_blocked = |draft: &Draft| draft.takes.iter().any(|value| kept.contains(value));
-    (0..).zip(drafts).filter(|(_, draft)| is_blocked(draft)).map(|(place, _)| place).collect()
+    drafts.with(|sides| sides.takes).filter(|(_, draft)| is_blocked(draft)).map(|(place, _)| place).collect()
 }
 
 /// Sorts, or yields those that stand in a circle.
@@ -106,12 +105,12 @@ fn circles(mut stuck: BTreeSet<Place>, after: &Pairs) -> BTreeSet<Place> {
 
 /// Those who cannot have their new values keep the old ones, with a refusal; the rest of their changes stays.
 fn give_way(
-    drafts: Packed<Draft>,
+    drafts: Sorted,
     stuck: &BTreeSet<Place>,
     settings: &PlanSettings,
     kept: &mut BTreeSet<Unique>,
     refusals: &mut Vec<Refusal>,
-) -> Packed<Draft> {
+) -> Sorted {
     let gives = |(place, draft): (Place, Draft)| {
         if !stuck.contains(&place) || draft.takes.is_empty() {
             return Some(draft);
@@ -161,12 +160,12 @@ fn without_unique_values(mut draft: Draft, settings: &PlanSettings) -> Option<Dr
 }
 
 /// Numbers the drafts in their order, which is mostly the one in which they lie.
-fn number(drafts: Packed<Draft>, before: &Pairs, order: &[Place], estimate: &mut Estimating) -> Changes {
+fn number(drafts: Sorted, before: &Pairs, order: &[Place], estimate: &mut Estimating) -> Changes {
     let mut numbers: Vec<ChangeId> = vec![0; order.len()];
     for (id, &place) in (1..).zip(order) {
         numbers[place as usize] = id;
     }
-    let mut numbered = |(place, draft): (Place, Draft)| {
+    let numbered = |(place, draft): (Place, Draft)| {
         let mut after: Vec<ChangeId> = before.of(place).map(|earlier| numbers[earlier as usize]).collect();
         after.sort_unstable();
         let change = Change {
@@ -183,7 +182,8 @@ fn number(drafts: Packed<Draft>, before: &Pairs, order: &[Place], estimate: &mut
     if order.is_sorted() {
         return (0..).zip(drafts).map(numbered).collect();
     }
-    order.iter().map(|&place| numbered((place, drafts.at(place as usize).into_owned()))).collect()
+    let at = |place: &Place| Some((*place, drafts.at(*place as usize)?.into_owned()));
+    order.iter().filter_map(at).map(numbered).collect()
 }
 
 #[cfg(test)]

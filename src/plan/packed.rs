@@ -129,16 +129,21 @@ impl<T: Pack> Packed<T> {
     /// Appends an item.
     pub(crate) fn push(&mut self, item: T) {
         self.rest.push(item);
-        if self.rest.len() == FEW || (!self.blocks.is_empty() && self.rest.len() == ITEMS) {
+        if self.rest.len() > FEW || (!self.blocks.is_empty() && self.rest.len() > ITEMS) {
             self.pack();
         }
+    }
+
+    /// The last item, which is never packed.
+    pub(crate) fn last(&self) -> Option<&T> {
+        self.rest.last()
     }
 
     fn pack(&mut self) {
         if self.packer.is_none() {
             self.packer = Packer::new();
         }
-        while self.rest.len() >= ITEMS {
+        while self.rest.len() > ITEMS {
             let behind = self.rest.split_off(ITEMS);
             let items = std::mem::replace(&mut self.rest, behind);
             self.blocks.push(Block::of(items, self.packer.as_mut()));

@@ -1,9 +1,11 @@
-//! Drafts on their way into the canonical order: sorted in parts, and the parts merged.
+//! Drafts on their way into the canonical order: those of each kind by themselves, and in each kind by subject.
 //!
-//! On the first day there is a draft or more for everybody, and most of them lie packed.
+//! On the first day there is a draft or more for everybody, so they lie packed. Most come in their order, because people
+//! are met in the order of their ids; the others are sorted in parts, and the parts merged.
 
+use std::borrow::Cow;
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BTreeMap, BinaryHeap};
 
 use super::change::{Action, ActionKind, GroupKey, Subject};
 use super::draft::Draft;
@@ -16,50 +18,148 @@ const PART: usize = 16_384;
 /// Drafts in no order.
 #[derive(Debug, Default)]
 pub(super) struct Pile {
-    open: Vec<Draft>,
-    /// Each of them sorted.
-    parts: Vec<Packed<Draft>>,
+    kinds: BTreeMap<ActionKind, OfKind>,
 }
 
-/// The canonical order: phase, subject, then the role or group.
-fn rank(draft: &Draft) -> (ActionKind, &Subject, Option<&Role>, Option<&GroupKey>) {
+/// Those of one kind.
+#[derive(Debug, Default)]
+struct OfKind {
+    /// Those that came in their order.
+    ordered: Packed<Draft>,
+    /// What came after one that should stand behind it.
+    late: Vec<Draft>,
+    /// The same, sorted in parts.
+    parts: Vec<Packed<Draft>>,
+    sides: Sides,
+}
+
+/// Which sides of ties the drafts of a list have, so that nobody looks for others.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Sides {
+    pub(super) needs: bool,
+    pub(super) provides: bool,
+    pub(super) takes: bool,
+    pub(super) frees: bool,
+}
+
+impl Sides {
+    fn see(&mut self, draft: &Draft) {
+        self.needs |= !draft.needs.is_empty();
+        self.provides |= draft.provides().is_some();
+        self.takes |= !draft.takes.is_empty();
+        self.frees |= !draft.frees.is_empty();
+    }
+}
+
+/// The order within a kind: by subject, then by role or group.
+fn rank(draft: &Draft) -> (&Subject, Option<&Role>, Option<&GroupKey>) {
     let (role, group) = match &draft.action {
         Action::GrantRole { role } | Action::RevokeRole { role } => (Some(role), None),
         Action::AddMember { group, .. } | Action::RemoveMember { group, .. } => (None, Some(group)),
         _ => (None, None),
     };
-    (draft.action.kind(), &draft.subject, role, group)
+    (&draft.subject, role, group)
+}
+
+impl OfKind {
+    fn push(&mut self, draft: Draft) {
+        self.sides.see(&draft);
+        let is_late = !self.late.is_empty() || !self.parts.is_empty();
+        if !is_late && self.ordered.last().is_none_or(|last| rank(last) <= rank(&draft)) {
+            return self.ordered.push(draft);
+        }
+        self.late.push(draft);
+        if self.late.len() == PART {
+            self.sort();
+        }
+    }
+
+    fn sort(&mut self) {
+        let mut part = std::mem::take(&mut self.late);
+        part.sort_by(|a, b| rank(a).cmp(&rank(b)));
+        self.parts.push(part.into_iter().collect());
+    }
+
+    fn sorted(mut self) -> Packed<Draft> {
+        if !self.late.is_empty() {
+            self.sort();
+        }
+        if self.parts.is_empty() {
+            return self.ordered;
+        }
+        let parts = std::iter::once(self.ordered).chain(self.parts);
+        Merged::new(parts.collect()).collect()
+    }
 }
 
 impl Pile {
     pub(super) fn push(&mut self, draft: Draft) {
-        self.open.push(draft);
-        if self.open.len() == PART {
-            let part = self.sort();
-            self.parts.push(part.into_iter().collect());
-        }
-    }
-
-    fn sort(&mut self) -> Vec<Draft> {
-        let mut part = std::mem::take(&mut self.open);
-        part.sort_by(|a, b| rank(a).cmp(&rank(b)));
-        part
+        self.kinds.entry(draft.action.kind()).or_default().push(draft);
     }
 
     /// All of them in the canonical order. Those of the same rank stay in the order in which they came.
-    pub(super) fn sorted(mut self) -> Packed<Draft> {
-        let last = self.sort();
-        if self.parts.is_empty() {
-            return last.into_iter().collect();
-        }
-        self.parts.push(last.into_iter().collect());
-        Merged::new(self.parts).collect()
+    pub(super) fn sorted(self) -> Sorted {
+        Sorted { lists: self.kinds.into_values().map(|kind| (kind.sides, kind.sorted())).collect() }
     }
 }
 
 impl Extend<Draft> for Pile {
     fn extend<I: IntoIterator<Item = Draft>>(&mut self, drafts: I) {
         drafts.into_iter().for_each(|draft| self.push(draft));
+    }
+}
+
+/// Drafts in the canonical order, in some lists one behind the other.
+#[derive(Debug, Default)]
+pub(super) struct Sorted {
+    lists: Vec<(Sides, Packed<Draft>)>,
+}
+
+impl Sorted {
+    pub(super) fn len(&self) -> usize {
+        self.lists.iter().map(|(_, list)| list.len()).sum()
+    }
+
+    /// The draft at this place, counted from 0.
+    pub(super) fn at(&self, place: usize) -> Option<Cow<'_, Draft>> {
+        let mut behind = place;
+        for (_, list) in &self.lists {
+            match behind.checked_sub(list.len()) {
+                None => return Some(list.at(behind)),
+                Some(further) => behind = further,
+            }
+        }
+        None
+    }
+
+    /// Those of the lists with these sides, with their places.
+    pub(super) fn with(&self, is_wanted: impl Fn(Sides) -> bool) -> impl Iterator<Item = (u32, Cow<'_, Draft>)> {
+        let mut behind = 0;
+        let placed = self.lists.iter().map(move |(sides, list)| {
+            let begin = behind;
+            behind += list.len() as u32;
+            (begin, *sides, list)
+        });
+        placed.filter(move |(_, sides, _)| is_wanted(*sides)).flat_map(|(begin, _, list)| (begin..).zip(list))
+    }
+}
+
+impl IntoIterator for Sorted {
+    type Item = Draft;
+    type IntoIter = std::iter::Flatten<std::vec::IntoIter<Packed<Draft>>>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        let lists: Vec<Packed<Draft>> = self.lists.into_iter().map(|(_, list)| list).collect();
+        lists.into_iter().flatten()
+    }
+}
+
+/// Drafts that are in the canonical order already.
+impl FromIterator<Draft> for Sorted {
+    fn from_iter<I: IntoIterator<Item = Draft>>(drafts: I) -> Self {
+        let mut sides = Sides::default();
+        let list = drafts.into_iter().inspect(|draft| sides.see(draft)).collect();
+        Self { lists: vec![(sides, list)] }
     }
 }
 
@@ -123,18 +223,29 @@ mod tests {
     use super::*;
     use crate::plan::world::id;
 
+    fn draft(number: usize, action: Action) -> Draft {
+        let user = id(&format!("u{number:06}"));
+        let label = format!("{user}@acme.com");
+        Draft::new(Subject::Account { user, target_id: None, label, name: None }, action, Vec::new())
+    }
+
     #[test]
     fn many_drafts_come_out_as_few_would() {
-        let draft = |number: usize| {
-            let user = id(&format!("u{:06}", number * 7_919 % 50_021));
-            let label = format!("{user}@acme.com");
-            let action = if number.is_multiple_of(3) { Action::Deactivate } else { Action::Delete };
-            Draft::new(Subject::Account { user, target_id: None, label, name: None }, action, Vec::new())
+        let turned = |number: usize| {
+            draft(number * 7_919 % 50_021, if number.is_multiple_of(3) { Action::Deactivate } else { Action::Delete })
         };
-        let mut expected: Vec<Draft> = (0..3 * PART + 5).map(draft).collect();
+        let straight = |number: usize| draft(number, Action::Deactivate);
+        let mut expected: Vec<Draft> = (0..5_000).map(straight).chain((0..3 * PART + 5).map(turned)).collect();
         let mut pile = Pile::default();
         pile.extend(expected.iter().cloned());
-        expected.sort_by(|a, b| rank(a).cmp(&rank(b)));
-        assert!(pile.parts.len() == 3 && pile.sorted().into_iter().eq(expected));
+        assert!(pile.kinds.values().all(|kind| !kind.parts.is_empty()));
+        assert!(pile.kinds[&ActionKind::Deactivate].ordered.len() >= 5_000);
+        expected.sort_by(|a, b| (a.action.kind(), rank(a)).cmp(&(b.action.kind(), rank(b))));
+        let sorted = pile.sorted();
+        assert_eq!(sorted.len(), expected.len());
+        for (place, draft) in sorted.with(|_| true).step_by(997) {
+            assert!(sorted.at(place as usize).as_ref() == Some(&draft) && *draft == expected[place as usize]);
+        }
+        assert!(sorted.at(expected.len()).is_none() && sorted.into_iter().eq(expected));
     }
 }

@@ -5,8 +5,10 @@
 //! there are two sides; no names of everybody are in memory. A hash has 16 bytes, and two things of a plan with the same one
 //! would take more plans than anybody makes.
 
-use super::draft::{Draft, Milestone, Unique};
-use super::packed::Packed;
+use std::collections::BTreeSet;
+
+use super::draft::{Milestone, Unique};
+use super::pile::{Sides, Sorted};
 
 /// The place of a draft in the canonical order, counted from 0.
 pub(super) type Place = u32;
@@ -30,22 +32,20 @@ pub(super) struct Ties {
 
 impl Ties {
     /// Two walks: who needs and frees what, and then who provides and takes that.
-    pub(super) fn of(drafts: &Packed<Draft>) -> Self {
+    pub(super) fn of(drafts: &Sorted) -> Self {
         let mut ties = Self { drafts: drafts.len(), ..Self::default() };
-        for (place, draft) in (0..).zip(drafts) {
+        for (place, draft) in drafts.with(|sides| sides.needs || sides.frees) {
             ties.needs.extend(draft.needs.iter().map(|need| (of_milestone(need), place)));
             ties.frees.extend(draft.frees.iter().map(|value| (of_value(value), place)));
         }
         ties.needs.sort_unstable();
         ties.frees.sort_unstable();
-        if ties.needs.is_empty() && ties.frees.is_empty() {
-            return ties;
-        }
-        for (place, draft) in (0..).zip(drafts) {
-            let provided =
-                draft.provides().filter(|_| !ties.needs.is_empty()).map(|milestone| of_milestone(&milestone));
+        let (some_need, some_free) = (!ties.needs.is_empty(), !ties.frees.is_empty());
+        let is_tied = |sides: Sides| (sides.provides && some_need) || (sides.takes && some_free);
+        for (place, draft) in drafts.with(is_tied) {
+            let provided = draft.provides().filter(|_| some_need).map(|milestone| of_milestone(&milestone));
             ties.provides.extend(provided.filter(|key| has(&ties.needs, key)).map(|key| (key, place)));
-            let taken = draft.takes.iter().filter(|_| !ties.frees.is_empty()).map(of_value);
+            let taken = draft.takes.iter().filter(|_| some_free).map(of_value);
             ties.takes.extend(taken.filter(|key| has(&ties.frees, key)).map(|key| (key, place)));
         }
         ties.provides.sort_unstable();
@@ -54,8 +54,8 @@ impl Ties {
     }
 
     /// Drafts that need something which no draft brings about, or only one that needs such a thing itself; sorted.
-    pub(super) fn without_what_they_need(&self) -> std::collections::BTreeSet<Place> {
-        let mut lost = std::collections::BTreeSet::new();
+    pub(super) fn without_what_they_need(&self) -> BTreeSet<Place> {
+        let mut lost = BTreeSet::new();
         loop {
             let before = lost.len();
             for (key, place) in &self.needs {
