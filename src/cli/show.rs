@@ -6,7 +6,7 @@ use super::failure::Failure;
 use super::place::Place;
 use super::select;
 use crate::report::{self, Options, json};
-use crate::run::{RunRecord, find_run, runs};
+use crate::run::{RunRecord, find_run, run_headers};
 
 /// Shows a run.
 pub(super) async fn show(place: &Place<'_>, arguments: &ShowArguments) -> Result<Exit, Failure> {
@@ -27,7 +27,11 @@ pub(super) async fn find(place: &Place<'_>, run: &str) -> Result<RunRecord, Fail
         let store = place.store(organization).await?;
         if run == "last" {
             let since = place.at_work_since(&organization.name);
-            found.extend(runs(&*store, 2)?.into_iter().filter(|run| !run.goes_on(since)).take(1));
+            let last = run_headers(&*store, 2)?.into_iter().find(|run| !run.goes_on(since));
+            // Of the others than the newest no plan is read.
+            if let Some(last) = last.filter(|last| found.iter().all(|other: &RunRecord| other.id < last.id)) {
+                found.extend(find_run(&*store, &last.id)?);
+            }
         } else {
             found.extend(find_run(&*store, run)?);
         }

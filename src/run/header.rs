@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::error::RunError;
 use super::event::{Folded, RunRecord, RunResult};
+use super::records::find_known;
 use crate::apply::Outcome;
 use crate::guard::{Approval, Decision, Hold};
 use crate::plan::PlanId;
@@ -181,9 +182,7 @@ pub fn run_headers(store: &dyn Store, most: usize) -> Result<Vec<RunHeader>, Run
         let header = match serde_json::from_value(json) {
             Ok(header) => Some(header),
             // An earlier version kept no counts.
-            Err(_) => {
-                store.run(&id)?.and_then(|(_, json)| serde_json::from_value(json).ok()).map(|run| RunHeader::of(&run))
-            }
+            Err(_) => find_known(store, &id)?.map(|run| RunHeader::of(&run)),
         };
         headers.extend(header);
     }

@@ -14,7 +14,7 @@ use super::engine::files::{FileName, Kept};
 use super::engine::{Engine, Key, Table, behind};
 use super::folding::{self, IN_FILE, PARTS, file_of};
 use super::keys;
-use super::{Part, StoreError};
+use super::{LargePart, Part, StoreError, StoredRun};
 
 /// Runs that are kept.
 const KEPT: usize = 200;
@@ -103,18 +103,7 @@ fn others<E: Engine>(database: &Database<E>, added: &[u8]) -> Result<Vec<Key>, S
     keys.filter(|key| key.as_ref().map_or(true, |key| key != added)).collect()
 }
 
-/// The records of runs, newest first.
-pub(super) fn runs<E: Engine>(database: &Database<E>, most: usize) -> Result<Vec<(String, Value)>, StoreError> {
-    let newest = database.keys_from_last(Table::History, keys::RUN)?.take(most);
-    newest
-        .map(|key| {
-            let key = key?;
-            Ok((keys::text(keys::RUN, &key), whole(database, &key)?))
-        })
-        .collect()
-}
-
-/// The same without what lies in files.
+/// The records of runs, newest first, without what lies in files.
 pub(super) fn headers<E: Engine>(database: &Database<E>, most: usize) -> Result<Vec<(String, Value)>, StoreError> {
     let newest = database.keys_from_last(Table::History, keys::RUN)?.take(most);
     newest
@@ -126,27 +115,30 @@ pub(super) fn headers<E: Engine>(database: &Database<E>, most: usize) -> Result<
 }
 
 /// The record of one run, by its id or a beginning of it that is unambiguous.
-pub(super) fn run<E: Engine>(database: &Database<E>, id: &str) -> Result<Option<(String, Value)>, StoreError> {
+pub(super) fn run<E: Engine>(database: &Database<E>, id: &str) -> Result<Option<StoredRun>, StoreError> {
     let prefix = keys::under(keys::RUN, id.as_bytes());
     let mut ids = Vec::new();
     for pair in database.scan(Table::History, &prefix) {
         ids.push(keys::text(keys::RUN, &pair?.0));
     }
     match pick(ids.iter().map(String::as_str), id) {
-        Some(id) => Ok(Some((id.to_owned(), whole(database, &keys::under(keys::RUN, id.as_bytes()))?))),
+        Some(id) => {
+            let header = header(database, &keys::under(keys::RUN, id.as_bytes()))?;
+            Ok(Some(in_parts(id.to_owned(), header)))
+        }
         None if ids.is_empty() => folded_away(database, id),
         None => Ok(None),
     }
 }
 
 /// The record into which the run of this id was folded, if it was.
-fn folded_away<E: Engine>(database: &Database<E>, id: &str) -> Result<Option<(String, Value)>, StoreError> {
+fn folded_away<E: Engine>(database: &Database<E>, id: &str) -> Result<Option<StoredRun>, StoreError> {
     let (from, behind) = (keys::under(keys::RUN, id.as_bytes()), behind(keys::RUN));
     let Some(next) = database.range(Table::History, &from, behind.as_deref()).next() else { return Ok(None) };
     let key = next?.0;
-    let (last, record) = (keys::text(keys::RUN, &key), whole(database, &key)?);
+    let (last, record) = (keys::text(keys::RUN, &key), header(database, &key)?);
     let covers = last.len() == id.len() && folding::first(&record).is_some_and(|first| first <= id);
-    Ok(covers.then_some((last, record)))
+    Ok(covers.then(|| in_parts(last, record)))
 }
 
 /// The one id that is this id or begins with it; none if several do.
@@ -199,20 +191,16 @@ fn header<E: Engine>(database: &Database<E>, key: &[u8]) -> Result<Value, StoreE
     }
 }
 
-/// The record of a run with everything that is still there of it.
-fn whole<E: Engine>(database: &Database<E>, key: &[u8]) -> Result<Value, StoreError> {
-    let mut record = header(database, key)?;
+/// A record apart from its parts that lie in files.
+fn in_parts(id: String, mut header: Value) -> StoredRun {
+    let mut parts = Vec::new();
     for (part, nothing) in PARTS {
-        let Some(value) = record.get_mut(part) else { continue };
+        let Some(value) = header.get_mut(part) else { continue };
         let Some(name) = file_of(value) else { continue };
-        let content = database.engine.files().read(&name);
-        if content.is_none() {
-            let run = keys::text(keys::RUN, key);
-            tracing::warn!("the {part} of the run {run} was lost: the file {} is missing or damaged", name.hash);
-        }
-        *value = content.and_then(|content| serde_json::from_slice(&content).ok()).unwrap_or(nothing);
+        *value = nothing;
+        parts.push((part, LargePart(name)));
     }
-    Ok(record)
+    StoredRun { id, header, parts }
 }
 
 /// Removes the files that no header names.
@@ -231,6 +219,14 @@ mod tests {
 
     use super::*;
     use crate::snapshot::engine::memory::MemoryEngine;
+
+    /// The plan of a run, which lies in a file.
+    fn plan_of(database: &Database<MemoryEngine>, id: &str) -> Vec<u8> {
+        let found = run(database, id).unwrap().unwrap();
+        let (name, part) = &found.parts[0];
+        assert_eq!((*name, &found.header["plan"]), ("plan", &Value::Null));
+        database.engine.files().read(&part.0).unwrap()
+    }
 
     #[test]
     fn a_beginning_that_fits_several_runs_picks_none() {
@@ -252,9 +248,14 @@ mod tests {
         assert!(size("one") < 400 && size("two") < 400, "the store itself holds the headers alone");
         let kept = file_of(&header(&database, b"rtwo").unwrap()["plan"]).unwrap().hash;
         database.engine.files().collect(|name| name == kept).unwrap();
-        let (_, found) = run(&database, "one").unwrap().unwrap();
-        assert_eq!(found, json!({"plan": null, "outcomes": [], "result": "applied"}));
-        assert_eq!(run(&database, "two").unwrap().unwrap().1["plan"], json!(format!("other {bulk}")));
+        let found = run(&database, "one").unwrap().unwrap();
+        assert_eq!(found.header, json!({"plan": null, "outcomes": [], "result": "applied"}));
+        assert_eq!(found.parts.iter().map(|(name, _)| *name).collect::<Vec<_>>(), ["plan", "outcomes"]);
+        for (_, part) in &found.parts {
+            assert_eq!(database.engine.files().read(&part.0), None);
+        }
+        let other = serde_json::to_vec(&format!("other {bulk}")).unwrap();
+        assert_eq!(plan_of(&database, "two"), other);
     }
 
     #[test]
@@ -265,6 +266,6 @@ mod tests {
         let first = file_of(&header(&database, b"rone").unwrap()["plan"]).unwrap();
         record(&database, "one", &part("b")).unwrap();
         assert_eq!(database.engine.files().read(&first), None);
-        assert_eq!(run(&database, "one").unwrap().unwrap().1, part("b"));
+        assert_eq!(plan_of(&database, "one"), serde_json::to_vec(&part("b")["plan"]).unwrap());
     }
 }

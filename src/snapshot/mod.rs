@@ -39,7 +39,8 @@ mod verification;
 mod verify;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::Write;
+use std::fmt;
+use std::io::{Read, Write};
 
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -48,6 +49,7 @@ use rollcall_kit::{Certificate, DirectoryGroup, DirectoryId, DirectoryUser, Unre
 pub use self::accounts::AccountCounts;
 pub use self::changes::{Decided, PastChange, RunFact, Word};
 pub use self::compaction::{Compacted, compact};
+use self::engine::files::FileName;
 pub use self::journal::StoreJournal;
 pub use self::repair::{RepairStep, repair};
 pub use self::seal::Seal;
@@ -240,6 +242,28 @@ pub trait Intents: Send + Sync {
 /// A part of the record of a run: its name, and what writes it as JSON.
 pub type Part<'a> = (&'a str, &'a dyn Fn(&mut dyn Write) -> std::io::Result<()>);
 
+/// A part of the record of a run that is so large that it lies in a file.
+#[derive(Clone, Debug)]
+pub struct LargePart(FileName);
+
+impl fmt::Display for LargePart {
+    /// The name of its file.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.hash)
+    }
+}
+
+/// The record of a run.
+#[derive(Clone, Debug)]
+pub struct StoredRun {
+    /// The run's id.
+    pub id: String,
+    /// The record, without its large parts: what stands for a part that is not there stands for them, too.
+    pub header: serde_json::Value,
+    /// The large parts, by their names.
+    pub parts: Vec<(&'static str, LargePart)>,
+}
+
 /// What is kept of runs.
 pub trait History {
     /// Keeps the record of a run; a second one with the same id replaces the first. The newest 200 records are kept. Of
@@ -254,11 +278,13 @@ pub trait History {
     /// The records of runs, newest first, without what is large of them.
     fn run_headers(&self, most: usize) -> Result<Vec<(String, serde_json::Value)>, StoreError>;
 
-    /// The records of runs, newest first.
-    fn runs(&self, most: usize) -> Result<Vec<(String, serde_json::Value)>, StoreError>;
-
     /// The record of one run, by its id or a beginning of it that is unambiguous.
-    fn run(&self, id: &str) -> Result<Option<(String, serde_json::Value)>, StoreError>;
+    fn run(&self, id: &str) -> Result<Option<StoredRun>, StoreError>;
+
+    /// Lets a large part of a record be read, as JSON, while it is unpacked: the plan of a large company is never in
+    /// memory as text. False if it was lost or damaged, which costs the run no more than it; then nothing counts that
+    /// was read.
+    fn read_part(&self, part: &LargePart, read: &mut dyn FnMut(&mut dyn Read)) -> bool;
 }
 
 /// What was done to whom. Changes enter it with their settlement; see [`Settlement::history`].

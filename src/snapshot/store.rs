@@ -3,6 +3,7 @@
 //! Reads go straight to the database; everything that writes holds one lock, so that there is one writer, and what is
 //! acknowledged would survive a power cut.
 
+use std::io::Read;
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -21,7 +22,8 @@ use super::mirror::rewrite::{self, Proof};
 use super::mirror::staging::{Extent, InProgress};
 use super::mirror::{self, Head, groups, moves};
 use super::on_disk::Guard;
-use super::{Facts, History, Intents, Mirror, Part, Records, Store, StoreError, agenda, history, keys, layout};
+use super::{Facts, History, Intents, LargePart, Mirror, Part, Records, Store, StoreError, StoredRun};
+use super::{agenda, history, keys, layout};
 use crate::apply::{Intent, JournalError, Settlement};
 use crate::read::{CensusMoves, FullStaging, Increment, Place, Reading, Staging, StagingError};
 
@@ -415,12 +417,12 @@ impl<E: Engine> History for Snapshot<E> {
         history::headers(&self.database, most)
     }
 
-    fn runs(&self, most: usize) -> Result<Vec<(String, serde_json::Value)>, StoreError> {
-        history::runs(&self.database, most)
+    fn run(&self, id: &str) -> Result<Option<StoredRun>, StoreError> {
+        history::run(&self.database, id)
     }
 
-    fn run(&self, id: &str) -> Result<Option<(String, serde_json::Value)>, StoreError> {
-        history::run(&self.database, id)
+    fn read_part(&self, part: &LargePart, read: &mut dyn FnMut(&mut dyn Read)) -> bool {
+        self.database.engine.files().read_through(&part.0, read)
     }
 }
 

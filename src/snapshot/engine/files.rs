@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, BufReader, Read, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -99,15 +99,27 @@ impl Files {
         }
     }
 
-    /// The content of a file; nothing if it is not there or not what it was.
-    pub(in crate::snapshot) fn read(&self, name: &FileName) -> Option<Vec<u8>> {
-        let content = match self {
-            Self::Folder(folder) => read(&folder.join(&name.hash), name.length).ok()?,
-            Self::Memory(files) => {
-                files.lock().unwrap_or_else(PoisonError::into_inner).get(&name.hash).map(|content| content.to_vec())?
+    /// Lets the content of a file be read while it is unpacked, so that nobody holds all of it. False if it is not there
+    /// or not what it was; then nothing counts that was read.
+    pub(in crate::snapshot) fn read_through(&self, name: &FileName, read: &mut dyn FnMut(&mut dyn Read)) -> bool {
+        match self {
+            Self::Folder(folder) => {
+                let file = File::open(folder.join(&name.hash)).and_then(zstd::Decoder::new);
+                file.is_ok_and(|file| is_whole(file, name, read))
             }
-        };
-        (blake3::hash(&content).to_hex()[..32] == name.hash).then_some(content)
+            Self::Memory(files) => {
+                let file = files.lock().unwrap_or_else(PoisonError::into_inner).get(&name.hash).cloned();
+                file.is_some_and(|file| is_whole(&*file, name, read))
+            }
+        }
+    }
+
+    /// The content of a file; nothing if it is not there or not what it was.
+    #[cfg(test)]
+    pub(in crate::snapshot) fn read(&self, name: &FileName) -> Option<Vec<u8>> {
+        let mut content = Vec::new();
+        let mut take = |from: &mut dyn Read| drop(from.read_to_end(&mut content));
+        self.read_through(name, &mut take).then_some(content)
     }
 
     /// Removes every file that nobody names any more, and what was never finished.
@@ -210,11 +222,31 @@ fn end(file: zstd::Encoder<'static, File>, folder: &Path, (unfinished, path): (&
     File::open(folder)?.sync_all()
 }
 
-/// Reads no more than the file should hold, whatever it claims to unpack to.
-fn read(path: &Path, length: u64) -> io::Result<Vec<u8>> {
-    let mut content = Vec::new();
-    zstd::Decoder::new(File::open(path)?)?.take(length.saturating_add(1)).read_to_end(&mut content)?;
-    Ok(content)
+/// Bytes of a content that are unpacked at a time.
+const PIECE: usize = 64 << 10;
+
+/// Lets a content be read, and what is left of it after that pass by: true if all of it is what its name says. No more is
+/// unpacked than it should hold, whatever it claims to unpack to.
+fn is_whole(content: impl Read, name: &FileName, read: &mut dyn FnMut(&mut dyn Read)) -> bool {
+    let hashed = Hashed { content: content.take(name.length.saturating_add(1)), hasher: blake3::Hasher::new() };
+    let mut content = BufReader::with_capacity(PIECE, hashed);
+    read(&mut content);
+    let is_read = io::copy(&mut content, &mut io::sink()).is_ok();
+    is_read && content.into_inner().hasher.finalize().to_hex()[..32] == name.hash
+}
+
+/// A content that is hashed while it is read.
+struct Hashed<R> {
+    content: R,
+    hasher: blake3::Hasher,
+}
+
+impl<R: Read> Read for Hashed<R> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let length = self.content.read(into)?;
+        self.hasher.update(&into[..length]);
+        Ok(length)
+    }
 }
 
 #[cfg(test)]
@@ -267,6 +299,20 @@ mod tests {
         assert_eq!(files.read(&one), None);
         fs::remove_file(path(&one)).unwrap();
         assert_eq!(files.read(&one), None);
+    }
+
+    #[test]
+    fn a_file_is_whole_also_if_only_its_beginning_was_looked_at() {
+        let folder = tempfile::tempdir().unwrap();
+        let content: Vec<u8> = (0..100_000_u32).flat_map(u32::to_le_bytes).collect();
+        for files in [Files::of(folder.path()), Files::default()] {
+            let name = files.keep(&content).unwrap();
+            let mut beginning = [0; 4];
+            assert!(files.read_through(&name, &mut |from| from.read_exact(&mut beginning).unwrap()));
+            assert_eq!(beginning, [0; 4]);
+            let shorter = FileName { length: name.length - 2, ..name };
+            assert!(!files.read_through(&shorter, &mut |_| {}), "no more is read than should be there");
+        }
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Records for tests.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::Read;
 
 use rollcall_kit::{
     Address, Certificate, CertificateDraft, Collection, Cursor, DirectoryGroup, DirectoryId, DirectoryUser, Entry,
@@ -11,7 +12,7 @@ use crate::apply::{Intent, Settlement, Write};
 use crate::plan::{GroupKey, LedgerAccount, LedgerGroup, Origin};
 use crate::read::{FullStaging, Increment, Place, Reading};
 use crate::roster::Role;
-use crate::snapshot::Store;
+use crate::snapshot::{Store, StoredRun};
 
 pub(in crate::snapshot) fn id(id: &str) -> DirectoryId {
     DirectoryId::new(id).unwrap()
@@ -154,6 +155,16 @@ pub(in crate::snapshot) fn users(store: &dyn Store) -> Vec<DirectoryUser> {
 
 pub(in crate::snapshot) fn user_ids(store: &dyn Store) -> Vec<String> {
     users(store).into_iter().map(|user| user.id.to_string()).collect()
+}
+
+/// The record of a run with its large parts, and its id.
+pub(in crate::snapshot) fn whole_run(store: &dyn Store, id: &str) -> Option<(String, serde_json::Value)> {
+    let StoredRun { id, mut header, parts } = store.run(id).unwrap()?;
+    for (name, part) in parts {
+        let mut read = |from: &mut dyn Read| header[name] = serde_json::from_reader(from).unwrap();
+        assert!(store.read_part(&part, &mut read), "{name} was lost");
+    }
+    Some((id, header))
 }
 
 /// Makes an account ours, as a run would.

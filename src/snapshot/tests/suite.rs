@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::sample::{
     account, certificate, commit, commit_changes, entry, group, id, intent, ledger_group, named, place, role_key,
-    settle_account, stage, unreadable, user, user_ids, users,
+    settle_account, stage, unreadable, user, user_ids, users, whole_run,
 };
 use crate::apply::{MembersSettled, Settlement};
 use crate::read::{Increment, Reading};
@@ -346,11 +346,11 @@ fn runs_are_found_newest_first_and_by_the_beginning_of_their_id(store: &dyn Stor
         store.record_run(run, &json!({"id": run, "ended": false})).unwrap();
     }
     store.record_run("019b-1", &json!({"id": "019b-1", "ended": true})).unwrap();
-    let newest: Vec<String> = store.runs(2).unwrap().into_iter().map(|(run, _)| run).collect();
+    let newest: Vec<String> = store.run_headers(2).unwrap().into_iter().map(|(run, _)| run).collect();
     assert_eq!(newest, ["019b-1", "019a-2"]);
-    assert_eq!(store.run("019b").unwrap().unwrap().1["ended"], true);
-    assert_eq!(store.run("019a").unwrap(), None, "two runs begin like this");
-    assert_eq!(store.run("019a-2").unwrap().unwrap().0, "019a-2");
+    assert_eq!(whole_run(store, "019b").unwrap().1["ended"], true);
+    assert_eq!(whole_run(store, "019a"), None, "two runs begin like this");
+    assert_eq!(whole_run(store, "019a-2").unwrap().0, "019a-2");
 }
 
 fn only_the_newest_runs_are_kept_and_old_bulky_plans_are_dropped(store: &dyn Store) {
@@ -359,11 +359,11 @@ fn only_the_newest_runs_are_kept_and_old_bulky_plans_are_dropped(store: &dyn Sto
         let plan = if number % 100 == 50 || number == 200 { bulk.as_str() } else { "small" };
         store.record_run(&format!("run-{number:03}"), &json!({"plan": plan})).unwrap();
     }
-    assert_eq!(store.runs(1_000).unwrap().len(), 200);
-    assert_eq!(store.run("run-004").unwrap(), None);
-    assert_eq!(store.run("run-005").unwrap().unwrap().1["plan"], "small");
-    assert_eq!(store.run("run-050").unwrap().unwrap().1["plan"], json!(null));
-    assert_eq!(store.run("run-200").unwrap().unwrap().1["plan"], json!(bulk), "too recent to be dropped");
+    assert_eq!(store.run_headers(1_000).unwrap().len(), 200);
+    assert_eq!(whole_run(store, "run-004"), None);
+    assert_eq!(whole_run(store, "run-005").unwrap().1["plan"], "small");
+    assert_eq!(whole_run(store, "run-050").unwrap().1["plan"], json!(null));
+    assert_eq!(whole_run(store, "run-200").unwrap().1["plan"], json!(bulk), "too recent to be dropped");
 }
 
 fn older_runs_that_found_nothing_changed_are_one_record(store: &dyn Store) {
@@ -386,13 +386,13 @@ fn older_runs_that_found_nothing_changed_are_one_record(store: &dyn Store) {
     let newest: Vec<String> = (480..500).rev().map(id).collect();
     let older = ["run-0479", "run-0300x", "run-0300", "run-0000"].map(str::to_owned);
     assert_eq!(kept, [newest, older.to_vec()].concat());
-    let folded = |run: &str| store.run(run).unwrap().unwrap().1["folded"].clone();
+    let folded = |run: &str| whole_run(store, run).unwrap().1["folded"].clone();
     assert_eq!(folded("run-0479"), json!({"runs": 179, "first": "run-0301", "since": "2026-11-30T05:01:00Z"}));
     assert_eq!(folded("run-0300"), json!({"runs": 300, "first": "run-0001", "since": "2026-11-30T00:01:00Z"}));
-    assert_eq!(store.run("run-0000").unwrap().unwrap().1["plan"], "of its own", "its plan is taken over");
-    assert_eq!(store.run("run-0007").unwrap().unwrap().0, "run-0300", "the one that stands for it");
-    assert_eq!(store.run("run-000").unwrap().unwrap().0, "run-0000");
-    assert_eq!(store.run("run-0501").unwrap(), None);
+    assert_eq!(whole_run(store, "run-0000").unwrap().1["plan"], "of its own", "its plan is taken over");
+    assert_eq!(whole_run(store, "run-0007").unwrap().0, "run-0300", "the one that stands for it");
+    assert_eq!(whole_run(store, "run-000").unwrap().0, "run-0000");
+    assert_eq!(whole_run(store, "run-0501"), None);
 }
 
 fn an_older_plan_that_nobody_applied_leaves_a_few_hundred_bytes(store: &dyn Store) {
@@ -402,7 +402,7 @@ fn an_older_plan_that_nobody_applied_leaves_a_few_hundred_bytes(store: &dyn Stor
             json!({"result": {"result": "planned"}, "plan": plan, "certificate": {"queries": proof}, "counts": 7});
         store.record_run(&format!("run-{number:02}"), &run).unwrap();
     }
-    let size = |run: &str| store.run(run).unwrap().unwrap().1.to_string().len();
+    let size = |run: &str| whole_run(store, run).unwrap().1.to_string().len();
     assert!(size("run-08") < 200, "{}", size("run-08"));
     assert!(size("run-12") > 50_000, "the newest are whole");
 }
