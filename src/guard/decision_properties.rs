@@ -286,8 +286,8 @@ fn a_beginning_that_fits_two_held_plans_decides_nothing() {
     assert!(matches!(decisions.find(""), Err(DecisionError::Unknown(_))));
     assert!(matches!(decisions.find("nothing"), Err(DecisionError::Unknown(_))));
     // The same plan made again in another run has another id, and both ids lead to it.
-    let mut again = empty.plan(&directory("u1")).plan;
-    let first = again.id();
+    let before = empty.plan(&directory("u1")).plan;
+    let (first, mut again) = (before.id(), before.clone());
     again.basis.generation += 1;
     decisions.hold(&again, &[Hold::FirstPlan], "run-2", now());
     assert_ne!(again.id(), first);
