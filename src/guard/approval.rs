@@ -106,8 +106,8 @@ pub struct HeldPlan {
 
 impl HeldPlan {
     /// A plan that these hold.
-    pub(super) fn new(plan: Plan, holds: Vec<Hold>) -> Self {
-        Self { plan: Arc::new(plan), holds }
+    pub(super) fn new(plan: impl Into<Arc<Plan>>, holds: Vec<Hold>) -> Self {
+        Self { plan: plan.into(), holds }
     }
 
     /// The plan.

@@ -9,14 +9,17 @@
 //! changes ([`PlanFile::if_still_asked_for`]).
 
 use std::collections::BTreeMap;
+use std::io::{self, BufWriter, Write};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use super::approval::HeldPlan;
 use super::hold::Hold;
 use super::review::Reviewed;
+use super::saying::says_only;
 use crate::plan::document::PLAN_VERSION;
-use crate::plan::{Change, Plan, PlanId, StaleChange, stale};
+use crate::plan::{ActionKind, Changes, Plan, PlanId, StaleChange, stale};
 
 /// A reviewed plan, as it is kept.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,7 +34,7 @@ pub struct PlanFile {
     /// How many of them are there because the configuration was edited.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     counts_of_configuration: BTreeMap<String, usize>,
-    plan: Plan,
+    plan: Arc<Plan>,
 }
 
 /// Why a plan file cannot be read.
@@ -95,22 +98,31 @@ impl PlanFile {
     /// Keeps a reviewed plan.
     #[must_use]
     pub fn of(reviewed: &Reviewed) -> Self {
-        Self::new(reviewed.plan().clone(), reviewed.holds().to_vec())
+        Self::new(reviewed.shared_plan(), reviewed.holds().to_vec())
     }
 
     /// The file of a plan that these hold.
-    pub(crate) fn new(plan: Plan, holds: Vec<Hold>) -> Self {
+    pub(crate) fn new(plan: impl Into<Arc<Plan>>, holds: Vec<Hold>) -> Self {
+        let plan = plan.into();
         Self {
             document: DOCUMENT.to_owned(),
             version: PLAN_VERSION,
             id: plan.id(),
             digest: digest(PLAN_VERSION, &holds, &plan),
             held: !holds.is_empty(),
-            counts: counts(&plan, |_| true),
-            counts_of_configuration: counts(&plan, Change::is_of_rules),
+            counts: counts(&plan),
+            counts_of_configuration: counts_of_configuration(&plan),
             holds,
             plan,
         }
+    }
+
+    /// Everything that it says but the changes, which may be very many.
+    pub(crate) fn without_changes(&self) -> Self {
+        // A copy shares the changes with what it is a copy of, until it loses them.
+        let mut plan = Plan::clone(&self.plan);
+        plan.changes = Changes::default();
+        Self { plan: Arc::new(plan), ..self.clone() }
     }
 
     /// The plan.
@@ -131,12 +143,28 @@ impl PlanFile {
         &self.holds
     }
 
-    /// The file, as JSON for people and programs.
+    /// The plan, to be kept for longer without a copy.
+    #[must_use]
+    pub fn shared_plan(&self) -> Arc<Plan> {
+        Arc::clone(&self.plan)
+    }
+
+    /// Writes the file, as JSON for people and programs. It is made while it is written, and never whole in memory.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be written.
+    pub fn write(&self, into: &mut dyn Write) -> io::Result<()> {
+        serde_json::to_writer_pretty(&mut *into, self)?;
+        into.write_all(b"\n")
+    }
+
+    /// The same as text.
     #[must_use]
     pub fn to_json(&self) -> String {
-        let mut text = serde_json::to_string_pretty(self).unwrap_or_default();
-        text.push('\n');
-        text
+        let mut text = Vec::new();
+        let written = self.write(&mut text);
+        String::from_utf8(text).ok().filter(|_| written.is_ok()).unwrap_or_default()
     }
 
     /// Reads a file.
@@ -151,10 +179,8 @@ impl PlanFile {
             return Err(PlanFileError::Newer { found: header.version });
         }
         let file: Self = serde_json::from_str(text).map_err(no_plan)?;
-        // What is read must be all that stands there: a key that only people see would be approved by them and done
-        // by nobody.
-        let whole: serde_json::Value = serde_json::from_str(text).map_err(no_plan)?;
-        if serde_json::to_value(&file).map_err(no_plan)? != whole {
+        let rest = serde_json::to_value(file.without_changes()).map_err(no_plan)?;
+        if !says_only(text, &file.plan.changes, &rest).map_err(no_plan)? {
             return Err(PlanFileError::NotAPlan("it says more than a plan says".to_owned()));
         }
         let found = digest(file.version, &file.holds, &file.plan);
@@ -165,7 +191,10 @@ impl PlanFile {
             return Err(PlanFileError::Altered { said: file.id.0.clone(), found: file.plan.id().0 });
         }
         // Held or not, and how much of what, follows from the plan; whoever wrote something else there meant to mislead.
-        if file != Self::new(file.plan.clone(), file.holds.clone()) {
+        let counted = (counts(&file.plan), counts_of_configuration(&file.plan));
+        if (file.document.as_str(), file.version, file.held) != (DOCUMENT, PLAN_VERSION, !file.holds.is_empty())
+            || (&file.counts, &file.counts_of_configuration) != (&counted.0, &counted.1)
+        {
             return Err(PlanFileError::NotAPlan("its summary is not that of its plan".to_owned()));
         }
         Ok(file)
@@ -180,7 +209,7 @@ impl PlanFile {
     pub fn if_still_asked_for(self, fresh: &Reviewed) -> Result<HeldPlan, KeptPlanError> {
         let now = fresh.plan();
         if self.plan.organization != now.organization {
-            let (kept, fresh) = (self.plan.organization, now.organization.clone());
+            let (kept, fresh) = (self.plan.organization.clone(), now.organization.clone());
             return Err(KeptPlanError::OtherOrganization { kept, fresh });
         }
         let stale = stale(&self.plan, now);
@@ -195,15 +224,30 @@ impl PlanFile {
 }
 
 /// How many changes there are of each kind, by its name.
-fn counts(plan: &Plan, of: fn(&Change) -> bool) -> BTreeMap<String, usize> {
+fn counts(plan: &Plan) -> BTreeMap<String, usize> {
+    plan.counts().iter().map(|(kind, count)| (name(*kind), *count)).collect()
+}
+
+/// The same of those that are there because the configuration was edited.
+fn counts_of_configuration(plan: &Plan) -> BTreeMap<String, usize> {
     let mut counts = BTreeMap::new();
-    for change in plan.changes.iter().filter(|change| of(change)) {
-        *counts.entry(change.action.kind().words().replace(' ', "-")).or_default() += 1;
+    // Most plans have none, and need no walk.
+    if plan.changes.of_rules() > 0 {
+        for change in plan.changes.iter().filter(|change| change.is_of_rules()) {
+            *counts.entry(name(change.action.kind())).or_default() += 1;
+        }
     }
     counts
 }
 
+fn name(kind: ActionKind) -> String {
+    kind.words().replace(' ', "-")
+}
+
 fn digest(version: u32, holds: &[Hold], plan: &Plan) -> String {
-    let canonical = serde_json::to_vec(&Digested { version, holds, plan }).unwrap_or_default();
-    blake3::hash(&canonical).to_hex()[..16].to_owned()
+    // Written into the hash as it is made, as the plan's own is.
+    let mut hasher = BufWriter::with_capacity(64 << 10, blake3::Hasher::new());
+    let written = serde_json::to_writer(&mut hasher, &Digested { version, holds, plan });
+    let hasher = hasher.into_inner().ok().filter(|_| written.is_ok()).unwrap_or_default();
+    hasher.finalize().to_hex()[..16].to_owned()
 }

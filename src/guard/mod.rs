@@ -13,6 +13,7 @@ pub mod hold;
 pub mod limits;
 pub mod protection;
 pub mod review;
+mod saying;
 
 #[cfg(test)]
 mod decision_properties;

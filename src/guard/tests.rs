@@ -345,6 +345,30 @@ fn a_file_that_is_no_plan_or_is_too_new_is_refused_with_the_remedy() {
     assert!(matches!(PlanFile::from_json("hello").unwrap_err(), PlanFileError::NotAPlan(_)));
 }
 
+#[test]
+fn a_file_may_be_indented_and_ordered_otherwise_and_say_nothing_that_a_plan_does_not_say() {
+    let person = |index| wanted(&format!("u{index:04}"), &format!("p{index}@acme.com"), &[], &["editor"]);
+    let people = directory((0..1_100).map(person).collect());
+    let file = PlanFile::of(&judge(&World::empty().plan(&people), &Occasion::default()));
+    assert!(file.plan().changes.len() > 2_048, "so many that they are packed");
+    let said: serde_json::Value = serde_json::from_str(&file.to_json()).unwrap();
+    assert_eq!(PlanFile::from_json(&said.to_string()).unwrap(), file, "in one line, its keys sorted");
+    let of = |alter: &dyn Fn(&mut serde_json::Value)| {
+        let mut altered = said.clone();
+        alter(&mut altered);
+        PlanFile::from_json(&altered.to_string()).unwrap_err().to_string()
+    };
+    let beyond = [
+        of(&|file| file["remark"] = "nobody is put out".into()),
+        of(&|file| file["plan"]["remark"] = "nobody is put out".into()),
+        of(&|file| file["plan"]["changes"][2_100]["remark"] = "this one neither".into()),
+        of(&|file| file["plan"]["changes"][2_100]["subject"]["remark"] = "this one neither".into()),
+    ];
+    assert!(beyond.iter().all(|error| error.contains("it says more than a plan says")), "{beyond:?}");
+    let summary = of(&|file| file["counts"] = serde_json::json!({ "create": 3_000 }));
+    assert!(summary.contains("its summary is not that of its plan"), "{summary}");
+}
+
 /// An hour around this moment in which something may not be done.
 fn blackout(forbids: crate::schedule::Forbids) -> Option<crate::schedule::OpenWindow> {
     let at = |text: &str| text.parse().unwrap();
