@@ -7,6 +7,7 @@ use super::place::Place;
 use super::plan::depth;
 use super::select;
 use crate::guard::{ApprovedPlan, HeldPlan, Hold, PlanFile, Reviewed};
+use crate::report::json::Json;
 use crate::report::{self, Format, Options, json};
 use crate::run::{RunRecord, RunResult, Session};
 
@@ -60,7 +61,7 @@ async fn apply_pending(
     place: &Place<'_>,
     session: &Session,
     arguments: &ApplyArguments,
-    machine: &mut Vec<serde_json::Value>,
+    machine: &mut Vec<Json>,
 ) -> Result<Exit, Failure> {
     let listener = place.console.listener();
     let reviewed = match arguments.reconcile {
@@ -77,12 +78,12 @@ pub(super) async fn apply_reviewed(
     session: &Session,
     reviewed: Reviewed,
     arguments: &ApplyArguments,
-    machine: &mut Vec<serde_json::Value>,
+    machine: &mut Vec<Json>,
 ) -> Result<Exit, Failure> {
     show(place, &reviewed, arguments)?;
     let approved = match reviewed {
         Reviewed::Cleared(approved) if approved.plan().is_empty() => {
-            return finish(place, &session.nothing_to_do(approved)?, arguments, machine);
+            return finish(place, session.nothing_to_do(approved)?, arguments, machine);
         }
         Reviewed::Cleared(approved) => match consent(place, arguments, "Apply these changes?")? {
             true => approved,
@@ -100,7 +101,7 @@ pub(super) async fn apply_reviewed(
         },
         Reviewed::Held(held) => match approve(place, held, arguments, Kept::No)? {
             Ok(approved) => approved,
-            Err(held) => return finish(place, &session.held(*held)?, arguments, machine),
+            Err(held) => return finish(place, session.held(*held)?, arguments, machine),
         },
     };
     execute(place, session, approved, arguments, machine).await
@@ -112,7 +113,7 @@ async fn apply_file(
     path: &str,
     text: std::io::Result<String>,
     arguments: &ApplyArguments,
-    machine: &mut Vec<serde_json::Value>,
+    machine: &mut Vec<Json>,
 ) -> Result<Exit, Failure> {
     let text = text.map_err(|error| Failure::error(format!("{path} cannot be read: {error}")))?;
     let file = PlanFile::from_json(&text).map_err(|error| Failure::error(format!("{path}: {error}")))?;
@@ -127,11 +128,11 @@ async fn apply_file(
     drop(listener);
     if arguments.format != Format::Json {
         let document = report::plan::document(held.plan(), held.holds(), Options::of(arguments.format, arguments.all));
-        place.show(arguments.format, &document, || json::plan(held.plan(), held.holds()))?;
+        place.show(arguments.format, &document, || json::plan(held.shared_plan(), held.holds()))?;
     }
     match approve(place, held, arguments, Kept::Yes)? {
         Ok(approved) => execute(place, &session, approved, arguments, machine).await,
-        Err(held) => finish(place, &session.held(*held)?, arguments, machine),
+        Err(held) => finish(place, session.held(*held)?, arguments, machine),
     }
 }
 
@@ -223,7 +224,7 @@ async fn execute(
     session: &Session,
     approved: ApprovedPlan,
     arguments: &ApplyArguments,
-    machine: &mut Vec<serde_json::Value>,
+    machine: &mut Vec<Json>,
 ) -> Result<Exit, Failure> {
     let listener = place.console.listener();
     place.interrupt.stops(Some(session));
@@ -231,7 +232,7 @@ async fn execute(
     place.interrupt.stops(None);
     drop(listener);
     let record = applied?;
-    finish(place, &record, arguments, machine)
+    finish(place, record, arguments, machine)
 }
 
 fn show(place: &Place<'_>, reviewed: &Reviewed, arguments: &ApplyArguments) -> Result<(), Failure> {
@@ -246,19 +247,21 @@ fn show(place: &Place<'_>, reviewed: &Reviewed, arguments: &ApplyArguments) -> R
 /// Prints how it ended. On a terminal the plan stands above already, so only what failed is told again.
 fn finish(
     place: &Place<'_>,
-    record: &RunRecord,
+    record: RunRecord,
     arguments: &ApplyArguments,
-    machine: &mut Vec<serde_json::Value>,
+    machine: &mut Vec<Json>,
 ) -> Result<Exit, Failure> {
-    match arguments.format {
-        Format::Json => machine.push(json::run(record)),
-        Format::Text => place.show(Format::Text, &report::run::ending(record), || json::run(record))?,
-        format => {
-            let document = report::run::document(record, Options::of(format, arguments.all));
-            place.show(format, &document, || json::run(record))?;
+    let exit = how_it_ended(&record);
+    let document = match arguments.format {
+        Format::Json => {
+            machine.push(json::run(record));
+            return Ok(exit);
         }
-    }
-    Ok(how_it_ended(record))
+        Format::Text => report::run::ending(&record),
+        format => report::run::document(&record, Options::of(format, arguments.all)),
+    };
+    place.show(arguments.format, &document, || json::run(record))?;
+    Ok(exit)
 }
 
 /// The exit code of a run.

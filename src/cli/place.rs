@@ -14,6 +14,7 @@ use super::pause::said;
 use super::terminal;
 use crate::config::{Configuration, Organization};
 use crate::daemon::{Floor, Occupied, pausing};
+use crate::report::json::Json;
 use crate::report::{self, Console, Document, Format};
 use crate::run::{RunError, Session, Store, open_store, open_store_at_a_glance, open_store_to_work};
 
@@ -98,18 +99,22 @@ impl Place<'_> {
     }
 
     /// Shows a report in the form that is asked for.
-    pub(super) fn show(
+    pub(super) fn show<J: Into<Json>>(
         &self,
         format: Format,
         document: &Document,
-        json: impl FnOnce() -> serde_json::Value,
+        json: impl FnOnce() -> J,
     ) -> Result<(), Failure> {
-        Ok(self.console.print(&report::render(format, document, self.console.columns(), json))?)
+        match format {
+            Format::Json => self.show_machine(vec![json().into()]),
+            _ => Ok(self.console.print(&report::render(format, document, self.console.columns()))?),
+        }
     }
 
     /// Shows what programs get of several organizations.
-    pub(super) fn show_machine(&self, machine: Vec<serde_json::Value>) -> Result<(), Failure> {
-        Ok(self.console.print(&report::json::pretty(&report::json::one_or_list(machine)))?)
+    pub(super) fn show_machine(&self, machine: Vec<Json>) -> Result<(), Failure> {
+        let document = Json::one_or_list(machine);
+        Ok(self.console.print_made(&mut |out| document.write(out))?)
     }
 
     /// Says something beside the result.

@@ -9,6 +9,7 @@ use super::place::Place;
 use super::select;
 use crate::config::Organization;
 use crate::guard::PlanFile;
+use crate::report::json::Json;
 use crate::report::{self, Format, Options, json};
 use crate::run::Depth;
 
@@ -39,7 +40,7 @@ async fn plan_one(
     place: &Place<'_>,
     organization: &Organization,
     arguments: &PlanArguments,
-    machine: &mut Vec<serde_json::Value>,
+    machine: &mut Vec<Json>,
 ) -> Result<Exit, Failure> {
     let session = place.session(organization, "plan").await?;
     let listener = place.console.listener();
@@ -48,14 +49,14 @@ async fn plan_one(
     session.planned(&reviewed)?;
     let (plan, holds) = (reviewed.plan(), reviewed.holds());
     if let Some(path) = &arguments.output {
-        keep(place, path, &PlanFile::of(&reviewed).to_json())?;
+        keep(place, path, &PlanFile::of(&reviewed))?;
         place.say(&format!("the plan {} is kept in {}", plan.id(), path.display()));
     }
     if arguments.format == Format::Json {
-        machine.push(json::plan(plan, holds));
+        machine.push(json::plan(reviewed.shared_plan(), holds));
     } else {
         let document = report::plan::reviewed(&reviewed, Options::of(arguments.format, arguments.all));
-        place.show(arguments.format, &document, || json::plan(plan, holds))?;
+        place.show(arguments.format, &document, || json::plan(reviewed.shared_plan(), holds))?;
     }
     Ok(if plan.is_empty() || !arguments.detailed_exitcode { Exit::Done } else { Exit::Pending })
 }
@@ -66,7 +67,7 @@ pub(super) fn depth(incremental: bool) -> Depth {
 }
 
 /// Writes a plan file: whole or not at all, and readable by its owner only, because it names people.
-pub(super) fn keep(place: &Place<'_>, path: &Path, text: &str) -> Result<(), Failure> {
+pub(super) fn keep(place: &Place<'_>, path: &Path, file: &PlanFile) -> Result<(), Failure> {
     let failed = |error: std::io::Error| Failure::error(format!("{} cannot be written: {error}", path.display()));
-    place.console.keep(path, text).map_err(failed)
+    place.console.keep(path, &mut |into| file.write(into)).map_err(failed)
 }

@@ -8,6 +8,7 @@ use super::place::Place;
 use super::{plan, select};
 use crate::config::Organization;
 use crate::guard::PlanFile;
+use crate::report::json::Json;
 use crate::report::{self, Format, Options, json};
 
 /// Reconciles one organization or all of them.
@@ -36,7 +37,7 @@ async fn reconcile_one(
     place: &Place<'_>,
     organization: &Organization,
     arguments: &ReconcileArguments,
-    machine: &mut Vec<serde_json::Value>,
+    machine: &mut Vec<Json>,
 ) -> Result<Exit, Failure> {
     let session = place.session(organization, "reconcile").await?;
     let listener = place.console.listener();
@@ -46,14 +47,14 @@ async fn reconcile_one(
     session.planned(&reviewed)?;
     let (plan, holds) = (reviewed.plan(), reviewed.holds());
     if let Some(path) = &arguments.output {
-        plan::keep(place, path, &PlanFile::of(&reviewed).to_json())?;
+        plan::keep(place, path, &PlanFile::of(&reviewed))?;
         place.say(&format!("the plan {} is kept in {}", plan.id(), path.display()));
     }
     if arguments.format == Format::Json {
-        machine.push(json::reconcile(&drift, plan, holds));
+        machine.push(json::reconcile(&drift, reviewed.shared_plan(), holds));
     } else {
         let document = report::drift::document(&drift, plan, holds, Options::of(arguments.format, arguments.all));
-        place.show(arguments.format, &document, || json::reconcile(&drift, plan, holds))?;
+        place.show(arguments.format, &document, || json::reconcile(&drift, reviewed.shared_plan(), holds))?;
     }
     Ok(if plan.is_empty() || !arguments.detailed_exitcode { Exit::Done } else { Exit::Pending })
 }

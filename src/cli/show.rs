@@ -12,7 +12,7 @@ use crate::run::{RunRecord, find_run, run_headers};
 pub(super) async fn show(place: &Place<'_>, arguments: &ShowArguments) -> Result<Exit, Failure> {
     let record = find(place, &arguments.run).await?;
     let document = report::run::document(&record, Options::of(arguments.format, arguments.all));
-    place.show(arguments.format, &document, || json::run(&record))?;
+    place.show(arguments.format, &document, || json::run(record))?;
     Ok(Exit::Done)
 }
 

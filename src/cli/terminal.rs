@@ -1,20 +1,23 @@
 //! The one place that writes to the terminal. Results go to standard output, everything else to standard error; both
 //! lose their colours in a pipe, or where `NO_COLOR` is set.
 
-use std::io::{self, BufRead, IsTerminal, Write};
+use std::io::{self, BufRead, BufWriter, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 use super::failure::Failure;
-use crate::report::{self, Console, Progress, clean_lines, listening};
+use crate::report::{self, Console, Make, Progress, clean_lines, listening};
 use crate::run::Event;
+
+/// Bytes of a file that are written at a time.
+const PIECE: usize = 64 << 10;
 
 /// The terminal of this process.
 pub(super) struct Terminal;
 
 impl Console for Terminal {
-    fn print(&self, text: &str) -> io::Result<()> {
-        report::print(text)
+    fn print_made(&self, make: Make<'_>) -> io::Result<()> {
+        report::print_made(make)
     }
 
     fn say(&self, text: &str) {
@@ -53,7 +56,7 @@ impl Console for Terminal {
         Path::new(name).is_file().then(|| std::fs::read_to_string(name))
     }
 
-    fn keep(&self, path: &Path, text: &str) -> io::Result<()> {
+    fn keep(&self, path: &Path, make: Make<'_>) -> io::Result<()> {
         use std::os::unix::fs::OpenOptionsExt;
         let mut name = path.as_os_str().to_owned();
         name.push(".part");
@@ -63,9 +66,11 @@ impl Console for Terminal {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}
         }
-        let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&part)?;
-        file.write_all(text.as_bytes()).and_then(|()| file.sync_all())?;
-        std::fs::rename(&part, path)
+        let file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&part)?;
+        let mut file = BufWriter::with_capacity(PIECE, file);
+        let written = make(&mut file).and_then(|()| file.flush()).and_then(|()| file.get_ref().sync_all());
+        let kept = written.and_then(|()| std::fs::rename(&part, path));
+        kept.inspect_err(|_| drop(std::fs::remove_file(&part)))
     }
 }
 

@@ -31,10 +31,10 @@ pub(super) async fn undo(place: &Place<'_>, arguments: &UndoArguments) -> Result
     if let Some(path) = &arguments.output {
         session.planned(&reviewed)?;
         let plan = reviewed.plan();
-        plan::keep(place, path, &PlanFile::of(&reviewed).to_json())?;
+        plan::keep(place, path, &PlanFile::of(&reviewed))?;
         place.say(&format!("the plan {} is kept in {}; nothing was changed", plan.id(), path.display()));
         let document = report::plan::document(plan, reviewed.holds(), Options::of(arguments.format, arguments.all));
-        place.show(arguments.format, &document, || json::plan(plan, reviewed.holds()))?;
+        place.show(arguments.format, &document, || json::plan(reviewed.shared_plan(), reviewed.holds()))?;
         return Ok(Exit::Done);
     }
     let mut machine = Vec::new();

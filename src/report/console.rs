@@ -3,10 +3,13 @@
 //! That is this process's own, or, where the daemon carries a command out, that of the process at the other end of its
 //! socket. A command says and asks everything through this, so that it is the same function in both.
 
-use std::io;
+use std::io::{self, Write};
 use std::path::Path;
 
 use crate::run::Event;
+
+/// Makes a text while it is written, so that nobody holds all of it.
+pub type Make<'a> = &'a mut dyn FnMut(&mut dyn Write) -> io::Result<()>;
 
 /// The terminal, or what stands in its place, of whoever gave a command; and his files.
 pub trait Console: Send + Sync {
@@ -15,7 +18,16 @@ pub trait Console: Send + Sync {
     /// # Errors
     ///
     /// If it cannot be written. A reader that went away is no error.
-    fn print(&self, text: &str) -> io::Result<()>;
+    fn print(&self, text: &str) -> io::Result<()> {
+        self.print_made(&mut |out| out.write_all(text.as_bytes()))
+    }
+
+    /// Prints a result, in UTF-8, while it is made.
+    ///
+    /// # Errors
+    ///
+    /// As [`Console::print`], and if it cannot be made.
+    fn print_made(&self, make: Make<'_>) -> io::Result<()>;
 
     /// Says something beside the result, in a line.
     fn say(&self, text: &str);
@@ -42,10 +54,10 @@ pub trait Console: Send + Sync {
     /// The text of his file of this name; nothing if there is none.
     fn file(&self, name: &str) -> Option<io::Result<String>>;
 
-    /// Writes a file of his: whole or not at all, and readable by its owner only.
+    /// Writes a file of theirs, in UTF-8, while it is made: whole or not at all, and readable by its owner only.
     ///
     /// # Errors
     ///
-    /// If it cannot be written.
-    fn keep(&self, path: &Path, text: &str) -> io::Result<()>;
+    /// If it cannot be made or written; then nothing of it is there.
+    fn keep(&self, path: &Path, make: Make<'_>) -> io::Result<()>;
 }

@@ -14,48 +14,71 @@
 //! | `check` | `checks`: `organization`, `part`, `findings` (`level`, `sentence`); `problems`, `warnings` |
 //! | `explain` | `answers`: the fields of [`super::explain::Answer`] |
 
+use std::sync::Arc;
+
 use rollcall_kit::CheckLevel;
 use serde_json::{Value, json};
 
 use super::checks::Checked;
 use super::explain::Answer;
 use super::status::Status;
+pub use super::streamed::Json;
+use super::streamed::{List, Path};
 use crate::guard::{Hold, PlanFile};
-use crate::plan::{Drift, Plan};
-use crate::run::{Decided, RunHeader, RunRecord};
+use crate::plan::{Changes, Drift, Plan};
+use crate::run::{Decided, RunHeader, RunRecord, WaitingPart};
 
 const VERSION: u32 = 1;
 
 /// A plan: the same document as its file, so that saved output can be applied, too.
 #[must_use]
-pub fn plan(plan: &Plan, holds: &[Hold]) -> Value {
-    json!(PlanFile::new(plan.clone(), holds.to_vec()))
+pub fn plan(plan: Arc<Plan>, holds: &[Hold]) -> Json {
+    let file = PlanFile::new(plan, holds.to_vec());
+    Json::with_lists(json!(file.without_changes()), vec![(&["plan", "changes"], List::Changes(file.shared_plan()))])
 }
 
 /// A comparison with the target, and the plan that follows.
 #[must_use]
-pub fn reconcile(drift: &Drift, plan: &Plan, holds: &[Hold]) -> Value {
-    json!({ "document": "reconcile", "version": VERSION, "drift": drift, "plan": self::plan(plan, holds) })
+pub fn reconcile(drift: &Drift, plan: Arc<Plan>, holds: &[Hold]) -> Json {
+    let file = PlanFile::new(plan, holds.to_vec());
+    let rest = file.without_changes();
+    Json::with_lists(
+        json!({ "document": "reconcile", "version": VERSION, "drift": drift, "plan": rest }),
+        vec![(&["plan", "plan", "changes"], List::Changes(file.shared_plan()))],
+    )
 }
 
 /// A run.
 #[must_use]
-pub fn run(record: &RunRecord) -> Value {
-    let mut run = brief(&RunHeader::of(record));
-    let outcomes: Vec<Value> =
-        record.outcomes.iter().map(|(change, outcome)| json!({ "change": change, "outcome": outcome })).collect();
+pub fn run(record: RunRecord) -> Json {
+    let (summary, mut run) = (super::run::summary(&record), brief(&RunHeader::of(&record)));
     run["certificate"] = json!(record.certificate);
     run["changes"] = json!(record.changes);
-    run["plan"] = json!(record.plan);
-    run["outcomes"] = json!(outcomes);
-    run["waiting"] = json!(record.waiting);
+    run["plan"] = json!(record.plan.as_deref().map(without_changes));
+    run["outcomes"] = json!([]);
+    run["waiting"] = json!(
+        record
+            .waiting
+            .as_ref()
+            .map(|part| WaitingPart { plan_id: part.plan_id.clone(), plan: Arc::new(without_changes(&part.plan)) })
+    );
     run["drift"] = json!(record.drift);
-    json!({
-        "document": "run",
-        "version": VERSION,
-        "run": run,
-        "summary": super::run::summary(record),
-    })
+    let mut lists: Vec<(Path, List)> = vec![(&["run", "outcomes"], List::Outcomes(record.outcomes))];
+    lists.extend(record.plan.map(|plan| -> (Path, List) { (&["run", "plan", "changes"], List::Changes(plan)) }));
+    lists.extend(
+        record
+            .waiting
+            .map(|part| -> (Path, List) { (&["run", "waiting", "plan", "changes"], List::Changes(part.plan)) }),
+    );
+    let document = json!({ "document": "run", "version": VERSION, "run": run, "summary": summary });
+    Json::with_lists(document, lists)
+}
+
+/// Everything of a plan but its changes. A copy shares them with what it is a copy of, until it loses them.
+fn without_changes(plan: &Plan) -> Plan {
+    let mut plan = plan.clone();
+    plan.changes = Changes::default();
+    plan
 }
 
 /// The runs of the past.
@@ -122,12 +145,6 @@ pub fn checks(checks: &[Checked]) -> Value {
 #[must_use]
 pub fn explain(answers: &[Answer]) -> Value {
     json!({ "document": "explain", "version": VERSION, "answers": answers })
-}
-
-/// What a command about several organizations prints: the one, or a list of all.
-#[must_use]
-pub fn one_or_list(mut values: Vec<Value>) -> Value {
-    if values.len() == 1 { values.remove(0) } else { Value::Array(values) }
 }
 
 /// JSON for standard output: indented, ending in a line feed.

@@ -8,7 +8,7 @@
 //! Names come from the directory and are nobody's friend: what could steer a terminal or mean something in HTML or
 //! Markdown is taken its meaning in one place each.
 
-use std::io::{self, Write};
+use std::io::{self, Write as _};
 
 pub mod checks;
 pub mod console;
@@ -29,11 +29,14 @@ pub mod text;
 mod causes;
 mod edited;
 mod holds;
+pub(crate) mod pieces;
 mod sections;
+mod streamed;
 mod words;
 
-pub use console::Console;
+pub use console::{Console, Make};
 pub use document::Document;
+use pieces::Pieces;
 pub use progress::{Progress, Step, Steps, listening};
 pub use words::clean_lines;
 
@@ -71,14 +74,14 @@ impl Options {
     }
 }
 
-/// Renders a report in the form that is asked for, text within so many columns; JSON is made only if it is wanted.
+/// Renders a report for people in the form that is asked for, text within so many columns.
 #[must_use]
-pub fn render(format: Format, document: &Document, columns: usize, json: impl FnOnce() -> serde_json::Value) -> String {
+pub fn render(format: Format, document: &Document, columns: usize) -> String {
     match format {
-        Format::Text => text::render_within(document, columns),
+        // Programs get another document, which is made while it is printed.
+        Format::Text | Format::Json => text::render_within(document, columns),
         Format::Markdown => markdown::render(document),
         Format::Html => html::render(document),
-        Format::Json => json::pretty(&json()),
     }
 }
 
@@ -101,8 +104,19 @@ pub fn columns() -> usize {
 ///
 /// If it cannot be written. A reader that went away (`| head`) is no error.
 pub fn print(text: &str) -> io::Result<()> {
+    print_made(&mut |out| out.write_all(text.as_bytes()))
+}
+
+/// Prints a result to standard output while it is made.
+///
+/// # Errors
+///
+/// As [`print`], and if it cannot be made.
+pub fn print_made(make: Make<'_>) -> io::Result<()> {
     let mut out = anstream::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+    // A colour may begin in one piece and end in the next, a letter may not.
+    let mut pieces = Pieces::new(|text| out.write_all(text.as_bytes()));
+    match make(&mut pieces).and_then(|()| pieces.finish()).and_then(|()| out.flush()) {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         other => other,
     }

@@ -94,7 +94,36 @@ fn a_plan_in_html() {
 fn a_plan_in_json() {
     let (mut plan, holds) = fixture::held();
     plan.changes = plan.changes.into_iter().take(1).collect();
-    insta::assert_snapshot!(json::pretty(&json::plan(&plan, &holds)));
+    insta::assert_snapshot!(printed(&json::plan(plan.into(), &holds)));
+}
+
+/// What is printed of a document.
+fn printed(document: &json::Json) -> String {
+    let mut text = Vec::new();
+    document.write(&mut text).unwrap();
+    String::from_utf8(text).unwrap()
+}
+
+#[test]
+fn what_is_made_while_it_is_printed_is_what_a_value_of_all_of_it_would_print() {
+    let (plan, holds) = fixture::held();
+    let plan = std::sync::Arc::new(plan);
+    let file = serde_json::json!(crate::guard::PlanFile::new(std::sync::Arc::clone(&plan), holds.clone()));
+    assert_eq!(printed(&json::plan(std::sync::Arc::clone(&plan), &holds)), json::pretty(&file));
+    let drift = crate::plan::Drift::default();
+    let whole = serde_json::json!({ "document": "reconcile", "version": 1, "drift": drift, "plan": file });
+    assert_eq!(printed(&json::reconcile(&drift, std::sync::Arc::clone(&plan), &holds)), json::pretty(&whole));
+    let waiting = Some(crate::run::WaitingPart { plan_id: plan.id(), plan: std::sync::Arc::clone(&plan) });
+    let record = RunRecord { waiting, ..fixture::record() };
+    let mut whole = serde_json::to_value(json::run(record.clone())).unwrap();
+    assert!(whole["run"]["plan"]["changes"].as_array().is_some_and(|changes| !changes.is_empty()));
+    whole["run"]["plan"] = serde_json::json!(record.plan);
+    whole["run"]["waiting"] = serde_json::json!(record.waiting);
+    assert_eq!(printed(&json::run(record)), json::pretty(&whole));
+    let several = || vec![json::Json::from(file.clone()), json::plan(std::sync::Arc::clone(&plan), &holds)];
+    let list = serde_json::Value::Array(vec![file.clone(), file.clone()]);
+    assert_eq!(printed(&json::Json::one_or_list(several())), json::pretty(&list));
+    assert_eq!(printed(&json::Json::one_or_list(Vec::new())), "[]\n");
 }
 
 #[test]
@@ -149,7 +178,7 @@ fn failed() -> RunRecord {
 
 #[test]
 fn a_run_in_json_has_its_documented_shape() {
-    let run = json::run(&fixture::record());
+    let run = serde_json::to_value(json::run(fixture::record())).unwrap();
     assert_eq!((&run["document"], &run["version"]), (&"run".into(), &1.into()));
     assert_eq!(run["run"]["outcomes"][3]["change"], 4);
     assert_eq!(run["run"]["outcomes"][3]["outcome"]["outcome"], "failed");

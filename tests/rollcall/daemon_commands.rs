@@ -229,7 +229,7 @@ fn nobody_harms_the_daemon_through_its_socket() {
     let asked = |config: &str, arguments: &str| {
         whole(
             format!(
-                "{{\"version\":1,\"arguments\":{arguments},\"config\":\"{config}\",\"columns\":1,\"can_ask\":true}}\n"
+                "{{\"version\":2,\"arguments\":{arguments},\"config\":\"{config}\",\"columns\":1,\"can_ask\":true}}\n"
             )
             .as_bytes(),
         )
@@ -242,7 +242,7 @@ fn nobody_harms_the_daemon_through_its_socket() {
     silent
         .write_all(
             format!(
-                "{{\"version\":1,\"arguments\":[\"follow\"],\"config\":\"{}\",\"columns\":1,\"can_ask\":true}}\n",
+                "{{\"version\":2,\"arguments\":[\"follow\"],\"config\":\"{}\",\"columns\":1,\"can_ask\":true}}\n",
                 config.display()
             )
             .as_bytes(),

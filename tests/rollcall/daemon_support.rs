@@ -101,7 +101,7 @@ pub(super) fn at_the_question(site: &Site) -> UnixStream {
     let mut stream = UnixStream::connect(site.path("state/rollcall.sock")).unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
     let request = format!(
-        "{{\"version\":1,\"arguments\":[\"apply\",\"lumen\"],\"config\":\"{}\",\"columns\":80,\"can_ask\":true}}\n",
+        "{{\"version\":2,\"arguments\":[\"apply\",\"lumen\"],\"config\":\"{}\",\"columns\":80,\"can_ask\":true}}\n",
         config.display()
     );
     stream.write_all(request.as_bytes()).unwrap();

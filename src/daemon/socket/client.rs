@@ -7,15 +7,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::io::BufReader;
 use tokio::net::UnixStream;
+use tokio::net::unix::OwnedReadHalf;
 use tokio::net::unix::OwnedWriteHalf;
 use tokio::sync::Mutex;
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
-use super::frames;
+use super::frames::{self, FRAME};
 use super::protocol::{Frame, Reply, Request};
-use crate::report::{Console, Progress};
-
-/// The longest frame: a report, which the daemon made and may be long.
-const FRAME: u64 = 4 << 30;
+use crate::report::{Console, Progress, pieces};
 
 /// A connection to the daemon.
 pub struct Client {
@@ -69,9 +68,9 @@ impl Client {
         frames::write(&mut write, request).await?;
         let (write, asking) = (Arc::new(Mutex::new(write)), Arc::new(AtomicBool::new(false)));
         began(Interrupter { write: Arc::clone(&write), asking: Arc::clone(&asking) });
-        let mut read = BufReader::new(read);
+        let mut frames = received(read);
         let mut progress: Option<Progress> = None;
-        while let Some(frame) = frames::read(&mut read, FRAME).await? {
+        while let Some(frame) = frames.recv().await.transpose()? {
             if !matches!(frame, Frame::Step { .. }) {
                 progress = None;
             }
@@ -83,23 +82,93 @@ impl Client {
                 }
                 other => {
                     asking.store(matches!(other, Frame::Ask { .. }), Ordering::Relaxed);
-                    let reply = tokio::task::block_in_place(|| answer(console, other));
+                    let reply = tokio::task::block_in_place(|| answer(console, other, &mut frames));
                     asking.store(false, Ordering::Relaxed);
                     reply?
                 }
             };
             if let Some(reply) = reply {
-                frames::write(&mut *write.lock().await, &reply).await?;
+                send(&mut *write.lock().await, reply).await?;
             }
         }
-        Err(io::Error::new(
-            io::ErrorKind::UnexpectedEof,
-            "the daemon ended before the command did; `rollcall status` tells how things stand once it is back",
-        ))
+        Err(ended())
     }
 }
 
-fn answer(console: &dyn Console, frame: Frame) -> io::Result<Option<Reply>> {
+fn ended() -> io::Error {
+    io::Error::new(
+        io::ErrorKind::UnexpectedEof,
+        "the daemon ended before the command did; `rollcall status` tells how things stand once it is back",
+    )
+}
+
+/// Frames as they come. They are taken from the daemon at once, whoever reads what is printed of them: it lets go of a
+/// client that takes nothing.
+fn received(read: OwnedReadHalf) -> UnboundedReceiver<io::Result<Frame>> {
+    let (sender, receiver) = unbounded_channel();
+    tokio::spawn(async move {
+        let mut read = BufReader::new(read);
+        while let Some(frame) = frames::read(&mut read, FRAME).await.transpose() {
+            let is_last = frame.is_err();
+            if sender.send(frame).is_err() || is_last {
+                break;
+            }
+        }
+    });
+    receiver
+}
+
+/// Sends a reply; the text of a file in pieces.
+async fn send(write: &mut OwnedWriteHalf, reply: Reply) -> io::Result<()> {
+    let Reply::File { text: Some(text), .. } = &reply else { return frames::write(write, &reply).await };
+    let mut all = pieces::of(text).peekable();
+    while let Some(piece) = all.next() {
+        let piece = Reply::File { text: Some(piece.to_owned()), more: all.peek().is_some(), error: None };
+        frames::write(write, &piece).await?;
+    }
+    Ok(())
+}
+
+/// Writes the text that comes into a file. All of it is taken also if it cannot be written, so that the daemon learns of
+/// that. Fails itself only if the daemon does not come to its end.
+fn keep(
+    console: &dyn Console,
+    path: &Path,
+    frames: &mut UnboundedReceiver<io::Result<Frame>>,
+) -> io::Result<io::Result<()>> {
+    let mut is_over = false;
+    let kept = console.keep(path, &mut |into| {
+        while let Some(text) = more(frames, &mut is_over)? {
+            into.write_all(text.as_bytes())?;
+        }
+        Ok(())
+    });
+    while !is_over {
+        let next = more(frames, &mut is_over);
+        if !is_over {
+            next?;
+        }
+    }
+    Ok(kept)
+}
+
+/// The next piece of a text; none at its end.
+fn more(frames: &mut UnboundedReceiver<io::Result<Frame>>, is_over: &mut bool) -> io::Result<Option<String>> {
+    match frames.blocking_recv().ok_or_else(ended)?? {
+        Frame::More { text } => Ok(Some(text)),
+        Frame::Done { whole } => {
+            *is_over = true;
+            if whole { Ok(None) } else { Err(io::Error::other("it could not be made; what failed was said")) }
+        }
+        _ => Err(io::Error::new(io::ErrorKind::InvalidData, "the daemon sent something else than the text of a file")),
+    }
+}
+
+fn answer(
+    console: &dyn Console,
+    frame: Frame,
+    frames: &mut UnboundedReceiver<io::Result<Frame>>,
+) -> io::Result<Option<Reply>> {
     Ok(match frame {
         Frame::Print { text } => {
             console.print(&text)?;
@@ -111,13 +180,13 @@ fn answer(console: &dyn Console, frame: Frame) -> io::Result<Option<Reply>> {
         }
         Frame::Ask { question } => Some(Reply::Answer { text: console.ask(&question)? }),
         Frame::Read { name } => Some(match console.file(&name) {
-            None => Reply::File { text: None, error: None },
-            Some(Ok(text)) => Reply::File { text: Some(text), error: None },
-            Some(Err(error)) => Reply::File { text: None, error: Some(error.to_string()) },
+            None => Reply::File { text: None, more: false, error: None },
+            Some(Ok(text)) => Reply::File { text: Some(text), more: false, error: None },
+            Some(Err(error)) => Reply::File { text: None, more: false, error: Some(error.to_string()) },
         }),
-        Frame::Keep { path, text } => {
-            Some(Reply::Kept { error: console.keep(&path, &text).err().map(|error| error.to_string()) })
+        Frame::Keep { path } => {
+            Some(Reply::Kept { error: keep(console, &path, frames)?.err().map(|error| error.to_string()) })
         }
-        Frame::Step { .. } | Frame::End { .. } => None,
+        Frame::More { .. } | Frame::Done { .. } | Frame::Step { .. } | Frame::End { .. } => None,
     })
 }

@@ -6,6 +6,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::io::{AsyncBufRead, AsyncBufReadExt as _, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 
+/// Bytes of a frame at most: a piece of a text, each of whose characters may be escaped.
+pub(super) const FRAME: u64 = 4 << 20;
+
 /// Reads one line of at most so many bytes; nothing at the end.
 pub(super) async fn read<T: DeserializeOwned>(
     from: &mut (impl AsyncBufRead + Unpin + Send),
@@ -17,7 +20,11 @@ pub(super) async fn read<T: DeserializeOwned>(
         return Ok(None);
     }
     if line.last() != Some(&b'\n') {
-        return Err(io::Error::new(io::ErrorKind::InvalidData, "the line was cut or is too long"));
+        let wrong = match line.len() as u64 == most {
+            true => format!("a line on the control socket is longer than {most} bytes, which is the most"),
+            false => "a line on the control socket was cut".to_owned(),
+        };
+        return Err(io::Error::new(io::ErrorKind::InvalidData, wrong));
     }
     serde_json::from_slice(&line).map(Some).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
 }
@@ -37,12 +44,13 @@ mod tests {
     #[tokio::test]
     async fn a_line_that_is_too_long_is_not_read_to_its_end() {
         let mut long: &[u8] = b"\"0123456789\"\n";
-        assert!(read::<String>(&mut long, 5).await.is_err());
+        let error = read::<String>(&mut long, 5).await.unwrap_err().to_string();
+        assert_eq!(error, "a line on the control socket is longer than 5 bytes, which is the most");
         let mut fits: &[u8] = b"\"0123456789\"\n\"next\"\n";
         assert_eq!(read::<String>(&mut fits, 13).await.unwrap().as_deref(), Some("0123456789"));
         assert_eq!(read::<String>(&mut fits, 13).await.unwrap().as_deref(), Some("next"));
         assert_eq!(read::<String>(&mut fits, 13).await.unwrap(), None);
         let mut cut: &[u8] = b"\"0123";
-        assert!(read::<String>(&mut cut, 13).await.is_err());
+        assert!(read::<String>(&mut cut, 13).await.unwrap_err().to_string().ends_with("was cut"));
     }
 }

@@ -5,13 +5,16 @@
 //! writes goes back to whoever typed it. So files stay his, with his rights, and the daemon opens none that a client
 //! names. Who he is, the system says: [`peer`].
 //!
-//! Frames are lines of JSON. What a client sends is bounded in size, and a client that does not read is let go of; it
+//! Frames are lines of JSON, of bounded length; long texts go in several. What a client sends is bounded in size, and a client that does not read is let go of; it
 //! keeps no run waiting.
 
 pub mod client;
 pub mod protocol;
 pub mod remote;
 
+mod backlog;
 mod frames;
 pub mod peer;
 pub(super) mod server;
+#[cfg(test)]
+mod tests;

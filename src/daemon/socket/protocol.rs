@@ -1,4 +1,4 @@
-//! What goes over the control socket, a line of JSON each.
+//! What goes over the control socket, a line of JSON each. A text that is long comes in several.
 
 use std::path::PathBuf;
 
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::report::Step;
 
 /// The protocol's version: a client of another one is told so.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// What a client asks for, once.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -32,7 +32,7 @@ pub struct Request {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "is")]
 pub enum Frame {
-    /// A result, for standard output.
+    /// A result, for standard output, or a piece of one.
     Print {
         /// As it is, colours included.
         text: String,
@@ -57,12 +57,20 @@ pub enum Frame {
         /// As it was typed.
         name: String,
     },
-    /// This text belongs into this file. A reply must follow.
+    /// The text that follows belongs into this file.
     Keep {
         /// As it was typed.
         path: PathBuf,
-        /// The text.
+    },
+    /// A piece of that text.
+    More {
+        /// The piece.
         text: String,
+    },
+    /// The end of that text. A reply must follow.
+    Done {
+        /// Whether this is all of it. Otherwise nothing is kept.
+        whole: bool,
     },
     /// The command has ended.
     End {
@@ -80,10 +88,12 @@ pub enum Reply {
         /// Without its surrounding white space.
         text: String,
     },
-    /// The text of a file; nothing if there is none of this name.
+    /// The text of a file, or a piece of it; nothing if there is none of this name.
     File {
         /// The text.
         text: Option<String>,
+        /// Whether another piece follows.
+        more: bool,
         /// Why it cannot be read.
         error: Option<String>,
     },

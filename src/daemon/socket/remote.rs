@@ -2,16 +2,17 @@
 
 use std::io;
 use std::path::Path;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::sync::mpsc::UnboundedSender;
 
+use super::backlog::Backlog;
 use super::protocol::{Frame, Reply, Request};
 use crate::daemon::desk::locked;
-use crate::report::{Console, Steps};
+use crate::report::pieces::{self, Pieces};
+use crate::report::{Console, Make, Steps};
 use crate::run::Event;
 
 /// How long a question waits for its answer: runs of the organization wait as long.
@@ -20,10 +21,13 @@ const PATIENCE: Duration = Duration::from_secs(300);
 /// So many frames may wait for a client that reads slowly before it is told no more steps of runs.
 const BACKLOG: usize = 256;
 
+/// Bytes of a file of the client's at most: a plan file has hundreds of megabytes for a large organization's first plan.
+const FILE: usize = 1 << 30;
+
 /// The console of a client. A command that uses it runs on a thread of its own, which may wait for an answer.
 pub struct Remote {
     frames: UnboundedSender<Frame>,
-    waiting: Arc<AtomicUsize>,
+    backlog: Arc<Backlog>,
     replies: Mutex<Receiver<Reply>>,
     person: String,
     columns: usize,
@@ -34,12 +38,12 @@ impl Remote {
     pub(super) fn new(
         request: &Request,
         person: String,
-        (frames, waiting): (UnboundedSender<Frame>, Arc<AtomicUsize>),
+        (frames, backlog): (UnboundedSender<Frame>, Arc<Backlog>),
         replies: Receiver<Reply>,
     ) -> Self {
         Self {
             frames,
-            waiting,
+            backlog,
             replies: Mutex::new(replies),
             person,
             columns: request.columns.unwrap_or(usize::MAX),
@@ -48,8 +52,37 @@ impl Remote {
     }
 
     fn send(&self, frame: Frame) -> io::Result<()> {
-        self.waiting.fetch_add(1, Ordering::Relaxed);
+        self.backlog.comes();
         self.frames.send(frame).map_err(|_| gone())
+    }
+
+    /// Sends a text piece by piece while it is made, as fast as it is read.
+    fn send_text(&self, make: Make<'_>, frame: impl Fn(String) -> Frame) -> io::Result<()> {
+        let mut pieces = Pieces::new(|text| {
+            self.backlog.room(PATIENCE)?;
+            self.send(frame(text))
+        });
+        make(&mut pieces)?;
+        pieces.finish()
+    }
+
+    /// The text of a file of the client's, of which pieces came so far.
+    fn rest_of_file(&self, mut text: String, mut more: bool) -> io::Result<String> {
+        let mut is_too_long = false;
+        while more {
+            let Reply::File { text: Some(piece), more: another, error: None } = self.reply()? else {
+                return Err(unexpected());
+            };
+            is_too_long |= text.len() + piece.len() > FILE;
+            if !is_too_long {
+                text.push_str(&piece);
+            }
+            more = another;
+        }
+        match is_too_long {
+            true => Err(io::Error::other(format!("it is longer than {FILE} bytes, the most that the daemon takes"))),
+            false => Ok(text),
+        }
     }
 
     fn reply(&self) -> io::Result<Reply> {
@@ -64,7 +97,7 @@ impl Remote {
     }
 }
 
-fn gone() -> io::Error {
+pub(super) fn gone() -> io::Error {
     io::Error::new(io::ErrorKind::BrokenPipe, "whoever gave the command is not there any more; nothing was changed")
 }
 
@@ -73,14 +106,18 @@ fn unexpected() -> io::Error {
 }
 
 impl Console for Remote {
-    fn print(&self, text: &str) -> io::Result<()> {
-        // A reader that went away is no error.
-        let _ = self.send(Frame::Print { text: text.to_owned() });
-        Ok(())
+    fn print_made(&self, make: Make<'_>) -> io::Result<()> {
+        match self.send_text(make, |text| Frame::Print { text }) {
+            // A reader that went away is no error.
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+            other => other,
+        }
     }
 
     fn say(&self, text: &str) {
-        let _ = self.send(Frame::Say { text: text.to_owned() });
+        for text in pieces::of_lines(text) {
+            let _ = self.send(Frame::Say { text: text.to_owned() });
+        }
     }
 
     fn columns(&self) -> usize {
@@ -107,7 +144,7 @@ impl Console for Remote {
         let steps = Mutex::new(Steps::default());
         Box::new(move |event| {
             let step = locked(&steps).step(&event);
-            if self.waiting.load(Ordering::Relaxed) < BACKLOG {
+            if self.backlog.waiting() < BACKLOG {
                 let _ = self.send(Frame::Step { step });
             }
         })
@@ -117,15 +154,19 @@ impl Console for Remote {
         let asked = self.send(Frame::Read { name: name.to_owned() }).and_then(|()| self.reply());
         match asked {
             Ok(Reply::File { error: Some(error), .. }) => Some(Err(io::Error::other(error))),
-            Ok(Reply::File { text, .. }) => text.map(Ok),
+            Ok(Reply::File { text, more, .. }) => text.map(|text| self.rest_of_file(text, more)),
             Ok(_) => Some(Err(unexpected())),
             Err(error) => Some(Err(error)),
         }
     }
 
-    fn keep(&self, path: &Path, text: &str) -> io::Result<()> {
-        self.send(Frame::Keep { path: path.to_owned(), text: text.to_owned() })?;
-        match self.reply()? {
+    fn keep(&self, path: &Path, make: Make<'_>) -> io::Result<()> {
+        self.send(Frame::Keep { path: path.to_owned() })?;
+        let made = self.send_text(make, |text| Frame::More { text });
+        self.send(Frame::Done { whole: made.is_ok() })?;
+        let reply = self.reply();
+        made?;
+        match reply? {
             Reply::Kept { error: None } => Ok(()),
             Reply::Kept { error: Some(error) } => Err(io::Error::other(error)),
             _ => Err(unexpected()),

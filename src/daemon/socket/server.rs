@@ -5,7 +5,6 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, FileTypeExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::io::{AsyncBufRead, BufReader};
@@ -15,6 +14,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
+use super::backlog::Backlog;
 use super::frames as lines;
 use super::peer::Peer;
 use super::protocol::{Frame, Reply, Request, VERSION};
@@ -24,9 +24,6 @@ use crate::daemon::{Call, Commands, Floor, is_true};
 
 /// The longest request: a command line.
 const REQUEST: u64 = 256 << 10;
-
-/// The longest reply: a plan file, which for a large organization's first plan has hundreds of megabytes.
-const REPLY: u64 = 1 << 30;
 
 /// How long a client may take to say what it wants.
 const TO_ASK: Duration = Duration::from_secs(10);
@@ -145,8 +142,8 @@ async fn client(
         return Ok(());
     };
     let (sender, receiver) = unbounded_channel();
-    let waiting = Arc::new(AtomicUsize::new(0));
-    let writer = tokio::spawn(write_frames(write, receiver, Arc::clone(&waiting)));
+    let backlog = Arc::new(Backlog::default());
+    let writer = tokio::spawn(write_frames(write, receiver, Arc::clone(&backlog)));
     if request.version != VERSION {
         let text = "error: the daemon is of another version than this command; restart the service".to_owned();
         let _ = sender.send(Frame::Say { text });
@@ -155,7 +152,7 @@ async fn client(
         return writer.await.map_err(io::Error::other);
     }
     let (replies, theirs) = std::sync::mpsc::channel();
-    let console = Arc::new(Remote::new(&request, peer.name(request.login), (sender.clone(), waiting), theirs));
+    let console = Arc::new(Remote::new(&request, peer.name(request.login), (sender.clone(), backlog), theirs));
     let (hang_up, hung_up) = watch::channel(false);
     let call = Call { request, console, floor, hung_up };
     let mut command = tokio::task::spawn_blocking(move || commands(call));
@@ -194,17 +191,24 @@ async fn next(read: &mut (impl AsyncBufRead + Unpin + Send), wanted: bool) -> Op
     if !wanted {
         return std::future::pending().await;
     }
-    lines::read(read, REPLY).await.ok().flatten()
+    lines::read(read, lines::FRAME).await.ok().flatten()
 }
 
 /// Writes what is to be written, and forgets the rest once nobody reads.
-async fn write_frames(mut write: OwnedWriteHalf, mut frames: UnboundedReceiver<Frame>, waiting: Arc<AtomicUsize>) {
+pub(super) async fn write_frames(
+    mut write: OwnedWriteHalf,
+    mut frames: UnboundedReceiver<Frame>,
+    backlog: Arc<Backlog>,
+) {
     let mut there = true;
     while let Some(frame) = frames.recv().await {
-        waiting.fetch_sub(1, Ordering::Relaxed);
         if there {
             let written = tokio::time::timeout(TO_READ, lines::write(&mut write, &frame)).await;
             there = matches!(written, Ok(Ok(())));
+        }
+        match there {
+            true => backlog.goes(),
+            false => backlog.is_lost(),
         }
     }
 }
