@@ -111,7 +111,7 @@ pub fn print(text: &str) -> io::Result<()> {
 ///
 /// # Errors
 ///
-/// As [`print`], and if it cannot be made.
+/// If it cannot be made or written. A reader that went away is no error.
 pub fn print_made(make: Make<'_>) -> io::Result<()> {
     let mut out = anstream::stdout().lock();
     // A colour may begin in one piece and end in the next, a letter may not.

@@ -40,7 +40,7 @@ impl Backlog {
     }
 
     /// Nobody reads any more.
-    pub(super) fn is_lost(&self) {
+    pub(super) fn nobody_reads(&self) {
         self.change(|state| state.lost = true);
     }
 
@@ -78,7 +78,7 @@ mod tests {
         });
         backlog.comes();
         std::thread::scope(|scope| {
-            scope.spawn(|| backlog.is_lost());
+            scope.spawn(|| backlog.nobody_reads());
             assert!(backlog.room(Duration::from_secs(60)).is_err());
         });
     }

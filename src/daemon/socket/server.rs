@@ -208,7 +208,7 @@ pub(super) async fn write_frames(
         }
         match there {
             true => backlog.goes(),
-            false => backlog.is_lost(),
+            false => backlog.nobody_reads(),
         }
     }
 }
