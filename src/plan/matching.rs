@@ -109,7 +109,7 @@ pub enum Match {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Matches {
     /// Hashes of the ids of those for whom nobody is there.
-    nobody: BTreeSet<[u8; 16]>,
+    nobody: Hashes,
     /// What was found for everybody else, [`Match::None`] never.
     others: BTreeMap<DirectoryId, Match>,
 }
@@ -156,7 +156,7 @@ impl Matches {
     /// Whether there is no answer.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.nobody.is_empty() && self.others.is_empty()
+        self.len() == 0
     }
 }
 
@@ -165,8 +165,62 @@ impl Extend<(DirectoryId, Match)> for Matches {
         for (user, found) in answers {
             self.insert(user, found);
         }
+        self.nobody.settle();
     }
 }
+
+/// A set of hashes. Many lie in one sorted row: a tree of a million would be looked through all over the memory for each.
+#[derive(Clone, Debug, Default)]
+struct Hashes {
+    row: Vec<[u8; 16]>,
+    /// Those that are in no row yet.
+    fresh: BTreeSet<[u8; 16]>,
+}
+
+impl Hashes {
+    /// So many, and so large a part of the row, are fresh at most.
+    const FRESH: usize = 4_096;
+    const PART: usize = 4;
+
+    fn len(&self) -> usize {
+        self.row.len() + self.fresh.len()
+    }
+
+    fn contains(&self, hash: &[u8; 16]) -> bool {
+        self.row.binary_search(hash).is_ok() || self.fresh.contains(hash)
+    }
+
+    fn insert(&mut self, hash: [u8; 16]) {
+        if self.row.binary_search(&hash).is_err() {
+            self.fresh.insert(hash);
+        }
+        if self.fresh.len() > Self::FRESH.max(self.row.len() / Self::PART) {
+            self.settle();
+        }
+    }
+
+    fn remove(&mut self, hash: &[u8; 16]) {
+        if let Ok(place) = self.row.binary_search(hash) {
+            self.row.remove(place);
+        }
+        self.fresh.remove(hash);
+    }
+
+    /// Puts all into the row.
+    fn settle(&mut self) {
+        self.row.extend(std::mem::take(&mut self.fresh));
+        self.row.sort();
+    }
+}
+
+/// By what is in it, wherever it lies.
+impl PartialEq for Hashes {
+    fn eq(&self, other: &Self) -> bool {
+        self.len() == other.len() && self.row.iter().chain(&self.fresh).all(|hash| other.contains(hash))
+    }
+}
+
+impl Eq for Hashes {}
 
 impl FromIterator<(DirectoryId, Match)> for Matches {
     fn from_iter<I: IntoIterator<Item = (DirectoryId, Match)>>(answers: I) -> Self {
