@@ -19,7 +19,7 @@ use super::roles;
 use crate::roster::{DesiredAccount, Reason, Role, Standing};
 
 impl Planner<'_> {
-    /// Whoever claims no account of ours and has none in the target gets a new one, whoever else there is: on the first
+    /// A user who claims no account of ours and has none in the target gets a new one, whatever others claim: on the first
     /// day these are everybody, and none of them is kept until the end. The others are set aside.
     pub(super) fn meet_newcomer(&mut self, newcomer: Newcomer) {
         let claims = self.survey.claims.contains_key(&newcomer.user);

@@ -10,7 +10,7 @@ impl Kinds {
     /// What puts an account out.
     pub const EXITS: Self = Self::of(&[ActionKind::Deactivate, ActionKind::Delete]);
 
-    /// What may take something from whoever has it now.
+    /// What may take something from somebody.
     pub const TAKING: Self = Self::of(&[
         ActionKind::Deactivate,
         ActionKind::Delete,

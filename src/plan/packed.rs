@@ -21,7 +21,7 @@ pub(crate) const ITEMS: usize = 128;
 /// So many items are kept as they are.
 const FEW: usize = 2_048;
 
-/// Unpacked blocks that are kept for whoever asks for items by their place.
+/// Unpacked blocks that are kept, for items that are asked for by their place.
 const AT_HAND: usize = 4;
 
 /// How hard zstd tries.

@@ -1,7 +1,7 @@
 //! Users as a list of them shows them, with no more of each than matching needs.
 //!
 //! On the first day everybody may be sought in the list, and everybody may be there already. So what is sought are
-//! hashes, of whoever is found the account is kept instead of what the target said, and keys lead to it by their hashes.
+//! hashes, of a user who is found the account is kept instead of what the target said, and keys lead to it by their hashes.
 
 use super::ask::Key;
 use super::mapping::Mapping;

@@ -102,7 +102,7 @@ fn ended() -> io::Error {
     )
 }
 
-/// Frames as they come. They are taken from the daemon at once, whoever reads what is printed of them: it lets go of a
+/// Frames as they come. They are taken from the daemon at once, however slowly what is printed is read: it lets go of a
 /// client that takes nothing.
 fn received(read: OwnedReadHalf) -> UnboundedReceiver<io::Result<Frame>> {
     let (sender, receiver) = unbounded_channel();
