@@ -192,6 +192,9 @@ impl PlanFile {
         }
         // Held or not, and how much of what, follows from the plan; whoever wrote something else there meant to mislead.
         let counted = (counts(&file.plan), counts_of_configuration(&file.plan));
+        if file.plan.changes.iter().any(|change| change.destructive != change.action.is_destructive()) {
+            return Err(PlanFileError::NotAPlan("it does not say what each change takes away".to_owned()));
+        }
         if (file.document.as_str(), file.version, file.held) != (DOCUMENT, PLAN_VERSION, !file.holds.is_empty())
             || (&file.counts, &file.counts_of_configuration) != (&counted.0, &counted.1)
         {

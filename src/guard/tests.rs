@@ -369,6 +369,17 @@ fn a_file_may_be_indented_and_ordered_otherwise_and_say_nothing_that_a_plan_does
     assert!(summary.contains("its summary is not that of its plan"), "{summary}");
 }
 
+#[test]
+fn a_plan_file_cannot_call_a_deactivation_harmless_even_if_its_digest_is_made_anew() {
+    let (mut people, world) = settled(20);
+    leaves(&mut people[5], disabled());
+    let mut plan = world.plan(&directory(people)).plan;
+    plan.changes.alter(|change| change.destructive = false);
+    assert!(plan.changes.len() == 1 && plan.changes.at(0).takes(), "what a change takes follows from what it does");
+    let error = PlanFile::from_json(&PlanFile::new(plan, Vec::new()).to_json()).unwrap_err();
+    assert!(error.to_string().contains("does not say what each change takes away"), "{error}");
+}
+
 /// An hour around this moment in which something may not be done.
 fn blackout(forbids: crate::schedule::Forbids) -> Option<crate::schedule::OpenWindow> {
     let at = |text: &str| text.parse().unwrap();

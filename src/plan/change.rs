@@ -41,7 +41,7 @@ impl Change {
     /// another; behind another directory everybody is relinked.
     #[must_use]
     pub const fn takes(&self) -> bool {
-        self.destructive || matches!(self.action, Action::Relink { .. })
+        self.action.is_destructive() || matches!(self.action, Action::Relink { .. })
     }
 }
 

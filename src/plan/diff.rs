@@ -144,7 +144,7 @@ pub(super) fn sorted<T: Ord>(items: Vec<T>) -> Vec<T> {
 /// A snapshot that does not match its seal may have lost or invented anything; nothing is taken from anybody on its
 /// word.
 pub(super) fn without_removals(plan: Plan, holdings: &Holdings) -> Plan {
-    let removals = plan.changes.of_kinds(Kinds::TAKING).filter(|change| change.destructive);
+    let removals = plan.changes.of_kinds(Kinds::TAKING).filter(|change| change.action.is_destructive());
     let refused = removals.map(|change| {
         let detail = format!(
             "the directory asks to {} {}, and the snapshot does not match its seal; nothing is removed until a \
@@ -190,7 +190,7 @@ pub(super) struct Planner<'a> {
     /// Owners whose accounts newcomers may claim.
     claimable: BTreeSet<&'a DirectoryId>,
     pub(super) claimed: BTreeMap<DirectoryId, Claimed>,
-    /// Newcomers for whom what comes later may matter.
+    /// Newcomers that wait until everybody has been met: what comes later may matter for them.
     pub(super) newcomers: Vec<Newcomer>,
     /// The target's ids of all accounts that a look-up found.
     found: BTreeSet<&'a str>,

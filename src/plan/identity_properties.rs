@@ -68,9 +68,9 @@ fn unentangled(directory: &Directory, world: &World) -> Vec<usize> {
         values.extend(names(&account.attributes).map(|name| (owner.clone(), name)));
     }
     let is_free = |user: &DirectoryId| {
-        let his = |owner: &Option<DirectoryId>| owner.as_ref() == Some(user);
-        let own: BTreeSet<&String> = values.iter().filter(|(owner, _)| his(owner)).map(|(_, name)| name).collect();
-        values.iter().all(|(owner, name)| his(owner) || !own.contains(name))
+        let theirs = |owner: &Option<DirectoryId>| owner.as_ref() == Some(user);
+        let own: BTreeSet<&String> = values.iter().filter(|(owner, _)| theirs(owner)).map(|(_, name)| name).collect();
+        values.iter().all(|(owner, name)| theirs(owner) || !own.contains(name))
     };
     (0..directory.judged.len()).filter(|&at| is_free(&directory.judged[at].0)).collect()
 }
@@ -105,15 +105,15 @@ proptest! {
             let (Standing::Wanted(desired), Some(held)) = (&judgement.standing, before.ledger.accounts.get(user)) else {
                 continue;
             };
-            let his = || plan.changes.iter().filter(|change| change.subject.user() == Some(user));
-            let other = his().find(|change| !keeps.contains(&change.action.kind()));
+            let theirs = || plan.changes.iter().filter(|change| change.subject.user() == Some(user));
+            let other = theirs().find(|change| !keeps.contains(&change.action.kind()));
             prop_assert!(other.is_none(), "{:#?}", other);
             let now = world.ledger.accounts.get(user).map(|now| (&now.target_id, now.active || !held.active));
             prop_assert_eq!(now, Some((&held.target_id, true)), "{} has another account or is out", user);
             // A new address is an update like any other.
             let refused = plan.refusals.iter().any(|refusal| refusal.user.as_ref() == Some(user));
             let follows = |change: &Change| attribute_changes(&change.action).iter().any(|c| c.attribute == "email");
-            prop_assert!(desired.address == held.address || refused || his().any(|change| follows(&change)));
+            prop_assert!(desired.address == held.address || refused || theirs().any(|change| follows(&change)));
         }
         for group in &directory.settings.pushed_groups {
             let anew = [ActionKind::CreateGroup, ActionKind::AdoptGroup, ActionKind::DeleteGroup];

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::change::{Action, Cause, Change, Subject};
 use crate::roster::Leaving;
 
-/// The first 8 bytes of the BLAKE3 hash of what a change does, and to whom or what; written as 16 hexadecimal digits.
+/// The first 8 bytes of the BLAKE3 hash of what a change does, and to which user or group; written as 16 hexadecimal digits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub struct Mark(u64);

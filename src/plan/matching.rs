@@ -102,13 +102,13 @@ pub enum Match {
 
 /// The answers, by user. A candidate who is missing here counts as [`Match::Unknown`].
 ///
-/// Of users for whom nobody is there, only 16 bytes of the hash of their id are kept: on the first day these are
+/// Of users who have no account there, only 16 bytes of the hash of their id are kept: on the first day these are
 /// everybody. A user who was not answered for would have to share the first half of a BLAKE3 hash with one who was to
 /// be mistaken for them. Among a million ids the chance of that is one in 10²⁶, and who wanted to bring it about would
 /// have to try 2⁶⁴ ids of their own choice, and gain no more than a second account for one of them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Matches {
-    /// Hashes of the ids of those for whom nobody is there.
+    /// Hashes of the ids of users who have no account there.
     nobody: Hashes,
     /// What was found for everybody else, [`Match::None`] never.
     others: BTreeMap<DirectoryId, Match>,
@@ -139,7 +139,7 @@ impl Matches {
         self.others.get(user).or_else(|| self.nobody.contains(&hash(user)).then_some(&NOBODY))
     }
 
-    /// The accounts that were found, each for a user whom it alone matches.
+    /// The accounts that were found, each the only one that matches its user.
     pub fn accounts(&self) -> impl Iterator<Item = &TargetAccount> {
         self.others.values().filter_map(|found| match found {
             Match::One(account, _) => Some(&**account),

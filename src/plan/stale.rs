@@ -34,7 +34,7 @@ impl fmt::Display for StaleChange {
     }
 }
 
-/// Whom a change is about, whatever they are called now.
+/// The user or group that a change is about, whatever they are called now.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Who {
     User(DirectoryId),

@@ -304,7 +304,7 @@ impl Session {
             matches!(refusal.reason, Reason::GroupMissing | Reason::GroupAmbiguous | Reason::ExpressionFailed)
         };
         let is_part = plan.notes.iter().any(|note| note.holds) || plan.refusals.iter().any(undecided);
-        let takes = plan.changes.of_kinds(Kinds::TAKING).any(|change| change.destructive);
+        let takes = plan.changes.of_kinds(Kinds::TAKING).any(|change| change.action.is_destructive());
         if plan.refusals.iter().any(postponed) || (is_part && !takes && !self.occasion()?.first_plan) {
             return Ok(());
         }

@@ -23,7 +23,7 @@ use crate::plan::{Candidate, Candidates, Match, Matches};
 /// So many candidates are asked for one by one, whatever the size of the target.
 const ONE_BY_ONE: usize = 50;
 
-/// A candidate whom filters do not settle, and why. Where a target cannot be asked for one attribute these are all.
+/// A candidate that filters do not settle, and why. Where a target cannot be asked for one attribute these are all.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
 struct Open {
     candidate: Candidate,
@@ -71,7 +71,7 @@ impl ScimTarget {
         Ok(pages <= candidates.len() * self.settings.match_by.len().max(1))
     }
 
-    /// Asks for each candidate by filters; yields those too whom that does not settle. Only the questions that are in
+    /// Asks for each candidate by filters; yields those too that this does not settle. Only the questions that are in
     /// flight are in memory.
     async fn one_by_one(&self, candidates: &Candidates) -> Result<(Matches, Packed<Open>), TargetError> {
         let ask = async |candidate: Candidate| {

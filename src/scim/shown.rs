@@ -8,7 +8,7 @@ use super::mapping::Mapping;
 use super::resource::Resource;
 use crate::plan::{Candidate, TargetAccount};
 
-/// A user whom the target shows.
+/// A user that the target shows.
 pub(super) enum Shown {
     /// The account.
     Account(Box<TargetAccount>),
@@ -53,7 +53,7 @@ impl Shown {
     }
 }
 
-/// What is sought in the list: a hash of each key. Two keys of one hash cost no more than a user in the index whom
+/// What is sought in the list: a hash of each key. Two keys of one hash cost no more than a user in the index that
 /// nobody seeks.
 pub(super) struct Wanted(Vec<u64>);
 
