@@ -173,23 +173,26 @@ impl ChangeRecord {
         }
     }
 
-    /// What it can be found by besides its subject and its day: the role, and the groups that it is about or because of.
+    /// What it can be found by besides its subject and its day: the role, the groups that it is about or because of, and
+    /// what a deleted account was called.
     #[must_use]
     pub fn topics(&self) -> Vec<Topic> {
-        let mut topics = Vec::new();
-        let mut about = |group: &GroupKey| {
-            topics.push(match group {
-                GroupKey::Role(role) => Topic::Role(role.clone()),
-                GroupKey::Directory(id) => Topic::Group(id.clone()),
-            });
+        let about = |group: &GroupKey| match group {
+            GroupKey::Role(role) => Topic::Role(role.clone()),
+            GroupKey::Directory(id) => Topic::Group(id.clone()),
         };
+        let mut topics = Vec::new();
         match &self.deed {
-            Deed::GrantRole { role } | Deed::RevokeRole { role } => about(&GroupKey::Role(role.clone())),
-            Deed::AddMember { group, .. } | Deed::RemoveMember { group, .. } => about(group),
+            Deed::GrantRole { role } | Deed::RevokeRole { role } => topics.push(Topic::Role(role.clone())),
+            Deed::AddMember { group, .. } | Deed::RemoveMember { group, .. } => topics.push(about(group)),
+            Deed::Delete { label } => {
+                let names = [label, &self.target_id].into_iter().filter(|name| !name.is_empty());
+                topics.extend(names.map(|name| Topic::Deleted(name.to_lowercase())));
+            }
             _ => {}
         }
         if let ChangeSubject::Group(key) = &self.subject {
-            about(key);
+            topics.push(about(key));
         }
         for cause in &self.causes.0 {
             match cause {
@@ -216,6 +219,9 @@ pub enum Topic {
     Group(#[serde(with = "compact_id")] DirectoryId),
     /// A directory group by its name: it gave the role once, and the plan that took the role knew no more of it.
     GroupNamed(String),
+    /// An account that was deleted, by the address or by the id in the target that it had, in small letters. Nothing else
+    /// leads from there to its owner.
+    Deleted(String),
 }
 
 impl Deed {

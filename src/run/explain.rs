@@ -18,13 +18,12 @@ use rollcall_kit::{DirectoryId, DirectoryUser, Unreadable};
 use self::outlook::{Expected, Outlook};
 use self::story::Past;
 use super::error::RunError;
-use super::event::RunRecord;
+use super::left_open::{PastRun, past_runs};
 use super::planning::Stage;
-use super::records::{runs_not_in_history, runs_with_changes};
 use super::search::{self, described};
 use super::session::Session;
 use crate::guard::Reviewed;
-use crate::plan::{Action, Change, LedgerAccount, Plan};
+use crate::plan::{Action, Change, LedgerAccount};
 use crate::roster::trace::GATES;
 use crate::roster::{self, Reason, Standing};
 
@@ -83,17 +82,15 @@ impl Explanation {
 struct Known {
     stage: Stage,
     reviewed: Reviewed,
-    history: Vec<RunRecord>,
+    history: Vec<PastRun>,
     /// The run that is going on.
     going_on: Option<String>,
 }
 
 impl Known {
-    /// The last run that came as far as a plan.
-    fn last_plan(&self) -> Option<(&RunRecord, &Plan)> {
-        // What takes a run back says nothing of what the directory asks for.
-        let mut plans = self.history.iter().filter_map(|record| Some((record, record.plan.as_deref()?)));
-        plans.find(|(_, plan)| plan.undoes.is_none())
+    /// The last run that came as far as a plan of what the directory asks for.
+    fn last_plan(&self) -> Option<&PastRun> {
+        self.history.iter().find(|run| run.is_last_plan)
     }
 
     /// Whether the next run looks them up in the target.
@@ -114,8 +111,9 @@ impl Session {
         let meant = found.users.iter().map(|user| &user.id);
         let meant = meant.chain(found.accounts.iter().map(|account| &account.user)).cloned().collect();
         let (stage, reviewed) = self.plan_offline(&meant)?;
-        let history = runs_not_in_history(&*self.store, RUNS_BACK)?;
-        let going_on = history.first().filter(|run| run.goes_on(self.at_work_since)).map(|run| run.id.clone());
+        let history = past_runs(&*self.store, RUNS_BACK)?;
+        let newest = history.first().map(|run| &run.record);
+        let going_on = newest.filter(|run| run.goes_on(self.at_work_since)).map(|run| run.id.clone());
         let known = Known { stage, reviewed, history, going_on };
         let mut answers = Vec::new();
         for user in &found.users {
@@ -128,7 +126,7 @@ impl Session {
             answers.push(self.explain_absent(account, &known, live).await?);
         }
         if answers.is_empty() {
-            answers.push(self.explain_nobody(who, &found.nearest, live).await?);
+            answers.push(self.explain_nobody(who, (&known, &found.nearest), live).await?);
         }
         let note = match &known.going_on {
             Some(run) => Some(format!("The run {run} is going on, so this may be out of date in a moment")),
@@ -151,7 +149,7 @@ impl Session {
         refused |= telling::groups(&mut answer, &judgement.standing, known);
         let barred = telling::barred(&judgement.standing, account.as_ref(), &known.reviewed);
         let lacking = barred.len();
-        let unasked_roles = telling::role_groups(&mut answer, barred, known);
+        let unasked_roles = telling::role_groups(&mut answer, barred, (&*self.store, known));
         refused |= unasked_roles.len() < lacking;
         let before = self.tell_what_the_target_said(&mut answer, &user.id, known)?;
         telling::holds(&mut answer, &user.id, &known.reviewed);
@@ -254,7 +252,12 @@ impl Session {
     }
 
     /// Somebody whom neither the mirror nor the ledger knows.
-    async fn explain_nobody(&self, who: &str, nearest: &[String], live: bool) -> Result<Explanation, RunError> {
+    async fn explain_nobody(
+        &self,
+        who: &str,
+        (known, nearest): (&Known, &[String]),
+        live: bool,
+    ) -> Result<Explanation, RunError> {
         let mut answer = Explanation::about(who.to_owned());
         let read = self.store.certificate()?.map(|certificate| to_the_second(certificate.ended())).unwrap_or_default();
         answer.tell(
@@ -262,14 +265,7 @@ impl Session {
             "found",
             format!("nobody has this address, login, name or id in the directory as it was read at {read}"),
         );
-        let wanted = who.trim().to_lowercase();
-        let touches = |change: &Change| {
-            let subject = &change.subject;
-            let names = [Some(subject.label()), subject.user().map(DirectoryId::as_str), subject.target_id()];
-            names.into_iter().flatten().any(|name| name.to_lowercase() == wanted)
-        };
-        // By an address or a name nothing is found in the record of changes, so the plans of the last runs are read.
-        telling::history(&mut answer, &runs_with_changes(&*self.store, RUNS_BACK)?, touches);
+        Past::of(&*self.store, &known.history)?.tell_by_name(&mut answer, who)?;
         let known_now = live && self.ask_directory_for(who, &mut answer).await;
         if !nearest.is_empty() {
             answer.notes.push(format!("The nearest are: {}.", nearest.join(", ")));
@@ -298,15 +294,15 @@ impl Session {
             Reason::MatchAmbiguous | Reason::AccountContested | Reason::MatchUnknown => is_candidate,
             _ => false,
         };
-        if let Some((run, plan)) = known.last_plan() {
-            let mine = |refusal: &&roster::Refusal| refusal.user.as_ref() == Some(user) && still_true(refusal.reason);
-            if let Some(refusal) = plan.refusals.iter().find(mine) {
+        if let Some(run) = known.last_plan() {
+            let mine = |refusal: &roster::Refusal| refusal.user.as_ref() == Some(user) && still_true(refusal.reason);
+            if let Some(refusal) = run.refusals(&*self.store, mine).first() {
                 let detail = format!(
                     "{} ({}); found by the run {} at {}",
                     refusal.detail,
                     refusal.reason,
-                    run.id,
-                    to_the_second(run.ended)
+                    run.record.id,
+                    to_the_second(run.record.ended)
                 );
                 answer.tell(GateVerdict::Stopped, "refused", detail);
                 return Ok(Some(refusal.reason));

@@ -92,13 +92,6 @@ pub struct RunHeader {
     pub counts: RunCounts,
 }
 
-impl RunCounts {
-    /// Whether there were any changes.
-    pub(super) fn has_changes(&self) -> bool {
-        self.done + self.failed + self.skipped + self.left + self.waiting > 0
-    }
-}
-
 impl RunHeader {
     /// What is told of a run in a list.
     #[must_use]

@@ -15,6 +15,7 @@ mod explain;
 mod extent;
 mod groups;
 mod header;
+mod left_open;
 mod moved;
 mod past;
 mod planning;

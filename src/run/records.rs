@@ -10,7 +10,8 @@ use serde_json::Value;
 use super::deciding::decisions;
 use super::error::RunError;
 use super::event::RunRecord;
-use super::header::{self, RunCounts, RunHeader, run_headers};
+use super::header::{self, RunHeader, run_headers};
+use super::left_open;
 use crate::guard::Decision;
 use crate::snapshot::{LargePart, Part, Store, StoredRun};
 
@@ -29,8 +30,12 @@ pub(super) fn keep(store: &dyn Store, record: &RunRecord) -> Result<(), RunError
     let outcomes = |writer: &mut dyn Write| json(writer, &record.outcomes);
     let waiting = |writer: &mut dyn Write| json(writer, &record.waiting);
     let drift = |writer: &mut dyn Write| json(writer, &record.drift);
-    let all: [(bool, Part<'_>); 4] = [
+    let open = |writer: &mut dyn Write| {
+        left_open::write(record, &mut serde_json::Serializer::new(writer)).map_err(io::Error::from)
+    };
+    let all: [(bool, Part<'_>); 5] = [
         (record.plan.is_some(), ("plan", &plan)),
+        (record.plan.is_some(), (left_open::NAME, &open)),
         (!record.outcomes.is_empty(), ("outcomes", &outcomes)),
         (record.waiting.is_some(), ("waiting", &waiting)),
         (record.drift.is_some(), ("drift", &drift)),
@@ -70,51 +75,13 @@ pub fn runs(store: &dyn Store, most: usize) -> Result<Vec<RunRecord>, RunError> 
     Ok(records)
 }
 
-/// The last runs, newest first, with the plans and outcomes of those that had changes, and of the newest that came as
-/// far as a plan. The plans of all others say nothing that is asked of the past, and are not read.
-///
-/// # Errors
-///
-/// If the snapshot cannot be read.
-pub(super) fn runs_with_changes(store: &dyn Store, most: usize) -> Result<Vec<RunRecord>, RunError> {
-    runs_with_plans_where(store, most, |header| Ok(header.counts.has_changes()))
-}
-
-/// The same with the plans and outcomes of those alone whose changes the record of changes does not tell: some failed or
-/// were skipped, or an earlier version made them.
-///
-/// # Errors
-///
-/// If the snapshot cannot be read.
-pub(super) fn runs_not_in_history(store: &dyn Store, most: usize) -> Result<Vec<RunRecord>, RunError> {
-    runs_with_plans_where(store, most, |header| {
-        let RunCounts { done, failed, skipped, .. } = header.counts;
-        Ok(failed + skipped > 0 || (done > 0 && store.run_fact(&header.id)?.is_none()))
-    })
-}
-
-fn runs_with_plans_where(
-    store: &dyn Store,
-    most: usize,
-    is_wanted: impl Fn(&RunHeader) -> Result<bool, RunError>,
-) -> Result<Vec<RunRecord>, RunError> {
-    let (mut records, mut has_plan) = (Vec::new(), false);
-    for (id, mut json) in store.run_headers(most)? {
-        let header = serde_json::from_value::<RunHeader>(json.clone()).ok();
-        let is_plan = header.as_ref().is_none_or(|header| header.plan_id.is_some() && header.undoes.is_none());
-        let is_wanted = header.as_ref().map_or(Ok(true), &is_wanted)?;
-        if is_wanted || (is_plan && !has_plan) {
-            has_plan |= is_plan;
-            records.extend(find_run(store, &id).ok().flatten());
-        } else {
-            for (part, nothing) in [("plan", Value::Null), ("waiting", Value::Null), ("drift", Value::Null)] {
-                json[part] = nothing;
-            }
-            json["outcomes"] = Value::Array(Vec::new());
-            records.extend(serde_json::from_value(json).ok());
-        }
+/// A run from the record that a list of runs has of it, without what may be large; none if a later version wrote it.
+pub(super) fn without_parts(mut json: Value) -> Option<RunRecord> {
+    for part in ["plan", "waiting", "drift"] {
+        json[part] = Value::Null;
     }
-    Ok(records)
+    json["outcomes"] = Value::Array(Vec::new());
+    serde_json::from_value(json).ok()
 }
 
 /// One run, by its id or a beginning of it that is unambiguous.
@@ -218,7 +185,7 @@ pub fn state(store: &dyn Store, at_work_since: Option<Timestamp>) -> Result<Stat
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::apply::Outcome;
     use crate::plan::{Action, Basis, Change, Plan, Subject};
@@ -226,7 +193,7 @@ mod tests {
     use crate::snapshot::{History as _, SledStore};
 
     /// A run that made so many changes.
-    fn of_many(changes: u32) -> RunRecord {
+    pub(in crate::run) fn of_many(changes: u32) -> RunRecord {
         let user = |number| rollcall_kit::DirectoryId::new(&format!("u{number}")).unwrap();
         let change = |id: u32| Change {
             id,

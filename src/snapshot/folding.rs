@@ -9,8 +9,13 @@ use serde_json::{Map, Value, json};
 use super::engine::files::FileName;
 
 /// The parts of a run that may be large, and what stands for one that is not there.
-pub(super) const PARTS: [(&str, Value); 4] =
-    [("plan", Value::Null), ("waiting", Value::Null), ("outcomes", Value::Array(Vec::new())), ("drift", Value::Null)];
+pub(super) const PARTS: [(&str, Value); 5] = [
+    ("plan", Value::Null),
+    ("open", Value::Null),
+    ("waiting", Value::Null),
+    ("outcomes", Value::Array(Vec::new())),
+    ("drift", Value::Null),
+];
 
 /// The member of a header that names a file in the place of a part.
 pub(super) const IN_FILE: &str = "$file";

@@ -7,6 +7,7 @@ use proptest::prelude::*;
 use rollcall::guard::Reviewed;
 use rollcall::run::{RunRecord, Session};
 use rollcall::snapshot::{Facts as _, fact};
+use rollcall_kit::DirectoryId;
 use serde_json::json;
 
 use super::promises_properties::{Course, Scripted, holds, people};
@@ -92,6 +93,29 @@ async fn an_account_that_becomes_due_for_deletion_ends_the_rest() {
     let session = house.session().with_clock(Arc::new(move || later));
     let reviewed = session.plan(&|_| {}).await.unwrap();
     assert_eq!(reviewed.plan().changes.len(), 1, "{:?}", reviewed.plan().changes);
+}
+
+#[tokio::test]
+async fn somebody_whose_account_was_deleted_is_told_by_the_address_and_the_id_that_it_had() {
+    let mut house = House::new();
+    house.target_extra = "delete_after_days = 30".to_owned();
+    house.directory(&active(&["ann", "bob"]));
+    run(&house).await;
+    let account = house.store.account(&DirectoryId::new("bob").unwrap()).unwrap().unwrap();
+    house.directory(&active(&["ann"]));
+    run(&house).await;
+    let later = jiff::Timestamp::now() + jiff::SignedDuration::from_hours(24 * 31);
+    let session = house.session().with_clock(Arc::new(move || later));
+    let reviewed = session.plan(&|_| {}).await.unwrap();
+    end((session, reviewed)).await;
+    assert_eq!(house.store.account(&account.user).unwrap(), None);
+
+    for who in [account.address.as_str(), "BOB@acme.com", &account.target_id, "bob"] {
+        let answers = house.session().explain(who, false).await.unwrap();
+        let told: Vec<&str> = answers[0].gates.iter().map(|gate| gate.detail.as_str()).collect();
+        assert!(told.iter().any(|line| line.contains(": delete, because")), "{who}: {told:?}");
+        assert!(told.iter().any(|line| line.contains(": create, because")), "{who}: {told:?}");
+    }
 }
 
 #[tokio::test]

@@ -119,9 +119,8 @@ impl Session {
 
     /// Whose account of ours this is.
     fn owner_of(&self, found: &TargetAccount) -> Result<Option<String>, RunError> {
-        for account in self.store.accounts() {
-            let account = account?;
-            if account.target_id == found.target_id {
+        for owner in self.store.with_target_id(&found.target_id)? {
+            if let Some(account) = self.store.account(&owner)?.filter(|account| account.target_id == found.target_id) {
                 return Ok(Some(format!("{} ({})", account.address, account.user)));
             }
         }

@@ -1,20 +1,21 @@
 //! What was done to somebody in the past, from the record of changes.
 //!
-//! The record has what was carried out, however long ago. It has nothing of runs of an earlier version, nothing of what
-//! was skipped, and a failure that repeats itself once. So a run in which anything failed or was skipped, or that stands
-//! nowhere in the record, is told from its plan and its outcomes, as they were kept; no other plan is read.
+//! The record has what was carried out, however long ago. It has nothing of what was skipped, and a failure that repeats
+//! itself once, so both are told from what each run left open. It has nothing of runs of an earlier version either: those
+//! are told from their plans and outcomes, as they were kept; no other plan is read.
 
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rollcall_kit::DirectoryId;
 
 use super::telling::passing_on;
-use super::{CHANGES_TOLD, Explanation, GateVerdict, to_the_second};
-use crate::apply::{ChangeRecord, ChangeSubject, Deed, Outcome, RecordedOutcome};
+use super::{CHANGES_TOLD, Explanation, GateVerdict, concerns, to_the_second};
+use crate::apply::{ChangeRecord, ChangeSubject, Deed, Outcome, RecordedOutcome, Topic};
 use crate::plan::{Change, ChangeId};
 use crate::run::error::RunError;
 use crate::run::event::RunRecord;
+use crate::run::left_open::PastRun;
 use crate::snapshot::{Store, StoreError};
 
 /// How many changes of one person are looked at.
@@ -24,9 +25,11 @@ const LOOKED_AT: usize = 1_000;
 pub(super) struct Past<'a> {
     store: &'a dyn Store,
     /// Newest first.
-    records: &'a [RunRecord],
+    runs: &'a [PastRun],
     /// Which of them are told from their plans.
     by_plan: BTreeMap<&'a str, &'a RunRecord>,
+    /// Of which it is known what they did not carry out.
+    undone: BTreeSet<&'a str>,
 }
 
 /// One change of the past.
@@ -38,16 +41,17 @@ struct Told {
 }
 
 impl<'a> Past<'a> {
-    /// The past as the store has it, with the records of its last runs.
-    pub(super) fn of(store: &'a dyn Store, records: &'a [RunRecord]) -> Result<Self, StoreError> {
+    /// The past as the store has it, with the last runs.
+    pub(super) fn of(store: &'a dyn Store, runs: &'a [PastRun]) -> Result<Self, StoreError> {
         let mut by_plan = BTreeMap::new();
-        for record in records.iter().filter(|record| !record.outcomes.is_empty()) {
+        for record in runs.iter().map(|run| &run.record).filter(|record| !record.outcomes.is_empty()) {
             let is_done = |(_, outcome): &(ChangeId, Outcome)| matches!(outcome, Outcome::Done { .. });
             if !record.outcomes.iter().all(is_done) || store.run_fact(&record.id)?.is_none() {
                 by_plan.insert(&*record.id, record);
             }
         }
-        Ok(Self { store, records, by_plan })
+        let undone = runs.iter().filter(|run| run.tells_what_is_undone()).map(|run| &*run.record.id).collect();
+        Ok(Self { store, runs, by_plan, undone })
     }
 
     /// That the account of one who has none any more went to the id under which the same person came back.
@@ -64,6 +68,39 @@ impl<'a> Past<'a> {
     /// Tells the last changes of a user, the one that passed their account on among them, and what was done to the account
     /// before it was passed on to them: somebody who came back under a new id is asked after with their whole story.
     pub(super) fn tell(&self, answer: &mut Explanation, user: &DirectoryId) -> Result<(), RunError> {
+        for (told, former) in self.story(user)?.iter().take(CHANGES_TOLD) {
+            answer.tell(GateVerdict::Told, &format!("run {}", told.run), self.line(told, former.as_ref()));
+        }
+        Ok(())
+    }
+
+    /// Tells the last changes of somebody whom neither mirror nor ledger knows: by their id, by the address or the id in
+    /// the target that a deleted account had, and by the name that they have in what a run did not carry out.
+    pub(super) fn tell_by_name(&self, answer: &mut Explanation, who: &str) -> Result<(), RunError> {
+        let wanted = who.trim().to_lowercase();
+        let mut owners: BTreeSet<DirectoryId> = DirectoryId::new(who).into_iter().collect();
+        for past in self.store.changes_about(&Topic::Deleted(wanted.clone()), LOOKED_AT)? {
+            if let ChangeSubject::User(user) = past.record.subject {
+                owners.insert(user);
+            }
+        }
+        let mut story = Vec::new();
+        for owner in &owners {
+            story.extend(self.story(owner)?);
+        }
+        let is_called_so = |change: &Change| {
+            let names = [Some(change.subject.label()), change.subject.target_id()];
+            names.into_iter().flatten().any(|name| name.to_lowercase() == wanted)
+        };
+        story.extend(self.in_runs(is_called_so).into_iter().map(|told| (told, None)));
+        for (told, former) in in_order(story).iter().take(CHANGES_TOLD) {
+            answer.tell(GateVerdict::Told, &format!("run {}", told.run), self.line(told, former.as_ref()));
+        }
+        Ok(())
+    }
+
+    /// What was done to the account of a user, with the id that had it, if that was another.
+    fn story(&self, user: &DirectoryId) -> Result<Vec<(Told, Option<DirectoryId>)>, StoreError> {
         let mut story = Vec::new();
         let (mut holder, mut until) = (user.clone(), None::<String>);
         loop {
@@ -79,21 +116,11 @@ impl<'a> Past<'a> {
                 None => break,
             }
         }
-        story.sort_by(|(one, _), (other, _)| {
-            (Reverse(&one.run), one.record.change).cmp(&(Reverse(&other.run), other.record.change))
-        });
-        story.dedup_by(|(one, _), (other, _)| {
-            (&one.run, one.record.change, &one.record.subject)
-                == (&other.run, other.record.change, &other.record.subject)
-        });
-        for (told, former) in story.iter().take(CHANGES_TOLD) {
-            answer.tell(GateVerdict::Told, &format!("run {}", told.run), self.line(told, former.as_ref()));
-        }
-        Ok(())
+        Ok(in_order(story))
     }
 
     fn line(&self, told: &Told, former: Option<&DirectoryId>) -> String {
-        let ended = self.records.iter().find(|record| record.id == told.run).map(|record| record.ended);
+        let ended = self.runs.iter().find(|run| run.record.id == told.run).map(|run| run.record.ended);
         let when = ended.or_else(|| jiff::Timestamp::from_second(told.record.at).ok()).map(to_the_second);
         let said = match (&told.record.deed, former) {
             (Deed::PassOn { to }, _) => passing_on(to),
@@ -108,31 +135,58 @@ impl<'a> Past<'a> {
         let subject = ChangeSubject::User(user.clone());
         let mut changes = Vec::new();
         for past in self.store.changes_of(&subject, LOOKED_AT)? {
+            let ended = match &past.record.outcome {
+                RecordedOutcome::Done => "done".to_owned(),
+                RecordedOutcome::Failed(_) if self.undone.contains(&*past.run) => continue,
+                RecordedOutcome::Failed(detail) => format!("failed: {detail}"),
+            };
             if !self.by_plan.contains_key(&*past.run) {
-                let ended = match &past.record.outcome {
-                    RecordedOutcome::Done => "done".to_owned(),
-                    RecordedOutcome::Failed(detail) => format!("failed: {detail}"),
-                };
                 changes.push(Told { run: past.run, record: past.record, ended });
             }
         }
-        for record in self.by_plan.values() {
-            let planned = record.plan.iter().flat_map(|plan| &plan.changes);
-            changes.extend(
-                planned.flat_map(|change| by_plan(record, &change)).filter(|told| told.record.subject == subject),
-            );
-        }
+        let of_runs = self.in_runs(|change| concerns(change, user));
+        changes.extend(of_runs.into_iter().filter(|told| told.record.subject == subject));
         changes.sort_by(|one, other| {
             (Reverse(&one.run), one.record.change).cmp(&(Reverse(&other.run), other.record.change))
         });
         Ok(changes)
     }
+
+    /// The changes that are meant of what the runs did not carry out, and of those runs that are told from their plans.
+    fn in_runs(&self, meant: impl Fn(&Change) -> bool) -> Vec<Told> {
+        let mut changes = Vec::new();
+        for run in self.runs {
+            for (change, outcome) in run.undone(self.store, &meant) {
+                changes.extend(told(&run.record, &change, &outcome));
+            }
+            if let Some(record) = self.by_plan.get(&*run.record.id) {
+                let planned = record.plan.iter().flat_map(|plan| &plan.changes).filter(|change| meant(change));
+                changes.extend(planned.flat_map(|change| by_plan(record, &change)));
+            }
+        }
+        changes
+    }
+}
+
+/// Newest first, and each change once.
+fn in_order(mut story: Vec<(Told, Option<DirectoryId>)>) -> Vec<(Told, Option<DirectoryId>)> {
+    story.sort_by(|(one, _), (other, _)| {
+        (Reverse(&one.run), one.record.change).cmp(&(Reverse(&other.run), other.record.change))
+    });
+    story.dedup_by(|(one, _), (other, _)| {
+        (&one.run, one.record.change, &one.record.subject) == (&other.run, other.record.change, &other.record.subject)
+    });
+    story
 }
 
 /// A change of a run that is told from its plan; nothing of one that did not end.
 fn by_plan(run: &RunRecord, change: &Change) -> Vec<Told> {
     let outcome = run.outcomes.iter().find(|(id, _)| *id == change.id).map(|(_, outcome)| outcome);
-    let Some(outcome) = outcome else { return Vec::new() };
+    outcome.map(|outcome| told(run, change, outcome)).unwrap_or_default()
+}
+
+/// A change that ended so.
+fn told(run: &RunRecord, change: &Change, outcome: &Outcome) -> Vec<Told> {
     let (outcome, ended) = match outcome {
         Outcome::Done { .. } => (RecordedOutcome::Done, "done".to_owned()),
         Outcome::Failed { detail, .. } => (RecordedOutcome::failed(detail), format!("failed: {detail}")),

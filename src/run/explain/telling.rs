@@ -3,13 +3,13 @@
 use rollcall_kit::DirectoryId;
 
 use super::story::Past;
-use super::{CHANGES_TOLD, ExplainedGate, Explanation, GateVerdict, Known, concerns, to_the_second};
-use crate::apply::Outcome;
+use super::{ExplainedGate, Explanation, GateVerdict, Known, concerns, to_the_second};
 use crate::guard::Reviewed;
-use crate::plan::{Action, Change, LedgerAccount, Origin};
+use crate::plan::{Action, LedgerAccount, Origin};
 use crate::roster::{self, Reason, Refusal, Role, Standing};
-use crate::run::event::{RunRecord, RunResult};
-use crate::snapshot::StoreError;
+use crate::run::event::RunResult;
+use crate::run::left_open::PastRun;
+use crate::snapshot::{Store, StoreError};
 
 /// What the roster heard at each gate; those that it did not come to are named in one line.
 pub(super) fn gates(answer: &mut Explanation, gates: Vec<roster::Gate>) {
@@ -124,12 +124,19 @@ pub(super) fn barred(standing: &Standing, account: Option<&LedgerAccount>, revie
 
 /// What the target's groups refuse to roles, as this plan or the last one found. Yields the roles of which nothing is
 /// known to be refused.
-pub(super) fn role_groups(answer: &mut Explanation, barred: Vec<Role>, known: &Known) -> Vec<Role> {
-    let last = known.last_plan().map(|(_, plan)| plan.refusals.as_slice()).unwrap_or_default();
+pub(super) fn role_groups(
+    answer: &mut Explanation,
+    barred: Vec<Role>,
+    (store, known): (&dyn Store, &Known),
+) -> Vec<Role> {
     let now = known.reviewed.plan().refusals.iter().filter(|refusal| refusal.reason != Reason::MatchUnknown);
     let by_target = |reason: Reason| matches!(reason, Reason::MatchUnknown | Reason::AccountContested);
-    let before = last.iter().filter(|refusal| by_target(refusal.reason));
-    let all: Vec<&Refusal> = now.chain(before).filter(|refusal| refusal.user.is_none()).collect();
+    let meant = |refusal: &Refusal| refusal.user.is_none() && by_target(refusal.reason);
+    let before = match (barred.is_empty(), known.last_plan()) {
+        (false, Some(run)) => run.refusals(store, meant),
+        _ => Vec::new(),
+    };
+    let all: Vec<&Refusal> = now.filter(|refusal| refusal.user.is_none()).chain(&before).collect();
     let mut open = Vec::new();
     for role in barred {
         match all.iter().find(|refusal| refusal.label == role.0) {
@@ -155,34 +162,9 @@ pub(super) fn passing_on(to: &DirectoryId) -> String {
     format!("pass the account on to the directory id {to}")
 }
 
-/// The last changes that touch somebody whom nobody knows, with the runs that made or tried them, the time and the causes.
-pub(super) fn history(answer: &mut Explanation, history: &[RunRecord], touches: impl Fn(&Change) -> bool) {
-    let mut told = 0;
-    for record in history {
-        let Some(plan) = &record.plan else { continue };
-        for change in plan.changes.iter().filter(|change| touches(change)) {
-            let outcome = record.outcomes.iter().find(|(id, _)| *id == change.id).map(|(_, outcome)| outcome);
-            let Some(outcome) = outcome else { continue };
-            let ended = match outcome {
-                Outcome::Done { .. } => "done".to_owned(),
-                Outcome::Failed { detail, .. } => format!("failed: {detail}"),
-                Outcome::Skipped { detail } => format!("skipped: {detail}"),
-            };
-            let why: Vec<String> = change.causes.iter().map(ToString::to_string).collect();
-            let (when, action) = (to_the_second(record.ended), &change.action);
-            let detail = format!("{when}: {action}, because {}; {ended}", why.join("; "));
-            answer.tell(GateVerdict::Told, &format!("run {}", record.id), detail);
-            told += 1;
-            if told == CHANGES_TOLD {
-                return;
-            }
-        }
-    }
-}
-
 /// That the last run failed, and why: what is told here is then older than the reader thinks.
-pub(super) fn last_run_failed(history: &[RunRecord]) -> Option<String> {
-    let last = history.first()?;
+pub(super) fn last_run_failed(history: &[PastRun]) -> Option<String> {
+    let last = &history.first()?.record;
     let RunResult::Failed { error } = &last.result else { return None };
     let when = to_the_second(last.ended);
     Some(format!("The last run failed at {when}, so this is how it stood before. It said: {error}"))

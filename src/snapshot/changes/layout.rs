@@ -152,6 +152,7 @@ pub(super) fn steps_about(topic: &Topic) -> Key {
         Topic::Role(role) => (1, &role.0),
         Topic::Group(id) => (2, id.as_str()),
         Topic::GroupNamed(name) => (3, name),
+        Topic::Deleted(name) => (4, name),
     };
     let mut key = keys::under(&[keys::TOPIC, &[tag]].concat(), text.as_bytes());
     key.extend_from_slice(&keys::NUMBER_FOLLOWS);
