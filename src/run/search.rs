@@ -60,18 +60,13 @@ pub(super) fn search(
     Ok(found)
 }
 
-/// Finds who is called so, by the indices, and among users whose records mention the name at all.
+/// Finds who is called so, by the indices.
 fn exactly(store: &dyn Store, who: &str, found: &mut Found) -> Result<(), RunError> {
     let (who, wanted) = (who.trim(), who.trim().to_lowercase());
-    if wanted.is_empty() || !wanted.is_ascii() {
+    if wanted.is_empty() {
         return Ok(());
     }
-    for user in store.users_mentioning(&wanted) {
-        let user = user?;
-        if names(&user).iter().any(|name| name.to_lowercase() == wanted) {
-            found.users.push(user);
-        }
-    }
+    found.users.extend(store.users_called(&wanted)?);
     let mut owners = store.with_address(&wanted)?;
     owners.extend(store.with_target_id(who)?);
     owners.extend(DirectoryId::new(who));
@@ -119,8 +114,7 @@ fn meet_account(store: &dyn Store, account: LedgerAccount, wanted: &str, found: 
 
 /// Everything that people call a user.
 fn names(user: &DirectoryUser) -> Vec<&str> {
-    let profile = [attribute::EMAIL, attribute::PREFERRED_USERNAME, attribute::NAME];
-    let mut names: Vec<&str> = profile.iter().filter_map(|name| user.text(name)).collect();
+    let mut names: Vec<&str> = attribute::NAMES.iter().filter_map(|name| user.text(name)).collect();
     names.extend([user.login.as_str(), user.id.as_str()]);
     names
 }

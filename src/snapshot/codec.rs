@@ -4,8 +4,8 @@
 //! intents, runs and certificates use serde tags, which postcard cannot read, and are few. A change of a record's
 //! shape is a new version byte with the old decoder kept.
 
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
 /// The version byte of postcard records.
 const POSTCARD_1: u8 = 1;
@@ -39,6 +39,18 @@ pub(super) fn unpack<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, CodecError>
     match bytes.split_first() {
         Some((&POSTCARD_1, record)) => {
             postcard::from_bytes(record).map_err(|error| CodecError::Unreadable(error.to_string()))
+        }
+        Some((&version, _)) => Err(CodecError::Version(version)),
+        None => Err(CodecError::Empty),
+    }
+}
+
+/// Decodes the beginning of one of the many: what comes behind it stays unread.
+pub(super) fn begin<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, CodecError> {
+    match bytes.split_first() {
+        Some((&POSTCARD_1, record)) => {
+            let begun = postcard::take_from_bytes(record).map_err(|error| CodecError::Unreadable(error.to_string()))?;
+            Ok(begun.0)
         }
         Some((&version, _)) => Err(CodecError::Version(version)),
         None => Err(CodecError::Empty),

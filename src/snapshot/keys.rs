@@ -19,6 +19,10 @@ pub(super) const UNREADABLE: &[u8] = b"x";
 pub(super) const USER_PRINTS: &[u8] = b"v";
 /// Fingerprints of its groups. They lie behind the groups.
 pub(super) const GROUP_PRINTS: &[u8] = b"k";
+/// Keys of the pages with users, many to a record. They lie behind all records of a mirror.
+pub(super) const PAGES_OF_USERS: &[u8] = b"y";
+/// On which of those pages somebody is called so, many to a record.
+pub(super) const NAMES: &[u8] = b"z";
 /// A chunk of the users of a group of the mirror.
 pub(super) const GROUP_USERS: &[u8] = b"m";
 /// The groups of the mirror in which a user is directly.

@@ -127,8 +127,9 @@ pub trait Mirror {
     /// The mirror's users, in the order of their ids.
     fn users(&self) -> Records<'_, DirectoryUser>;
 
-    /// Those of them whose records contain a text, whatever the case of its ASCII letters. No other record is decoded.
-    fn users_mentioning(&self, text: &str) -> Records<'_, DirectoryUser>;
+    /// Those of them whom people call so (address, login, name or id), whatever the case, in the order of their ids. The
+    /// name comes without white space around it.
+    fn users_called(&self, name: &str) -> Result<Vec<DirectoryUser>, StoreError>;
 
     /// One user of the mirror.
     fn user(&self, id: &DirectoryId) -> Result<Option<DirectoryUser>, StoreError>;

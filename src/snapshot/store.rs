@@ -337,14 +337,9 @@ impl<E: Engine> Mirror for Snapshot<E> {
         self.walk(keys::USER)
     }
 
-    fn users_mentioning(&self, text: &str) -> Records<'_, DirectoryUser> {
-        let text = text.as_bytes().to_owned();
-        let records = mirror::walk(&self.database, &self.head(), keys::USER);
-        Box::new(records.filter_map(move |pair| match pair {
-            Ok((_, record)) if mentions(&record, &text) => Some(unpack(&record).map_err(|error| self.damaged(&error))),
-            Ok(_) => None,
-            Err(error) => Some(Err(error)),
-        }))
+    fn users_called(&self, name: &str) -> Result<Vec<DirectoryUser>, StoreError> {
+        let records = mirror::names::users_called(&self.database, &self.head(), name)?;
+        records.values().map(|record| unpack(record).map_err(|error| self.damaged(&error))).collect()
     }
 
     fn user(&self, id: &DirectoryId) -> Result<Option<DirectoryUser>, StoreError> {
@@ -440,13 +435,6 @@ impl<E: Engine> Facts for Snapshot<E> {
         batch.write()?;
         self.database.engine.sync()
     }
-}
-
-/// Whether a record contains a text, whatever the case of its ASCII letters.
-fn mentions(record: &[u8], text: &[u8]) -> bool {
-    let Some(first) = text.first() else { return true };
-    let mut windows = record.windows(text.len());
-    windows.any(|window| window[0].eq_ignore_ascii_case(first) && window.eq_ignore_ascii_case(text))
 }
 
 /// The handle that a reading is given.

@@ -178,6 +178,9 @@ pub mod attribute {
     pub const MAPPED_BY_DEFAULT: [&str; 8] =
         [EMAIL, PREFERRED_USERNAME, NAME, GIVEN_NAME, FAMILY_NAME, PICTURE, PHONE_NUMBER, LOCALE];
 
+    /// Those of them that people call a user by.
+    pub const NAMES: [&str; 3] = [EMAIL, PREFERRED_USERNAME, NAME];
+
     /// What expressions can rely on beyond that: known names, absent where the directory is silent.
     pub const ALSO_KNOWN: [&str; 10] = [
         "preferred_language",

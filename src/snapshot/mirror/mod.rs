@@ -8,6 +8,7 @@
 pub(super) mod groups;
 mod memberships;
 pub(super) mod moves;
+pub(super) mod names;
 mod page;
 mod prints;
 pub(super) mod rewrite;

@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use rollcall_kit::Certificate;
 
 use super::memberships::derive;
+use super::names::NamesBuilder;
 use super::page::PageBuilder;
 use super::prints::{Print, pack};
 use super::sorter::{Difference, Sorter};
@@ -183,6 +184,7 @@ fn write_anew<E: Engine>(
     }
     let mut bulk = database.bulk(Table::Mirror(number));
     let (mut derived, mut read) = (differences.of(keys::GROUP)?.peekable(), differences.of(keys::USER)?.peekable());
+    let mut names = NamesBuilder::default();
     for (kind, prints) in KINDS {
         let sorted = if OF_GROUPS.contains(&kind) { &mut derived } else { &mut read };
         let mut found = Vec::new();
@@ -192,13 +194,19 @@ fn write_anew<E: Engine>(
             if prints.is_some() {
                 found.push((name(database.secret(), &key), print(database, &key, &record)?));
             }
-            put_page(database, &mut bulk, builder.push(&key, &record))?;
+            let page = put_page(database, &mut bulk, builder.push(&key, &record))?;
+            if kind == keys::USER {
+                page.iter().for_each(|first| names.page(first));
+                names.enter(database.secret(), &record).map_err(|error| database.engine.damaged(&error))?;
+            }
         }
-        put_page(database, &mut bulk, builder.take())?;
+        let last = put_page(database, &mut bulk, builder.take())?;
+        last.iter().filter(|_| kind == keys::USER).for_each(|first| names.page(first));
         if let Some(prints) = prints {
             write_prints(&mut bulk, prints, found)?;
         }
     }
+    names.write(database, &mut bulk)?;
     bulk.finish()?;
     Ok(number)
 }
@@ -211,14 +219,15 @@ fn write_prints<E: Engine>(bulk: &mut Bulk<'_, E>, kind: &[u8], mut prints: Vec<
     Ok(())
 }
 
+/// Writes a page, if it is full. Yields its key.
 fn put_page<E: Engine>(
     database: &Database<E>,
     bulk: &mut Bulk<'_, E>,
     page: Result<Option<(Key, Vec<u8>)>, CodecError>,
-) -> Result<(), StoreError> {
+) -> Result<Option<Key>, StoreError> {
     match page.map_err(|error| database.engine.damaged(&error))? {
-        Some((first, page)) => bulk.put(&first, &page),
-        None => Ok(()),
+        Some((first, page)) => bulk.put(&first, &page).map(|()| Some(first)),
+        None => Ok(None),
     }
 }
 

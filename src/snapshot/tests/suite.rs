@@ -27,6 +27,7 @@ both! {
     an_unreadable_record_among_changes_is_held_until_it_is_read_properly,
     of_the_same_change_twice_the_later_one_counts,
     changes_are_never_committed_as_if_they_were_everybody,
+    everybody_is_found_by_what_people_call_them_and_nobody_by_what_they_were_called,
     the_counts_are_those_of_the_records,
     the_mirrors_version_moves_with_its_records_and_with_nothing_else,
     a_second_staging_ends_the_first,
@@ -188,6 +189,41 @@ fn changes_are_never_committed_as_if_they_were_everybody(store: &dyn Store) {
 }
 
 /// Small ones are laid over the pages, large ones are the reason to write the pages anew: both count.
+/// Somebody with a name and an address of their own, and a login that several may have.
+fn called(who: usize, name: &str) -> Entry {
+    let mut user = named(&format!("U{who}"), name);
+    user.login = format!("Login{}", who / 3);
+    user.profile.insert("email".to_owned(), format!("Person.{who}@Acme.com").into());
+    user.profile.insert("department".to_owned(), "found by nobody".into());
+    entry(user)
+}
+
+fn everybody_is_found_by_what_people_call_them_and_nobody_by_what_they_were_called(store: &dyn Store) {
+    let people = |name: &str| (0..1_500).map(|who| called(who, name)).collect::<Vec<_>>();
+    let found = |name: &str| store.users_called(name).unwrap().into_iter().map(|user| user.id.to_string());
+    assert_eq!(found("person.7@acme.com").count(), 0, "of nobody");
+    commit(store, people("Grüße Ös"));
+    for who in 0..1_500 {
+        assert_eq!(found(&format!("person.{who}@acme.com")).collect::<Vec<_>>(), [format!("U{who}")]);
+        assert_eq!(found(&format!("u{who}")).collect::<Vec<_>>(), [format!("U{who}")]);
+    }
+    assert_eq!(found("LOGIN7").collect::<Vec<_>>(), ["U21", "U22", "U23"]);
+    assert_eq!(found("GRÜSSE ÖS").count(), 0, "another spelling is another name");
+    assert_eq!(found("GRÜßE ÖS").count(), 1_500);
+    for nobody in ["person.1500@acme.com", "found by nobody", "", "person"] {
+        assert_eq!(found(nobody).count(), 0, "{nobody}");
+    }
+
+    commit_changes(store, &[called(7, "Ada"), called(1_500, "Ada")], "t1");
+    assert_eq!(found("ada").collect::<Vec<_>>(), ["U1500", "U7"]);
+    assert_eq!(found("grüße ös").count(), 1_499);
+    assert_eq!(found("person.7@acme.com").collect::<Vec<_>>(), ["U7"], "once, though on a page and over it");
+    let mut fewer = people("Ada");
+    fewer.truncate(1_000);
+    commit(store, fewer);
+    assert_eq!((found("ada").count(), found("grüße ös").count(), found("u1200").count()), (1_000, 0, 0));
+}
+
 fn the_counts_are_those_of_the_records(store: &dyn Store) {
     let counted = |store: &dyn Store| {
         assert_eq!(store.mirror_counts(), (store.users().count() as u64, store.groups().count() as u64));
