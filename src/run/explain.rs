@@ -4,10 +4,11 @@
 //! the next run will do comes from the planner itself, so what is explained is what is done. What only the target can
 //! tell is taken from the last plan, with the run that found it; `live` asks again.
 //!
-//! `telling` turns what the snapshot knows into gates, `story` what was done to somebody in the past, `live` what directory
+//! `offline` plans as the next run will, `telling` turns what the snapshot knows into gates, `story` what was done to somebody in the past, `live` what directory
 //! and target answer, and `outlook` says what the next run will do.
 
 mod live;
+mod offline;
 mod outlook;
 mod story;
 mod telling;
@@ -15,14 +16,13 @@ mod telling;
 use jiff::Timestamp;
 use rollcall_kit::{DirectoryId, DirectoryUser, Unreadable};
 
+use self::offline::Offline;
 use self::outlook::{Expected, Outlook};
 use self::story::Past;
 use super::error::RunError;
 use super::left_open::{PastRun, past_runs};
-use super::planning::Stage;
 use super::search::{self, described};
 use super::session::Session;
-use crate::guard::Reviewed;
 use crate::plan::{Action, Change, LedgerAccount};
 use crate::roster::trace::GATES;
 use crate::roster::{self, Reason, Standing};
@@ -32,6 +32,10 @@ const RUNS_BACK: usize = 200;
 
 /// How many changes of the past are told.
 const CHANGES_TOLD: usize = 10;
+
+/// What is said where many wait to be judged.
+const ALONE: &str = "Many wait to be judged, and nobody else was judged for this answer: whether a limit holds the change, \
+                     or it would take a protected role from its last holder, the next run says";
 
 /// How a gate decided.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,8 +84,7 @@ impl Explanation {
 
 /// Everything that answers are made from.
 struct Known {
-    stage: Stage,
-    reviewed: Reviewed,
+    next: Offline,
     history: Vec<PastRun>,
     /// The run that is going on.
     going_on: Option<String>,
@@ -95,7 +98,7 @@ impl Known {
 
     /// Whether the next run looks them up in the target.
     fn is_candidate(&self, user: &DirectoryId) -> bool {
-        self.stage.survey.candidates.find(user).is_some()
+        self.next.stage.survey.candidates.find(user).is_some()
     }
 }
 
@@ -110,11 +113,11 @@ impl Session {
         let found = search::search(&*self.store, &self.unreadable()?, who)?;
         let meant = found.users.iter().map(|user| &user.id);
         let meant = meant.chain(found.accounts.iter().map(|account| &account.user)).cloned().collect();
-        let (stage, reviewed) = self.plan_offline(&meant)?;
         let history = past_runs(&*self.store, RUNS_BACK)?;
+        let next = self.plan_offline(&meant, &history)?;
         let newest = history.first().map(|run| &run.record);
         let going_on = newest.filter(|run| run.goes_on(self.at_work_since)).map(|run| run.id.clone());
-        let known = Known { stage, reviewed, history, going_on };
+        let known = Known { next, history, going_on };
         let mut answers = Vec::new();
         for user in &found.users {
             answers.push(self.explain_user(user, &known, live).await?);
@@ -132,7 +135,8 @@ impl Session {
             Some(run) => Some(format!("The run {run} is going on, so this may be out of date in a moment")),
             None => telling::last_run_failed(&known.history),
         };
-        if let Some(note) = note {
+        let alone = known.next.is_alone().then(|| ALONE.to_owned());
+        for note in note.into_iter().chain(alone) {
             answers.iter_mut().for_each(|answer| answer.notes.push(note.clone()));
         }
         Ok(answers)
@@ -142,17 +146,17 @@ impl Session {
         let past = Past::of(&*self.store, &known.history)?;
         let mut answer = Explanation::about(described(user));
         let account = self.store.account(&user.id)?;
-        let (judgement, gates) = known.stage.roster.explain(user);
+        let (judgement, gates) = known.next.stage.roster.explain(user);
         telling::gates(&mut answer, gates);
         telling::account(&mut answer, (&user.id, account.as_ref()), &past)?;
-        let mut refused = telling::refusals(&mut answer, &user.id, &known.reviewed);
+        let mut refused = telling::refusals(&mut answer, &user.id, &known.next.reviewed);
         refused |= telling::groups(&mut answer, &judgement.standing, known);
-        let barred = telling::barred(&judgement.standing, account.as_ref(), &known.reviewed);
+        let barred = telling::barred(&judgement.standing, account.as_ref(), &known.next.reviewed);
         let lacking = barred.len();
         let unasked_roles = telling::role_groups(&mut answer, barred, (&*self.store, known));
         refused |= unasked_roles.len() < lacking;
         let before = self.tell_what_the_target_said(&mut answer, &user.id, known)?;
-        telling::holds(&mut answer, &user.id, &known.reviewed);
+        telling::holds(&mut answer, &user.id, &known.next);
         past.tell(&mut answer, &user.id)?;
         let is_candidate = known.is_candidate(&user.id);
         let mut expected = match before {
@@ -170,8 +174,8 @@ impl Session {
             expected,
             unasked_roles,
             refused,
-            unapproved: self.awaits_approval(&user.id, is_candidate, &known.reviewed)?,
-            reviewed: &known.reviewed,
+            unapproved: self.awaits_approval(&user.id, is_candidate, &known.next)?,
+            reviewed: &known.next.reviewed,
             standing: &judgement.standing,
             account: account.as_ref(),
         }
@@ -191,7 +195,7 @@ impl Session {
         answer.tell(GateVerdict::Told, "not asked", format!("{not_asked}: the record has to be understood first"));
         let account = self.store.account(&odd.id)?;
         telling::account(&mut answer, (&odd.id, account.as_ref()), &past)?;
-        telling::refusals(&mut answer, &odd.id, &known.reviewed);
+        telling::refusals(&mut answer, &odd.id, &known.next.reviewed);
         past.tell(&mut answer, &odd.id)?;
         answer.conclusion = match account {
             Some(_) => "the next run leaves the account as it is, until the record is corrected in the directory",
@@ -203,13 +207,13 @@ impl Session {
 
     /// Whether what the next run does for him waits for a person. An offline plan lacks the newcomers, and may be empty
     /// and unheld for that reason alone; the first plan is held because of them all the same.
-    fn awaits_approval(&self, user: &DirectoryId, candidate: bool, reviewed: &Reviewed) -> Result<bool, RunError> {
+    fn awaits_approval(&self, user: &DirectoryId, candidate: bool, next: &Offline) -> Result<bool, RunError> {
         let occasion = self.occasion()?;
-        let mut mine = reviewed.plan().changes.iter().filter(|change| concerns(change, user));
-        let waits = match reviewed {
-            // What a look-up in the target leads to is not in the plan yet; it waits if anything does.
-            Reviewed::Parted(_) if !candidate => mine.any(|change| reviewed.waits(change.id)),
-            _ => !reviewed.holds().is_empty(),
+        let mut mine = next.reviewed.plan().changes.iter().filter(|change| concerns(change, user));
+        // What a look-up in the target leads to is not in the plan yet; it waits if anything does.
+        let waits = match next.is_parted() && !candidate {
+            true => mine.any(|change| next.waits(&change)),
+            false => !next.holds().is_empty(),
         };
         Ok(waits || (candidate && occasion.first_plan && !occasion.first_plan_waived))
     }
@@ -230,9 +234,9 @@ impl Session {
         };
         answer.tell(GateVerdict::Stopped, "found", format!("id {}: {why}", account.user));
         telling::account(&mut answer, (&account.user, Some(account)), &past)?;
-        let refused = telling::refusals(&mut answer, &account.user, &known.reviewed);
+        let refused = telling::refusals(&mut answer, &account.user, &known.next.reviewed);
         let before = self.tell_what_the_target_said(&mut answer, &account.user, known)?;
-        telling::holds(&mut answer, &account.user, &known.reviewed);
+        telling::holds(&mut answer, &account.user, &known.next);
         past.tell(&mut answer, &account.user)?;
         if live {
             self.ask_target(&account.user, known, Expected::NoLookUp, &mut answer).await;
@@ -242,8 +246,8 @@ impl Session {
             expected: if before.is_some() { Expected::Unsettled } else { Expected::NoLookUp },
             unasked_roles: Vec::new(),
             refused,
-            unapproved: self.awaits_approval(&account.user, false, &known.reviewed)?,
-            reviewed: &known.reviewed,
+            unapproved: self.awaits_approval(&account.user, false, &known.next)?,
+            reviewed: &known.next.reviewed,
             standing: &Standing::Unwanted(confirmed.unwrap_or(roster::Leaving::Vanished)),
             account: Some(account),
         }

@@ -62,10 +62,15 @@ impl Session {
         format!("{version} {PLAN_VERSION} {configuration} {}", groups.index_of_nobody().shape())
     }
 
+    /// Whether the next plan on this ground has to judge everybody, whoever is on the agenda.
+    pub(super) fn judges_everybody(&self, ground: &str) -> Result<bool, RunError> {
+        let is_edited = !matches!(self.edited_since()?, Since::Nothing);
+        Ok(is_edited || !self.store.is_sealed() || self.store.ground()?.as_deref() != Some(ground))
+    }
+
     /// Whom the next plan on this ground has to judge.
     pub(super) fn extent_of(&self, ground: &str, roll: &Roll, doubtful: &Doubtful) -> Result<Extent, RunError> {
-        let is_edited = !matches!(self.edited_since()?, Since::Nothing);
-        if is_edited || !self.store.is_sealed() || self.store.ground()?.as_deref() != Some(ground) {
+        if self.judges_everybody(ground)? {
             return Ok(Extent::Everybody);
         }
         let mut people = self.store.touched()?;

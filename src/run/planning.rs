@@ -170,22 +170,6 @@ impl Session {
         Ok((groups, protected))
     }
 
-    /// What the next run would plan, as far as the snapshot alone can tell: nobody is looked up anywhere, so whoever
-    /// has no account of ours yet may turn out to have one already. These people are judged in any case.
-    pub(super) fn plan_offline(&self, also: &BTreeSet<DirectoryId>) -> Result<(Stage, Reviewed), RunError> {
-        let groups = self.find_groups_offline(&self.rules)?;
-        let roll = self.last_roll()?;
-        let mut extent = self.extent_of(&self.ground_of(&groups), &roll, &Doubtful::new())?;
-        extent.add(also.iter().cloned());
-        let stage = self.stage_over(&groups, Doubtful::new(), extent)?;
-        let edited = self.edited_offline(&roll)?;
-        let answers = (&Matches::new(), &GroupMatches::new());
-        let mut planned = self.diff(&stage, &roll, answers, Vec::new(), edited.as_ref())?;
-        let protection = self.protection_offline(&mut planned.plan, &stage.extent)?;
-        let reviewed = self.review(planned, &protection)?;
-        Ok((stage, reviewed))
-    }
-
     /// The first walk: who these people should be under these rules, and what has to be asked because of it. Who gets in
     /// their way is judged with them.
     pub(super) fn stage_over(

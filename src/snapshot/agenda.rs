@@ -102,6 +102,12 @@ pub(super) fn touched<E: Engine>(database: &Database<E>) -> Result<BTreeSet<Dire
     Ok(touched)
 }
 
+/// Whether more than so many are on the agenda. No more of them are looked at.
+pub(super) fn is_touched_beyond<E: Engine>(database: &Database<E>, most: usize) -> Result<bool, StoreError> {
+    let mut touched = database.scan(Table::Ledger, keys::TOUCHED);
+    Ok(touched.nth(most).transpose()?.is_some())
+}
+
 /// What was refused to people who are at rest, in the order of their ids.
 pub(super) fn refused<E: Engine>(
     database: &Database<E>,

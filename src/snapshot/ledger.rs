@@ -87,6 +87,10 @@ impl<E: Engine> Agenda for Snapshot<E> {
         agenda::touched(&self.database)
     }
 
+    fn is_touched_beyond(&self, most: usize) -> Result<bool, StoreError> {
+        agenda::is_touched_beyond(&self.database, most)
+    }
+
     fn refused(&self) -> Records<'_, (DirectoryId, Vec<Refusal>)> {
         Box::new(agenda::refused(&self.database))
     }

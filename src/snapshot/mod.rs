@@ -200,6 +200,9 @@ pub trait Agenda {
     /// Everybody on the agenda.
     fn touched(&self) -> Result<BTreeSet<DirectoryId>, StoreError>;
 
+    /// Whether more than so many are on the agenda.
+    fn is_touched_beyond(&self, most: usize) -> Result<bool, StoreError>;
+
     /// What the last plan refused to people who are not on the agenda, in the order of their ids.
     fn refused(&self) -> Records<'_, (DirectoryId, Vec<Refusal>)>;
 

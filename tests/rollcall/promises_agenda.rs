@@ -303,3 +303,41 @@ async fn what_an_increment_judges_reads_and_writes_depends_on_the_changes_and_no
         assert!(large.2 < 2 * small.2, "{changes} changes: {small:?} and {large:?}");
     }
 }
+
+/// What it costs to explain two of so many people on the first day, in values read, and what is told.
+async fn explained_on_the_first_day(people: u32) -> (u64, Vec<String>) {
+    let organization = &organizations()[0];
+    let company = Company::of(people);
+    company.directory.person(20, |person| person.local = "shared".to_owned());
+    company.directory.person(1_999, |person| person.local = "shared".to_owned());
+    let session = company.session(organization);
+    let reviewed = session.plan(&|_| {}).await.unwrap();
+    session.planned(&reviewed).unwrap();
+    drop(session);
+
+    let (read, mut told) = (company.store.values_read(), Vec::new());
+    for who in [7, 20] {
+        let answers = company.session(organization).explain(person_id(who).as_str(), false).await.unwrap();
+        let gates = answers[0].gates.iter().map(|gate| format!("{}: {}", gate.title, gate.detail));
+        told.extend(gates.filter(|gate| !gate.starts_with("run ")));
+        told.extend([answers[0].conclusion.clone()]);
+        told.extend(answers[0].notes.iter().cloned());
+    }
+    (company.store.values_read() - read, told)
+}
+
+#[tokio::test]
+async fn one_of_many_is_explained_on_the_first_day_without_judging_all_of_them() {
+    let (_, small) = explained_on_the_first_day(2_000).await;
+    let (read, mut told) = explained_on_the_first_day(2_100).await;
+    let (read_of_many, told_of_many) = explained_on_the_first_day(8_000).await;
+    println!("values read: {read} of 2,100 people, {read_of_many} of 8,000");
+    assert!(read_of_many < 2 * read, "{read} of 2,100, {read_of_many} of 8,000");
+    assert_eq!(told, told_of_many);
+    assert!(told.iter().any(|line| line.contains("address-conflict")), "{told:#?}");
+    assert!(told.iter().any(|line| line.contains("once somebody has approved the plan")), "{told:#?}");
+    let notes = told.len();
+    told.retain(|line| !line.starts_with("Many wait to be judged"));
+    assert_eq!(notes, told.len() + 2, "{told:#?}");
+    assert_eq!(told, small, "what is told of somebody is what is told where all are judged");
+}

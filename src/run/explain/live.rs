@@ -65,8 +65,8 @@ impl Session {
                 let (verdict, detail) = account_now(self.reader(), &account).await;
                 (verdict, detail, expected)
             }
-            Ok(None) => match known.stage.survey.candidates.find(user) {
-                Some(candidate) => self.candidate_now(candidate, known.stage.survey.ours, expected).await,
+            Ok(None) => match known.next.stage.survey.candidates.find(user) {
+                Some(candidate) => self.candidate_now(candidate, known.next.stage.survey.ours, expected).await,
                 None => return expected,
             },
             Err(error) => (GateVerdict::Stopped, error.to_string(), expected),

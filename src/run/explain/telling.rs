@@ -2,6 +2,7 @@
 
 use rollcall_kit::DirectoryId;
 
+use super::offline::Offline;
 use super::story::Past;
 use super::{ExplainedGate, Explanation, GateVerdict, Known, concerns, to_the_second};
 use crate::guard::Reviewed;
@@ -94,14 +95,14 @@ pub(super) fn groups(answer: &mut Explanation, standing: &Standing, known: &Know
     if desired.undecided_roles.is_empty() {
         return false;
     }
-    let rules = &known.stage.roster.rules().settings().role_rules;
+    let rules = &known.next.stage.roster.rules().settings().role_rules;
     let concerned = |label: &str| {
         rules.iter().any(|rule| desired.undecided_roles.contains(&rule.role) && rule.group.label() == label)
     };
     let of_groups = |refusal: &&Refusal| {
         refusal.user.is_none() && matches!(refusal.reason, Reason::GroupMissing | Reason::GroupAmbiguous)
     };
-    let all: Vec<&Refusal> = known.reviewed.plan().refusals.iter().filter(of_groups).collect();
+    let all: Vec<&Refusal> = known.next.reviewed.plan().refusals.iter().filter(of_groups).collect();
     let named: Vec<&Refusal> = all.iter().copied().filter(|refusal| concerned(&refusal.label)).collect();
     // A group that is missing inside of another has another name than the rule.
     let told = if named.is_empty() { all } else { named };
@@ -129,7 +130,7 @@ pub(super) fn role_groups(
     barred: Vec<Role>,
     (store, known): (&dyn Store, &Known),
 ) -> Vec<Role> {
-    let now = known.reviewed.plan().refusals.iter().filter(|refusal| refusal.reason != Reason::MatchUnknown);
+    let now = known.next.reviewed.plan().refusals.iter().filter(|refusal| refusal.reason != Reason::MatchUnknown);
     let by_target = |reason: Reason| matches!(reason, Reason::MatchUnknown | Reason::AccountContested);
     let meant = |refusal: &Refusal| refusal.user.is_none() && by_target(refusal.reason);
     let before = match (barred.is_empty(), known.last_plan()) {
@@ -147,11 +148,11 @@ pub(super) fn role_groups(
     open
 }
 
-/// Why the plan waits, if it does something for him.
-pub(super) fn holds(answer: &mut Explanation, user: &DirectoryId, reviewed: &Reviewed) {
-    let mut mine = reviewed.plan().changes.iter().filter(|change| concerns(change, user));
-    if mine.any(|change| reviewed.waits(change.id)) {
-        for hold in reviewed.holds() {
+/// Why the plan waits, if it does something for this user.
+pub(super) fn holds(answer: &mut Explanation, user: &DirectoryId, next: &Offline) {
+    let mut mine = next.reviewed.plan().changes.iter().filter(|change| concerns(change, user));
+    if mine.any(|change| next.waits(&change)) {
+        for hold in next.holds() {
             answer.tell(GateVerdict::Stopped, "held", hold.to_string());
         }
     }
