@@ -109,8 +109,8 @@ impl Session {
         Ok(extent.add(owners))
     }
 
-    /// What is known of everybody whom the extent does not have.
-    pub(super) fn others(&self, extent: &Extent) -> Result<Option<Others>, RunError> {
+    /// What is known of everybody whom the extent does not have, with what was refused to them if that is asked for.
+    pub(super) fn others(&self, extent: &Extent, with_refusals: bool) -> Result<Option<Others>, RunError> {
         let Some(people) = extent.people() else { return Ok(None) };
         let counts = self.store.account_counts();
         let totals = Totals {
@@ -120,7 +120,7 @@ impl Session {
             holders: self.store.holders()?,
         };
         let mut refusals: Vec<Refusal> = Vec::new();
-        for kept in self.store.refused() {
+        for kept in with_refusals.then(|| self.store.refused()).into_iter().flatten() {
             let (user, refused) = kept?;
             if !people.contains(&user) {
                 refusals.extend(refused);

@@ -45,6 +45,8 @@ pub(super) struct Stage {
     pub(super) roster: Roster,
     pub(super) survey: Survey,
     pub(super) ledger_groups: BTreeMap<GroupKey, LedgerGroup>,
+    /// Whether what was refused to everybody else belongs into the plan, too. Not if somebody asks about a few.
+    pub(super) is_whole: bool,
 }
 
 impl Session {
@@ -203,7 +205,7 @@ impl Session {
             survey.ours = usize::try_from(self.store.account_counts().active).unwrap_or(usize::MAX);
         }
         let ledger_groups = self.ledger_groups()?;
-        Ok(Stage { extent, settings, unreadable, withheld, roster, survey, ledger_groups })
+        Ok(Stage { extent, settings, unreadable, withheld, roster, survey, ledger_groups, is_whole: true })
     }
 
     /// Accounts of these people.
@@ -241,7 +243,7 @@ impl Session {
         notes.extend(group_notes(stage.roster.groups()));
         notes.extend(self.census_notes(stage.roster.groups())?);
         notes.extend(self.notes_of_held_groups(&stage.unreadable)?);
-        let others = self.others(&stage.extent)?;
+        let others = self.others(&stage.extent, stage.is_whole)?;
         let mut planned = with_store(|fault| {
             plan::plan(PlanInput {
                 organization: self.name(),

@@ -74,7 +74,7 @@ impl Session {
                 extent
             }
         };
-        let stage = self.stage_over(&groups, Doubtful::new(), extent)?;
+        let stage = Stage { is_whole: false, ..self.stage_over(&groups, Doubtful::new(), extent)? };
         let edited = if is_alone { None } else { self.edited_offline(&roll)? };
         let answers = (&Matches::new(), &GroupMatches::new());
         let mut planned = self.diff(&stage, &roll, answers, Vec::new(), edited.as_ref())?;
