@@ -6,9 +6,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
 use rollcall_kit::{
-    Address, Capabilities, Certificate, CertificateDraft, Changes, CheckFinding, Collection, Connector, Cursor,
-    DirectoryGroup, DirectoryId, DirectoryUser, Entries, Entry, InactiveReason, LookUp, Member, ReadError, Source,
-    Status, Unreadable, Value,
+    Address, Attributes, Capabilities, Certificate, CertificateDraft, Changes, CheckFinding, Collection, Connector,
+    Cursor, DirectoryGroup, DirectoryId, DirectoryUser, Entries, Entry, InactiveReason, LookUp, Member, ReadError,
+    Source, Status, Unreadable, Value,
 };
 
 use super::{Absence, FullStaging, Place, ReadFailure, Staging, StagingError, catch_up, confirm, drive};
@@ -25,8 +25,8 @@ fn user(name: &str) -> DirectoryUser {
         raw_status: String::new(),
         place: None,
         assigned: None,
-        profile: BTreeMap::from([("email".into(), Value::from(format!("{name}@acme.com")))]),
-        raw: BTreeMap::new(),
+        profile: Attributes::from([("email", Value::from(format!("{name}@acme.com")))]),
+        raw: Attributes::new(),
     }
 }
 

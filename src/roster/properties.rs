@@ -246,8 +246,8 @@ proptest! {
         match how {
             0 => bad.status = Status::Unknown("?".to_owned()),
             1 => bad.profile.clear(),
-            2 => _ = bad.profile.insert("email".to_owned(), true.into()),
-            3 => _ = bad.profile.insert("email".to_owned(), "@@".into()),
+            2 => _ = bad.profile.insert("email", true.into()),
+            3 => _ = bad.profile.insert("email", "@@".into()),
             _ => bad.status = Status::Inactive(InactiveReason::Deleted),
         }
         let mut gone = world;

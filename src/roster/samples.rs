@@ -1,8 +1,8 @@
 //! Users, groups and settings for tests.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use rollcall_kit::{DirectoryGroup, DirectoryId, DirectoryUser, InactiveReason, Member, Status, Value};
+use rollcall_kit::{Attributes, DirectoryGroup, DirectoryId, DirectoryUser, InactiveReason, Member, Status, Value};
 
 use super::account::{DesiredAccount, Judgement, Leaving, Role, Standing};
 use super::groups::{Bindings, GroupIndex};
@@ -25,8 +25,8 @@ pub(crate) fn user(name: &str) -> DirectoryUser {
         raw_status: "active".to_owned(),
         place: None,
         assigned: None,
-        profile: BTreeMap::from([email]),
-        raw: BTreeMap::new(),
+        profile: Attributes::from([email]),
+        raw: Attributes::new(),
     }
 }
 

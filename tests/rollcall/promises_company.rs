@@ -13,9 +13,9 @@ use rollcall::plan::{Candidates, Match, Matches, TargetAccount};
 use rollcall::run::{Depth, RunError, Session};
 use rollcall::snapshot::{MemoryStore, Store};
 use rollcall_kit::{
-    Address, Capabilities, Certificate, CertificateDraft, Changes, CheckFinding, Collection, Connector, Cursor,
-    DirectoryGroup, DirectoryId, DirectoryUser, Entries, Entry, InactiveReason, LookUp, Member, ReadError, Source,
-    Status, Unreadable, Value, attribute,
+    Address, Attributes, Capabilities, Certificate, CertificateDraft, Changes, CheckFinding, Collection, Connector,
+    Cursor, DirectoryGroup, DirectoryId, DirectoryUser, Entries, Entry, InactiveReason, LookUp, Member, ReadError,
+    Source, Status, Unreadable, Value, attribute,
 };
 
 /// A person of the company.
@@ -135,7 +135,7 @@ impl Directory {
             place: None,
             assigned: None,
             profile: profile.into(),
-            raw: BTreeMap::new(),
+            raw: Attributes::new(),
         })
     }
 
@@ -154,8 +154,8 @@ impl Directory {
                 raw_status: String::new(),
                 place: None,
                 assigned: None,
-                profile: BTreeMap::new(),
-                raw: BTreeMap::new(),
+                profile: Attributes::new(),
+                raw: Attributes::new(),
             };
             user.profile.insert(attribute::EMAIL.to_owned(), Value::from(format!("p{number:05}@acme.com")));
             user

@@ -17,8 +17,8 @@ use rollcall::plan::{Candidates, Match, Matches, TargetAccount};
 use rollcall::run::{Depth, RunError, Session};
 use rollcall::snapshot::{Ledger as _, MemoryStore, Mirror as _, Store};
 use rollcall_kit::{
-    Address, Capabilities, Certificate, CertificateDraft, CheckFinding, Collection, Connector, DirectoryGroup,
-    DirectoryId, DirectoryUser, Entries, LookUp, Member, ReadError, Source, Status, Value,
+    Address, Attributes, Capabilities, Certificate, CertificateDraft, CheckFinding, Collection, Connector,
+    DirectoryGroup, DirectoryId, DirectoryUser, Entries, LookUp, Member, ReadError, Source, Status, Value,
 };
 
 use super::promises_support::House;
@@ -38,8 +38,8 @@ pub(crate) fn user(number: u8, active: bool) -> DirectoryUser {
         raw_status: String::new(),
         place: None,
         assigned: None,
-        profile: BTreeMap::from([("email".into(), Value::from(format!("p{number}@acme.com")))]),
-        raw: BTreeMap::new(),
+        profile: Attributes::from([("email", Value::from(format!("p{number}@acme.com")))]),
+        raw: Attributes::new(),
     }
 }
 

@@ -14,8 +14,9 @@ use rollcall::scim::ScimTarget;
 use rollcall::snapshot::{MemoryStore, SledStore, Store};
 use rollcall_kit::contract::reads_to_a_certificate;
 use rollcall_kit::{
-    Address, Capabilities, Certificate, CertificateDraft, CheckFinding, Collection, Connector, DirectoryGroup,
-    DirectoryId, DirectoryUser, Entries, Entry, LookUp, Member, ReadError, Source, Status, Unreadable, attribute,
+    Address, Attributes, Capabilities, Certificate, CertificateDraft, CheckFinding, Collection, Connector,
+    DirectoryGroup, DirectoryId, DirectoryUser, Entries, Entry, LookUp, Member, ReadError, Source, Status, Unreadable,
+    attribute,
 };
 
 /// A directory in memory.
@@ -108,7 +109,7 @@ fn user(name: &str) -> Entry {
         place: None,
         assigned: None,
         profile: [(attribute::EMAIL.to_owned(), format!("{name}@acme.com").into())].into(),
-        raw: [].into(),
+        raw: Attributes::new(),
     }))
 }
 

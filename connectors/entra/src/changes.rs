@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 use rollcall_kit::http::{NextPage, PageError, Pages, Request};
-use rollcall_kit::rest;
+use rollcall_kit::{Attributes, rest};
 use rollcall_kit::{
     Changes, Collection, Cursor, DirectoryId, DirectoryUser, Entries, InactiveReason, LookUp, ReadError, Status,
 };
@@ -385,8 +385,8 @@ impl Reader<'_> {
             raw_status: "@removed".to_owned(),
             place: None,
             assigned: None,
-            profile: BTreeMap::new(),
-            raw: BTreeMap::new(),
+            profile: Attributes::new(),
+            raw: Attributes::new(),
         })
     }
 

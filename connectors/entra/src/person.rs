@@ -1,8 +1,8 @@
 //! From Graph's user object to a [`DirectoryUser`].
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use rollcall_kit::rest;
+use rollcall_kit::{Attributes, rest};
 use rollcall_kit::{DirectoryId, DirectoryUser, InactiveReason, Status, Value, attribute};
 use serde_json::Value as Json;
 
@@ -58,11 +58,11 @@ pub(crate) fn read(id: DirectoryId, user: &Json, place: Place, assignment: &Assi
     let login = login(&id, user, place);
     let mut profile = attributes(user);
     match &login {
-        Some(login) => profile.insert(attribute::PREFERRED_USERNAME.to_owned(), login.as_str().into()),
+        Some(login) => profile.insert(attribute::PREFERRED_USERNAME, login.as_str().into()),
         None => profile.remove(attribute::PREFERRED_USERNAME),
     };
-    profile.extend(email(user, login.as_deref()).map(|email| (attribute::EMAIL.to_owned(), Value::Text(email))));
-    let mut raw: BTreeMap<String, Value> = BTreeMap::new();
+    profile.extend(email(user, login.as_deref()).map(|email| (attribute::EMAIL, Value::Text(email))));
+    let mut raw = Attributes::new();
     for (name, value) in user.as_object().into_iter().flatten() {
         if name != "id" && !name.contains('@') {
             raw.extend(Value::from_json(value).map(|value| (name.clone(), value)));
@@ -71,7 +71,7 @@ pub(crate) fn read(id: DirectoryId, user: &Json, place: Place, assignment: &Assi
     if let Assignment::As { roles, through } = assignment {
         let list = |names: &BTreeSet<String>| Value::List(names.iter().map(|name| name.as_str().into()).collect());
         let app = [("roles".to_owned(), list(roles)), ("groups".to_owned(), list(through))];
-        raw.insert("app".to_owned(), Value::Map(app.into()));
+        raw.insert("app", Value::Map(app.into()));
     }
     let (status, raw_status) = status(user, place);
     DirectoryUser {
@@ -132,11 +132,11 @@ fn email(user: &Json, login: Option<&str>) -> Option<String> {
 }
 
 /// Our attributes, all but the address.
-fn attributes(user: &Json) -> BTreeMap<String, Value> {
-    let mut attributes: BTreeMap<String, Value> = BTreeMap::new();
+fn attributes(user: &Json) -> Attributes {
+    let mut attributes = Attributes::with_capacity(NAMES.len() + 1);
     for (ours, pointers) in NAMES {
         let value = pointers.iter().find_map(|pointer| text(user, pointer));
-        attributes.extend(value.map(|value| (ours.to_owned(), Value::Text(value))));
+        attributes.extend(value.map(|value| (ours, Value::Text(value))));
     }
     let list = |name: &str| user.get(name).and_then(Json::as_array).into_iter().flatten().filter_map(Json::as_str);
     // `SMTP:` marks the primary one and `smtp:` an alias; the others (`sip:`, `X500:`) are no mail addresses.
@@ -150,7 +150,7 @@ fn attributes(user: &Json) -> BTreeMap<String, Value> {
     emails.sort_unstable_by_key(|email| email.to_lowercase());
     emails.dedup_by_key(|email| email.to_lowercase());
     if !emails.is_empty() {
-        attributes.insert("emails".to_owned(), Value::List(emails.into_iter().map(Value::from).collect()));
+        attributes.insert("emails", Value::List(emails.into_iter().map(Value::from).collect()));
     }
     attributes
 }

@@ -4,7 +4,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use proptest::prelude::*;
 use rollcall_file::{EndProof, FileSettings};
-use rollcall_kit::{InactiveReason, Member, Status, Value};
+use rollcall_kit::{InactiveReason, Member, Name, Status, Value};
 
 use crate::support::{Folder, id, read, refused};
 use crate::torn::{LDIF, cut_at_every_byte};
@@ -201,7 +201,7 @@ fn photos_and_passwords_stay_in_the_file() {
     let reading = read(&ldif(&folder, person(&lines))).unwrap();
     let user = reading.user("1");
     assert_eq!(user.text("family_name"), Some("Ana"));
-    let names: Vec<&str> = user.raw.keys().map(String::as_str).collect();
+    let names: Vec<&str> = user.raw.keys().map(Name::as_str).collect();
     assert_eq!(names, ["entryUUID", "mail", "objectClass", "sn", "uid"]);
 }
 

@@ -1,9 +1,7 @@
 //! From Google's user object to a [`DirectoryUser`].
 
-use std::collections::BTreeMap;
-
 use rollcall_kit::rest::text as value_text;
-use rollcall_kit::{DirectoryId, DirectoryUser, InactiveReason, Status, Value, attribute};
+use rollcall_kit::{Attributes, DirectoryId, DirectoryUser, InactiveReason, Status, Value, attribute};
 use serde_json::Value as Json;
 
 use crate::settings::GoogleSettings;
@@ -70,7 +68,7 @@ pub(crate) fn fields(settings: &GoogleSettings) -> String {
 /// Reads a user object.
 pub(crate) fn read(id: DirectoryId, user: &Json, place: Place) -> DirectoryUser {
     let (status, raw_status) = status(user, place);
-    let mut raw: BTreeMap<String, Value> = BTreeMap::new();
+    let mut raw = Attributes::new();
     for (name, value) in user.as_object().into_iter().flatten() {
         if !NOT_KEPT.contains(&&**name) {
             raw.extend(Value::from_json(value).map(|value| (name.clone(), value)));
@@ -114,7 +112,7 @@ fn status(user: &Json, place: Place) -> (Status, String) {
 }
 
 /// Our attributes.
-fn attributes(user: &Json) -> BTreeMap<String, Value> {
+fn attributes(user: &Json) -> Attributes {
     let organization = preferred(user, "organizations", |_| false);
     let phone = preferred(user, "phones", |_| false).filter(|phone| is_primary(phone));
     let phone = phone.or_else(|| PHONES.iter().find_map(|kind| of_type(user, "phones", kind)));
@@ -144,14 +142,14 @@ fn attributes(user: &Json) -> BTreeMap<String, Value> {
         ("manager", of(of_type(user, "relations", "manager"), "value")),
         ("office", of(preferred(user, "locations", |_| false), "buildingId")),
     ];
-    let mut attributes: BTreeMap<String, Value> =
-        told.into_iter().filter_map(|(name, text)| Some((name.to_owned(), Value::Text(text?)))).collect();
+    let mut attributes: Attributes =
+        told.into_iter().filter_map(|(name, text)| Some((name, Value::Text(text?)))).collect();
     let mut emails: Vec<String> = text(user, "/primaryEmail").into_iter().collect();
     emails.extend(rows(user, "aliases").iter().filter_map(value_text));
     emails.sort_unstable();
     emails.dedup();
     if !emails.is_empty() {
-        attributes.insert("emails".to_owned(), Value::List(emails.into_iter().map(Value::Text).collect()));
+        attributes.insert("emails", Value::List(emails.into_iter().map(Value::Text).collect()));
     }
     attributes
 }

@@ -7,6 +7,7 @@
 //! knows what a plan, a role or a target is.
 
 pub mod ahead;
+pub mod attributes;
 pub mod certificate;
 pub mod changes;
 pub mod connector;
@@ -21,6 +22,7 @@ pub mod traces;
 pub mod trial;
 pub mod value;
 
+pub use attributes::{Attributes, Name};
 pub use certificate::{Certificate, CertificateDraft, Collection, Source};
 pub use changes::{Changes, Cursor};
 pub use connector::{Capabilities, CheckFinding, CheckLevel, Connector, Entries, Entry, LookUp, ReadError, Unreadable};

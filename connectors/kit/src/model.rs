@@ -3,12 +3,11 @@
 //! A connector keeps the provider's own words (`raw`, `raw_status`) beside our reading of them, so that a mapping can
 //! reach everything and `explain` can quote what the directory really said.
 
-use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::Value;
+use crate::{Attributes, Value};
 
 /// The directory's immutable id of a user or group: `objectGUID`, `entryUUID`, an object id. Never a name, an
 /// address or a DN, all of which change when people marry or move.
@@ -212,9 +211,9 @@ pub struct DirectoryUser {
     /// Whether the user is assigned to the application, where the directory knows assignment.
     pub assigned: Option<bool>,
     /// Attributes under the names of [`attribute`].
-    pub profile: BTreeMap<String, Value>,
+    pub profile: Attributes,
     /// Attributes under the provider's own names.
-    pub raw: BTreeMap<String, Value>,
+    pub raw: Attributes,
 }
 
 impl DirectoryUser {
@@ -281,8 +280,8 @@ mod tests {
             raw_status: "userAccountControl=514".to_owned(),
             place: Some("OU=Gone".to_owned()),
             assigned: Some(false),
-            profile: email.map(|email| (attribute::EMAIL.to_owned(), email.into())).into_iter().collect(),
-            raw: [("flags".to_owned(), Value::List(vec![Value::Int(1), true.into()]))].into(),
+            profile: email.map(|email| (attribute::EMAIL, email.into())).into_iter().collect(),
+            raw: [("flags", Value::List(vec![Value::Int(1), true.into()]))].into(),
         }
     }
 

@@ -26,7 +26,8 @@ pub enum Value {
 }
 
 /// The tagged twin that binary formats store.
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
+#[cfg_attr(test, derive(Serialize))]
 enum Tagged {
     Bool(bool),
     Int(i64),
@@ -125,16 +126,22 @@ impl From<i64> for Value {
 impl Serialize for Value {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         if serializer.is_human_readable() {
-            return self.to_json().serialize(serializer);
+            return match self {
+                Self::Bool(value) => serializer.serialize_bool(*value),
+                Self::Int(value) => serializer.serialize_i64(*value),
+                Self::Text(text) => serializer.serialize_str(text),
+                Self::List(values) => serializer.collect_seq(values),
+                Self::Map(members) => serializer.collect_map(members),
+            };
         }
-        match self.clone() {
-            Self::Bool(value) => Tagged::Bool(value),
-            Self::Int(value) => Tagged::Int(value),
-            Self::Text(text) => Tagged::Text(text),
-            Self::List(values) => Tagged::List(values),
-            Self::Map(members) => Tagged::Map(members),
+        // As `Tagged` would be written, without making one.
+        match self {
+            Self::Bool(value) => serializer.serialize_newtype_variant("Tagged", 0, "Bool", value),
+            Self::Int(value) => serializer.serialize_newtype_variant("Tagged", 1, "Int", value),
+            Self::Text(text) => serializer.serialize_newtype_variant("Tagged", 2, "Text", text),
+            Self::List(values) => serializer.serialize_newtype_variant("Tagged", 3, "List", values),
+            Self::Map(members) => serializer.serialize_newtype_variant("Tagged", 4, "Map", members),
         }
-        .serialize(serializer)
     }
 }
 
@@ -211,14 +218,14 @@ impl<'de> Visitor<'de> for Plain {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use proptest::prelude::*;
     use serde_json::json;
 
     use super::*;
 
     /// Any value, nested a few levels deep.
-    fn any_value() -> impl Strategy<Value = Value> {
+    pub(crate) fn any_value() -> impl Strategy<Value = Value> {
         let leaf = prop_oneof![
             any::<bool>().prop_map(Value::Bool),
             any::<i64>().prop_map(Value::Int),
@@ -244,6 +251,19 @@ mod tests {
         fn a_value_survives_the_snapshots_binary_form(value in any_value()) {
             let bytes = postcard::to_stdvec(&value).unwrap();
             prop_assert_eq!(postcard::from_bytes::<Value>(&bytes).unwrap(), value);
+        }
+
+        #[test]
+        fn a_value_is_written_as_its_twin_is(value in any_value()) {
+            let twin = match value.clone() {
+                Value::Bool(value) => Tagged::Bool(value),
+                Value::Int(value) => Tagged::Int(value),
+                Value::Text(text) => Tagged::Text(text),
+                Value::List(values) => Tagged::List(values),
+                Value::Map(members) => Tagged::Map(members),
+            };
+            prop_assert_eq!(postcard::to_stdvec(&value).unwrap(), postcard::to_stdvec(&twin).unwrap());
+            prop_assert_eq!(serde_json::to_string(&value).unwrap(), value.to_json().to_string());
         }
 
         #[test]

@@ -1,12 +1,11 @@
 //! From an entry to a [`DirectoryUser`].
 
 use std::cmp::Ordering;
-use std::collections::BTreeMap;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use jiff::Timestamp;
-use rollcall_kit::{DirectoryId, DirectoryUser, Unreadable, Value, attribute};
+use rollcall_kit::{Attributes, DirectoryId, DirectoryUser, Unreadable, Value, attribute};
 
 use crate::entry::RawEntry;
 use crate::flavour::Dialect;
@@ -77,8 +76,8 @@ impl<'a> People<'a> {
     }
 
     /// Everything that was asked for, under the directory's names, sorted; bytes that are no text as base64.
-    fn raw(&self, entry: &RawEntry) -> BTreeMap<String, Value> {
-        let mut raw = BTreeMap::new();
+    fn raw(&self, entry: &RawEntry) -> Attributes {
+        let mut raw = Attributes::with_capacity(self.attributes.len());
         for name in &self.attributes {
             // Only there to find people and groups by.
             if name.eq_ignore_ascii_case(&self.dialect.id_attribute) || name == "objectSid" {
@@ -93,11 +92,11 @@ impl<'a> People<'a> {
 }
 
 /// Our attributes; an error names the directory's attribute that is no text.
-fn profile(entry: &RawEntry, dialect: &Dialect) -> Result<BTreeMap<String, Value>, String> {
-    let mut profile = BTreeMap::new();
+fn profile(entry: &RawEntry, dialect: &Dialect) -> Result<Attributes, String> {
+    let mut profile = Attributes::with_capacity(dialect.names.len());
     for (ours, names) in &dialect.names {
         let value = if *ours == "emails" { all_addresses(entry, names)? } else { preferred(entry, ours, names)? };
-        profile.extend(value.map(|value| ((*ours).to_owned(), value)));
+        profile.extend(value.map(|value| (*ours, value)));
     }
     Ok(profile)
 }

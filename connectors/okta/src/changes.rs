@@ -11,8 +11,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 use rollcall_kit::{
-    Changes, Collection, Cursor, DirectoryId, DirectoryUser, Entries, Entry, InactiveReason, LookUp, ReadError, Status,
-    Unreadable,
+    Attributes, Changes, Collection, Cursor, DirectoryId, DirectoryUser, Entries, Entry, InactiveReason, LookUp,
+    ReadError, Status, Unreadable,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
@@ -214,8 +214,8 @@ impl Reader<'_> {
             raw_status: DELETED.to_owned(),
             place: None,
             assigned: None,
-            profile: BTreeMap::new(),
-            raw: BTreeMap::new(),
+            profile: Attributes::new(),
+            raw: Attributes::new(),
         };
         self.entries.user(deleted).await
     }

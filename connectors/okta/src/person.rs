@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use rollcall_kit::rest;
+use rollcall_kit::{Attributes, rest};
 use rollcall_kit::{DirectoryId, DirectoryUser, Entry, Unreadable, Value, attribute};
 use serde_json::{Map, Value as Json};
 
@@ -57,10 +57,10 @@ impl People<'_> {
             return Some(Entry::Unreadable(Unreadable { id, label, problem }));
         };
         let word = user.get("status").and_then(Json::as_str);
-        let mut raw: BTreeMap<String, Value> =
-            KEPT.iter().filter_map(|name| Some(((*name).to_owned(), Value::from_json(user.get(*name)?)?))).collect();
+        let mut raw: Attributes =
+            KEPT.iter().filter_map(|name| Some((*name, Value::from_json(user.get(*name)?)?))).collect();
         if let Assignment::As(app) = assignment {
-            raw.extend(application(app).map(|app| ("app".to_owned(), app)));
+            raw.extend(application(app).map(|app| ("app", app)));
         }
         Some(Entry::User(Box::new(DirectoryUser {
             login: text(profile, "login").unwrap_or_default(),
@@ -91,11 +91,11 @@ fn application(app: &Json) -> Option<Value> {
 }
 
 /// Our attributes.
-fn attributes(profile: &Map<String, Json>) -> BTreeMap<String, Value> {
-    let mut attributes: BTreeMap<String, Value> = BTreeMap::new();
+fn attributes(profile: &Map<String, Json>) -> Attributes {
+    let mut attributes = Attributes::with_capacity(NAMES.len() + 1);
     for (ours, names) in NAMES {
         let value = names.iter().find_map(|name| text(profile, name));
-        attributes.extend(value.map(|value| (ours.to_owned(), Value::Text(value))));
+        attributes.extend(value.map(|value| (ours, Value::Text(value))));
     }
     if let Some(Value::Text(locale)) = attributes.get_mut(attribute::LOCALE) {
         // Okta writes `en_US` where a language tag (RFC 5646) is `en-US`.
@@ -104,14 +104,14 @@ fn attributes(profile: &Map<String, Json>) -> BTreeMap<String, Value> {
     if !attributes.contains_key(attribute::NAME) {
         let parts: Vec<String> = ["firstName", "lastName"].iter().filter_map(|name| text(profile, name)).collect();
         if !parts.is_empty() {
-            attributes.insert(attribute::NAME.to_owned(), parts.join(" ").into());
+            attributes.insert(attribute::NAME, parts.join(" ").into());
         }
     }
     let mut emails: Vec<String> = ["email", "secondEmail"].iter().filter_map(|name| text(profile, name)).collect();
     emails.sort_unstable();
     emails.dedup();
     if !emails.is_empty() {
-        attributes.insert("emails".to_owned(), Value::List(emails.into_iter().map(Value::Text).collect()));
+        attributes.insert("emails", Value::List(emails.into_iter().map(Value::Text).collect()));
     }
     attributes
 }
@@ -216,7 +216,7 @@ mod tests {
 
     #[test]
     fn what_changes_with_every_sign_in_or_is_secret_is_not_kept() {
-        let names: Vec<String> = read(&maya(), &Assignment::Unknown).raw.into_keys().collect();
+        let names: Vec<String> = read(&maya(), &Assignment::Unknown).raw.keys().map(ToString::to_string).collect();
         assert_eq!(names, ["created", "profile", "status", "type"]);
     }
 

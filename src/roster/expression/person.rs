@@ -8,7 +8,7 @@ use cel::common::traits::{self, Container, Indexer, Iterable, Sizer};
 use cel::common::types::{CelBool, CelInt, CelList, CelNull, CelString, LIST_TYPE, MAP_TYPE, Type};
 use cel::common::value::{CowVal, Val};
 use cel::context::VariableResolver;
-use rollcall_kit::{DirectoryUser, Status, Value};
+use rollcall_kit::{Attributes, DirectoryUser, Status, Value};
 
 use crate::roster::groups::{Belonging, Membership};
 
@@ -206,27 +206,56 @@ impl Container for GroupsVal<'_> {
 /// makes of one would change from run to run.
 #[derive(Debug)]
 struct MapVal<'v> {
-    members: &'v BTreeMap<String, Value>,
-    ignoring_case: bool,
+    members: Members<'v>,
     keys: OnceLock<Vec<CelString<'v>>>,
+}
+
+/// Where named values are.
+#[derive(Clone, Copy, Debug)]
+enum Members<'v> {
+    /// In a value, under names that are spelled as they are spelled.
+    Exact(&'v BTreeMap<String, Value>),
+    /// Under the provider's own names: LDAP servers spell an attribute's name as the schema, the entry or the request
+    /// spells it, and a misspelt case must not make a value vanish.
+    IgnoringCase(&'v Attributes),
+}
+
+impl<'v> Members<'v> {
+    fn find(self, name: &str) -> Option<&'v Value> {
+        match self {
+            Self::Exact(members) => members.get(name),
+            Self::IgnoringCase(raw) => raw
+                .get(name)
+                .or_else(|| raw.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value)),
+        }
+    }
+
+    fn len(self) -> usize {
+        match self {
+            Self::Exact(members) => members.len(),
+            Self::IgnoringCase(raw) => raw.len(),
+        }
+    }
+
+    fn pairs(self) -> Vec<(&'v str, &'v Value)> {
+        match self {
+            Self::Exact(members) => members.iter().map(|(name, value)| (name.as_str(), value)).collect(),
+            Self::IgnoringCase(raw) => raw.iter().map(|(name, value)| (name.as_str(), value)).collect(),
+        }
+    }
 }
 
 impl<'v> MapVal<'v> {
     fn exact(members: &'v BTreeMap<String, Value>) -> Self {
-        Self { members, ignoring_case: false, keys: OnceLock::new() }
+        Self { members: Members::Exact(members), keys: OnceLock::new() }
     }
 
-    /// For the provider's own names: LDAP servers spell an attribute's name as the schema, the entry or the request
-    /// spells it, and a misspelt case must not make a value vanish.
-    fn ignoring_case(members: &'v BTreeMap<String, Value>) -> Self {
-        Self { members, ignoring_case: true, keys: OnceLock::new() }
+    fn ignoring_case(raw: &'v Attributes) -> Self {
+        Self { members: Members::IgnoringCase(raw), keys: OnceLock::new() }
     }
 
     fn find(&self, name: &str) -> Option<&'v Value> {
-        self.members.get(name).or_else(|| {
-            let alike = |(key, _): &(&String, &Value)| self.ignoring_case && key.eq_ignore_ascii_case(name);
-            self.members.iter().find(alike).map(|(_, value)| value)
-        })
+        self.members.find(name)
     }
 }
 
@@ -264,8 +293,8 @@ impl Val for MapVal<'_> {
     fn equals(&self, other: &dyn Val) -> bool {
         let same_size = other.as_sizer().is_some_and(|sizer| *sizer.size().inner() == *self.size().inner());
         let Some(other) = other.as_indexer().filter(|_| same_size) else { return false };
-        self.members.iter().all(|(name, value)| {
-            other.get(&CelString::from(name.as_str())).is_ok_and(|there| to_val(value).equals(there.as_ref()))
+        self.members.pairs().into_iter().all(|(name, value)| {
+            other.get(&CelString::from(name)).is_ok_and(|there| to_val(value).equals(there.as_ref()))
         })
     }
 
@@ -273,7 +302,7 @@ impl Val for MapVal<'_> {
     where
         Self: 'w,
     {
-        Box::new(MapVal { members: self.members, ignoring_case: self.ignoring_case, keys: OnceLock::new() })
+        Box::new(MapVal { members: self.members, keys: OnceLock::new() })
     }
 }
 
@@ -307,7 +336,8 @@ impl Iterable for MapVal<'_> {
     where
         Self: 'w,
     {
-        let keys = self.keys.get_or_init(|| self.members.keys().map(|key| CelString::from(key.as_str())).collect());
+        let names = || self.members.pairs().into_iter().map(|(name, _)| CelString::from(name)).collect();
+        let keys = self.keys.get_or_init(names);
         Box::new(Keys(keys.iter()))
     }
 }

@@ -1,14 +1,14 @@
 //! What expressions accept, refuse and yield, and how deep they may be.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use rollcall_kit::{DirectoryId, DirectoryUser, Status, Value};
+use rollcall_kit::{Attributes, DirectoryId, DirectoryUser, Status, Value};
 
 use super::{Expression, LONGEST, Outcome, Person};
 use crate::roster::groups::GroupIndex;
 
 fn jane() -> DirectoryUser {
-    let text = |pairs: &[(&str, &str)]| -> BTreeMap<String, Value> {
+    let text = |pairs: &[(&str, &str)]| -> Attributes {
         pairs.iter().map(|(name, value)| ((*name).to_owned(), Value::from(*value))).collect()
     };
     DirectoryUser {

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 
 use rollcall_kit::{
-    Address, Certificate, CertificateDraft, Collection, Cursor, DirectoryGroup, DirectoryId, DirectoryUser, Entry,
-    InactiveReason, Member, Source, Status, Unreadable, Value,
+    Address, Attributes, Certificate, CertificateDraft, Collection, Cursor, DirectoryGroup, DirectoryId, DirectoryUser,
+    Entry, InactiveReason, Member, Source, Status, Unreadable, Value,
 };
 
 use crate::apply::{Intent, Settlement, Write};
@@ -26,8 +26,8 @@ pub(in crate::snapshot) fn user(name: &str) -> DirectoryUser {
         raw_status: String::new(),
         place: None,
         assigned: None,
-        profile: BTreeMap::from([("email".into(), Value::from(format!("{name}@acme.com")))]),
-        raw: BTreeMap::new(),
+        profile: Attributes::from([("email", Value::from(format!("{name}@acme.com")))]),
+        raw: Attributes::new(),
     }
 }
 
@@ -38,13 +38,13 @@ pub(in crate::snapshot) fn rich_user(name: &str) -> DirectoryUser {
     user.place = Some("ou=people".into());
     user.assigned = Some(false);
     let list = Value::List(vec![Value::Int(-7), Value::Bool(true)]);
-    user.raw.insert("nested".into(), Value::Map(BTreeMap::from([("list".into(), list)])));
+    user.raw.insert("nested", Value::Map(BTreeMap::from([("list".into(), list)])));
     user
 }
 
 pub(in crate::snapshot) fn named(name: &str, full: &str) -> DirectoryUser {
     let mut user = user(name);
-    user.profile.insert("name".into(), Value::from(full));
+    user.profile.insert("name", Value::from(full));
     user
 }
 

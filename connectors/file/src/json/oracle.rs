@@ -164,6 +164,7 @@ fn user(id: DirectoryId, login: String, object: &Object, own: &StatusWords) -> R
         Some(other) => return Err(format!("assigned is neither true nor false: {other}")),
     };
     let raw = object.iter().filter_map(|(name, value)| Some((name.clone(), Value::from_json(value)?))).collect();
+    let profile = profile.into_iter().collect();
     Ok(DirectoryUser { id, login, status, raw_status, place, assigned, profile, raw })
 }
 

@@ -1,8 +1,6 @@
 //! A record of the document as a user.
 
-use std::collections::BTreeMap;
-
-use rollcall_kit::{DirectoryId, DirectoryUser, Entry, ReadError, Status, Unreadable, Value, attribute};
+use rollcall_kit::{Attributes, DirectoryId, DirectoryUser, Entry, ReadError, Status, Unreadable, Value, attribute};
 
 use super::record::{Given, Record};
 use super::shape::{Shape, Shapes};
@@ -46,7 +44,7 @@ impl<'s> People<'s> {
                 return Ok(Entry::Unreadable(Unreadable { id, label: login, problem: format!("{line}: {problem}") }));
             }
         };
-        let named = |place: &usize| Some((shape.name(*place).to_owned(), record.values.get(*place)?.value()?));
+        let named = |place: &usize| Some((shape.name(*place).clone(), record.values.get(*place)?.value()?));
         let raw = shape.sorted.iter().filter_map(named).collect();
         let user = DirectoryUser { id, login, status, raw_status, place, assigned, profile, raw };
         Ok(Entry::User(Box::new(user)))
@@ -59,7 +57,7 @@ pub(super) fn nobody(line: &Line, why: &str) -> ReadError {
 }
 
 /// The status, the words that it was read from, the place, the assignment, and the profile.
-type Details = (Status, String, Option<String>, Option<bool>, BTreeMap<String, Value>);
+type Details = (Status, String, Option<String>, Option<bool>, Attributes);
 
 fn details(record: &Record<'_>, shape: &Shape, meaning: impl FnOnce(&str) -> Status) -> Result<Details, String> {
     let profile = profile(record, shape)?;
@@ -77,7 +75,7 @@ fn details(record: &Record<'_>, shape: &Shape, meaning: impl FnOnce(&str) -> Sta
     Ok((status, raw_status, place, assigned, profile))
 }
 
-fn profile(record: &Record<'_>, shape: &Shape) -> Result<BTreeMap<String, Value>, String> {
+fn profile(record: &Record<'_>, shape: &Shape) -> Result<Attributes, String> {
     let mut profile = Vec::with_capacity(shape.profile.len());
     for (name, place) in &shape.profile {
         let Some(given) = record.values.get(*place) else { continue };
@@ -91,7 +89,7 @@ fn profile(record: &Record<'_>, shape: &Shape) -> Result<BTreeMap<String, Value>
             Given::Bool(value) => return Err(format!("{name} is not text: {value}")),
             Given::Many(value) => return Err(format!("{name} is not text: {value}")),
         };
-        profile.push(((*name).to_owned(), value));
+        profile.push((*name, value));
     }
     Ok(profile.into_iter().collect())
 }

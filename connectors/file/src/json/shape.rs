@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use rollcall_kit::attribute;
+use rollcall_kit::{Name, attribute};
 
 use super::record::Record;
 use crate::findings::counted;
@@ -20,7 +20,7 @@ const ODD_NAMES: usize = 4_096;
 /// Names, and where in a record to look for what.
 #[derive(Debug, Default)]
 pub(super) struct Shape {
-    names: Vec<String>,
+    names: Vec<Name>,
     users: u64,
     /// Every name once, sorted, with the place of its value: where a name is given twice, the last one counts.
     pub(super) sorted: Vec<usize>,
@@ -38,7 +38,8 @@ pub(super) struct Shape {
 
 impl Shape {
     fn of(record: &Record<'_>) -> Self {
-        let names: Vec<String> = record.names.iter().map(|name| name.clone().into_owned()).collect();
+        let names: Vec<Name> =
+            record.names.iter().map(|name| Name::among(name, known_names().chain(["assigned"]))).collect();
         let mut places: BTreeMap<&str, usize> = BTreeMap::new();
         for (place, name) in names.iter().enumerate() {
             places.insert(name, place);
@@ -61,11 +62,12 @@ impl Shape {
     }
 
     fn fits(&self, record: &Record<'_>) -> bool {
-        self.names.len() == record.names.len() && self.names.iter().zip(&record.names).all(|(own, name)| own == name)
+        self.names.len() == record.names.len()
+            && self.names.iter().zip(&record.names).all(|(own, name)| **own == **name)
     }
 
     /// The name at a place.
-    pub(super) fn name(&self, place: usize) -> &str {
+    pub(super) fn name(&self, place: usize) -> &Name {
         &self.names[place]
     }
 }
@@ -107,7 +109,7 @@ impl Shapes {
 }
 
 fn count_odd_names(odd: &mut BTreeMap<String, u64>, shape: &Shape) {
-    for name in shape.sorted.iter().map(|place| shape.name(*place)) {
+    for name in shape.sorted.iter().map(|place| shape.name(*place).as_str()) {
         if known_names().chain(["assigned"]).any(|known| known == name) {
             continue;
         }

@@ -1,9 +1,7 @@
 //! A record of a person as a user.
 
-use std::collections::BTreeMap;
-
 use jiff::Timestamp;
-use rollcall_kit::{DirectoryId, DirectoryUser, Value, attribute};
+use rollcall_kit::{Attributes, DirectoryId, DirectoryUser, Name, Value, attribute};
 
 use super::account;
 use super::record::Record;
@@ -40,10 +38,10 @@ pub(super) fn user(
         return Err(format!("{name} cannot be read: {fault}"));
     }
     let (status, raw_status) = account::status(record, settings, now)?;
-    let mut profile = BTreeMap::new();
+    let mut profile = Attributes::new();
     for name in attributes() {
         if let Some(value) = value(name, record, settings)? {
-            profile.insert(name.to_owned(), value);
+            profile.insert(name, value);
         }
     }
     Ok(DirectoryUser {
@@ -105,14 +103,14 @@ fn matters(name: &str, settings: &FileSettings) -> bool {
 }
 
 /// Everything that is text, under the file's own names; bytes as base64.
-fn raw(record: &Record) -> BTreeMap<String, Value> {
+fn raw(record: &Record) -> Attributes {
     record
         .attributes
         .values()
         .map(|attribute| {
             let mut values: Vec<Value> = attribute.values.iter().map(|value| one(value)).collect();
             let value = if values.len() == 1 { values.remove(0) } else { Value::List(values) };
-            (attribute.name.clone(), value)
+            (Name::of(&attribute.name), value)
         })
         .collect()
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use rollcall_kit::ReadError;
+use rollcall_kit::{Name, ReadError};
 
 use crate::hint::{did_you_mean, folded, nearest};
 use crate::settings::{FileSettings, known_names};
@@ -14,7 +14,7 @@ pub(super) struct Columns {
     /// Our name for the values, and the column.
     pub(super) known: BTreeMap<&'static str, usize>,
     /// Every column that is read, under its header.
-    pub(super) all: Vec<(String, usize)>,
+    pub(super) all: Vec<(Name, usize)>,
 }
 
 impl Columns {
@@ -38,8 +38,9 @@ impl Columns {
             }
         }
         let ignored = |name: &str| settings.ignore.iter().any(|ignored| folded(ignored) == folded(name));
-        let all: Vec<(String, usize)> =
-            header.iter().enumerate().filter(|(_, name)| !ignored(name)).map(|(i, name)| (name.clone(), i)).collect();
+        let shared = |name: &str| Name::among(name, known_names());
+        let all: Vec<(Name, usize)> =
+            header.iter().enumerate().filter(|(_, name)| !ignored(name)).map(|(i, name)| (shared(name), i)).collect();
         for (name, column) in &all {
             if known.values().any(|taken| taken == column) {
                 continue;

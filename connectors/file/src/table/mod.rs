@@ -5,10 +5,11 @@ mod members;
 mod quotes;
 mod reader;
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
-use rollcall_kit::{Collection, DirectoryId, DirectoryUser, Entry, ReadError, Status, Unreadable, Value, attribute};
+use rollcall_kit::{
+    Attributes, Collection, DirectoryId, DirectoryUser, Entry, ReadError, Status, Unreadable, Value, attribute,
+};
 
 use self::columns::Columns;
 use self::members::Memberships;
@@ -70,7 +71,7 @@ fn label(row: &Row, columns: &Columns) -> Option<String> {
 }
 
 fn user(id: DirectoryId, row: &Row, columns: &Columns, settings: &FileSettings) -> Result<DirectoryUser, String> {
-    let mut raw = BTreeMap::new();
+    let mut raw = Attributes::with_capacity(columns.all.len());
     for (header, column) in &columns.all {
         let text =
             row.text(*column).ok_or_else(|| format!("the field {header:?} is not UTF-8; save the file as UTF-8"))?;
@@ -79,7 +80,7 @@ fn user(id: DirectoryId, row: &Row, columns: &Columns, settings: &FileSettings) 
         }
     }
     let text = |name| columns.get(name).and_then(|column| row.text(column)).filter(|text| !text.is_empty());
-    let profile = attributes().filter_map(|name| Some((name.to_owned(), value(name, text(name)?)))).collect();
+    let profile = attributes().filter_map(|name| Some((name, value(name, text(name)?)))).collect();
     let (status, raw_status) = match columns.get("status").and_then(|column| row.text(column)) {
         Some(word) => (words::status(word, &settings.status), format!("status={word}")),
         None => (Status::Active, "listed in a file without a status column".to_owned()),

@@ -8,8 +8,9 @@ use jiff::Timestamp;
 
 use super::{fails_without_certificate, reads_to_a_certificate};
 use crate::{
-    Address, Capabilities, Certificate, CertificateDraft, CheckFinding, Collection, Connector, DirectoryGroup,
-    DirectoryId, DirectoryUser, Entries, Entry, LookUp, Member, ReadError, Source, Status, Unreadable, attribute,
+    Address, Attributes, Capabilities, Certificate, CertificateDraft, CheckFinding, Collection, Connector,
+    DirectoryGroup, DirectoryId, DirectoryUser, Entries, Entry, LookUp, Member, ReadError, Source, Status, Unreadable,
+    attribute,
 };
 
 /// A promise that the played connector breaks.
@@ -53,8 +54,8 @@ fn user(name: &str) -> DirectoryUser {
         raw_status: "active".to_owned(),
         place: None,
         assigned: None,
-        profile: [(attribute::EMAIL.to_owned(), format!("{name}@acme.com").into())].into(),
-        raw: [].into(),
+        profile: [(attribute::EMAIL, format!("{name}@acme.com").into())].into(),
+        raw: Attributes::new(),
     }
 }
 
