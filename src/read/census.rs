@@ -87,8 +87,8 @@ impl CensusMoves {
     /// A user is there (1) or no more (-1) with this record.
     pub fn user(&mut self, user: &DirectoryUser, by: i64) {
         self.users += by;
-        for name in counted(user) {
-            *self.attributes.entry(name.to_owned()).or_default() += by;
+        for name in user.profile.keys().filter(|name| is_counted(name)) {
+            *self.attributes.entry(name.to_string()).or_default() += by;
         }
     }
 
@@ -105,10 +105,9 @@ impl CensusMoves {
     }
 }
 
-/// The attributes of a user that are counted.
-fn counted(user: &DirectoryUser) -> impl Iterator<Item = &'static str> + '_ {
-    let names = attribute::MAPPED_BY_DEFAULT.into_iter().chain(attribute::ALSO_KNOWN);
-    names.filter(|name| user.profile.contains_key(*name))
+/// Whether an attribute is counted.
+fn is_counted(name: &str) -> bool {
+    attribute::MAPPED_BY_DEFAULT.contains(&name) || attribute::ALSO_KNOWN.contains(&name)
 }
 
 impl Census {
@@ -156,9 +155,17 @@ impl Census {
     /// Counts a user.
     pub fn count_user(&mut self, user: &DirectoryUser) {
         self.users += 1;
-        for name in counted(user) {
-            *self.attributes.entry(name.to_owned()).or_default() += 1;
+        // Both are sorted, and nearly everybody has what the ones before had.
+        let mut known = self.attributes.iter_mut().peekable();
+        let mut first = Vec::new();
+        for name in user.profile.keys() {
+            while known.next_if(|(known, _)| known.as_str() < name.as_str()).is_some() {}
+            match known.next_if(|(known, _)| known.as_str() == name.as_str()) {
+                Some((_, number)) => *number += 1,
+                None => first.extend(is_counted(name).then(|| name.to_string())),
+            }
         }
+        self.attributes.extend(first.into_iter().map(|name| (name, 1)));
     }
 
     /// Counts a group.

@@ -31,7 +31,14 @@ pub(super) enum CodecError {
 
 /// Encodes one of the many.
 pub(super) fn pack<T: Serialize>(record: &T) -> Result<Vec<u8>, CodecError> {
-    postcard::to_extend(record, vec![POSTCARD_1]).map_err(|error| CodecError::Unwritable(error.to_string()))
+    pack_into(record, Vec::new())
+}
+
+/// Encodes one of the many where another was before.
+pub(super) fn pack_into<T: Serialize>(record: &T, mut room: Vec<u8>) -> Result<Vec<u8>, CodecError> {
+    room.clear();
+    room.push(POSTCARD_1);
+    postcard::to_extend(record, room).map_err(|error| CodecError::Unwritable(error.to_string()))
 }
 
 /// Decodes one of the many.

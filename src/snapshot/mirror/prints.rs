@@ -1,7 +1,7 @@
 //! Fingerprints: what a reading compares each record with as it streams by, and what it has met so far.
 //!
 //! A mirror keeps a packed fingerprint for each of its records: a hash of the id and a hash of the content. A reading
-//! loads them, twenty-five bytes a record with the mark, and never looks at the records of people who did not change.
+//! loads them, some thirty bytes a record with the mark, and never looks at the records of people who did not change.
 
 use std::collections::BTreeSet;
 
@@ -12,6 +12,9 @@ const BYTES: usize = 24;
 
 /// Fingerprints in one record of the store.
 const IN_A_RECORD: usize = 160;
+
+/// Fingerprints in a part of a collection, about.
+const IN_A_PART: usize = 8;
 
 /// Hash of the id and hash of the content.
 pub(super) type Print = (u128, u64);
@@ -45,6 +48,9 @@ pub(super) enum Verdict {
 pub(super) struct Seen {
     /// Sorted by the hash of the id.
     mirror: Vec<Print>,
+    /// Where its parts begin. Hashes lie evenly, so each part has about as many: one of a million is found with two or
+    /// three looks into memory, and not with twenty.
+    begins: Vec<usize>,
     marks: Vec<Mark>,
     /// Hashes of the ids of records that the mirror does not have.
     fresh: BTreeSet<u128>,
@@ -56,11 +62,15 @@ impl Seen {
     /// Begins a reading beside a mirror with these fingerprints, sorted.
     pub(super) fn beside(mirror: Vec<Print>) -> Self {
         let marks = vec![Mark::Absent; mirror.len()];
-        Self { mirror, marks, ..Self::default() }
+        Self { begins: begins(&mirror), mirror, marks, ..Self::default() }
     }
 
+    /// Where the fingerprint with this hash of an id is.
     fn at(&self, name: u128) -> Option<usize> {
-        self.mirror.binary_search_by_key(&name, |(name, _)| *name).ok()
+        let part = part(name, self.begins.len().checked_sub(2)?);
+        let (from, to) = (self.begins[part], self.begins[part + 1]);
+        let found = self.mirror[from..to].binary_search_by_key(&name, |(name, _)| *name).ok()?;
+        Some(from + found)
     }
 
     /// Takes a record in.
@@ -131,6 +141,23 @@ impl Seen {
     }
 }
 
+/// The part in which a hash lies; `last` is the number of the last.
+#[allow(clippy::cast_possible_truncation, reason = "the higher half of a hash, and a part of a number of parts")]
+fn part(name: u128, last: usize) -> usize {
+    ((u128::from((name >> 64) as u64) * (last as u128 + 1)) >> 64) as usize
+}
+
+/// Where each part of the fingerprints begins, and behind the last their number.
+fn begins(prints: &[Print]) -> Vec<usize> {
+    let last = prints.len() / IN_A_PART;
+    let mut begins = Vec::with_capacity(last + 2);
+    for (at, (name, _)) in prints.iter().enumerate() {
+        begins.resize(begins.len().max(part(*name, last) + 1), at);
+    }
+    begins.resize(last + 2, prints.len());
+    begins
+}
+
 /// Packs fingerprints into records of the store.
 pub(super) fn pack(prints: &[Print]) -> impl Iterator<Item = Vec<u8>> + '_ {
     prints.chunks(IN_A_RECORD).map(|prints| {
@@ -191,6 +218,30 @@ mod tests {
         }
         assert_eq!(found, prints);
         assert!(unpack(&[0; 25], &mut found).is_err());
+    }
+
+    #[test]
+    fn every_fingerprint_is_found_and_no_other_is_however_unevenly_they_lie() {
+        let spread = |n: u64| u128::from(n.wrapping_mul(0x9E37_79B9_7F4A_7C15)) << 64 | u128::from(n);
+        let even: Vec<u128> = (0..3_000).map(spread).collect();
+        let low: Vec<u128> = (0..3_000).map(|n| n * 2).collect();
+        let high: Vec<u128> = low.iter().map(|n| u128::MAX - n).collect();
+        let both = [low.clone(), high.clone(), even.clone()].concat();
+        for mut names in [even, low, high, both, vec![7], vec![]] {
+            names.sort_unstable();
+            names.dedup();
+            let seen = Seen::beside(names.iter().map(|name| (*name, 0)).collect());
+            for (place, name) in names.iter().enumerate() {
+                assert_eq!(seen.at(*name), Some(place));
+                for other in [name.wrapping_add(1), name.wrapping_sub(1)] {
+                    assert_eq!(seen.at(other), names.binary_search(&other).ok());
+                }
+            }
+            assert_eq!((seen.at(0), seen.at(u128::MAX)), {
+                let at = |name| names.binary_search(&name).ok();
+                (at(0), at(u128::MAX))
+            });
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use rollcall_kit::{DirectoryGroup, DirectoryId, DirectoryUser, Entry, Unreadable};
+use serde::Serialize;
 
 use super::groups::Header;
 use super::prints::{Print, Seen, Verdict, laid_over, unpack};
@@ -35,6 +36,8 @@ pub(in crate::snapshot) struct InProgress {
     /// Of whole groups, and of everything else.
     pub(super) differences: Sorter,
     pub(super) scratch: Option<PathBuf>,
+    /// Where the record at hand is packed. Nearly all of them are only compared.
+    room: Vec<u8>,
 }
 
 impl InProgress {
@@ -57,6 +60,7 @@ impl InProgress {
             unreadable: BTreeMap::new(),
             differences: Sorter::new(scratch.clone()),
             scratch,
+            room: Vec::new(),
         })
     }
 
@@ -98,7 +102,7 @@ impl InProgress {
     }
 
     fn user<E: Engine>(&mut self, database: &Database<E>, head: &Head, user: &DirectoryUser) -> Result<(), StoreError> {
-        let (key, record) = (keys::of(keys::USER, &user.id), packed(database, user)?);
+        let (key, record) = (keys::of(keys::USER, &user.id), self.packed(database, user)?);
         self.unreadable.remove(&user.id);
         let verdict = self.users.take(name(database.secret(), &key), content(database.secret(), &record));
         self.differ(database, head, key, record, verdict)
@@ -110,10 +114,16 @@ impl InProgress {
         head: &Head,
         group: &DirectoryGroup,
     ) -> Result<(), StoreError> {
-        let (key, record) = (keys::of(keys::GROUP, &group.id), packed(database, group)?);
+        let (key, record) = (keys::of(keys::GROUP, &group.id), self.packed(database, group)?);
         self.unreadable.remove(&group.id);
         let verdict = self.groups.take(name(database.secret(), &key), content(database.secret(), &record));
         self.differ(database, head, key, record, verdict)
+    }
+
+    /// A record as it is stored, in the room of the one before if that was not kept.
+    fn packed<E: Engine>(&mut self, database: &Database<E>, record: &impl Serialize) -> Result<Vec<u8>, StoreError> {
+        let room = std::mem::take(&mut self.room);
+        codec::pack_into(record, room).map_err(|error| database.engine.damaged(&error))
     }
 
     /// Keeps what differs. A change that changes nothing is none.
@@ -126,7 +136,10 @@ impl InProgress {
         verdict: Verdict,
     ) -> Result<(), StoreError> {
         let difference = match verdict {
-            Verdict::Nothing => return Ok(()),
+            Verdict::Nothing => {
+                self.room = record;
+                return Ok(());
+            }
             Verdict::Unstage => Difference::Keep,
             Verdict::Stage if self.extent == Extent::Changes => {
                 let before = find(database, head, &key)?;
@@ -283,7 +296,7 @@ impl InProgress {
     }
 }
 
-fn packed<E: Engine>(database: &Database<E>, record: &impl serde::Serialize) -> Result<Vec<u8>, StoreError> {
+fn packed<E: Engine>(database: &Database<E>, record: &impl Serialize) -> Result<Vec<u8>, StoreError> {
     pack(record).map_err(|error: CodecError| database.engine.damaged(&error))
 }
 
