@@ -63,14 +63,15 @@ const LOCKED_FOR_GOOD: &str = "000001010000Z";
 
 impl ActiveRule {
     /// The attributes that the rule needs.
-    pub(crate) fn attributes(&self) -> Vec<&str> {
-        match self {
-            Self::UserAccountControl => vec!["userAccountControl", "accountExpires"],
-            Self::AccountLockedTime => vec!["pwdAccountLockedTime", "pwdStartTime", "pwdEndTime", "shadowExpire"],
-            Self::NsAccountLock => vec!["nsAccountLock", "krbPrincipalExpiration"],
-            Self::Present => vec![],
-            Self::Attribute { name, .. } => vec![name],
-        }
+    pub(crate) fn attributes(&self) -> impl Iterator<Item = &str> {
+        let (known, own): (&[&str], Option<&str>) = match self {
+            Self::UserAccountControl => (&["userAccountControl", "accountExpires"], None),
+            Self::AccountLockedTime => (&["pwdAccountLockedTime", "pwdStartTime", "pwdEndTime", "shadowExpire"], None),
+            Self::NsAccountLock => (&["nsAccountLock", "krbPrincipalExpiration"], None),
+            Self::Present => (&[], None),
+            Self::Attribute { name, .. } => (&[], Some(name)),
+        };
+        known.iter().copied().chain(own)
     }
 
     /// The status of an entry at a moment, and the directory's own words for it.
@@ -82,12 +83,12 @@ impl ActiveRule {
             Self::Present => Status::Active,
             Self::Attribute { name, active, inactive, absent } => own_attribute(entry, name, active, inactive, *absent),
         };
-        let words: Vec<String> = self
-            .attributes()
-            .into_iter()
-            .flat_map(|name| entry.values(name).map(move |v| format!("{name}={}", String::from_utf8_lossy(v))))
-            .collect();
-        (status, words.join(", "))
+        let mut words = String::new();
+        for (name, value) in self.attributes().flat_map(|name| entry.values(name).map(move |value| (name, value))) {
+            let comma = if words.is_empty() { "" } else { ", " };
+            words.extend([comma, name, "=", &String::from_utf8_lossy(value)]);
+        }
+        (status, words)
     }
 }
 

@@ -147,6 +147,12 @@ const LLDAP_NAMES: &[(&str, &[&str])] = &[
     (attribute::FAMILY_NAME, &["sn"]),
 ];
 
+/// Names that are the directory's for attributes of ours, whatever its flavour.
+pub(crate) fn usual_names() -> impl Iterator<Item = &'static str> {
+    let names = COMMON_NAMES.iter().chain(ACTIVE_DIRECTORY_NAMES).flat_map(|(_, names)| *names).copied();
+    names.chain(["userAccountControl", "accountExpires", "primaryGroupID", "pwdAccountLockedTime", "nsAccountLock"])
+}
+
 impl Preset {
     fn of(flavour: Flavour) -> Option<Self> {
         let openldap = Self {
@@ -246,7 +252,7 @@ impl Dialect {
         let mut all = vec![self.id_attribute.clone()];
         all.extend(self.login.iter().chain(&self.raw).cloned());
         all.extend(self.names.iter().flat_map(|(_, names)| names.iter().cloned()));
-        all.extend(self.active.attributes().into_iter().map(str::to_owned));
+        all.extend(self.active.attributes().map(str::to_owned));
         if self.primary_group {
             all.extend(["objectSid".to_owned(), "primaryGroupID".to_owned()]);
         }

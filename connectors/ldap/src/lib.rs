@@ -36,6 +36,9 @@ use rollcall_kit::{
     Address, Capabilities, Certificate, CheckFinding, Connector, DirectoryId, DirectoryUser, Entries, LookUp, ReadError,
 };
 use tokio::sync::Mutex;
+use tokio::task::JoinSet;
+use tracing::Instrument as _;
+use tracing::instrument::WithSubscriber as _;
 
 pub use crate::active::{Absent, ActiveRule};
 pub use crate::flavour::Flavour;
@@ -76,6 +79,19 @@ impl LdapConnector {
     }
 }
 
+/// Reads in a task of its own, so that entries are understood while others are taken in. It ends with whoever waits for
+/// it, and its panic is theirs.
+async fn aside(settings: LdapSettings, entries: Entries) -> Result<Certificate, ReadError> {
+    let mut task = JoinSet::new();
+    let reading = async move { read::read(&settings, entries).await };
+    task.spawn(reading.in_current_span().with_current_subscriber());
+    match task.join_next().await {
+        Some(Ok(outcome)) => outcome,
+        Some(Err(error)) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+        Some(Err(_)) | None => Err(ReadError::Cancelled),
+    }
+}
+
 #[async_trait]
 impl Connector for LdapConnector {
     fn kind(&self) -> &'static str {
@@ -98,7 +114,7 @@ impl Connector for LdapConnector {
 
     async fn read(&self, entries: Entries) -> Result<Certificate, ReadError> {
         let patience = Duration::from_secs(self.settings.timeouts.read);
-        tokio::time::timeout(patience, read::read(&self.settings, entries)).await.unwrap_or_else(|_| {
+        tokio::time::timeout(patience, aside(self.settings.clone(), entries)).await.unwrap_or_else(|_| {
             Err(ReadError::incomplete(
                 "directory",
                 format!("it took longer than {} seconds (timeouts.read)", patience.as_secs()),

@@ -5,10 +5,10 @@ use std::cmp::Ordering;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use jiff::Timestamp;
-use rollcall_kit::{Attributes, DirectoryId, DirectoryUser, Unreadable, Value, attribute};
+use rollcall_kit::{Attributes, DirectoryId, DirectoryUser, Name, Unreadable, Value, attribute};
 
 use crate::entry::RawEntry;
-use crate::flavour::Dialect;
+use crate::flavour::{Dialect, usual_names};
 
 /// What an entry turned out to be.
 #[derive(Clone, Debug, PartialEq)]
@@ -24,6 +24,8 @@ pub(crate) struct People<'a> {
     dialect: &'a Dialect,
     /// What is asked for, worked out once.
     attributes: Vec<String>,
+    /// What of that is kept under the directory's names, sorted.
+    kept: Vec<Name>,
     /// The moment by which accounts have expired or not: the same for everybody of one read.
     now: Timestamp,
 }
@@ -40,7 +42,13 @@ fn login_of(entry: &RawEntry, dialect: &Dialect) -> String {
 
 impl<'a> People<'a> {
     pub(crate) fn new(dialect: &'a Dialect, now: Timestamp) -> Self {
-        Self { dialect, attributes: dialect.user_attributes(), now }
+        let attributes = dialect.user_attributes();
+        // Some are only there to find people and groups by.
+        let kept =
+            attributes.iter().filter(|name| !name.eq_ignore_ascii_case(&dialect.id_attribute) && *name != "objectSid");
+        let mut kept: Vec<Name> = kept.map(|name| Name::among(name, usual_names())).collect();
+        kept.sort_unstable();
+        Self { dialect, attributes, kept, now }
     }
 
     /// What to ask for.
@@ -77,12 +85,8 @@ impl<'a> People<'a> {
 
     /// Everything that was asked for, under the directory's names, sorted; bytes that are no text as base64.
     fn raw(&self, entry: &RawEntry) -> Attributes {
-        let mut raw = Attributes::with_capacity(self.attributes.len());
-        for name in &self.attributes {
-            // Only there to find people and groups by.
-            if name.eq_ignore_ascii_case(&self.dialect.id_attribute) || name == "objectSid" {
-                continue;
-            }
+        let mut raw = Attributes::with_capacity(self.kept.len());
+        for name in &self.kept {
             if let Some(value) = raw_value(entry, name) {
                 raw.insert(name.clone(), value);
             }
@@ -103,6 +107,11 @@ fn profile(entry: &RawEntry, dialect: &Dialect) -> Result<Attributes, String> {
 
 /// All values of an attribute, sorted; if one of them is no text, all as base64.
 fn raw_value(entry: &RawEntry, name: &str) -> Option<Value> {
+    let mut values = entry.values(name);
+    if let (Some(one), None) = (values.next(), values.next()) {
+        let text = std::str::from_utf8(one).map_or_else(|_| BASE64.encode(one), str::to_owned);
+        return Some(Value::Text(text));
+    }
     let texts: Option<Vec<String>> =
         entry.values(name).map(|value| std::str::from_utf8(value).ok().map(str::to_owned)).collect();
     let texts = texts.unwrap_or_else(|| entry.values(name).map(|value| BASE64.encode(value)).collect());

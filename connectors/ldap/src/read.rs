@@ -106,16 +106,16 @@ impl Reader<'_> {
             let referrals = self.referrals.clone();
             let mut pages = Pages::new(&search, self.page_size, &referrals);
             while let Some(page) = pages.next(&mut self.session).await? {
-                for entry in page {
-                    self.user(people, &entry).await?;
-                }
+                let users = page.iter().map(|entry| self.user(people, entry));
+                let users = users.collect::<Result<Vec<_>, _>>()?;
+                self.entries.send_all(users).await?;
             }
             self.completed(&pages)?;
         }
         Ok(())
     }
 
-    async fn user(&mut self, people: &People<'_>, entry: &RawEntry) -> Result<(), ReadError> {
+    fn user(&mut self, people: &People<'_>, entry: &RawEntry) -> Result<Entry, ReadError> {
         let id = id_of(entry, self.dialect).ok_or_else(|| self.no_id("users", entry))?;
         if self.settings.groups.is_some() {
             let place = self.index_user(&id, entry);
@@ -125,10 +125,10 @@ impl Reader<'_> {
                 self.index.primary_group(group, place);
             }
         }
-        match people.read(id, entry) {
-            Person::User(user) => self.entries.user(*user).await,
-            Person::Unreadable(unreadable) => self.entries.send(Entry::Unreadable(unreadable)).await,
-        }
+        Ok(match people.read(id, entry) {
+            Person::User(user) => Entry::User(user),
+            Person::Unreadable(unreadable) => Entry::Unreadable(unreadable),
+        })
     }
 
     /// Remembers a user for the groups, and returns the place in the index. Logins count only where groups name them.
