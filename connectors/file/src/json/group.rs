@@ -146,7 +146,7 @@ impl Found {
     fn resolved(self, id: DirectoryId) -> DirectoryGroup {
         let Members { mut known, mut unknown } = self.members;
         if !known.is_sorted() {
-            known.sort_unstable();
+            known = sorted(known);
         }
         known.dedup();
         unknown.sort_unstable();
@@ -173,6 +173,23 @@ impl Members {
             }
         }
     }
+}
+
+/// Members in their order. Each is compared by the beginning of its id first, which lies beside it and not elsewhere in
+/// memory.
+fn sorted(members: Vec<Member>) -> Vec<Member> {
+    let beginning = |member: &Member| {
+        let (group, id) = match member {
+            Member::User(id) => (false, id),
+            Member::Group(id) => (true, id),
+        };
+        let mut beginning = [0; 8];
+        beginning.iter_mut().zip(id.as_str().bytes()).for_each(|(to, from)| *to = from);
+        (group, u64::from_be_bytes(beginning))
+    };
+    let mut members: Vec<_> = members.into_iter().map(|member| (beginning(&member), member)).collect();
+    members.sort_unstable();
+    members.into_iter().map(|(_, member)| member).collect()
 }
 
 /// How many members are looked up in one go.
@@ -217,6 +234,7 @@ fn all(text: &mut Text, tally: &Tally) -> Result<Members, Stop> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
     use rollcall_kit::ReadError;
 
     use super::*;
@@ -243,6 +261,22 @@ mod tests {
             Ok(())
         })?;
         Ok(groups)
+    }
+
+    proptest! {
+        #[test]
+        fn members_are_sorted_as_they_are_compared(
+            ids in proptest::collection::vec(("[a-c\0]{1,3}|[ab]{7,10}|ü{3,5}", any::<bool>()), 0..40),
+        ) {
+            let kind = |(id, group): &(String, bool)| {
+                let id = DirectoryId::new(&format!("-{id}-")).unwrap();
+                if *group { Member::Group(id) } else { Member::User(id) }
+            };
+            let members: Vec<Member> = ids.iter().map(kind).collect();
+            let mut expected = members.clone();
+            expected.sort();
+            prop_assert_eq!(sorted(members), expected);
+        }
     }
 
     #[test]
