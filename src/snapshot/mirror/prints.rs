@@ -66,7 +66,7 @@ impl Seen {
     }
 
     /// Where the fingerprint with this hash of an id is.
-    fn at(&self, name: u128) -> Option<usize> {
+    pub(super) fn at(&self, name: u128) -> Option<usize> {
         let part = part(name, self.begins.len().checked_sub(2)?);
         let (from, to) = (self.begins[part], self.begins[part + 1]);
         let found = self.mirror[from..to].binary_search_by_key(&name, |(name, _)| *name).ok()?;
@@ -74,8 +74,14 @@ impl Seen {
     }
 
     /// Takes a record in.
-    pub(super) fn take(&mut self, name: u128, content: u64) -> Verdict {
-        let Some(at) = self.at(name) else {
+    #[cfg(test)]
+    fn take(&mut self, name: u128, content: u64) -> Verdict {
+        self.take_at(self.at(name), name, content)
+    }
+
+    /// Takes a record in, of which it is known where its fingerprint is.
+    pub(super) fn take_at(&mut self, at: Option<usize>, name: u128, content: u64) -> Verdict {
+        let Some(at) = at else {
             self.fresh.insert(name);
             return Verdict::Stage;
         };

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use rollcall_kit::{DirectoryGroup, DirectoryId, DirectoryUser, Entry, Unreadable};
+use rollcall_kit::{DirectoryId, Entry, Unreadable};
 use serde::Serialize;
 
 use super::groups::Header;
@@ -13,7 +13,7 @@ use super::{Head, find, walk};
 use crate::snapshot::StoreError;
 use crate::snapshot::codec::{self, CodecError, pack};
 use crate::snapshot::database::Database;
-use crate::snapshot::engine::{Engine, Key, Table};
+use crate::snapshot::engine::{Engine, Table};
 use crate::snapshot::keys;
 use crate::snapshot::seal::HashKey;
 
@@ -91,33 +91,34 @@ impl InProgress {
         head: &Head,
         batch: &[Entry],
     ) -> Result<(), StoreError> {
-        for entry in batch {
+        let secret = database.secret();
+        let names = batch.iter().map(|entry| match entry {
+            Entry::User(user) => Some((&self.users, name(secret, &keys::of(keys::USER, &user.id)))),
+            Entry::Group(group) => Some((&self.groups, name(secret, &keys::of(keys::GROUP, &group.id)))),
+            Entry::Unreadable(_) => None,
+        });
+        let names: Vec<_> = names.collect();
+        // All are looked up in one go: each look is at another place in memory, and none waits for the one before.
+        let places: Vec<_> = names.iter().map(|name| name.and_then(|(seen, name)| seen.at(name))).collect();
+        let names: Vec<_> = names.into_iter().map(|name| name.map(|(_, name)| name).unwrap_or_default()).collect();
+        for ((entry, name), place) in batch.iter().zip(names).zip(places) {
             match entry {
-                Entry::User(user) => self.user(database, head, user)?,
-                Entry::Group(group) => self.group(database, head, group)?,
-                Entry::Unreadable(record) => self.unreadable(database.secret(), record)?,
+                Entry::User(user) => {
+                    let record = self.packed(database, &**user)?;
+                    self.unreadable.remove(&user.id);
+                    let verdict = self.users.take_at(place, name, content(secret, &record));
+                    self.differ(database, head, (keys::USER, &user.id), record, verdict)?;
+                }
+                Entry::Group(group) => {
+                    let record = self.packed(database, &**group)?;
+                    self.unreadable.remove(&group.id);
+                    let verdict = self.groups.take_at(place, name, content(secret, &record));
+                    self.differ(database, head, (keys::GROUP, &group.id), record, verdict)?;
+                }
+                Entry::Unreadable(record) => self.unreadable(secret, record)?,
             }
         }
         Ok(())
-    }
-
-    fn user<E: Engine>(&mut self, database: &Database<E>, head: &Head, user: &DirectoryUser) -> Result<(), StoreError> {
-        let (key, record) = (keys::of(keys::USER, &user.id), self.packed(database, user)?);
-        self.unreadable.remove(&user.id);
-        let verdict = self.users.take(name(database.secret(), &key), content(database.secret(), &record));
-        self.differ(database, head, key, record, verdict)
-    }
-
-    fn group<E: Engine>(
-        &mut self,
-        database: &Database<E>,
-        head: &Head,
-        group: &DirectoryGroup,
-    ) -> Result<(), StoreError> {
-        let (key, record) = (keys::of(keys::GROUP, &group.id), self.packed(database, group)?);
-        self.unreadable.remove(&group.id);
-        let verdict = self.groups.take(name(database.secret(), &key), content(database.secret(), &record));
-        self.differ(database, head, key, record, verdict)
     }
 
     /// A record as it is stored, in the room of the one before if that was not kept.
@@ -131,10 +132,11 @@ impl InProgress {
         &mut self,
         database: &Database<E>,
         head: &Head,
-        key: Key,
+        (kind, id): (&[u8], &DirectoryId),
         record: Vec<u8>,
         verdict: Verdict,
     ) -> Result<(), StoreError> {
+        let key = || keys::of(kind, id);
         let difference = match verdict {
             Verdict::Nothing => {
                 self.room = record;
@@ -142,6 +144,7 @@ impl InProgress {
             }
             Verdict::Unstage => Difference::Keep,
             Verdict::Stage if self.extent == Extent::Changes => {
+                let key = key();
                 let before = find(database, head, &key)?;
                 if before.is_none() {
                     self.seen(&key).add(name(database.secret(), &key));
@@ -155,7 +158,7 @@ impl InProgress {
             }
             Verdict::Stage => Difference::Put(record),
         };
-        self.differences.put(key, difference)
+        self.differences.put(key(), difference)
     }
 
     fn seen(&mut self, key: &[u8]) -> &mut Seen {
