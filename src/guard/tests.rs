@@ -254,7 +254,7 @@ fn a_role_whose_holders_nobody_counted_is_taken_from_nobody() {
     directory.settings.protected_roles.clear();
     let reviewed = judge(&world.plan(&directory), &Occasion::default());
     assert!(reviewed.plan().is_empty());
-    assert_eq!(reviewed.plan().refusals[0].reason, Reason::LastHolder);
+    assert_eq!(reviewed.plan().refusals.get(0).unwrap().reason, Reason::LastHolder);
 }
 
 #[test]

@@ -38,13 +38,23 @@ pub struct Carried {
 pub(super) struct Collecting {
     carried: Carried,
     met: usize,
+    /// Whom the plan judged, if that is not everybody.
+    judged: Option<BTreeSet<DirectoryId>>,
     is_too_much: bool,
 }
 
 impl Collecting {
+    /// Before anybody is met of everybody, or of some.
+    pub(super) fn new(of_everybody: bool) -> Self {
+        Self { judged: (!of_everybody).then(BTreeSet::new), ..Self::default() }
+    }
+
     /// Takes note of somebody.
     pub(super) fn meet(&mut self, met: &Met) {
         self.met += 1;
+        if let Some(judged) = &mut self.judged {
+            judged.insert(met.user().clone());
+        }
         if self.is_too_much {
             return;
         }
@@ -68,9 +78,9 @@ impl Collecting {
     }
 
     /// What is carried over, now that the plan is made over so many accounts; nothing if the next one should judge
-    /// everybody. `others` are users that the plan did not judge and that have refusals in it.
-    pub(super) fn finish(self, plan: &Plan, accounts: u64, others: &BTreeSet<DirectoryId>) -> Option<Carried> {
-        let Self { mut carried, met, is_too_much } = self;
+    /// everybody.
+    pub(super) fn finish(self, plan: &Plan, accounts: u64) -> Option<Carried> {
+        let Self { mut carried, met, judged, is_too_much } = self;
         if is_too_much {
             return None;
         }
@@ -82,8 +92,8 @@ impl Collecting {
         }
         for refusal in &plan.refusals {
             if let Some(user) = &refusal.user
-                && !others.contains(user)
-                && !carried.refused.get(user).is_some_and(|own| own.contains(refusal))
+                && judged.as_ref().is_none_or(|judged| judged.contains(user))
+                && !carried.refused.get(user).is_some_and(|own| own.contains(&*refusal))
             {
                 carried.open.insert(user.clone());
             }

@@ -27,6 +27,7 @@ use super::ledger::{LedgerAccount, LedgerGroup};
 use super::matching::{GroupMatches, Matches};
 use super::merge::{Judged, Met, merge};
 use super::order::{self, Arranged};
+use super::refusals::Refusals;
 use super::settings::PlanSettings;
 use super::survey::Survey;
 use super::{due, roles};
@@ -72,7 +73,7 @@ pub struct Others {
     /// What all accounts hold, theirs among them.
     pub totals: Totals,
     /// What an earlier plan refused to them.
-    pub refusals: Vec<Refusal>,
+    pub refusals: Refusals,
 }
 
 /// A plan, and what the guard must know besides it.
@@ -93,18 +94,20 @@ where
     L: IntoIterator<Item = LedgerAccount>,
 {
     let mut planner = Planner::new(&input);
+    let others = input.others.map(|others| {
+        // Within a reason they come in the order of the users, and so do those that follow.
+        planner.drafts.refusals.extend(others.refusals);
+        others.totals
+    });
     for met in merge(input.judged, input.ledger_accounts) {
         planner.meet(met);
     }
     planner.settle_arrivals();
     let Planner { mut drafts, groups, mut holdings, collecting, .. } = planner;
     groups.settle(&mut drafts);
-    let met_everybody = input.others.is_none();
-    let mut refused_others = BTreeSet::new();
-    if let Some(others) = input.others {
-        holdings.complete(&others.totals);
-        refused_others.extend(others.refusals.iter().filter_map(|refusal| refusal.user.clone()));
-        drafts.refusals.extend(others.refusals);
+    let met_everybody = others.is_none();
+    if let Some(totals) = others {
+        holdings.complete(&totals);
     }
     holdings.count_groups(input.ledger_groups);
 
@@ -118,7 +121,7 @@ where
         basis: input.basis,
         estimate,
         changes,
-        refusals: sorted(drafts.refusals),
+        refusals: drafts.refusals.sorted(),
         notes: sorted(drafts.notes),
         active_before: holdings.active,
         undoes: None,
@@ -127,7 +130,7 @@ where
     if let Some(edited) = input.edited {
         attribute(&mut plan, edited);
     }
-    let mut carried = collecting.finish(&plan, holdings.accounts, &refused_others);
+    let mut carried = collecting.finish(&plan, holdings.accounts);
     if let Some(carried) = carried.as_mut().filter(|_| met_everybody) {
         carried.holders.clone_from(&holdings.holders);
     }
@@ -210,7 +213,7 @@ impl<'a> Planner<'a> {
             drafts,
             groups,
             holdings: Holdings::new(input.settings),
-            collecting: Collecting::default(),
+            collecting: Collecting::new(input.others.is_none()),
             claimable: input.survey.claims.values().flatten().collect(),
             claimed: BTreeMap::new(),
             newcomers: Vec::new(),
@@ -236,7 +239,7 @@ impl<'a> Planner<'a> {
     fn meet_account(&mut self, mut judged: Option<Judged>, account: LedgerAccount) {
         self.holdings.count(&account, judged.as_ref().map(|(_, label, _)| label.as_str()));
         if let Some((_, _, judgement)) = &mut judged {
-            self.drafts.refusals.append(&mut judgement.refusals);
+            self.drafts.refusals.extend(std::mem::take(&mut judgement.refusals));
         }
         if self.found.contains(account.target_id.as_str()) {
             let gives_up = match judged.as_ref().map(|(_, _, judgement)| &judgement.standing) {

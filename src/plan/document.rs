@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::change::ActionKind;
 use super::changes::Changes;
-use crate::roster::Refusal;
+use super::refusals::Refusals;
 
 /// The version of the plan file's schema.
 pub const PLAN_VERSION: u32 = 1;
@@ -65,7 +65,7 @@ pub struct Plan {
     /// The changes, in the order in which they are applied.
     pub changes: Changes,
     /// What was refused, sorted.
-    pub refusals: Vec<Refusal>,
+    pub refusals: Refusals,
     /// What else there is to know, sorted.
     pub notes: Vec<Note>,
     /// What it will cost.

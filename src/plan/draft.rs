@@ -11,6 +11,7 @@ use super::compact::{AsAction, AsSubject, in_json};
 use super::document::Note;
 use super::packed::Pack;
 use super::pile::Pile;
+use super::refusals;
 use super::settings::PlanSettings;
 use crate::roster::account::Attributes;
 use crate::roster::{Reason, Refusal, Role};
@@ -129,7 +130,7 @@ pub(super) fn group_name(name: &str) -> Unique {
 #[derive(Debug, Default)]
 pub(super) struct Drafts {
     pub(super) changes: Pile,
-    pub(super) refusals: Vec<Refusal>,
+    pub(super) refusals: refusals::Pile,
     pub(super) notes: Vec<Note>,
 }
 

@@ -146,7 +146,7 @@ proptest! {
         *judgement = Judgement { standing: Standing::Withheld, refusals: vec![refusal.clone()] };
 
         let (good, plan) = (world.plan(&directory).plan, world.plan(&spoilt).plan);
-        prop_assert!(plan.refusals.contains(&refusal));
+        prop_assert!(plan.refusals.iter().any(|known| *known == refusal));
         prop_assert!(plan.changes.iter().all(|change| change.subject.user() != Some(&bad)));
         prop_assert_eq!(done_to_others(&plan, &bad), done_to_others(&good, &bad));
         let (mut with, mut without) = (world.clone(), world.clone());

@@ -25,6 +25,16 @@ pub(super) enum Met {
     Both(Judged, LedgerAccount),
 }
 
+impl Met {
+    /// Whose id it is.
+    pub(super) fn user(&self) -> &DirectoryId {
+        match self {
+            Self::OnlyJudged((user, ..)) | Self::Both((user, ..), _) => user,
+            Self::OnlyLedger(account) => &account.user,
+        }
+    }
+}
+
 /// Walks both streams side by side.
 pub(super) fn merge<J, L>(judged: J, accounts: L) -> Merge<J::IntoIter, L::IntoIter>
 where

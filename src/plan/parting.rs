@@ -11,6 +11,7 @@ use super::change::{Action, Change, ChangeId};
 use super::changes::Changes;
 use super::document::{Digest, Plan};
 use super::estimate::{Costs, Estimating};
+use super::refusals::Refusals;
 
 impl Plan {
     /// Of the changes that may go, those that can: everything that they need goes, too.
@@ -48,7 +49,7 @@ impl Plan {
         let now = self.changes.iter().filter(|change| goes.contains(&change.id)).map(Cow::into_owned);
         let later = self.changes.iter().filter(|change| !goes.contains(&change.id)).map(Cow::into_owned);
         let notes = self.notes.iter().filter(|note| note.holds).cloned().collect();
-        let rest = Self { refusals: Vec::new(), notes, ..self.clone_without_changes() };
+        let rest = Self { refusals: Refusals::default(), notes, ..self.clone_without_changes() };
         (self.clone_without_changes().with(now, costs), rest.with(later, costs))
     }
 

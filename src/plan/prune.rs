@@ -25,14 +25,12 @@ impl Plan {
             return self;
         }
         let changes = std::mem::take(&mut self.changes);
-        for change in &changes {
-            if let Some((reason, detail)) = out.get(&change.id).cloned() {
-                let user = change.subject.user().cloned();
-                self.refusals.push(Refusal { reason, user, label: change.subject.label().to_owned(), detail });
-            }
-        }
-        self.refusals.sort();
-        self.refusals.dedup();
+        let added = changes.iter().filter_map(|change| {
+            let (reason, detail) = out.get(&change.id).cloned()?;
+            let (user, label) = (change.subject.user().cloned(), change.subject.label().to_owned());
+            Some(Refusal { reason, user, label, detail })
+        });
+        self.refusals = std::mem::take(&mut self.refusals).and(added);
         self.with(changes.into_iter().filter(|change| !out.contains_key(&change.id)), costs)
     }
 }

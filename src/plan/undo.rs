@@ -95,7 +95,7 @@ pub fn undo<L: IntoIterator<Item = LedgerAccount>>(input: UndoInput<'_, L>) -> P
         basis: input.basis,
         estimate,
         changes,
-        refusals: sorted(drafts.refusals),
+        refusals: drafts.refusals.sorted(),
         notes: sorted(drafts.notes),
         active_before: holdings.active,
         undoes: Some(input.run.to_owned()),

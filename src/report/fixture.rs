@@ -73,7 +73,7 @@ pub(super) fn refusal(reason: Reason, label: &str, detail: &str) -> Refusal {
     Refusal { reason, user: Some(id(label)), label: label.to_owned(), detail: detail.to_owned() }
 }
 
-pub(super) fn plan(changes: Changes, refusals: Vec<Refusal>, notes: Vec<Note>) -> Plan {
+pub(super) fn plan(changes: Changes, refusals: impl IntoIterator<Item = Refusal>, notes: Vec<Note>) -> Plan {
     let estimate = Estimate { calls: changes.0.len() as u64, seconds: changes.0.len() as u64 / 8 };
     Plan {
         version: 1,
@@ -84,7 +84,7 @@ pub(super) fn plan(changes: Changes, refusals: Vec<Refusal>, notes: Vec<Note>) -
             configuration: "c0ffee1234567890".to_owned(),
         },
         changes: changes.0.into(),
-        refusals,
+        refusals: refusals.into_iter().collect(),
         notes,
         estimate,
         active_before: 120,

@@ -12,8 +12,7 @@ use super::words::{capital, clean, count, duration, label, number, sentence};
 use super::{edited, holds};
 use crate::guard::{Hold, Reviewed};
 use crate::plan::change::ActionKind;
-use crate::plan::{ChangeId, Note, Plan};
-use crate::roster::{Reason, Refusal};
+use crate::plan::{ChangeId, Note, Plan, Refusals};
 
 /// Puts the report of a plan together, which goes whole or is held whole.
 #[must_use]
@@ -167,28 +166,32 @@ pub(super) fn held(document: &mut Document, title: String, holds: &[Hold]) {
 }
 
 /// Whom a rule refuses, by reason.
-pub(super) fn refusals(document: &mut Document, refusals: &[Refusal], options: Options) {
+pub(super) fn refusals(document: &mut Document, refusals: &Refusals, options: Options) {
     if refusals.is_empty() {
         return;
     }
     document.heading(Text::new(format!("Refused {}", number(refusals.len() as u64)), Tone::Warning));
-    let mut by_reason: BTreeMap<Reason, Vec<&Refusal>> = BTreeMap::new();
-    for refusal in refusals {
-        by_reason.entry(refusal.reason).or_default().push(refusal);
-    }
-    for (reason, members) in by_reason {
-        let title = format!("{} {}: {}", number(members.len() as u64), reason.code(), reason.meaning());
-        let items = members.iter().map(|refusal| Item {
-            mark: Text::new("!", Tone::Warning),
-            cells: vec![label(&refusal.label).into(), clean(&refusal.detail).into()],
-            below: Vec::new(),
-        });
-        document.items(Some(title), items.collect(), options.most());
+    let mut refusals = refusals.iter().peekable();
+    while let Some(reason) = refusals.peek().map(|refusal| refusal.reason) {
+        let (mut members, mut items) = (0, Vec::new());
+        while let Some(refusal) = refusals.next_if(|refusal| refusal.reason == reason) {
+            members += 1;
+            // A rest of one is shown, too.
+            if options.most().is_none_or(|most| items.len() <= most) {
+                items.push(Item {
+                    mark: Text::new("!", Tone::Warning),
+                    cells: vec![label(&refusal.label).into(), clean(&refusal.detail).into()],
+                    below: Vec::new(),
+                });
+            }
+        }
+        let title = format!("{} {}: {}", number(members as u64), reason.code(), reason.meaning());
+        document.first_items(Some(title), items, members, options.most());
     }
 }
 
 /// What else there is to know.
-fn notes(document: &mut Document, notes: &[Note], holds: &[Hold], refusals: &[Refusal]) {
+fn notes(document: &mut Document, notes: &[Note], holds: &[Hold], refusals: &Refusals) {
     // What holds the plan has been said at the top.
     let said =
         |note: &Note| holds.iter().any(|hold| matches!(hold, Hold::Finding { sentence } if *sentence == note.sentence));

@@ -303,9 +303,12 @@ impl Session {
         let undecided = |refusal: &Refusal| {
             matches!(refusal.reason, Reason::GroupMissing | Reason::GroupAmbiguous | Reason::ExpressionFailed)
         };
-        let is_part = plan.notes.iter().any(|note| note.holds) || plan.refusals.iter().any(undecided);
+        let is_part =
+            plan.notes.iter().any(|note| note.holds) || plan.refusals.iter().any(|refusal| undecided(&refusal));
         let takes = plan.changes.of_kinds(Kinds::TAKING).any(|change| change.action.is_destructive());
-        if plan.refusals.iter().any(postponed) || (is_part && !takes && !self.occasion()?.first_plan) {
+        if plan.refusals.iter().any(|refusal| postponed(&refusal))
+            || (is_part && !takes && !self.occasion()?.first_plan)
+        {
             return Ok(());
         }
         self.keep_applied_rules()

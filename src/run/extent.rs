@@ -16,7 +16,7 @@ use super::planning::{Doubtful, Stage};
 use super::reading::Roll;
 use super::session::{Comparing, Session};
 use crate::plan::document::PLAN_VERSION;
-use crate::plan::{Matches, Others, Planned, Totals};
+use crate::plan::{Matches, Others, Planned, Refusals, Totals};
 use crate::roster::{Refusal, Roster};
 use crate::snapshot::{StoreError, fact};
 
@@ -119,12 +119,13 @@ impl Session {
             with_role: self.store.role_counts()?,
             holders: self.store.holders()?,
         };
-        let mut refusals: Vec<Refusal> = Vec::new();
-        for kept in with_refusals.then(|| self.store.refused()).into_iter().flatten() {
-            let (user, refused) = kept?;
-            if !people.contains(&user) {
-                refusals.extend(refused);
-            }
+        let kept = with_refusals.then(|| self.store.refused()).into_iter().flatten();
+        let theirs = |kept: &(DirectoryId, Vec<Refusal>)| !people.contains(&kept.0);
+        let mut failed = None;
+        let kept = kept.map_while(|kept| kept.map_err(|error| failed = Some(error)).ok());
+        let refusals = Refusals::sorted(kept.filter(theirs).flat_map(|(_, refused)| refused));
+        if let Some(error) = failed {
+            return Err(error.into());
         }
         Ok(Some(Others { totals, refusals }))
     }

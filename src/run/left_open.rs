@@ -4,6 +4,7 @@
 //! it. Read through, each entry is decoded on its own, and what is not meant is dropped at once. A run of an earlier
 //! version has no such part; there the plan and the outcomes tell it.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::io::Read;
 
@@ -36,7 +37,7 @@ pub(super) enum Entry {
 /// Writes what a run left open, entry by entry.
 pub(super) fn write<S: Serializer>(record: &RunRecord, serializer: S) -> Result<S::Ok, S::Error> {
     let plan = record.plan.as_deref();
-    let refused = plan.iter().flat_map(|plan| &plan.refusals).cloned().map(Entry::Refused);
+    let refused = plan.iter().flat_map(|plan| &plan.refusals).map(|refusal| Entry::Refused(refusal.into_owned()));
     let undone = record.outcomes.iter().filter(|(_, outcome)| !matches!(outcome, Outcome::Done { .. }));
     let undone = undone.filter_map(|(id, outcome)| {
         let change = plan?.changes.with_id(*id)?;
@@ -75,7 +76,7 @@ impl PastRun {
     /// What it refused of what is meant.
     pub(super) fn refusals(&self, store: &dyn Store, meant: impl Fn(&Refusal) -> bool) -> Vec<Refusal> {
         if let Some(plan) = &self.record.plan {
-            return plan.refusals.iter().filter(|refusal| meant(refusal)).cloned().collect();
+            return plan.refusals.iter().filter(|refusal| meant(refusal)).map(Cow::into_owned).collect();
         }
         let entries = self.entries(store, &|entry| matches!(entry, Entry::Refused(refusal) if meant(refusal)));
         entries.into_iter().filter_map(Entry::into_refusal).collect()
@@ -222,7 +223,7 @@ mod tests {
     fn in_part(changes: u32) -> RunRecord {
         let mut record = of_many(changes);
         let plan = Arc::make_mut(record.plan.as_mut().unwrap());
-        plan.refusals = vec![refusal(None, "editor"), refusal(Some("u7"), "p7@acme.com")];
+        plan.refusals = [refusal(None, "editor"), refusal(Some("u7"), "p7@acme.com")].into_iter().collect();
         record.outcomes[6].1 = Outcome::Failed { failure: WriteFailure::Refused, detail: "500".to_owned() };
         record.outcomes[8].1 = Outcome::Skipped { detail: "told to stop".to_owned() };
         record

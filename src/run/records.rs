@@ -208,7 +208,7 @@ pub(super) mod tests {
             organization: "acme".to_owned(),
             basis: Basis { generation: 1, certificate: String::new(), configuration: String::new() },
             changes: (1..=changes).map(change).collect(),
-            refusals: Vec::new(),
+            refusals: crate::plan::Refusals::default(),
             notes: Vec::new(),
             estimate: crate::plan::Estimate::default(),
             active_before: changes.into(),

@@ -13,8 +13,8 @@ fn creations(reviewed: &Reviewed) -> usize {
     reviewed.plan().changes.iter().filter(|change| change.action.kind() == ActionKind::Create).count()
 }
 
-fn refusals(reviewed: &Reviewed) -> Vec<(Reason, &str)> {
-    reviewed.plan().refusals.iter().map(|refusal| (refusal.reason, refusal.detail.as_str())).collect()
+fn refusals(reviewed: &Reviewed) -> Vec<(Reason, String)> {
+    reviewed.plan().refusals.iter().map(|refusal| (refusal.reason, refusal.detail.clone())).collect()
 }
 
 #[tokio::test]

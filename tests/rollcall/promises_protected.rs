@@ -22,9 +22,9 @@ fn put_out(reviewed: &Reviewed) -> Vec<String> {
     exits.map(|change| change.subject.label().to_owned()).collect()
 }
 
-fn refused(reviewed: &Reviewed) -> Vec<&str> {
+fn refused(reviewed: &Reviewed) -> Vec<String> {
     let refusals = reviewed.plan().refusals.iter().filter(|refusal| refusal.reason == Reason::Protected);
-    refusals.map(|refusal| refusal.detail.as_str()).collect()
+    refusals.map(|refusal| refusal.detail.clone()).collect()
 }
 
 const ALL: [&str; 5] = ["ann", "bob", "cem", "dan", "eve"];

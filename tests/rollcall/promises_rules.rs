@@ -141,5 +141,5 @@ async fn a_record_that_cannot_be_understood_is_named_and_stops_only_itself() {
     assert!(record.leaves_something(), "the exit code says so");
     let refusals = record.plan.unwrap().refusals.clone();
     assert_eq!(refusals.len(), 1);
-    assert!(refusals[0].user.as_ref().is_some_and(|id| id.as_str() == "ann"), "{refusals:?}");
+    assert!(refusals.get(0).unwrap().user.as_ref().is_some_and(|id| id.as_str() == "ann"), "{refusals:?}");
 }

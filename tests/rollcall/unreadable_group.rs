@@ -178,9 +178,9 @@ async fn run(session: &Session) -> Plan {
 }
 
 /// What the plan says of records that cannot be read.
-fn unreadable(plan: &Plan) -> Vec<&str> {
+fn unreadable(plan: &Plan) -> Vec<String> {
     let odd = plan.refusals.iter().filter(|refusal| refusal.reason == Reason::RecordUnreadable);
-    odd.map(|refusal| refusal.label.as_str()).collect()
+    odd.map(|refusal| refusal.label.clone()).collect()
 }
 
 fn roles(sandbox: &Sandbox, name: &str) -> Vec<String> {

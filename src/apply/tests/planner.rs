@@ -61,7 +61,7 @@ pub(super) fn plan_of(steps: Vec<(Subject, Action, Vec<ChangeId>)>) -> Plan {
         organization: "acme".into(),
         basis: Basis { generation: 1, certificate: String::new(), configuration: String::new() },
         changes: steps.into_iter().enumerate().map(change).collect(),
-        refusals: Vec::new(),
+        refusals: crate::plan::Refusals::default(),
         notes: Vec::new(),
         estimate: Estimate::default(),
         active_before: 0,

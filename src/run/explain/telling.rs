@@ -1,5 +1,7 @@
 //! What the snapshot knows of somebody, as gates: the roster's verdicts, the account, refusals, holds and runs.
 
+use std::borrow::Cow;
+
 use rollcall_kit::DirectoryId;
 
 use super::offline::Offline;
@@ -69,10 +71,10 @@ pub(super) fn account(
 /// What the plan refuses him. True if there is anything.
 pub(super) fn refusals(answer: &mut Explanation, user: &DirectoryId, reviewed: &Reviewed) -> bool {
     // Planned without the target, whether he has an account there already is unknown by nature, not by fault.
-    let his = |refusal: &&Refusal| refusal.user.as_ref() == Some(user) && refusal.reason != Reason::MatchUnknown;
+    let his = |refusal: &Refusal| refusal.user.as_ref() == Some(user) && refusal.reason != Reason::MatchUnknown;
     let mut any = false;
-    for refusal in reviewed.plan().refusals.iter().filter(his) {
-        refused(answer, refusal);
+    for refusal in reviewed.plan().refusals.iter().filter(|refusal| his(refusal)) {
+        refused(answer, &refusal);
         any = true;
     }
     any
@@ -99,11 +101,12 @@ pub(super) fn groups(answer: &mut Explanation, standing: &Standing, known: &Know
     let concerned = |label: &str| {
         rules.iter().any(|rule| desired.undecided_roles.contains(&rule.role) && rule.group.label() == label)
     };
-    let of_groups = |refusal: &&Refusal| {
+    let of_groups = |refusal: &Refusal| {
         refusal.user.is_none() && matches!(refusal.reason, Reason::GroupMissing | Reason::GroupAmbiguous)
     };
-    let all: Vec<&Refusal> = known.next.reviewed.plan().refusals.iter().filter(of_groups).collect();
-    let named: Vec<&Refusal> = all.iter().copied().filter(|refusal| concerned(&refusal.label)).collect();
+    let refusals = &known.next.reviewed.plan().refusals;
+    let all: Vec<_> = refusals.iter().filter(|refusal| of_groups(refusal)).collect();
+    let named: Vec<_> = all.iter().filter(|refusal| concerned(&refusal.label)).cloned().collect();
     // A group that is missing inside of another has another name than the rule.
     let told = if named.is_empty() { all } else { named };
     told.iter().for_each(|refusal| refused(answer, refusal));
@@ -137,7 +140,8 @@ pub(super) fn role_groups(
         (false, Some(run)) => run.refusals(store, meant),
         _ => Vec::new(),
     };
-    let all: Vec<&Refusal> = now.filter(|refusal| refusal.user.is_none()).chain(&before).collect();
+    let now = now.filter(|refusal| refusal.user.is_none());
+    let all: Vec<_> = now.chain(before.iter().map(Cow::Borrowed)).collect();
     let mut open = Vec::new();
     for role in barred {
         match all.iter().find(|refusal| refusal.label == role.0) {
