@@ -1,4 +1,5 @@
-//! What a run left open: what was refused, and what was planned and not carried out. It is kept apart from the plan.
+//! What a run left open: what the target's answers refused, and what was planned and not carried out. It is kept apart from
+//! the plan. What the directory alone refuses needs no keeping: the snapshot tells it anew.
 //!
 //! `explain` asks every run of late for it, and the plan of a large company is too long to be read for a few lines of
 //! it. Read through, each entry is decoded on its own, and what is not meant is dropped at once. A run of an earlier
@@ -18,7 +19,7 @@ use super::header::RunHeader;
 use super::records::{find_run, without_parts};
 use crate::apply::Outcome;
 use crate::plan::Change;
-use crate::roster::Refusal;
+use crate::roster::{Reason, Refusal};
 use crate::snapshot::{LargePart, Store, StoredRun};
 
 /// The name of the part.
@@ -28,7 +29,7 @@ pub(super) const NAME: &str = "open";
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum Entry {
-    /// It was refused.
+    /// It was refused because of what the target answered, or did not answer.
     Refused(Refusal),
     /// It was tried and failed, or skipped.
     Undone(Box<Change>, Outcome),
@@ -37,13 +38,19 @@ pub(super) enum Entry {
 /// Writes what a run left open, entry by entry.
 pub(super) fn write<S: Serializer>(record: &RunRecord, serializer: S) -> Result<S::Ok, S::Error> {
     let plan = record.plan.as_deref();
-    let refused = plan.iter().flat_map(|plan| &plan.refusals).map(|refusal| Entry::Refused(refusal.into_owned()));
+    let refused = plan.iter().flat_map(|plan| &plan.refusals).filter(|refusal| is_of_target(refusal.reason));
+    let refused = refused.map(|refusal| Entry::Refused(refusal.into_owned()));
     let undone = record.outcomes.iter().filter(|(_, outcome)| !matches!(outcome, Outcome::Done { .. }));
     let undone = undone.filter_map(|(id, outcome)| {
         let change = plan?.changes.with_id(*id)?;
         Some(Entry::Undone(Box::new(change.into_owned()), outcome.clone()))
     });
     serializer.collect_seq(refused.chain(undone))
+}
+
+/// Whether only the target can say that this is so.
+fn is_of_target(reason: Reason) -> bool {
+    matches!(reason, Reason::MatchUnknown | Reason::MatchAmbiguous | Reason::AccountContested | Reason::WriteUnknown)
 }
 
 /// Where it is kept what a run left open.
@@ -73,7 +80,7 @@ impl PastRun {
         matches!(self.kept, Kept::Inline(_) | Kept::InFile(_))
     }
 
-    /// What it refused of what is meant.
+    /// What it refused, because of the target, of what is meant.
     pub(super) fn refusals(&self, store: &dyn Store, meant: impl Fn(&Refusal) -> bool) -> Vec<Refusal> {
         if let Some(plan) = &self.record.plan {
             return plan.refusals.iter().filter(|refusal| meant(refusal)).map(Cow::into_owned).collect();
@@ -209,7 +216,6 @@ mod tests {
 
     use super::*;
     use crate::apply::WriteFailure;
-    use crate::roster::Reason;
     use crate::run::records::keep;
     use crate::run::records::tests::of_many;
     use crate::snapshot::{History as _, MemoryStore, SledStore};
