@@ -1,6 +1,6 @@
 //! Compaction: sled's file only grows, so a fresh copy takes its place now and then.
 //!
-//! The copy is made in `new/`, checked against the tallies, and swapped in by two renames: `db` becomes `old`, `new`
+//! The copy is made in `new/`, which takes the mirror's file over as it is, checked against the tallies, and swapped in by two renames: `db` becomes `old`, `new`
 //! becomes `db`. Once the copy is in its place and opens as it should, `old` is removed: what people asked us to forget
 //! must not lie on in a copy. A crash between the renames is recognised by a missing `db` beside a `new`, and finished
 //! at the next opening.
@@ -12,11 +12,11 @@ use std::sync::Arc;
 use super::StoreError;
 use super::database::Database;
 use super::engine::opening::DATABASE;
-use super::engine::sled::SledEngine;
-use super::engine::{BATCH_KEYS, Engine as _, Ops};
-use super::glance;
+use super::engine::sled::{COMPACTED, SledEngine};
+use super::engine::{BATCH_KEYS, Engine as _, Ops, Table};
 use super::io::{cannot, rename, sync_folder};
 use super::store::SledStore;
+use super::{glance, keys};
 
 /// The copy in the making.
 pub(super) const NEW: &str = "new";
@@ -29,20 +29,17 @@ const BATCHES_PER_SYNC: usize = 50;
 /// What a compaction did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Compacted {
-    /// Bytes on disk before.
+    /// Bytes of sled's file before.
     pub before: u64,
-    /// Bytes on disk after.
+    /// Bytes of it after.
     pub after: u64,
 }
 
-/// How large the file was after the last compaction: what a fresh copy takes of the disk beyond what it holds is sled's
-/// own, and the next copy would take it again.
-const AFTER: &str = "compacted";
-
-/// Whether the file is more than twice as large as what it holds, and as a fresh copy of it was, and large enough for that
-/// to matter.
+/// Whether sled's file is more than twice as large as what it holds, and as a fresh copy of it was, and large enough for
+/// that to matter. What a fresh copy takes of the disk beyond what it holds is sled's own, and the next copy would take it
+/// again.
 pub(super) fn is_due(directory: &Path, on_disk: u64, held: u64) -> bool {
-    let fresh = fs::read_to_string(directory.join(AFTER)).ok().and_then(|text| text.trim().parse().ok());
+    let fresh = fs::read_to_string(directory.join(COMPACTED)).ok().and_then(|text| text.trim().parse().ok());
     is_worth_it(on_disk, held.max(fresh.unwrap_or(0)))
 }
 
@@ -104,7 +101,7 @@ pub fn compact(directory: &Path) -> Result<Compacted, StoreError> {
     match store.broken() {
         None => {
             let compacted = Compacted { before, after: store.database.engine.size_on_disk()? };
-            let note = directory.join(AFTER);
+            let note = directory.join(COMPACTED);
             fs::write(&note, compacted.after.to_string()).map_err(|error| cannot(&note, "be written", &error))?;
             Ok(compacted)
         }
@@ -116,6 +113,10 @@ pub fn compact(directory: &Path) -> Result<Compacted, StoreError> {
 fn copy(from: &SledEngine, to: &SledEngine) -> Result<(), StoreError> {
     let mut batches = 0;
     for table in from.tables()? {
+        if matches!(table, Table::Mirror(_)) {
+            copy_mirror(from, to, table)?;
+            continue;
+        }
         let mut batch = Ops::new();
         for pair in from.range(table, b"", None)? {
             let (key, value) = pair?;
@@ -131,6 +132,20 @@ fn copy(from: &SledEngine, to: &SledEngine) -> Result<(), StoreError> {
         to.commit(table, batch)?;
     }
     to.sync()
+}
+
+/// Takes a mirror over as it is; one of an earlier version becomes a file.
+fn copy_mirror(from: &SledEngine, to: &SledEngine, table: Table) -> Result<(), StoreError> {
+    if to.take_over(from, table)? {
+        return Ok(());
+    }
+    let Some(tally) = from.get(table, keys::TALLY)? else { return Ok(()) };
+    let mut bulk = to.bulk(table)?;
+    for pair in from.range(table, keys::FIRST, None)? {
+        let (key, value) = pair?;
+        bulk.put(&key, &value)?;
+    }
+    bulk.finish(&tally)
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::StoreError;
 use super::codec::{pack, unpack};
-use super::engine::{BATCH_KEYS, Bytes, Engine, Key, MAX_VALUE, Ops, Table, behind, under};
+use super::engine::{BATCH_KEYS, BulkTable, Bytes, Engine, Key, MAX_VALUE, Ops, Table, behind, under};
 use super::keys;
 use super::seal::{HashKey, Seal, Tallies, Tally};
 use super::verification::Verification;
@@ -21,9 +21,6 @@ const WHOLE: u8 = 0;
 const CONTINUED: u8 = 1;
 /// Bytes in front of a record's own: [`WHOLE`] alone, or [`CONTINUED`] and how many values follow.
 const HEADER: usize = 5;
-
-/// Batches between two syncs of a bulk of which nothing is acknowledged to anybody.
-const BATCHES_PER_SYNC: usize = 50;
 
 /// An engine with its tallies.
 pub(super) struct Database<E> {
@@ -117,9 +114,11 @@ impl<E: Engine> Database<E> {
         Ok(seal)
     }
 
-    /// Bytes of all records, without what the engine adds.
+    /// Bytes of all records that do not lie apart, without what the engine adds: to compare with what it takes on disk.
     pub(super) fn bytes(&self) -> u64 {
-        self.state().tallies.values().map(|tally| tally.bytes).sum()
+        let state = self.state();
+        let tallies = state.tallies.iter().filter(|(table, _)| !self.engine.lies_apart(**table));
+        tallies.map(|(_, tally)| tally.bytes).sum()
     }
 
     /// One record.
@@ -223,8 +222,8 @@ impl<E: Engine> Database<E> {
     }
 
     /// A writer of a new table whose records come in the order of their keys.
-    pub(super) fn bulk(&self, table: Table) -> Bulk<'_, E> {
-        Bulk { database: self, table, pending: Ops::new(), batches: 0, tally: Tally::default() }
+    pub(super) fn bulk(&self, table: Table) -> Result<Bulk<'_, E>, StoreError> {
+        Ok(Bulk { database: self, table, writer: self.engine.bulk(table)?, tally: Tally::default() })
     }
 
     /// Removes a table with everything in it.
@@ -380,8 +379,7 @@ impl<E: Engine> Batch<'_, E> {
 pub(super) struct Bulk<'a, E> {
     database: &'a Database<E>,
     table: Table,
-    pending: Ops,
-    batches: usize,
+    writer: Box<dyn BulkTable + 'a>,
     tally: Tally,
 }
 
@@ -390,30 +388,16 @@ impl<E: Engine> Bulk<'_, E> {
     pub(super) fn put(&mut self, key: &[u8], record: &[u8]) -> Result<(), StoreError> {
         for (key, value) in values(key, record) {
             self.tally.add(&self.database.secret, &key, &value);
-            self.pending.insert(key, Some(value));
-        }
-        if self.pending.len() >= BATCH_KEYS {
-            self.write()?;
+            self.writer.put(&key, &value)?;
         }
         Ok(())
     }
 
-    fn write(&mut self) -> Result<(), StoreError> {
-        self.database.engine.commit(self.table, std::mem::take(&mut self.pending))?;
-        self.batches += 1;
-        if self.batches.is_multiple_of(BATCHES_PER_SYNC) {
-            self.database.engine.sync()?;
-        }
-        Ok(())
-    }
-
-    /// Writes the rest and the tally, and makes all of it safe from a power cut.
+    /// Writes the rest and the tally. All of it would survive a power cut when this returns.
     pub(super) fn finish(mut self) -> Result<(), StoreError> {
         self.tally.batches = 1;
         let tally = pack(&self.tally).map_err(|error| self.database.engine.damaged(&error))?;
-        self.pending.insert(keys::TALLY.to_vec(), Some(tally));
-        self.write()?;
-        self.database.engine.sync()?;
+        self.writer.finish(&tally)?;
         self.database.state().tallies.insert(self.table, self.tally);
         Ok(())
     }

@@ -17,7 +17,7 @@ use super::codec::{CodecError, from_json, pack, to_json, unpack};
 use super::database::Database;
 use super::engine::memory::MemoryEngine;
 use super::engine::opening::{DATABASE, LOCK};
-use super::engine::{Engine, Table};
+use super::engine::{Engine, Table, mirrors};
 use super::keys::{self, Key};
 use super::{StoreError, fact, folder, io, seal};
 
@@ -38,7 +38,7 @@ const MOST: usize = 16 << 20;
 struct Glance {
     /// The hash of the seal beside.
     seal: String,
-    /// How long the database's file was. It grows, and a shorter one has lost something.
+    /// How long the database's file was, and the mirror's. Neither shrinks, and a shorter one has lost something.
     length: u64,
     /// Whether there are no more runs than these.
     has_all_runs: bool,
@@ -141,12 +141,13 @@ pub(super) fn read(directory: &Path, runs: usize) -> Option<Database<MemoryEngin
     Some(database)
 }
 
-/// The hash of the seal beside, if it is of this format, and the length of the database's file.
+/// The hash of the seal beside, if it is of this format, and the length of the database's file and the mirror's.
 fn around(directory: &Path) -> Option<(String, u64)> {
     let seal = fs::read(directory.join(seal::FILE)).ok()?;
     if seal::format_beside(directory) != Some(u64::from(seal::FORMAT)) {
         return None;
     }
-    let length = fs::metadata(directory.join(DATABASE).join("db")).ok()?.len();
+    let database = directory.join(DATABASE);
+    let length = fs::metadata(database.join("db")).ok()?.len() + mirrors::size_on_disk(&database);
     Some((blake3::hash(&seal).to_hex().to_string(), length))
 }

@@ -50,7 +50,7 @@ struct Old<'a> {
 /// Upgrades the snapshot of a state directory whose lock we hold, if it is of format 1.
 pub(super) fn upgrade(directory: &Path, lock: &Arc<File>) -> Result<(), StoreError> {
     let database = directory.join(DATABASE);
-    if seal::format_beside(directory) == Some(u64::from(seal::FORMAT)) || !database.exists() {
+    if seal::format_beside(directory).is_some_and(|format| format > FORMAT) || !database.exists() {
         return Ok(());
     }
     opening::require_room(directory)?;

@@ -47,7 +47,9 @@ impl SledStore {
         let (database, found) = Database::open(SledEngine::open(directory, lock)?)?;
         let broken = judge(directory, &database, &found)?;
         let is_due = database.engine.was_unclean() || is_due(directory);
-        seal::claim(directory)?;
+        if seal::claim(directory)? {
+            glance::forget(directory);
+        }
         let mut store = Self::over(database, Some(scratch))?;
         store.guard = Some(match broken {
             None if is_due => Guard::verifying(directory, &store.database)?,

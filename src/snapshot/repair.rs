@@ -8,8 +8,9 @@ use std::fs;
 use std::path::Path;
 use std::str::FromStr;
 
+use super::engine::mirrors::FOLDER as MIRRORS;
 use super::engine::opening::{DATABASE, REMEDY, lock_directory};
-use super::io::{cannot, rename};
+use super::io::{cannot, rename, sync_folder};
 use super::store::SledStore;
 use super::{StoreError, compaction, folder};
 
@@ -18,19 +19,22 @@ use super::{StoreError, compaction, folder};
 pub enum RepairStep {
     /// Deletes sled's own index files (`snap.*`), which it can make again from its log.
     DropIndex,
+    /// Sets the mirror's file aside: the directory is read whole, and the ledger stays.
+    DropMirror,
     /// Sets the database aside and begins with an empty one.
     StartAnew,
 }
 
 impl RepairStep {
     /// Every step, in the order in which they should be tried.
-    pub const ALL: [Self; 2] = [Self::DropIndex, Self::StartAnew];
+    pub const ALL: [Self; 3] = [Self::DropIndex, Self::DropMirror, Self::StartAnew];
 
     /// The step's name.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::DropIndex => "drop-index",
+            Self::DropMirror => "drop-mirror",
             Self::StartAnew => "start-anew",
         }
     }
@@ -63,7 +67,8 @@ pub fn repair(directory: &Path, step: RepairStep) -> Result<SledStore, StoreErro
     compaction::settle(directory)?;
     match step {
         RepairStep::DropIndex => drop_index(&database)?,
-        RepairStep::StartAnew => set_aside(directory)?,
+        RepairStep::DropMirror => set_aside(directory, &database.join(MIRRORS))?,
+        RepairStep::StartAnew => set_aside(directory, &database)?,
     }
     drop(lock);
     let store = SledStore::open(directory)?;
@@ -81,12 +86,12 @@ fn drop_index(database: &Path) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Renames the database to the first free `damaged-N`; nothing is ever deleted by a repair.
-fn set_aside(directory: &Path) -> Result<(), StoreError> {
-    let database = directory.join(DATABASE);
-    if !database.exists() {
+/// Renames a folder to the first free `damaged-N`; nothing is ever deleted by a repair.
+fn set_aside(directory: &Path, folder: &Path) -> Result<(), StoreError> {
+    if !folder.exists() {
         return Ok(());
     }
     let free = (1_u32..).map(|number| directory.join(format!("damaged-{number}"))).find(|path| !path.exists());
-    free.map_or(Ok(()), |free| rename(&database, &free))
+    free.map_or(Ok(()), |free| rename(folder, &free))?;
+    folder.parent().map_or(Ok(()), sync_folder)
 }

@@ -16,8 +16,8 @@ use serde::{Deserialize, Serialize};
 use super::engine::Table;
 use super::{StoreError, io};
 
-/// The format of the records that this version writes.
-pub(super) const FORMAT: u32 = 3;
+/// The format of the records that this version writes. Up to format 3 the mirror lay in sled.
+pub(super) const FORMAT: u32 = 4;
 
 /// The name of the file beside the store.
 pub(super) const FILE: &str = "seal.json";
@@ -194,11 +194,15 @@ pub(super) fn refuse_later(directory: &Path) -> Result<(), StoreError> {
     }
 }
 
-/// Lets earlier versions refuse a store from now on whose records this version is about to lay out anew.
-pub(super) fn claim(directory: &Path) -> Result<(), StoreError> {
+/// Lets earlier versions refuse a store from now on whose records this version is about to lay out anew. False if they do
+/// already.
+pub(super) fn claim(directory: &Path) -> Result<bool, StoreError> {
     match read_beside(directory) {
-        Some(beside) if beside.format < FORMAT => write_beside(directory, &Seal { format: FORMAT, ..beside }),
-        _ => Ok(()),
+        Some(beside) if beside.format < FORMAT => {
+            write_beside(directory, &Seal { format: FORMAT, ..beside })?;
+            Ok(true)
+        }
+        _ => Ok(false),
     }
 }
 

@@ -113,7 +113,7 @@ fn a_snapshot_of_format_2_keeps_everybody_their_groups_and_its_seal_and_gets_its
     let state = of_format(2, folder.path());
     let store = SledStore::open(&state).unwrap();
     let seal = fs::read_to_string(state.join("seal.json")).unwrap();
-    assert!(seal.contains("\"format\": 3"), "the version before would take its records for damaged: {seal}");
+    assert!(seal.contains("\"format\": 4"), "the version before would take its records for damaged: {seal}");
     assert!(store.is_sealed(), "{:?}", store.broken());
     assert_eq!(store.mirror_counts(), (12, 3));
     let groups: Vec<_> = store.groups().map(Result::unwrap).collect();

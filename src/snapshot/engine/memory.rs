@@ -5,10 +5,12 @@ use std::ops::Bound;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use super::{Bytes, Engine, Files, Key, Ops, Pair, Pairs, Table};
-use crate::snapshot::StoreError;
+use super::{BulkTable, Bytes, Engine, Files, Key, Ops, Pair, Pairs, Table};
+use crate::snapshot::{StoreError, keys};
 
-type Tables = BTreeMap<Table, BTreeMap<Arc<[u8]>, Arc<[u8]>>>;
+type Pending = BTreeMap<Arc<[u8]>, Arc<[u8]>>;
+
+type Tables = BTreeMap<Table, Pending>;
 
 /// Tables and files that are gone when they are dropped.
 #[derive(Default)]
@@ -56,6 +58,10 @@ impl Engine for MemoryEngine {
         Ok(())
     }
 
+    fn bulk(&self, table: Table) -> Result<Box<dyn BulkTable + '_>, StoreError> {
+        Ok(Box::new(Bulk { engine: self, table, pairs: Pending::new() }))
+    }
+
     fn sync(&self) -> Result<(), StoreError> {
         Ok(())
     }
@@ -83,6 +89,36 @@ impl Engine for MemoryEngine {
 
     fn damaged(&self, reason: &dyn std::fmt::Display) -> StoreError {
         StoreError::Damaged { path: "memory".to_owned(), reason: reason.to_string() }
+    }
+}
+
+/// A table that is being written.
+struct Bulk<'a> {
+    engine: &'a MemoryEngine,
+    table: Table,
+    pairs: Pending,
+}
+
+impl Bulk<'_> {
+    fn take_in(&mut self, key: &[u8], value: &[u8]) {
+        self.engine.taken_in.fetch_add((key.len() + value.len()) as u64, Ordering::Relaxed);
+        self.pairs.insert(key.into(), value.into());
+    }
+}
+
+impl BulkTable for Bulk<'_> {
+    fn put(&mut self, key: &[u8], value: &[u8]) -> Result<(), StoreError> {
+        if self.pairs.last_key_value().is_some_and(|(last, _)| *key <= **last) {
+            return Err(StoreError::Other(format!("the keys of `{}` do not come in their order", self.table.name())));
+        }
+        self.take_in(key, value);
+        Ok(())
+    }
+
+    fn finish(mut self: Box<Self>, tally: &[u8]) -> Result<(), StoreError> {
+        self.take_in(keys::TALLY, tally);
+        self.engine.write().insert(self.table, self.pairs);
+        Ok(())
     }
 }
 

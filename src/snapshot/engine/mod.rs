@@ -2,12 +2,15 @@
 //!
 //! An engine knows nothing of users or accounts. It keeps values of at most [`MAX_VALUE`] bytes under keys, writes one
 //! batch of one table whole or not at all, and says when everything that was written would survive a power cut. There
-//! are two: [`sled`](mod@sled) on disk, and [`memory`] for tests and the demonstration.
+//! are two: [`sled`](mod@sled) on disk, where a mirror lies in a file of its own ([`mirrors`]), and [`memory`] for tests
+//! and the demonstration.
 
 pub(super) mod files;
 pub(super) mod memory;
+pub(super) mod mirrors;
 pub(super) mod opening;
 pub(super) mod sled;
+mod sorted_file;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -78,6 +81,8 @@ pub enum Bytes {
     Sled(::sled::IVec),
     /// Of memory.
     Memory(Arc<[u8]>),
+    /// Of a file.
+    File(sorted_file::Slice),
 }
 
 impl Deref for Bytes {
@@ -87,6 +92,7 @@ impl Deref for Bytes {
         match self {
             Self::Sled(bytes) => bytes,
             Self::Memory(bytes) => bytes,
+            Self::File(bytes) => bytes,
         }
     }
 }
@@ -108,6 +114,9 @@ pub trait Engine: Send + Sync {
     /// Writes one batch: all of it or, after a crash, nothing of it. It survives a power cut after the next
     /// [`Engine::sync`].
     fn commit(&self, table: Table, ops: Ops) -> Result<(), StoreError>;
+
+    /// A writer of a mirror, which is written whole and never changed.
+    fn bulk(&self, table: Table) -> Result<Box<dyn BulkTable + '_>, StoreError>;
 
     /// Waits until everything that was written would survive a power cut.
     fn sync(&self) -> Result<(), StoreError>;
@@ -131,7 +140,12 @@ pub trait Engine: Send + Sync {
         false
     }
 
-    /// What the tables take on disk, in bytes; nothing if they are not on disk.
+    /// Whether a table lies in a file of its own, which takes no more than the table and goes with it.
+    fn lies_apart(&self, _table: Table) -> bool {
+        false
+    }
+
+    /// What the tables take on disk that do not lie apart, in bytes; nothing if they are not on disk.
     fn size_on_disk(&self) -> Result<u64, StoreError>;
 
     /// Refuses if too little disk is free to go on safely.
@@ -139,6 +153,15 @@ pub trait Engine: Send + Sync {
 
     /// An error that says what was found, where, and the next step.
     fn damaged(&self, reason: &dyn std::fmt::Display) -> StoreError;
+}
+
+/// Writes a table from its first key to its last. Nothing of it is there before [`BulkTable::finish`].
+pub trait BulkTable {
+    /// Writes the next pair. A key that does not come behind the one before is refused.
+    fn put(&mut self, key: &[u8], value: &[u8]) -> Result<(), StoreError>;
+
+    /// Writes the rest and the tally. The table survives a power cut when this returns.
+    fn finish(self: Box<Self>, tally: &[u8]) -> Result<(), StoreError>;
 }
 
 /// The pairs whose keys begin with a prefix.

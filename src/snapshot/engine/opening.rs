@@ -7,6 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::time::Duration;
 
+use super::mirrors;
 use crate::snapshot::StoreError;
 use crate::snapshot::io::{cannot, panic_text};
 
@@ -23,8 +24,9 @@ const CACHE_BYTES: u64 = 16 << 20;
 const ROOM_FLOOR: u64 = 256 << 20;
 
 /// What an error about damage advises.
-pub(in crate::snapshot) const REMEDY: &str = "repair it by `drop-index`, else `start-anew`, in this order; then the \
-                                              next run rebuilds it from the directory and the target";
+pub(in crate::snapshot) const REMEDY: &str = "repair it by `drop-index`, else `drop-mirror`, else `start-anew`, in \
+                                              this order; then the next run rebuilds it from the directory and the \
+                                              target";
 
 /// Takes the lock of the state directory, and writes our process id into it for a second comer to read.
 pub(in crate::snapshot) fn lock_directory(directory: &Path) -> Result<File, StoreError> {
@@ -78,16 +80,18 @@ pub(in crate::snapshot) fn require_room(directory: &Path) -> Result<(), StoreErr
     let statistics = rustix::fs::statvfs(directory)
         .map_err(|error| cannot(directory, "be asked for its free space", &error.into()))?;
     let free = statistics.f_bavail.saturating_mul(statistics.f_frsize);
-    let file = fs::metadata(directory.join(DATABASE).join("db")).map_or(0, |metadata| metadata.len());
-    match room_missing(free, file) {
+    let database = directory.join(DATABASE);
+    let file = fs::metadata(database.join("db")).map_or(0, |metadata| metadata.len());
+    match room_missing(free, file, mirrors::size_on_disk(&database)) {
         None => Ok(()),
         Some(reason) => Err(StoreError::NoRoom { path: directory.display().to_string(), reason }),
     }
 }
 
-/// What to say if there is too little room: the database may double while it is tidied up.
-fn room_missing(free: u64, file: u64) -> Option<String> {
-    let needed = ROOM_FLOOR.max(file.saturating_mul(2));
+/// What to say if there is too little room: the database may double while it is tidied up, and a mirror is written beside
+/// the one before.
+fn room_missing(free: u64, file: u64, mirror: u64) -> Option<String> {
+    let needed = ROOM_FLOOR.max(file.saturating_mul(2).saturating_add(mirror));
     (free < needed).then(|| {
         let (free, needed) = (free >> 20, needed >> 20);
         format!("{free} MB are free and {needed} MB are needed; make room and try again")
@@ -164,8 +168,10 @@ mod tests {
 
     #[test]
     fn a_disk_with_too_little_room_is_refused_before_sled_is_opened() {
-        assert!(room_missing(255 << 20, 0).is_some());
-        assert!(room_missing(257 << 20, 0).is_none());
-        assert!(room_missing(900 << 20, 500 << 20).is_some());
+        assert!(room_missing(255 << 20, 0, 0).is_some());
+        assert!(room_missing(257 << 20, 0, 0).is_none());
+        assert!(room_missing(900 << 20, 500 << 20, 0).is_some());
+        assert!(room_missing(900 << 20, 400 << 20, 50 << 20).is_none());
+        assert!(room_missing(900 << 20, 400 << 20, 150 << 20).is_some());
     }
 }

@@ -1,16 +1,18 @@
-//! Tables in sled, made safe.
+//! Tables in sled, made safe, and beside them the mirrors, each in a file.
 //!
 //! sled answers damage in three ways: an error, a panic, or an older or empty database without a word. Errors and
 //! panics become [`StoreError::Damaged`] with the next step named; the silent kinds are noticed by the seal.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::mirrors::{Mirrors, Unfinished};
 use super::opening::{self, DATABASE, guarded};
-use super::{Bytes, Engine, Files, Ops, Pair, Pairs, Table};
+use super::sorted_file::SortedFile;
+use super::{BulkTable, Bytes, Engine, Files, Ops, Pair, Pairs, Table};
 use crate::snapshot::StoreError;
 use crate::snapshot::durable;
 use crate::snapshot::glance;
@@ -19,10 +21,14 @@ use crate::snapshot::io::{cannot, sync_folder};
 /// The note in the state directory that the database is being written to.
 pub(in crate::snapshot) const UNCLEAN: &str = "unclean";
 
+/// The note in the state directory how large sled's file was after the last compaction.
+pub(in crate::snapshot) const COMPACTED: &str = "compacted";
+
 /// An open database.
 pub struct SledEngine {
     db: sled::Db,
     trees: Mutex<BTreeMap<Table, sled::Tree>>,
+    mirrors: Mirrors,
     directory: PathBuf,
     database: PathBuf,
     files: Files,
@@ -58,6 +64,7 @@ impl SledEngine {
         Ok(Self {
             db,
             trees: Mutex::default(),
+            mirrors: Mirrors::of(directory, database)?,
             directory: directory.to_owned(),
             database: database.to_owned(),
             files: Files::of(directory),
@@ -110,6 +117,31 @@ impl SledEngine {
         Ok(tree)
     }
 
+    /// Where a table lies.
+    fn place(&self, table: Table) -> Result<Place, StoreError> {
+        let Table::Mirror(number) = table else { return self.tree(table).map(Place::Tree) };
+        if let Some(file) = self.mirrors.file(number)? {
+            return Ok(Place::File(file));
+        }
+        // sled would make a tree that is not there.
+        let is_there = self.trees_there().any(|there| there == table);
+        if is_there { self.tree(table).map(Place::Tree) } else { Ok(Place::Nowhere) }
+    }
+
+    fn trees_there(&self) -> impl Iterator<Item = Table> {
+        self.db.tree_names().into_iter().filter_map(|name| Table::named(&name))
+    }
+
+    /// Takes a mirror over from another database if it lies in a file there. False if it does not.
+    pub(in crate::snapshot) fn take_over(&self, from: &Self, table: Table) -> Result<bool, StoreError> {
+        match table {
+            Table::Mirror(number) if from.mirrors.has(number) => {
+                self.mirrors.take_over(&from.mirrors, number).map(|()| true)
+            }
+            _ => Ok(false),
+        }
+    }
+
     #[cfg(test)]
     fn crash_if_told(&self) -> Result<(), StoreError> {
         let mut left = self.batches_until_crash.lock().unwrap();
@@ -135,12 +167,19 @@ impl SledEngine {
 
 impl Engine for SledEngine {
     fn get(&self, table: Table, key: &[u8]) -> Result<Option<Bytes>, StoreError> {
-        let tree = self.tree(table)?;
-        Ok(guarded(&self.directory, || tree.get(key))?.map(Bytes::Sled))
+        match self.place(table)? {
+            Place::Tree(tree) => Ok(guarded(&self.directory, || tree.get(key))?.map(Bytes::Sled)),
+            Place::File(file) => file.get(key),
+            Place::Nowhere => Ok(None),
+        }
     }
 
     fn range(&self, table: Table, from: &[u8], to: Option<&[u8]>) -> Result<Pairs<'_>, StoreError> {
-        let tree = self.tree(table)?;
+        let tree = match self.place(table)? {
+            Place::Tree(tree) => tree,
+            Place::File(file) => return Ok(file.range(from, to)),
+            Place::Nowhere => return Ok(Box::new(std::iter::empty())),
+        };
         let pairs = match to {
             Some(to) if to <= from => return Ok(Box::new(std::iter::empty())),
             Some(to) => tree.range(from.to_vec()..to.to_vec()),
@@ -150,6 +189,9 @@ impl Engine for SledEngine {
     }
 
     fn commit(&self, table: Table, ops: Ops) -> Result<(), StoreError> {
+        if let Table::Mirror(_) = table {
+            return Err(StoreError::Other(format!("`{}` is written whole or not at all", table.name())));
+        }
         self.note_unclean()?;
         self.crash_if_told()?;
         let tree = self.tree(table)?;
@@ -164,6 +206,15 @@ impl Engine for SledEngine {
         written.inspect_err(|_| self.is_doubtful.store(true, Ordering::Release))
     }
 
+    fn bulk(&self, table: Table) -> Result<Box<dyn BulkTable + '_>, StoreError> {
+        let Table::Mirror(number) = table else {
+            return Err(StoreError::Other(format!("`{}` is written bit by bit", table.name())));
+        };
+        self.note_unclean()?;
+        self.crash_if_told()?;
+        Ok(Box::new(Bulk { engine: self, unfinished: self.mirrors.begin(number)? }))
+    }
+
     fn sync(&self) -> Result<(), StoreError> {
         let flushed = guarded(&self.directory, || self.db.flush());
         let synced = flushed.and_then(|_| durable::after_flush(&self.database));
@@ -171,13 +222,27 @@ impl Engine for SledEngine {
     }
 
     fn tables(&self) -> Result<Vec<Table>, StoreError> {
-        Ok(self.db.tree_names().iter().filter_map(|name| Table::named(name)).collect())
+        let in_files = self.mirrors.numbers()?.into_iter().map(Table::Mirror);
+        let tables: BTreeSet<Table> = self.trees_there().chain(in_files).collect();
+        Ok(tables.into_iter().collect())
     }
 
     fn drop_table(&self, table: Table) -> Result<(), StoreError> {
         self.crash_if_told()?;
+        if let Table::Mirror(number) = table {
+            self.mirrors.remove(number)?;
+        }
         self.trees.lock().unwrap_or_else(PoisonError::into_inner).remove(&table);
-        guarded(&self.directory, || self.db.drop_tree(table.name().as_bytes())).map(|_| ())
+        let was_there = guarded(&self.directory, || self.db.drop_tree(table.name().as_bytes()))?;
+        if was_there && matches!(table, Table::Mirror(_)) {
+            // A mirror leaves sled for good, and a fresh copy would be much smaller than the last one was.
+            let _ = std::fs::remove_file(self.directory.join(COMPACTED));
+        }
+        Ok(())
+    }
+
+    fn lies_apart(&self, table: Table) -> bool {
+        matches!(table, Table::Mirror(number) if self.mirrors.has(number))
     }
 
     fn files(&self) -> &Files {
@@ -214,6 +279,39 @@ impl Drop for SledEngine {
         if std::fs::remove_file(self.directory.join(UNCLEAN)).is_ok() {
             let _ = sync_folder(&self.directory);
         }
+    }
+}
+
+/// Where a table lies.
+enum Place {
+    Tree(sled::Tree),
+    File(Arc<SortedFile>),
+    Nowhere,
+}
+
+/// A mirror that is being written.
+struct Bulk<'a> {
+    engine: &'a SledEngine,
+    unfinished: Unfinished<'a>,
+}
+
+impl Bulk<'_> {
+    fn end(mut self, tally: &[u8]) -> Result<(), StoreError> {
+        self.unfinished.complete(tally)?;
+        self.engine.crash_if_told()?;
+        self.unfinished.take_its_place()?;
+        self.engine.crash_if_told()
+    }
+}
+
+impl BulkTable for Bulk<'_> {
+    fn put(&mut self, key: &[u8], value: &[u8]) -> Result<(), StoreError> {
+        self.unfinished.put(key, value)
+    }
+
+    fn finish(self: Box<Self>, tally: &[u8]) -> Result<(), StoreError> {
+        let engine = self.engine;
+        self.end(tally).inspect_err(|_| engine.is_doubtful.store(true, Ordering::Release))
     }
 }
 

@@ -182,7 +182,7 @@ fn write_anew<E: Engine>(
     if database.engine.tables()?.contains(&Table::Mirror(number)) {
         database.drop_table(Table::Mirror(number))?;
     }
-    let mut bulk = database.bulk(Table::Mirror(number));
+    let mut bulk = database.bulk(Table::Mirror(number))?;
     let (mut derived, mut read) = (differences.of(keys::GROUP)?.peekable(), differences.of(keys::USER)?.peekable());
     let mut names = NamesBuilder::default();
     for (kind, prints) in KINDS {

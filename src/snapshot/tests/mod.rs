@@ -25,6 +25,7 @@ mod faults;
 mod glance;
 mod group_commit;
 mod kill;
+mod mirror_file;
 pub(super) mod sample;
 mod size;
 mod suite;
