@@ -1,11 +1,11 @@
 //! The snapshot: the local store of mirror, ledger, journal and history.
 //!
-//! Three layers. An [`engine`] keeps ordered bytes in tables, and files beside them: sled on disk, or memory. A
-//! [`database`] makes records of any size of those bytes, counts and seals them. Above it are the typed records, in
-//! narrow traits: [`Mirror`], [`Ledger`], [`Agenda`], [`Intents`], [`History`], [`ChangeHistory`] and [`Facts`], which
-//! together are a [`Store`]. The same tests run over every engine. Records are facts and are written as they become true;
-//! the mirror, its certificate and its place in the stream of changes move together. What may have been lost is noticed
-//! by the [`Seal`].
+//! Three layers. An [`engine`] keeps ordered bytes in tables, and files beside them: sled on disk, with the pages of the
+//! mirror in a file of their own, or memory. A [`database`] makes records of any size of those bytes, counts and seals
+//! them. Above it are the typed records, in narrow traits: [`Mirror`], [`Ledger`], [`Agenda`], [`Intents`], [`History`],
+//! [`ChangeHistory`] and [`Facts`], which together are a [`Store`]. The same tests run over every engine. Records are facts
+//! and are written as they become true; the mirror, its certificate and its place in the stream of changes move together.
+//! What may have been lost is noticed by the [`Seal`].
 
 mod accounts;
 mod agenda;

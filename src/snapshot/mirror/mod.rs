@@ -1,7 +1,7 @@
 //! The mirror: the directory as last read.
 //!
-//! It lies in pages of many records, written in the order of their keys ([`rewrite`]), and what changed since lies over
-//! them, each version under the moment from which it counts. A reading compares fingerprints ([`prints`]) as it streams
+//! It lies in pages of many records, written whole in the order of their keys ([`rewrite`]), on disk into a file that is
+//! never changed; what changed since lies over them, each version under the moment from which it counts. A reading compares fingerprints ([`prints`]) as it streams
 //! by and collects what differs ([`staging`], [`sorter`]); the commit writes that down and then moves one small record,
 //! the [`Head`], so that after a crash the mirror is the one before or the one after, and never a mixture.
 

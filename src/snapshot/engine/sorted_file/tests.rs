@@ -15,6 +15,8 @@ use crate::snapshot::keys;
 
 type Map = BTreeMap<Vec<u8>, Vec<u8>>;
 
+type Owned = Vec<(Vec<u8>, Vec<u8>)>;
+
 const TALLY: &[u8] = b"so many records";
 
 /// Writes these pairs into a file.
@@ -33,7 +35,7 @@ fn open(path: &Path) -> Arc<SortedFile> {
 }
 
 /// What a map of these pairs holds within bounds, the tally included.
-fn expected(pairs: &Map, from: &[u8], to: Option<&[u8]>) -> Vec<(Vec<u8>, Vec<u8>)> {
+fn expected(pairs: &Map, from: &[u8], to: Option<&[u8]>) -> Owned {
     let tally = (keys::TALLY.to_vec(), TALLY.to_vec());
     let all = pairs.iter().map(|(key, value)| (key.clone(), value.clone())).chain([tally]).collect::<Map>();
     all.into_iter().filter(|(key, _)| &**key >= from && to.is_none_or(|to| &**key < to)).collect()
@@ -45,7 +47,7 @@ fn copied(pair: Result<Pair, StoreError>) -> (Vec<u8>, Vec<u8>) {
 }
 
 /// Takes pairs from the front and from the back, as the turns say, and puts them in their order.
-fn from_both_ends(mut pairs: Pairs<'_>, turns: &[bool]) -> Vec<(Vec<u8>, Vec<u8>)> {
+fn from_both_ends(mut pairs: Pairs<'_>, turns: &[bool]) -> Owned {
     let (mut front, mut back) = (Vec::new(), Vec::new());
     for from_front in turns.iter().cycle() {
         let next = if *from_front { pairs.next() } else { pairs.next_back() };
@@ -101,7 +103,7 @@ fn sample() -> Map {
 }
 
 /// Everything that a file tells, or that it is damaged.
-fn told(path: &Path) -> Result<Vec<(Vec<u8>, Vec<u8>)>, StoreError> {
+fn told(path: &Path) -> Result<Owned, StoreError> {
     let Some(file) = SortedFile::open(path.parent().unwrap(), path)? else { panic!("the file is there") };
     let file = Arc::new(file);
     for key in sample().keys() {
@@ -152,8 +154,10 @@ fn a_block_that_lies_where_another_should_is_told() {
     let folder = tempfile::tempdir().unwrap();
     let path = written(folder.path(), &sample());
     let whole = fs::read(&path).unwrap();
-    let first = whole.len() / 3 & !1;
-    let swapped = [&whole[FULL..FULL + first], &whole[..FULL], &whole[FULL + first..]].concat();
+    // Two lengths, a key of 4 bytes and a value of 1,000: a block is full after so many of them.
+    let block = FULL.div_ceil(1_012) * 1_012;
+    let swapped = [&whole[block..2 * block], &whole[..block], &whole[2 * block..]].concat();
+    assert_ne!(swapped, whole);
     fs::write(&path, swapped).unwrap();
     assert!(matches!(told(&path), Err(StoreError::Damaged { .. })));
 }
