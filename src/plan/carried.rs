@@ -38,7 +38,7 @@ pub struct Carried {
 pub(super) struct Collecting {
     carried: Carried,
     met: usize,
-    /// Whom the plan judged, if that is not everybody.
+    /// The users that the plan judged; nothing if it judged everybody.
     judged: Option<BTreeSet<DirectoryId>>,
     is_too_much: bool,
 }

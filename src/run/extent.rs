@@ -62,7 +62,7 @@ impl Session {
         format!("{version} {PLAN_VERSION} {configuration} {}", groups.index_of_nobody().shape())
     }
 
-    /// Whether the next plan on this ground has to judge everybody, whoever is on the agenda.
+    /// Whether the next plan on this ground has to judge everybody, whatever the agenda says.
     pub(super) fn judges_everybody(&self, ground: &str) -> Result<bool, RunError> {
         let is_edited = !matches!(self.edited_since()?, Since::Nothing);
         Ok(is_edited || !self.store.is_sealed() || self.store.ground()?.as_deref() != Some(ground))

@@ -79,8 +79,8 @@ impl LdapConnector {
     }
 }
 
-/// Reads in a task of its own, so that entries are understood while others are taken in. It ends with whoever waits for
-/// it, and its panic is theirs.
+/// Reads in a task of its own, so that entries are understood while others are taken in. The task ends when nobody waits
+/// for it any more, and its panic goes on to the caller.
 async fn aside(settings: LdapSettings, entries: Entries) -> Result<Certificate, ReadError> {
     let mut task = JoinSet::new();
     let reading = async move { read::read(&settings, entries).await };

@@ -1,9 +1,9 @@
 //! What the next run would plan, as far as the snapshot alone can tell.
 //!
-//! Of a few it is planned for all who wait to be judged, and the guard reviews it as it would the next run's. Where many
-//! wait, as on the first day of a large company, nobody wants to wait for all of them to hear about one: then only those
-//! who are meant are judged, with everybody who gets in their way, and whether their changes wait for a person is what the
-//! last run said.
+//! If few users wait to be judged, all of them are, and the guard reviews the plan as it would the next run's. If many
+//! wait, as on the first day of a large company, judging them all takes too long for an answer about one. Then only the
+//! users who are meant are judged, with those who get in their way, and the last run says whether changes wait for a
+//! person.
 
 use std::collections::BTreeSet;
 
@@ -99,7 +99,7 @@ impl Session {
         Ok(self.judges_everybody(ground)? || self.store.is_touched_beyond(MANY)?)
     }
 
-    /// Those who are meant, and everybody whom people call by the address that one of them has.
+    /// The users who are meant, and all others who have the address of one of them.
     fn with_namesakes(&self, meant: &BTreeSet<DirectoryId>) -> Result<Extent, RunError> {
         let mut people = meant.clone();
         for id in meant {

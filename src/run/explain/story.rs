@@ -74,8 +74,8 @@ impl<'a> Past<'a> {
         Ok(())
     }
 
-    /// Tells the last changes of somebody whom neither mirror nor ledger knows: by their id, by the address or the id in
-    /// the target that a deleted account had, and by the name that they have in what a run did not carry out.
+    /// Tells the last changes of a user who is in neither mirror nor ledger. They are found by their directory id, by the
+    /// address or the target's id of a deleted account, and by their name in changes that a run did not carry out.
     pub(super) fn tell_by_name(&self, answer: &mut Explanation, who: &str) -> Result<(), RunError> {
         let wanted = who.trim().to_lowercase();
         let mut owners: BTreeSet<DirectoryId> = DirectoryId::new(who).into_iter().collect();

@@ -68,12 +68,12 @@ pub(super) fn account(
     Ok(())
 }
 
-/// What the plan refuses him. True if there is anything.
+/// What the plan refuses this user. True if there is anything.
 pub(super) fn refusals(answer: &mut Explanation, user: &DirectoryId, reviewed: &Reviewed) -> bool {
-    // Planned without the target, whether he has an account there already is unknown by nature, not by fault.
-    let his = |refusal: &Refusal| refusal.user.as_ref() == Some(user) && refusal.reason != Reason::MatchUnknown;
+    // The target is not asked here, so whether it has an account of theirs already is unknown, and no fault.
+    let is_theirs = |refusal: &Refusal| refusal.user.as_ref() == Some(user) && refusal.reason != Reason::MatchUnknown;
     let mut any = false;
-    for refusal in reviewed.plan().refusals.iter().filter(|refusal| his(refusal)) {
+    for refusal in reviewed.plan().refusals.iter().filter(|refusal| is_theirs(refusal)) {
         refused(answer, &refusal);
         any = true;
     }
