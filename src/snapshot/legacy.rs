@@ -187,7 +187,7 @@ impl Old<'_> {
         for kind in [keys::GROUP, keys::USER, keys::UNREADABLE] {
             for pair in self.scan(kind) {
                 let (key, value) = pair?;
-                records.put(keys::under(kind, &key[1..]), Difference::Put(value.to_vec()))?;
+                records.put(&keys::under(kind, &key[1..]), &Difference::Put(value.to_vec()))?;
             }
         }
         Ok(records)

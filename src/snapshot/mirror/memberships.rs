@@ -66,18 +66,18 @@ fn group<E: Engine>(
     let mut chunks: BTreeMap<Key, Vec<u8>> = groups::chunks(&id, &before).map_err(unreadable)?.into_iter().collect();
     for (key, chunk) in groups::chunks(&id, users).map_err(unreadable)? {
         if chunks.remove(&key).as_ref() != Some(&chunk) {
-            derived.put(key, Difference::Put(chunk))?;
+            derived.put(&key, &Difference::Put(chunk))?;
         }
     }
     for key in chunks.into_keys() {
-        derived.put(key, Difference::Remove)?;
+        derived.put(&key, &Difference::Remove)?;
     }
     for (user, joins) in moved(&before, users) {
         let difference = if joins { Difference::Put(Vec::new()) } else { Difference::Remove };
-        moves.put(keys::membership(user, &id), difference)?;
+        moves.put(&keys::membership(user, &id), &difference)?;
     }
     let header = after.map(|parts| pack(&parts.header)).transpose().map_err(unreadable)?;
-    derived.put(key, header.map_or(Difference::Remove, Difference::Put))
+    derived.put(&key, &header.map_or(Difference::Remove, Difference::Put))
 }
 
 /// Who is in one of two sorted lists alone, and whether that is the later one.
@@ -121,17 +121,27 @@ impl<E: Engine> Memberships<'_, E> {
             };
             let unreadable = |error: CodecError| self.database.engine.damaged(&error);
             let before = record.map(|record| unpack::<Vec<DirectoryId>>(&record)).transpose().map_err(unreadable)?;
-            let mut groups: BTreeSet<DirectoryId> = before.unwrap_or_default().into_iter().collect();
-            groups.retain(|group| !left.contains(group));
-            groups.extend(joined);
+            let groups = groups_after(before, joined, &left);
             let difference = match groups.is_empty() {
                 true => Difference::Remove,
-                false => Difference::Put(pack(&groups.into_iter().collect::<Vec<_>>()).map_err(unreadable)?),
+                false => Difference::Put(pack(&groups).map_err(unreadable)?),
             };
-            self.derived.put(key, difference)?;
+            self.derived.put(&key, &difference)?;
         }
         Ok(self.derived)
     }
+}
+
+/// The groups that somebody is in, in order, with those that they joined, which come in order, and without those left.
+fn groups_after(
+    before: Option<Vec<DirectoryId>>,
+    joined: Vec<DirectoryId>,
+    left: &BTreeSet<DirectoryId>,
+) -> Vec<DirectoryId> {
+    let Some(before) = before else { return joined };
+    let mut groups: BTreeSet<DirectoryId> = before.into_iter().filter(|group| !left.contains(group)).collect();
+    groups.extend(joined);
+    groups.into_iter().collect()
 }
 
 /// The record of a key, from records in the order of their keys, and everything before it is passed by.

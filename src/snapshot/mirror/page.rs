@@ -50,12 +50,12 @@ impl PageBuilder {
     /// The page of what was collected since the last one; none if that is nothing.
     pub(super) fn take(&mut self) -> Result<Option<Entry>, CodecError> {
         let Some(first) = self.first.take() else { return Ok(None) };
-        let entries = std::mem::take(&mut self.entries);
-        let packed = compressed(&entries).map_err(|error| CodecError::Unwritable(error.to_string()))?;
+        let packed = compressed(&self.entries).map_err(|error| CodecError::Unwritable(error.to_string()))?;
         let mut page = Vec::with_capacity(packed.len() + 9);
         page.push(ZSTD_1);
-        page.extend_from_slice(&(entries.len() as u64).to_le_bytes());
+        page.extend_from_slice(&(self.entries.len() as u64).to_le_bytes());
         page.extend_from_slice(&packed);
+        self.entries.clear();
         Ok(Some((first, page)))
     }
 }

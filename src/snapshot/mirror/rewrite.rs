@@ -96,7 +96,7 @@ pub(in crate::snapshot) fn complete<E: Engine>(
     let mut groups = Sorter::new(scratch.clone());
     for group in walk(database, head, keys::GROUP) {
         let (key, record) = group?;
-        groups.put(key, Difference::Put(record))?;
+        groups.put(&key, &Difference::Put(record))?;
     }
     let derived = derive(database, &Head::default(), &groups, scratch)?;
     let table = write_anew(database, head, &Differences { read: &Sorter::new(None), derived })?;

@@ -7,18 +7,21 @@
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 use std::fs::File;
-use std::io::{self, BufReader, BufWriter, Read, Write as _};
+use std::io::{self, BufRead as _, BufReader, BufWriter, Read, Write as _};
 use std::path::{Path, PathBuf};
 
 use crate::snapshot::StoreError;
 use crate::snapshot::engine::Key;
 use crate::snapshot::io::cannot;
 
-/// Bytes that are collected in memory.
-const IN_MEMORY: usize = 24 << 20;
+/// Bytes of keys and records that are collected in memory.
+const IN_MEMORY: usize = 16 << 20;
 
-/// What a key and its change take beyond their own bytes, about.
-const OVERHEAD: usize = 96;
+/// Differences that are collected in memory.
+const AT_MOST: usize = 1 << 18;
+
+/// Where this many bytes are collected, more will come: room is made for all of them at once.
+const SOME: usize = 1 << 20;
 
 /// What becomes of a record.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,10 +39,10 @@ pub(in crate::snapshot) struct Sorter {
     scratch: Option<PathBuf>,
     /// What its files are called.
     name: &'static str,
-    /// In the order in which they came.
-    recent: Vec<(Key, Difference)>,
-    bytes: usize,
+    recent: Batch,
     spilled: Vec<PathBuf>,
+    /// How many differences lie in the files.
+    laid_aside: u64,
 }
 
 impl Sorter {
@@ -50,15 +53,13 @@ impl Sorter {
 
     /// The same, with a name for its files that no other sorter has at the same time.
     pub(super) fn called(scratch: Option<PathBuf>, name: &'static str) -> Self {
-        Self { scratch, name, recent: Vec::new(), bytes: 0, spilled: Vec::new() }
+        Self { scratch, name, recent: Batch::default(), spilled: Vec::new(), laid_aside: 0 }
     }
 
     /// Takes a difference in; of several for one key the last one counts.
-    pub(in crate::snapshot) fn put(&mut self, key: Key, difference: Difference) -> Result<(), StoreError> {
-        let content = if let Difference::Put(record) = &difference { record.len() } else { 0 };
-        self.bytes += key.len() + content + OVERHEAD;
-        self.recent.push((key, difference));
-        if self.bytes > IN_MEMORY && self.scratch.is_some() {
+    pub(in crate::snapshot) fn put(&mut self, key: &[u8], difference: &Difference) -> Result<(), StoreError> {
+        self.recent.push(key, difference);
+        if self.recent.is_full() && self.scratch.is_some() {
             self.spill()?;
         }
         Ok(())
@@ -66,8 +67,7 @@ impl Sorter {
 
     /// How many differences there are at most; keys that came more than once may count as often.
     pub(super) fn len(&self) -> u64 {
-        let spilled = self.spilled.len() * (IN_MEMORY / 4_096);
-        (self.recent.len() + spilled) as u64
+        self.laid_aside + self.recent.spots.len() as u64
     }
 
     /// Whether there were too many for memory.
@@ -78,9 +78,9 @@ impl Sorter {
     fn spill(&mut self) -> Result<(), StoreError> {
         let Some(scratch) = &self.scratch else { return Ok(()) };
         let path = scratch.join(format!("{}-{}", self.name, self.spilled.len()));
-        let recent = std::mem::take(&mut self.recent);
-        self.bytes = 0;
-        write(scratch, &path, &in_order(&recent)).map_err(|error| cannot(&path, "be written", &error))?;
+        self.laid_aside += self.recent.spots.len() as u64;
+        write(scratch, &path, &self.recent).map_err(|error| cannot(&path, "be written", &error))?;
+        self.recent.clear();
         self.spilled.push(path);
         Ok(())
     }
@@ -92,26 +92,11 @@ impl Sorter {
             let run = Run::open(path).map_err(|error| cannot(path, "be read", &error))?;
             sources.push(Source::File(run, path));
         }
-        sources.push(Source::Memory(in_order(&self.recent).into_iter()));
+        sources.push(Source::Memory(&self.recent, self.recent.in_order().into_iter()));
         let mut sorted = Sorted { sources, heads: BinaryHeap::new() };
         (0..sorted.sources.len()).try_for_each(|source| sorted.step(source))?;
         Ok(sorted)
     }
-}
-
-/// The differences in the order of their keys, of several for one key the one that came last.
-fn in_order(recent: &[(Key, Difference)]) -> Vec<&(Key, Difference)> {
-    let mut recent: Vec<&(Key, Difference)> = recent.iter().collect();
-    // A stable sort leaves those of one key in the order in which they came.
-    recent.sort_by(|(one, _), (other, _)| one.cmp(other));
-    recent.dedup_by(|later, kept| {
-        let same = later.0 == kept.0;
-        if same {
-            *kept = *later;
-        }
-        same
-    });
-    recent
 }
 
 impl Drop for Sorter {
@@ -120,6 +105,107 @@ impl Drop for Sorter {
             let _ = std::fs::remove_file(path);
         }
     }
+}
+
+/// Differences in the order in which they came, one behind the other: a small difference costs little more than its
+/// bytes, and nothing of its own has to be asked for or given back.
+#[derive(Default)]
+struct Batch {
+    bytes: Vec<u8>,
+    spots: Vec<Spot>,
+}
+
+/// Where a difference lies: its key, then its record.
+#[derive(Clone, Copy)]
+struct Spot {
+    starts: usize,
+    record: usize,
+    ends: usize,
+    tag: Tag,
+}
+
+/// What a difference does.
+#[derive(Clone, Copy)]
+#[repr(u8)]
+enum Tag {
+    Put = 1,
+    Keep = 2,
+    Remove = 3,
+}
+
+impl Batch {
+    fn push(&mut self, key: &[u8], difference: &Difference) {
+        let (tag, content): (Tag, &[u8]) = match difference {
+            Difference::Put(record) => (Tag::Put, record),
+            Difference::Keep => (Tag::Keep, &[]),
+            Difference::Remove => (Tag::Remove, &[]),
+        };
+        let starts = self.bytes.len();
+        if (SOME..IN_MEMORY).contains(&starts) && self.bytes.capacity() < IN_MEMORY {
+            self.bytes.reserve_exact(IN_MEMORY - starts);
+        }
+        self.bytes.extend_from_slice(key);
+        let record = self.bytes.len();
+        self.bytes.extend_from_slice(content);
+        self.spots.push(Spot { starts, record, ends: self.bytes.len(), tag });
+    }
+
+    fn is_full(&self) -> bool {
+        self.bytes.len() >= IN_MEMORY || self.spots.len() >= AT_MOST
+    }
+
+    fn clear(&mut self) {
+        self.bytes.clear();
+        self.spots.clear();
+    }
+
+    fn key(&self, spot: &Spot) -> &[u8] {
+        &self.bytes[spot.starts..spot.record]
+    }
+
+    fn record(&self, spot: &Spot) -> &[u8] {
+        &self.bytes[spot.record..spot.ends]
+    }
+
+    /// Where the differences lie, in the order of their keys; of several for one key only the one that came last.
+    fn in_order(&self) -> Vec<Spot> {
+        let shared = self.shared();
+        let mut order: Vec<(u64, Spot)> =
+            self.spots.iter().map(|spot| (leading(&self.key(spot)[shared..]), *spot)).collect();
+        // Most keys differ in the bytes that are at hand; where they lie tells which of two for one key came first.
+        order.sort_unstable_by(|(lead, one), (other_lead, other)| {
+            let by_key = lead.cmp(other_lead).then_with(|| self.key(one).cmp(self.key(other)));
+            by_key.then(one.starts.cmp(&other.starts)).then(one.ends.cmp(&other.ends))
+        });
+        order.dedup_by(|(later_lead, later), (lead, kept)| {
+            let same = later_lead == lead && self.key(later) == self.key(kept);
+            if same {
+                *kept = *later;
+            }
+            same
+        });
+        order.into_iter().map(|(_, spot)| spot).collect()
+    }
+
+    /// How many bytes all keys begin with alike.
+    fn shared(&self) -> usize {
+        let Some(first) = self.spots.first().map(|spot| self.key(spot)) else { return 0 };
+        self.spots.iter().fold(first.len(), |shared, spot| {
+            let key = self.key(spot);
+            if key.starts_with(&first[..shared]) {
+                return shared;
+            }
+            key.iter().zip(first).take_while(|(one, other)| one == other).count()
+        })
+    }
+}
+
+/// The first eight bytes as a number of the same order; a shorter text is filled up with zeros.
+fn leading(text: &[u8]) -> u64 {
+    let mut lead = [0; 8];
+    let known = text.len().min(lead.len());
+    lead[..known].copy_from_slice(&text[..known]);
+    u64::from_be_bytes(lead)
 }
 
 /// Differences in the order of their keys.
@@ -134,7 +220,10 @@ impl Sorted<'_> {
     fn step(&mut self, source: usize) -> Result<(), StoreError> {
         let next = match &mut self.sources[source] {
             Source::File(run, path) => run.step().map_err(|error| cannot(path, "be read", &error))?,
-            Source::Memory(recent) => recent.next().cloned(),
+            Source::Memory(batch, spots) => spots.next().map(|spot| {
+                let difference = spot.tag.difference(|| batch.record(&spot).to_vec());
+                (batch.key(&spot).to_vec(), difference)
+            }),
         };
         self.heads.extend(next.map(|(key, difference)| Head { key, source, difference }));
         Ok(())
@@ -184,27 +273,32 @@ impl Eq for Head {}
 
 enum Source<'a> {
     File(Run, &'a Path),
-    Memory(std::vec::IntoIter<&'a (Key, Difference)>),
+    Memory(&'a Batch, std::vec::IntoIter<Spot>),
 }
 
-const PUT: u8 = 1;
-const KEEP: u8 = 2;
-const REMOVE: u8 = 3;
+impl Tag {
+    fn of(byte: u8) -> Option<Self> {
+        [Self::Put, Self::Keep, Self::Remove].into_iter().find(|tag| *tag as u8 == byte)
+    }
+
+    fn difference(self, record: impl FnOnce() -> Vec<u8>) -> Difference {
+        match self {
+            Self::Put => Difference::Put(record()),
+            Self::Keep => Difference::Keep,
+            Self::Remove => Difference::Remove,
+        }
+    }
+}
 
 /// Bytes that are handed to zstd or taken from it at a time.
 const AT_A_TIME: usize = 64 << 10;
 
-fn write(scratch: &Path, path: &Path, differences: &[&(Key, Difference)]) -> io::Result<()> {
+fn write(scratch: &Path, path: &Path, differences: &Batch) -> io::Result<()> {
     std::fs::create_dir_all(scratch)?;
     let mut file = BufWriter::with_capacity(AT_A_TIME, zstd::Encoder::new(File::create(path)?, 1)?);
-    for (key, difference) in differences {
-        let (tag, record): (u8, &[u8]) = match difference {
-            Difference::Put(record) => (PUT, record),
-            Difference::Keep => (KEEP, &[]),
-            Difference::Remove => (REMOVE, &[]),
-        };
-        file.write_all(&[tag])?;
-        for part in [key, record] {
+    for spot in differences.in_order() {
+        file.write_all(&[spot.tag as u8])?;
+        for part in [differences.key(&spot), differences.record(&spot)] {
             file.write_all(&(part.len() as u64).to_le_bytes())?;
             file.write_all(part)?;
         }
@@ -227,19 +321,20 @@ impl Run {
         if self.file.read(&mut tag)? == 0 {
             return Ok(None);
         }
+        let tag = Tag::of(tag[0]).ok_or(io::ErrorKind::InvalidData)?;
         let (key, record) = (self.part()?, self.part()?);
-        let difference = match tag[0] {
-            PUT => Difference::Put(record),
-            KEEP => Difference::Keep,
-            _ => Difference::Remove,
-        };
-        Ok(Some((key, difference)))
+        Ok(Some((key, tag.difference(|| record))))
     }
 
     fn part(&mut self) -> io::Result<Vec<u8>> {
         let mut length = [0; 8];
         self.file.read_exact(&mut length)?;
         let length = u64::from_le_bytes(length);
+        if let Some(part) = usize::try_from(length).ok().and_then(|length| self.file.buffer().get(..length)) {
+            let part = part.to_vec();
+            self.file.consume(part.len());
+            return Ok(part);
+        }
         let mut part = Vec::new();
         (&mut self.file).take(length).read_to_end(&mut part)?;
         if part.len() as u64 == length { Ok(part) } else { Err(io::ErrorKind::UnexpectedEof.into()) }
@@ -266,7 +361,7 @@ mod tests {
                 _ => Difference::Put(number.to_le_bytes().repeat(100)),
             };
             expected.insert(key.clone(), difference.clone());
-            sorter.put(key, difference).unwrap();
+            sorter.put(&key, &difference).unwrap();
             if number % 130 == 129 {
                 sorter.spill().unwrap();
             }
@@ -283,9 +378,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let mut sorter = Sorter::new(Some(folder.path().join("scratch")));
         for number in 0..9_u8 {
-            sorter.put(vec![b'u', number], Difference::Put(vec![number; 5 << 20])).unwrap();
+            sorter.put(&[b'u', number], &Difference::Put(vec![number; 5 << 20])).unwrap();
         }
-        assert!(sorter.is_large() && sorter.recent.len() < 9);
+        assert!(sorter.is_large() && sorter.recent.spots.len() < 9);
+        assert_eq!(sorter.len(), 9);
         assert_eq!(sorter.sorted().unwrap().count(), 9);
     }
 }

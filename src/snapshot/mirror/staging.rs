@@ -158,7 +158,11 @@ impl InProgress {
             }
             Verdict::Stage => Difference::Put(record),
         };
-        self.differences.put(key(), difference)
+        self.differences.put(&key(), &difference)?;
+        if let Difference::Put(record) = difference {
+            self.room = record;
+        }
+        Ok(())
     }
 
     fn seen(&mut self, key: &[u8]) -> &mut Seen {
@@ -178,7 +182,7 @@ impl InProgress {
         for (seen, kind) in [(&mut self.users, keys::USER), (&mut self.groups, keys::GROUP)] {
             let key = keys::of(kind, &record.id);
             if seen.hold(name(secret, &key)) {
-                self.differences.put(key, Difference::Keep)?;
+                self.differences.put(&key, &Difference::Keep)?;
             }
         }
         self.unreadable.insert(record.id.clone(), record.clone());
@@ -265,7 +269,7 @@ impl InProgress {
                 for entry in walk(database, head, kind) {
                     let (key, _) = entry?;
                     if seen.is_absent(name(database.secret(), &key)) {
-                        self.differences.put(key, Difference::Remove)?;
+                        self.differences.put(&key, &Difference::Remove)?;
                     }
                 }
             }
@@ -278,15 +282,16 @@ impl InProgress {
                 Some(now) => {
                     let now = packed(database, &now)?;
                     if now != before {
-                        self.differences.put(key, Difference::Put(now))?;
+                        self.differences.put(&key, &Difference::Put(now))?;
                     }
                 }
-                None if self.is_over(database.secret(), &key) => self.differences.put(key, Difference::Remove)?,
+                None if self.is_over(database.secret(), &key) => self.differences.put(&key, &Difference::Remove)?,
                 None => {}
             }
         }
         for (id, record) in unreadable {
-            self.differences.put(keys::of(keys::UNREADABLE, &id), Difference::Put(packed(database, &record)?))?;
+            let record = Difference::Put(packed(database, &record)?);
+            self.differences.put(&keys::of(keys::UNREADABLE, &id), &record)?;
         }
         Ok(())
     }
