@@ -61,6 +61,15 @@ pub struct Item {
     pub below: Vec<Vec<Text>>,
 }
 
+/// Lines that a list has at most, even if all are asked for: nobody reads more, and a report is made in memory. A program
+/// gets all.
+pub(super) const LONGEST: usize = 100_000;
+
+/// How many lines of a list are shown if so many are asked for, or all.
+pub(super) fn lines(most: Option<usize>) -> usize {
+    most.unwrap_or(LONGEST)
+}
+
 /// A part of a document.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Block {
@@ -76,6 +85,8 @@ pub enum Block {
         items: Vec<Item>,
         /// How many more there are that are not shown.
         hidden: u64,
+        /// Whether all were asked for, so that they are hidden only because a list has an end.
+        is_all: bool,
     },
     /// A table. The first row are the heads.
     Table {
@@ -136,14 +147,14 @@ impl Document {
         total: usize,
         most: Option<usize>,
     ) {
-        if items.is_empty() {
+        if total == 0 {
             return;
         }
-        if let Some(most) = most.filter(|most| total > most + 1) {
-            items.truncate(most);
+        if total > lines(most) + 1 {
+            items.truncate(lines(most));
         }
         let hidden = (total - items.len()) as u64;
-        self.blocks.push(Block::Items { title, items, hidden });
+        self.blocks.push(Block::Items { title, items, hidden, is_all: most.is_none() });
     }
 
     pub(super) fn facts<const N: usize>(&mut self, facts: [Option<(&str, Text)>; N]) {

@@ -20,7 +20,7 @@ fn block(out: &mut String, block: &Block) {
     match block {
         Block::Heading(text) => _ = writeln!(out, "## {}", escape(&text.text)),
         Block::Paragraph(text) => _ = writeln!(out, "{}", toned(text)),
-        Block::Items { title, items, hidden } => {
+        Block::Items { title, items, hidden, .. } => {
             if let Some(title) = title {
                 let _ = writeln!(out, "**{}**\n", escape(title));
             }

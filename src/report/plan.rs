@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::SignedDuration;
 
 use super::Options;
-use super::document::{Block, Document, Item, Text, Tone};
+use super::document::{Block, Document, Item, Text, Tone, lines};
 use super::sections::{self, Tense};
 use super::words::{capital, clean, count, duration, label, number, sentence};
 use super::{edited, holds};
@@ -177,7 +177,7 @@ pub(super) fn refusals(document: &mut Document, refusals: &Refusals, options: Op
         while let Some(refusal) = refusals.next_if(|refusal| refusal.reason == reason) {
             members += 1;
             // A rest of one is shown, too.
-            if options.most().is_none_or(|most| items.len() <= most) {
+            if items.len() <= lines(options.most()) {
                 items.push(Item {
                     mark: Text::new("!", Tone::Warning),
                     cells: vec![label(&refusal.label).into(), clean(&refusal.detail).into()],

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use rollcall_kit::{Certificate, Changes};
 
-use super::document::{Document, Item, Text, Tone};
+use super::document::{Document, Item, LONGEST, Text, Tone};
 use super::sections::{self, Tense};
 use super::words::{capital, clean, count, duration, label, number, sentence, time};
 use super::{Options, words};
@@ -221,9 +221,26 @@ fn read(document: &mut Document, certificate: &Certificate, changes: Option<&Cha
 /// The changes of a run that did not go as planned, by how they ended.
 #[derive(Default)]
 struct Outcomes {
-    failed: Vec<Item>,
-    skipped: Vec<Item>,
-    noted: Vec<Item>,
+    failed: Lines,
+    skipped: Lines,
+    noted: Lines,
+}
+
+/// How many lines there are, and those of them that can be shown.
+#[derive(Default)]
+struct Lines {
+    number: usize,
+    first: Vec<Item>,
+}
+
+impl Lines {
+    fn push(&mut self, change: &Change, detail: &str, tone: Tone) {
+        self.number += 1;
+        // A rest of one is shown, too.
+        if self.first.len() <= LONGEST {
+            self.first.push(line(change, detail, tone));
+        }
+    }
 }
 
 /// How changes ended, by number.
@@ -236,10 +253,10 @@ fn outcomes_of(record: &RunRecord, plan: &Plan) -> Outcomes {
     let mut outcomes = Outcomes::default();
     for change in &plan.changes {
         match ended.get(&change.id) {
-            Some(Outcome::Failed { detail, .. }) => outcomes.failed.push(line(&change, detail, Tone::Bad)),
-            Some(Outcome::Skipped { detail }) => outcomes.skipped.push(line(&change, detail, Tone::Warning)),
+            Some(Outcome::Failed { detail, .. }) => outcomes.failed.push(&change, detail, Tone::Bad),
+            Some(Outcome::Skipped { detail }) => outcomes.skipped.push(&change, detail, Tone::Warning),
             Some(Outcome::Done { notes }) => {
-                outcomes.noted.extend(notes.iter().map(|note| line(&change, note, Tone::Warning)));
+                notes.iter().for_each(|note| outcomes.noted.push(&change, note, Tone::Warning));
             }
             None => {}
         }
@@ -259,10 +276,10 @@ fn outcomes(document: &mut Document, record: &RunRecord, plan: &Plan, options: O
 
 /// What did not go as planned.
 fn troubles(document: &mut Document, outcomes: Outcomes, options: Options) {
-    let mut list = |title: &str, tone, items: Vec<Item>| {
-        if !items.is_empty() {
-            document.heading(Text::new(format!("{title}: {}", words::number(items.len() as u64)), tone));
-            document.items(None, items, options.most());
+    let mut list = |title: &str, tone, lines: Lines| {
+        if lines.number > 0 {
+            document.heading(Text::new(format!("{title}: {}", words::number(lines.number as u64)), tone));
+            document.first_items(None, lines.first, lines.number, options.most());
         }
     };
     list("Failed", Tone::Bad, outcomes.failed);

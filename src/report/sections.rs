@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use rollcall_kit::Value;
 
 use super::causes;
-use super::document::{Document, Item, Text, Tone};
+use super::document::{Document, Item, LONGEST, Text, Tone, lines};
 use super::words::{clean, count, label, listed, number};
 use crate::plan::change::ActionKind;
 use crate::plan::{Action, AttributeChange, ByHand, Cause, Change, Subject};
@@ -51,9 +51,10 @@ pub(super) fn add<'a>(
     most: Option<usize>,
 ) {
     let mut kinds: BTreeMap<ActionKind, BTreeMap<String, Members>> = BTreeMap::new();
+    let mut room = LONGEST;
     for change in changes {
         let by_cause = kinds.entry(change.action.kind()).or_default();
-        by_cause.entry(shared(&change)).or_default().add(change, most);
+        by_cause.entry(shared(&change)).or_default().add(change, most, &mut room);
     }
     for kind in SECTIONS {
         let Some(by_cause) = kinds.remove(&kind) else { continue };
@@ -75,11 +76,13 @@ struct Members {
 }
 
 impl Members {
-    fn add(&mut self, change: Cow<'_, Change>, most: Option<usize>) {
+    /// Takes a change in, and keeps it if it will be shown and there is room left in the report.
+    fn add(&mut self, change: Cow<'_, Change>, most: Option<usize>, room: &mut usize) {
         self.number += 1;
         // A rest of one is shown, too.
-        if most.is_none_or(|most| self.first.len() <= most.max(TOGETHER)) {
+        if *room > 0 && self.first.len() <= lines(most).max(TOGETHER) {
             self.first.push(change.into_owned());
+            *room -= 1;
         }
     }
 }
@@ -107,7 +110,7 @@ fn together(by_cause: BTreeMap<String, Members>, most: Option<usize>) -> Vec<(Op
         alone.first.extend(members.first);
     }
     alone.first.sort_by_key(|change| change.id);
-    alone.first.truncate(most.map_or(usize::MAX, |most| most.saturating_add(1)));
+    alone.first.truncate(lines(most) + 1);
     let alone = (alone.number > 0).then_some((None, alone));
     alone.into_iter().chain(large.into_iter().map(|(cause, members)| (Some(cause), members))).collect()
 }

@@ -9,7 +9,8 @@ use super::status::{Held, LastRun, Status};
 use super::*;
 use crate::apply::Outcome;
 use crate::guard::Hold;
-use crate::plan::Cause;
+use crate::plan::{Action, Cause};
+use crate::roster::Leaving;
 use crate::run::{Event, RunHeader, RunRecord, RunResult};
 
 fn text(document: &Document) -> String {
@@ -66,6 +67,18 @@ fn all_shows_every_line_and_a_cut_list_counts_the_rest() {
     let cut = plan_text(&plan, &[]);
     assert_eq!(cut.matches("@acme.com").count(), 30);
     assert!(cut.contains("… and 4,990 more (use --all, or --format json)"));
+}
+
+#[test]
+fn a_report_of_all_ends_somewhere_and_says_where_the_rest_is() {
+    let mut changes = Changes::default();
+    for number in 0..document::LONGEST + 50 {
+        changes.account(&format!("p{number}"), "", Action::Deactivate, fixture::left(Leaving::Vanished));
+    }
+    let whole = text(&super::plan::document(&plan(changes, Vec::new(), Vec::new()), &[], Options { all: true }));
+    assert_eq!(whole.matches("@acme.com").count(), document::LONGEST);
+    assert!(whole.contains("… and 50 more (a report shows 100,000 lines of a kind; use --format json for all)"));
+    assert!(whole.contains("Deactivate 100,050 accounts"), "{}", &whole[..400]);
 }
 
 #[test]

@@ -6,7 +6,7 @@
 use owo_colors::{OwoColorize, Style};
 use unicode_width::UnicodeWidthStr;
 
-use super::document::{Block, Document, Item, Text, Tone};
+use super::document::{Block, Document, Item, LONGEST, Text, Tone};
 use super::words;
 
 /// Renders a report with colours, each line as long as it has to be: for pipes, files and `grep`.
@@ -61,7 +61,7 @@ impl Page {
                 self.line(0, &Text::new(text.text.as_str(), tone));
             }
             Block::Paragraph(text) => self.line(0, text),
-            Block::Items { title, items, hidden } => self.items(title.as_deref(), items, *hidden),
+            Block::Items { title, items, hidden, is_all } => self.items(title.as_deref(), items, (*hidden, *is_all)),
             Block::Table { head, rows } => self.table(head, rows),
             Block::Facts(facts) => {
                 let rows: Vec<Vec<Text>> = facts
@@ -74,7 +74,7 @@ impl Page {
         }
     }
 
-    fn items(&mut self, title: Option<&str>, items: &[Item], hidden: u64) {
+    fn items(&mut self, title: Option<&str>, items: &[Item], (hidden, is_all): (u64, bool)) {
         let indent = if let Some(title) = title {
             self.line(2, &title.into());
             4
@@ -88,7 +88,14 @@ impl Page {
             item.below.iter().for_each(|row| self.row(indent + 4, None, row, &inner));
         }
         if hidden > 0 {
-            let text = format!("… and {} more (use --all, or --format json)", words::number(hidden));
+            let rest = match is_all {
+                true => format!(
+                    "a report shows {} lines of a kind; use --format json for all",
+                    words::number(LONGEST as u64)
+                ),
+                false => "use --all, or --format json".to_owned(),
+            };
+            let text = format!("… and {} more ({rest})", words::number(hidden));
             self.line(indent, &Text::new(text, Tone::Faint));
         }
     }

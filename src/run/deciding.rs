@@ -85,8 +85,9 @@ fn settle(
     keep(store, all)?;
     let mut run = records::find_run(store, run)?;
     if let Some(record) = &mut run {
+        let json = serde_json::to_value(&decision).map_err(|error| RunError::Internal(error.to_string()))?;
+        store.amend_run(&record.id, "decision", &json)?;
         record.decision = Some(decision.clone());
-        records::keep(store, record)?;
     }
     if store.is_sealed() {
         store.seal()?;

@@ -58,6 +58,24 @@ pub(super) fn record_in_parts<E: Engine>(
     keep(database, id, &header)
 }
 
+/// Changes one member of a record, which is none of its large parts. False if there is no such run.
+pub(super) fn amend<E: Engine>(
+    database: &Database<E>,
+    id: &str,
+    member: &str,
+    value: &Value,
+) -> Result<bool, StoreError> {
+    let key = keys::under(keys::RUN, id.as_bytes());
+    let mut record = header(database, &key)?;
+    let Value::Object(members) = &mut record else { return Ok(false) };
+    members.insert(member.to_owned(), value.clone());
+    let mut batch = database.batch(Table::History);
+    batch.put(&key, &to_json(&record).map_err(|error| database.engine.damaged(&error))?)?;
+    batch.write()?;
+    database.engine.sync()?;
+    Ok(true)
+}
+
 fn keep<E: Engine>(database: &Database<E>, id: &str, header: &Value) -> Result<(), StoreError> {
     let key = keys::under(keys::RUN, id.as_bytes());
     let mut batch = database.batch(Table::History);
@@ -256,6 +274,21 @@ mod tests {
         }
         let other = serde_json::to_vec(&format!("other {bulk}")).unwrap();
         assert_eq!(plan_of(&database, "two"), other);
+    }
+
+    #[test]
+    fn a_member_of_a_record_changes_without_its_large_parts() {
+        let database = Database::open(MemoryEngine::default()).unwrap().0;
+        let plan = "x".repeat(10_000);
+        record(&database, "one", &json!({"plan": plan, "result": "held", "decision": null})).unwrap();
+        let before = header(&database, b"rone").unwrap();
+        assert!(amend(&database, "one", "decision", &json!("approved")).unwrap());
+        let after = header(&database, b"rone").unwrap();
+        assert_eq!((&after["plan"], &after["result"]), (&before["plan"], &before["result"]));
+        assert_eq!(after["decision"], "approved");
+        assert_eq!(plan_of(&database, "one"), serde_json::to_vec(&plan).unwrap());
+        assert!(!amend(&database, "two", "decision", &json!("approved")).unwrap(), "there is no such run");
+        assert!(run(&database, "two").unwrap().is_none());
     }
 
     #[test]

@@ -279,6 +279,10 @@ pub trait History {
     /// `drift`, those of them that there are.
     fn record_run_in_parts(&self, id: &str, header: &serde_json::Value, parts: &[Part<'_>]) -> Result<(), StoreError>;
 
+    /// Changes one member of the record of a run. What is large of it stays as it is, and is neither read nor written.
+    /// False if there is no such run.
+    fn amend_run(&self, id: &str, member: &str, value: &serde_json::Value) -> Result<bool, StoreError>;
+
     /// The records of runs, newest first, without what is large of them.
     fn run_headers(&self, most: usize) -> Result<Vec<(String, serde_json::Value)>, StoreError>;
 

@@ -408,6 +408,11 @@ impl<E: Engine> History for Snapshot<E> {
         history::record_in_parts(&self.database, id, header, parts)
     }
 
+    fn amend_run(&self, id: &str, member: &str, value: &serde_json::Value) -> Result<bool, StoreError> {
+        let _writer = self.writer();
+        history::amend(&self.database, id, member, value)
+    }
+
     fn run_headers(&self, most: usize) -> Result<Vec<(String, serde_json::Value)>, StoreError> {
         history::headers(&self.database, most)
     }
