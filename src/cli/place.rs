@@ -58,7 +58,7 @@ impl Place<'_> {
     /// What is told of it at a glance: how it stands, and so many of its last runs.
     pub(super) async fn glance(&self, organization: &Organization, runs: usize) -> Result<Arc<dyn Store>, RunError> {
         match self.floor {
-            Some(floor) => floor.store(organization).await,
+            Some(floor) => floor.glance(organization, runs).await,
             None => open_store_at_a_glance(organization, &self.configuration.state_dir, runs),
         }
     }

@@ -13,10 +13,12 @@ use tokio::sync::{Notify, watch};
 use super::state::{OrganizationState, Paused, is_good};
 use super::{Consumer, States, Told};
 use crate::config::Organization;
-use crate::run::{Clock, Event, RunError, RunHeader, RunResult, Store, open_store_to_work, run_headers};
+use crate::run::{Clock, Event, RunError, RunHeader, RunResult, Store, open_store_to_work, run_headers, store_at_a_glance};
 use crate::schedule::{Depth, Past};
 
 /// Under which name the snapshot keeps what the schedule must know.
+/// How many of the last runs are looked through for one that was made by hand.
+const RUNS_BY_HAND: usize = 20;
 const KEPT: &str = crate::snapshot::fact::SCHEDULE;
 
 /// What the snapshot keeps for the schedule.
@@ -129,6 +131,22 @@ impl Desk {
         Ok(store)
     }
 
+    /// What is told of the snapshot at a glance: how it stands, its schedule, and so many of its last runs. It is opened
+    /// only if that is not kept beside it.
+    pub(super) async fn glance(&self, runs: usize) -> Result<Arc<dyn Store>, RunError> {
+        let open = self.store.lock().await;
+        if let Some(store) = &*open {
+            return Ok(Arc::clone(store));
+        }
+        let (organization, state_dir) = (self.organization(), self.state_dir.clone());
+        let glance = tokio::task::spawn_blocking(move || store_at_a_glance(&organization, &state_dir, runs)).await;
+        drop(open);
+        match glance.map_err(|error| RunError::Internal(error.to_string()))? {
+            Some(glance) => Ok(glance),
+            None => self.store().await,
+        }
+    }
+
     /// Lets go of the snapshot, so that it is opened anew. While somebody else works with it, it could not be, so it
     /// stays open if he is not done soon.
     pub(super) async fn close(&self) {
@@ -152,10 +170,10 @@ impl Desk {
 
     /// What the snapshot keeps for the schedule. Runs that were made by hand while no daemon ran count.
     pub(super) async fn kept(&self) -> Result<Kept, RunError> {
-        let store = self.store().await?;
+        let store = self.glance(RUNS_BY_HAND).await?;
         let mut kept: Kept = store.fact(KEPT)?.and_then(|json| serde_json::from_value(json).ok()).unwrap_or_default();
         // One that is dated into the future was made before the clock was put back, and says nothing of what is due.
-        let by_hand = run_headers(&*store, 20)?.into_iter().find(|record| done(record) && record.ended <= self.now());
+        let by_hand = run_headers(&*store, RUNS_BY_HAND)?.into_iter().find(|record| done(record) && record.ended <= self.now());
         if let Some(record) = by_hand.filter(|record| Some(record.ended) > kept.past.ended) {
             kept.past = self.after(kept.past, depth(&record), &record);
             if is_good(&record.result) {
@@ -351,6 +369,22 @@ pub(super) mod tests {
         desk.keep(&Kept { good: Some(Timestamp::UNIX_EPOCH), ..Kept::default() }).await.unwrap();
         done.await.unwrap();
         assert_eq!(desk.kept().await.unwrap().good, Some(Timestamp::UNIX_EPOCH));
+    }
+
+    #[tokio::test]
+    async fn how_things_stand_is_told_without_the_snapshot_being_opened() {
+        let (_folder, desk) = desk();
+        let kept = Kept { good: Some(Timestamp::UNIX_EPOCH), ..Kept::default() };
+        desk.keep(&kept).await.unwrap();
+        desk.store().await.unwrap().seal().unwrap();
+        assert!(desk.glance(1).await.unwrap().is_sealed(), "an open one is asked itself");
+        desk.rest().await;
+        assert_eq!(desk.kept().await.unwrap().good, kept.good);
+        assert!(desk.glance(RUNS_BY_HAND).await.unwrap().is_sealed());
+        assert!(desk.store.lock().await.is_none(), "it was not opened for that");
+        desk.store().await.unwrap();
+        desk.rest().await;
+        assert!(desk.store.lock().await.is_none(), "nor does it stay open when nobody works with it");
     }
 
     #[tokio::test]

@@ -10,7 +10,7 @@ use super::state::{Activity, OrganizationState, Paused};
 use super::supervisor::Supervisor;
 use super::{Told, pausing};
 use crate::config::{Configuration, Organization};
-use crate::run::{RunError, Store, open_store};
+use crate::run::{RunError, Store, open_store, open_store_at_a_glance};
 use crate::schedule::Depth;
 
 /// The daemon, for commands.
@@ -55,6 +55,25 @@ impl Floor {
         match self.0.desk(&organization.name) {
             Some(desk) => desk.store().await,
             None => open_store(organization, &self.0.configuration().state_dir),
+        }
+    }
+
+    /// What is told of the snapshot at a glance, and so many of its last runs.
+    ///
+    /// # Errors
+    ///
+    /// If it has to be opened, and cannot be.
+    pub async fn glance(&self, organization: &Organization, runs: usize) -> Result<Arc<dyn Store>, RunError> {
+        match self.0.desk(&organization.name) {
+            Some(desk) => desk.glance(runs).await,
+            None => open_store_at_a_glance(organization, &self.0.configuration().state_dir, runs),
+        }
+    }
+
+    /// Lets go of the snapshots that nobody works with: a command may have opened some.
+    pub(super) async fn rest(&self) {
+        for desk in self.0.all_desks() {
+            desk.rest().await;
         }
     }
 

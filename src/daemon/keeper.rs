@@ -10,7 +10,7 @@ use super::errand::{self, Limits};
 use super::is_true;
 use super::state::{Activity, Health, is_good};
 use crate::config::Configuration;
-use crate::run::{RunHeader, RunRecord, RunResult};
+use crate::run::{RunHeader, RunRecord, RunResult, run_headers};
 use crate::schedule::{Depth, Due, Schedule, Why};
 
 /// The longest that a keeper waits without a look at the clock, which may be set or have stood still in a machine that
@@ -71,7 +71,7 @@ impl Keeper {
                 Kept::default()
             }
         };
-        if let Ok(store) = self.desk.store().await {
+        if let Ok(store) = self.desk.glance(1).await {
             locked(&self.desk.wishes).paused = super::pausing::paused(&*store).unwrap_or_default();
         }
         let last = self.last().await;
@@ -92,9 +92,9 @@ impl Keeper {
         kept
     }
 
-    async fn last(&self) -> Option<RunRecord> {
-        let store = self.desk.store().await.ok()?;
-        crate::run::runs(&*store, 1).ok()?.pop()
+    async fn last(&self) -> Option<RunHeader> {
+        let store = self.desk.glance(1).await.ok()?;
+        run_headers(&*store, 1).ok()?.pop()
     }
 
     fn schedule(&self) -> Schedule {
@@ -193,7 +193,7 @@ impl Keeper {
             tracing::error!(organization = name, "{name}: what was run cannot be remembered: {error}");
         }
         let quarantined = self.schedule().quarantines(kept.past.failures);
-        self.desk.stands(|state| state.ended(record, kept.past.failures, quarantined));
+        self.desk.stands(|state| state.ended(&RunHeader::of(record), kept.past.failures, quarantined));
         match &record.result {
             RunResult::Failed { error } => {
                 tracing::error!(organization = name, run = record.id, "{name}: the run failed: {error}");

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::guard::Hold;
-use crate::run::{RunRecord, RunResult};
+use crate::run::{RunHeader, RunResult};
 use crate::schedule::{Depth, Due, Why};
 
 /// How one organization stands.
@@ -45,7 +45,7 @@ impl OrganizationState {
     }
 
     /// Takes in how a run ended. `quarantined` says whether it has failed too often by now.
-    pub(super) fn ended(&mut self, record: &RunRecord, failures: u32, quarantined: bool) {
+    pub(super) fn ended(&mut self, record: &RunHeader, failures: u32, quarantined: bool) {
         let health = match &record.result {
             RunResult::Failed { .. } if quarantined => Health::Quarantined,
             RunResult::Failed { .. } => Health::Failed,
@@ -156,8 +156,8 @@ pub struct LastRun {
 }
 
 impl LastRun {
-    fn of(record: &RunRecord) -> Self {
-        let RunRecord { id, started, ended, result, .. } = record.clone();
+    fn of(record: &RunHeader) -> Self {
+        let RunHeader { id, started, ended, result, .. } = record.clone();
         Self { id, started, ended, result }
     }
 }

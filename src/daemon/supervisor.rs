@@ -80,6 +80,11 @@ impl Supervisor {
         locked(&self.keepers).spawn(task);
     }
 
+    /// All desks.
+    pub(super) fn all_desks(&self) -> Vec<Arc<Desk>> {
+        locked(&self.desks).values().cloned().collect()
+    }
+
     /// Opens a desk for every organization.
     pub(super) fn open(&self) {
         let configuration = Arc::clone(&self.configuration.borrow());

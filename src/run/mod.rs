@@ -44,6 +44,6 @@ pub use header::{RunCounts, RunHeader, run_headers};
 pub use records::{State, find_run, record_end, runs, state};
 pub use session::{
     Clock, Comparing, Listener, Session, has_snapshot, memory_store, open_store, open_store_at_a_glance,
-    open_store_to_work,
+    open_store_to_work, store_at_a_glance,
 };
 pub use spans::failed_to_begin;

@@ -209,10 +209,16 @@ pub fn open_store_at_a_glance(
     state_dir: &Path,
     runs: usize,
 ) -> Result<Arc<dyn Store>, RunError> {
-    match SledStore::at_a_glance(&state_dir.join(&organization.name), runs) {
-        Some(glance) => Ok(Arc::new(glance)),
+    match store_at_a_glance(organization, state_dir, runs) {
+        Some(glance) => Ok(glance),
         None => open_store(organization, state_dir),
     }
+}
+
+/// The same; none if it would have to be opened.
+#[must_use]
+pub fn store_at_a_glance(organization: &Organization, state_dir: &Path, runs: usize) -> Option<Arc<dyn Store>> {
+    Some(Arc::new(SledStore::at_a_glance(&state_dir.join(&organization.name), runs)?))
 }
 
 /// Whether an organization has a snapshot already.

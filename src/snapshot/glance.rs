@@ -27,6 +27,9 @@ pub(super) const FILE: &str = "glance";
 /// How many of the newest runs are kept: as many as are listed unless more are asked for, and one that goes on.
 const RUNS: usize = 21;
 
+/// Which records are kept by now.
+const VERSION: u8 = 2;
+
 /// How hard zstd tries.
 const LEVEL: i32 = 1;
 
@@ -44,6 +47,8 @@ struct Glance {
     has_all_runs: bool,
     /// The records, each with the name of its table.
     records: Vec<(String, Key, Vec<u8>)>,
+    /// Which records these are. What an earlier version kept has less, and no such member: it cannot be unpacked.
+    version: u8,
 }
 
 /// Keeps what is told of the snapshot of a state directory, which is sealed and about to be closed.
@@ -77,7 +82,9 @@ fn of<E: Engine>(directory: &Path, database: &Database<E>) -> Result<Option<Glan
     add(Table::Hot, keys::HEAD)?;
     add(Table::Hot, keys::GENERATION)?;
     add(Table::Ledger, keys::COUNTS)?;
-    add(Table::Facts, &keys::under(keys::FACT, fact::PAUSED.as_bytes()))?;
+    for name in [fact::PAUSED, fact::SCHEDULE] {
+        add(Table::Facts, &keys::under(keys::FACT, name.as_bytes()))?;
+    }
     let unsettled: Vec<Key> =
         database.scan(Table::Hot, keys::INTENT).map(|pair| Ok(pair?.0.to_vec())).collect::<Result<_, StoreError>>()?;
     for key in unsettled {
@@ -99,7 +106,7 @@ fn of<E: Engine>(directory: &Path, database: &Database<E>) -> Result<Option<Glan
         let record = without_marks(&record).map_err(|error| database.engine.damaged(&error))?;
         records.push((Table::Facts.name().into_owned(), decisions, record));
     }
-    Ok(Some(Glance { seal, length, has_all_runs, records }))
+    Ok(Some(Glance { seal, length, has_all_runs, records, version: VERSION }))
 }
 
 /// What was decided, without the marks of each change that it is about: nobody decides from a glance, and a plan may have
@@ -129,7 +136,7 @@ pub(super) fn read(directory: &Path, runs: usize) -> Option<Database<MemoryEngin
     let packed = fs::read(directory.join(FILE)).ok()?;
     let glance: Glance = unpack(&zstd::bulk::decompress(&packed, MOST).ok()?).ok()?;
     let (seal, length) = around(directory)?;
-    if seal != glance.seal || length < glance.length || (runs >= RUNS && !glance.has_all_runs) {
+    if glance.version != VERSION || seal != glance.seal || length < glance.length || (runs >= RUNS && !glance.has_all_runs) {
         return None;
     }
     let database = Database::open(MemoryEngine::default()).ok()?.0;

@@ -154,7 +154,7 @@ async fn client(
     let (replies, theirs) = std::sync::mpsc::channel();
     let console = Arc::new(Remote::new(&request, peer.name(request.login), (sender.clone(), backlog), theirs));
     let (hang_up, hung_up) = watch::channel(false);
-    let call = Call { request, console, floor, hung_up };
+    let call = Call { request, console, floor: floor.clone(), hung_up };
     let mut command = tokio::task::spawn_blocking(move || commands(call));
     let mut replies = Some(replies);
     let code = loop {
@@ -183,6 +183,7 @@ async fn client(
     });
     let _ = sender.send(Frame::End { code });
     drop(sender);
+    floor.rest().await;
     writer.await.map_err(io::Error::other)
 }
 
