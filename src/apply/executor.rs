@@ -7,8 +7,6 @@
 //! The target sets the pace, not the disk: while writes are in flight, the intents of the next ones are brought to disk
 //! together with the ends of the last ones. How far ahead depends on how fast the target answers.
 
-use std::sync::Arc;
-
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt as _, StreamExt as _};
@@ -40,8 +38,6 @@ pub struct Executor<'a> {
     pub clock: &'a (dyn Fn() -> Timestamp + Send + Sync),
     /// Whether to stop: asked before each write.
     pub stop: &'a (dyn Fn() -> bool + Send + Sync),
-    /// The plan that a run was applying, if it is kept: what a crash left open of it is told to history from there.
-    pub plan_of: &'a (dyn Fn(&str) -> Option<Arc<Plan>> + Send + Sync),
     /// Why a change must not be made right now, if so: asked before each write.
     pub forbids: &'a (dyn Fn(&Change) -> Option<String> + Send + Sync),
 }
@@ -52,7 +48,7 @@ pub const TOLD_TO_STOP: &str = "the run was told to stop";
 impl Executor<'_> {
     /// Applies a plan. `observer` is told of each change as it ends. Yields how each change ended, in the plan's order.
     ///
-    /// Dropping the future is like a crash: what was in flight is looked up by [`Executor::recover`].
+    /// Dropping the future is like a crash: what was in flight is looked up by [`Recovery::recover`](super::Recovery::recover).
     pub async fn execute(
         &self,
         approved: &ApprovedPlan,

@@ -5,7 +5,7 @@
 //! journal at work at the same time; `progress` says how far it has come, `schedule` which change may be tried next,
 //! `book` what writes it takes and what becomes true by them, `attempt` sends one write and finds out what became of it,
 //! and `record` is what history keeps of a change, with its ids as `compact_id` packs them.
-//! [`recover`](Executor::recover) finishes what a crash left behind.
+//! [`Recovery`] finishes what a crash left behind.
 
 mod attempt;
 mod book;
@@ -23,5 +23,5 @@ mod tests;
 pub use executor::{Executor, TOLD_TO_STOP};
 pub use journal::{Intent, Journal, JournalError, LedgerReader, MembersSettled, Outcome, Settlement};
 pub use record::{ChangeRecord, ChangeSubject, Deed, RecordedChanges, RecordedOutcome, Topic};
-pub use recover::{RecoverError, Recovered};
+pub use recover::{RecoverError, Recovered, Recovery};
 pub use target::{Members, Probe, Target, TargetError, TargetReader, Texts, Write, WriteError, WriteFailure, Written};

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use rollcall_kit::DirectoryId;
 
 use super::attempt::{filled, forget_roles, is_creation};
-use super::executor::Executor;
-use super::journal::{Intent, JournalError, Settlement};
+use super::journal::{Intent, Journal, JournalError, LedgerReader, Settlement};
 use super::record::{ChangeRecord, RecordedChanges, RecordedOutcome};
-use super::target::{Probe, TargetError, Write};
+use super::target::{Probe, TargetError, TargetReader, Write};
 use crate::plan::{Action, Plan};
 
 /// What was found and done.
@@ -35,7 +35,22 @@ pub enum RecoverError {
     Journal(#[from] JournalError),
 }
 
-impl Executor<'_> {
+/// What finishing takes that a crash left behind. The target is only read.
+#[derive(Clone, Copy)]
+pub struct Recovery<'a> {
+    /// Where it is looked up what was written.
+    pub target: &'a dyn TargetReader,
+    /// Where intents without an end are.
+    pub journal: &'a dyn Journal,
+    /// What is ours by now.
+    pub ledger: &'a dyn LedgerReader,
+    /// Tells the time.
+    pub clock: &'a (dyn Fn() -> Timestamp + Send + Sync),
+    /// The plan that a run was applying, if it is kept: what a crash left open of it is told to history from there.
+    pub plan_of: &'a (dyn Fn(&str) -> Option<Arc<Plan>> + Send + Sync),
+}
+
+impl Recovery<'_> {
     /// Looks every unsettled write up in the target, and settles or abandons it. To be called before planning.
     ///
     /// # Errors

@@ -68,6 +68,9 @@ pub trait TargetReader: Send + Sync {
     /// Every account of the target, for `reconcile` and for adopting many at once. An error if the walk does not add
     /// up: nothing may be concluded from a part.
     async fn accounts(&self) -> Result<Vec<TargetAccount>, TargetError>;
+
+    /// After a crash or a lost answer: was this write carried out?
+    async fn probe(&self, write: &Write) -> Result<Probe, TargetError>;
 }
 
 /// A target that can be written to.
@@ -94,9 +97,6 @@ pub trait Target: TargetReader {
 
     /// Carries one write out, and compares the answer with what was sent.
     async fn write(&self, write: &Write) -> Result<Written, WriteError>;
-
-    /// After a crash or a lost answer: was this write carried out?
-    async fn probe(&self, write: &Write) -> Result<Probe, TargetError>;
 }
 
 /// One write to the target.

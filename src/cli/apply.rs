@@ -1,5 +1,7 @@
 //! `rollcall apply`: shows the plan, asks where a person is needed, and applies exactly what was shown.
 
+use std::sync::Arc;
+
 use super::arguments::ApplyArguments;
 use super::exit::Exit;
 use super::failure::Failure;
@@ -9,7 +11,7 @@ use super::select;
 use crate::guard::{ApprovedPlan, HeldPlan, Hold, PlanFile, Reviewed};
 use crate::report::json::Json;
 use crate::report::{self, Format, Options, json};
-use crate::run::{RunRecord, RunResult, Session};
+use crate::run::{Ending, HasPlan, Run, RunRecord, RunResult, Session};
 
 /// Applies what is pending, or a kept plan.
 pub(super) async fn apply(place: &Place<'_>, arguments: &ApplyArguments) -> Result<Exit, Failure> {
@@ -59,52 +61,53 @@ pub(super) async fn apply(place: &Place<'_>, arguments: &ApplyArguments) -> Resu
 /// Plans afresh and applies what comes out.
 async fn apply_pending(
     place: &Place<'_>,
-    session: &Session,
+    session: &Arc<Session>,
     arguments: &ApplyArguments,
     machine: &mut Vec<Json>,
 ) -> Result<Exit, Failure> {
     let listener = place.console.listener();
-    let reviewed = match arguments.reconcile {
+    let run = match arguments.reconcile {
         true => session.reconcile(None, &*listener).await?,
         false => session.plan_at(depth(arguments.incremental), &*listener).await?,
     };
     drop(listener);
-    apply_reviewed(place, session, reviewed, arguments, machine).await
+    apply_reviewed(place, (session, run), arguments, machine).await
 }
 
 /// Shows a plan, asks where a person is needed, and applies it.
 pub(super) async fn apply_reviewed(
     place: &Place<'_>,
-    session: &Session,
-    reviewed: Reviewed,
+    (session, run): (&Arc<Session>, Run<HasPlan>),
     arguments: &ApplyArguments,
     machine: &mut Vec<Json>,
 ) -> Result<Exit, Failure> {
-    show(place, &reviewed, arguments)?;
+    show(place, run.reviewed(), arguments)?;
+    let (run, reviewed) = run.into_parts();
     let approved = match reviewed {
         Reviewed::Cleared(approved) if approved.plan().is_empty() => {
-            return finish(place, session.nothing_to_do(approved)?, arguments, machine);
+            return finish(place, run.nothing_to_do(approved)?, arguments, machine);
         }
-        Reviewed::Cleared(approved) => match consent(place, arguments, "Apply these changes?")? {
-            true => approved,
-            false => {
-                session.declined(approved)?;
-                return declined(place);
+        // Whoever goes away without an answer has not said yes: the run ends with its plan then, too.
+        Reviewed::Cleared(approved) => match consent(place, arguments, "Apply these changes?") {
+            Ok(true) => approved,
+            answer => {
+                run.declined(approved)?;
+                return answer.and_then(|_| declined(place));
             }
         },
-        Reviewed::Parted(parted) => match consent(place, arguments, "Apply what goes now, and let the rest wait?")? {
-            true => parted.into_part(),
-            false => {
-                session.held(parted.into_held())?;
-                return declined(place);
+        Reviewed::Parted(parted) => match consent(place, arguments, "Apply what goes now, and let the rest wait?") {
+            Ok(true) => parted.into_part(),
+            answer => {
+                run.held(parted.into_held())?;
+                return answer.and_then(|_| declined(place));
             }
         },
-        Reviewed::Held(held) => match approve(place, held, arguments, Kept::No)? {
-            Ok(approved) => approved,
-            Err(held) => return finish(place, session.held(*held)?, arguments, machine),
+        Reviewed::Held(held) => match approve(place, &held, arguments, Kept::No) {
+            Ok(Some((who, how))) => held.approve(who, how),
+            answer => return not_approved(place, (run, held), answer, arguments, machine),
         },
     };
-    execute(place, session, approved, arguments, machine).await
+    execute(place, (session, run), approved, arguments, machine).await
 }
 
 /// Applies a kept plan, if every one of its changes is still asked for.
@@ -124,15 +127,15 @@ async fn apply_file(
     };
     let session = place.session(organization, "apply").await?;
     let listener = place.console.listener();
-    let held = session.kept(file, &*listener).await?;
+    let (run, held) = session.kept(file, &*listener).await?;
     drop(listener);
     if arguments.format != Format::Json {
         let document = report::plan::document(held.plan(), held.holds(), Options::of(arguments.format, arguments.all));
         place.show(arguments.format, &document, || json::plan(held.shared_plan(), held.holds()))?;
     }
-    match approve(place, held, arguments, Kept::Yes)? {
-        Ok(approved) => execute(place, &session, approved, arguments, machine).await,
-        Err(held) => finish(place, session.held(*held)?, arguments, machine),
+    match approve(place, &held, arguments, Kept::Yes) {
+        Ok(Some((who, how))) => execute(place, (&session, run), held.approve(who, how), arguments, machine).await,
+        answer => not_approved(place, (run, held), answer, arguments, machine),
     }
 }
 
@@ -147,21 +150,21 @@ enum Kept {
 /// `--yes` in a script is a habit.
 fn approve(
     place: &Place<'_>,
-    held: HeldPlan,
+    held: &HeldPlan,
     arguments: &ApplyArguments,
     kept: Kept,
-) -> Result<Result<ApprovedPlan, Box<HeldPlan>>, Failure> {
+) -> Result<Option<(String, &'static str)>, Failure> {
     if held.is_rejected() {
         place.say("the plan was rejected, so nobody was asked; nothing was changed");
         let id = held.plan().id().0;
         place.say(&format!("hint: if that has changed, `rollcall approve {} --although-rejected`", &id[..8]));
-        return Ok(Err(Box::new(held)));
+        return Ok(None);
     }
     let simple = held.holds().iter().all(Hold::needs_only_a_look);
     let who = place.console.person();
     if arguments.yes && (simple || kept == Kept::Yes) {
         let how = if kept == Kept::Yes { "by its file, with --yes" } else { "with --yes" };
-        return Ok(Ok(held.approve(who, how)));
+        return Ok(Some((who, how)));
     }
     if arguments.yes || !place.console.can_ask() {
         place.say("the plan is held, and nobody was asked; nothing was changed");
@@ -183,22 +186,32 @@ fn approve(
             ),
         };
         place.say(&format!("hint: {hint}"));
-        return Ok(Err(Box::new(held)));
+        return Ok(None);
     }
     if simple {
-        return Ok(match consent(place, arguments, "Apply these changes?")? {
-            true => Ok(held.approve(who, "at the prompt")),
-            false => Err(Box::new(held)),
-        });
+        return Ok(consent(place, arguments, "Apply these changes?")?.then_some((who, "at the prompt")));
     }
     let id = held.plan().id().0;
     let answer = place.console.ask(&format!("To apply exactly this plan, type its id ({}):", &id[..8]))?;
     if answer.len() >= 8 && id.starts_with(&answer) {
-        Ok(Ok(held.approve(who, "at the prompt, by its id")))
+        Ok(Some((who, "at the prompt, by its id")))
     } else {
         place.say("that is not its id; nothing was changed");
-        Ok(Err(Box::new(held)))
+        Ok(None)
     }
+}
+
+/// Ends a run whose plan is held, and which nobody approved.
+fn not_approved(
+    place: &Place<'_>,
+    (run, held): (Run<Ending>, HeldPlan),
+    answer: Result<Option<(String, &'static str)>, Failure>,
+    arguments: &ApplyArguments,
+    machine: &mut Vec<Json>,
+) -> Result<Exit, Failure> {
+    let record = run.held(held)?;
+    answer?;
+    finish(place, record, arguments, machine)
 }
 
 /// Asks for a plain yes, unless `--yes` said it.
@@ -221,14 +234,14 @@ fn declined(place: &Place<'_>) -> Result<Exit, Failure> {
 
 async fn execute(
     place: &Place<'_>,
-    session: &Session,
+    (session, run): (&Arc<Session>, Run<Ending>),
     approved: ApprovedPlan,
     arguments: &ApplyArguments,
     machine: &mut Vec<Json>,
 ) -> Result<Exit, Failure> {
     let listener = place.console.listener();
     place.interrupt.stops(Some(session));
-    let applied = session.apply(approved, &*listener).await;
+    let applied = run.apply(approved, &*listener).await;
     place.interrupt.stops(None);
     drop(listener);
     let record = applied?;

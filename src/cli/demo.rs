@@ -15,7 +15,7 @@ use crate::demo::company::{Company, DOMAIN};
 use crate::demo::sandbox::Sandbox;
 use crate::guard::Reviewed;
 use crate::report::{self, Options};
-use crate::run::{RunRecord, Session};
+use crate::run::{HasPlan, Run, RunRecord, Session};
 
 /// What happened in one scene, for the table at the end.
 struct Scene {
@@ -29,13 +29,12 @@ struct Scene {
 struct Stage {
     folder: Folder,
     sandbox: Sandbox,
-    session: Session,
     scenes: Vec<Scene>,
 }
 
 /// Tells the story.
 pub(super) async fn demo() -> Result<Exit, Failure> {
-    let mut stage = Stage::build()?;
+    let (mut stage, session) = Stage::build()?;
     let company = Company::founded();
     let people = company.people.len();
     title("Lumen Optics calls the roll")?;
@@ -44,14 +43,14 @@ pub(super) async fn demo() -> Result<Exit, Failure> {
          account that somebody once made by hand. Rollcall reads the directory, compares, and shows a plan. Planning \
          changes nothing."
     ))?;
-    let reviewed = stage.plan(&company).await?;
+    let run = stage.plan(&session, &company).await?;
     paragraph(&format!(
         "So far the application received {} requests that read and {} that write. The first plan of an organization \
          always waits for a person. We have looked at it, and approve exactly this plan.",
         stage.reads(),
         stage.sandbox.writes()
     ))?;
-    stage.apply("the first day", reviewed).await?;
+    stage.apply("the first day", run).await?;
 
     title("Somebody joins, somebody moves, somebody leaves")?;
     paragraph(
@@ -59,25 +58,25 @@ pub(super) async fn demo() -> Result<Exit, Failure> {
          leaves, and the directory disables the record.",
     )?;
     let company = company.joiner().mover().leaver();
-    let reviewed = stage.plan(&company).await?;
+    let run = stage.plan(&session, &company).await?;
     paragraph("Nothing here is beyond a limit, so a scheduled run would apply it on its own. So do we.")?;
-    stage.apply("joiner, mover, leaver", reviewed).await?;
+    stage.apply("joiner, mover, leaver", run).await?;
 
     title("Nothing is left to do")?;
-    let reviewed = stage.plan(&company).await?;
-    stage.apply("the same directory again", reviewed).await?;
+    let run = stage.plan(&session, &company).await?;
+    stage.apply("the same directory again", run).await?;
 
     title("Why can Kwame not sign in?")?;
     command(&format!("rollcall explain kwame.mensah@{DOMAIN}"))?;
-    stage.explain(&format!("kwame.mensah@{DOMAIN}")).await?;
+    stage.explain(&session, &format!("kwame.mensah@{DOMAIN}")).await?;
 
     title("An export goes wrong, and almost everybody is missing")?;
     paragraph(
         "The file is whole and can be read; it just lists hardly anybody. A tool that believes it would lock out the \
          company.",
     )?;
-    let reviewed = stage.plan(&company.wiped()).await?;
-    stage.hold("a wiped directory", reviewed)?;
+    let run = stage.plan(&session, &company.wiped()).await?;
+    stage.hold("a wiped directory", run)?;
 
     title("What happened")?;
     stage.table()?;
@@ -86,7 +85,7 @@ pub(super) async fn demo() -> Result<Exit, Failure> {
 }
 
 impl Stage {
-    fn build() -> Result<Self, Failure> {
+    fn build() -> Result<(Self, Arc<Session>), Failure> {
         let folder = Folder::new()?;
         let sandbox = Sandbox::start()?;
         sandbox.by_hand(
@@ -101,29 +100,30 @@ impl Stage {
         );
         let organization = organization(folder.path(), &sandbox)?;
         let store = Arc::new(crate::run::memory_store());
-        let session = Session::with_store(organization, store)?;
-        Ok(Self { folder, sandbox, session, scenes: Vec::new() })
+        let session = Arc::new(Session::with_store(organization, store)?);
+        Ok((Self { folder, sandbox, scenes: Vec::new() }, session))
     }
 
     /// Writes the directory as it is now, plans, and prints the plan.
-    async fn plan(&mut self, company: &Company) -> Result<Reviewed, Failure> {
+    async fn plan(&self, session: &Arc<Session>, company: &Company) -> Result<Run<HasPlan>, Failure> {
         company.write(self.folder.path())?;
         command("rollcall plan")?;
-        let reviewed = self.session.plan(&|_| {}).await?;
-        let document = report::plan::document(reviewed.plan(), reviewed.holds(), Options::default());
+        let run = session.plan(&|_| {}).await?;
+        let document = report::plan::document(run.proposed(), run.holds(), Options::default());
         report::print(&report::text_for_terminal(&document))?;
-        Ok(reviewed)
+        Ok(run)
     }
 
     /// Applies a plan, with approval where it is needed.
-    async fn apply(&mut self, what: &'static str, reviewed: Reviewed) -> Result<(), Failure> {
-        let planned = reviewed.plan().changes.len();
+    async fn apply(&mut self, what: &'static str, run: Run<HasPlan>) -> Result<(), Failure> {
+        let planned = run.proposed().changes.len();
+        let (run, reviewed) = run.into_parts();
         command("rollcall apply")?;
         let record = match reviewed {
-            Reviewed::Cleared(approved) if approved.plan().is_empty() => self.session.nothing_to_do(approved)?,
-            Reviewed::Cleared(approved) => self.session.apply(approved, &|_| {}).await?,
-            Reviewed::Parted(parted) => self.session.apply(parted.into_part(), &|_| {}).await?,
-            Reviewed::Held(held) => self.session.apply(held.approve("you", "in the demonstration"), &|_| {}).await?,
+            Reviewed::Cleared(approved) if approved.plan().is_empty() => run.nothing_to_do(approved)?,
+            Reviewed::Cleared(approved) => run.apply(approved, &|_| {}).await?,
+            Reviewed::Parted(parted) => run.apply(parted.into_part(), &|_| {}).await?,
+            Reviewed::Held(held) => run.apply(held.approve("you", "in the demonstration"), &|_| {}).await?,
         };
         report::print(&report::text_for_terminal(&report::run::ending(&record)))?;
         self.remember(what, planned, &record);
@@ -131,11 +131,12 @@ impl Stage {
     }
 
     /// Leaves a plan held, as a scheduled run would.
-    fn hold(&mut self, what: &'static str, reviewed: Reviewed) -> Result<(), Failure> {
-        let planned = reviewed.plan().changes.len();
+    fn hold(&mut self, what: &'static str, run: Run<HasPlan>) -> Result<(), Failure> {
+        let planned = run.proposed().changes.len();
+        let (run, reviewed) = run.into_parts();
         match reviewed {
             Reviewed::Held(held) => {
-                let record = self.session.held(held)?;
+                let record = run.held(held)?;
                 paragraph(
                     "Everybody still has access. A person can approve exactly this plan by its id, once; the limit \
                      stays where it was.",
@@ -149,9 +150,9 @@ impl Stage {
         }
     }
 
-    async fn explain(&self, who: &str) -> Result<(), Failure> {
+    async fn explain(&self, session: &Session, who: &str) -> Result<(), Failure> {
         let answers: Vec<_> =
-            self.session.explain(who, false).await?.into_iter().map(|each| told(self.session.name(), each)).collect();
+            session.explain(who, false).await?.into_iter().map(|each| told(session.name(), each)).collect();
         report::print(&report::text_for_terminal(&report::explain::document(&answers)))?;
         Ok(())
     }

@@ -34,14 +34,14 @@ pub(super) struct Place<'a> {
 
 /// A session that nobody else plans or applies beside.
 pub(super) struct Working {
-    session: Session,
+    session: Arc<Session>,
     _turn: Option<(OwnedMutexGuard<()>, Occupied)>,
 }
 
 impl Deref for Working {
-    type Target = Session;
+    type Target = Arc<Session>;
 
-    fn deref(&self) -> &Session {
+    fn deref(&self) -> &Arc<Session> {
         &self.session
     }
 }
@@ -95,7 +95,7 @@ impl Place<'_> {
             let name = &organization.name;
             self.console.say(&format!("note: {name} {}; what is done by hand goes on all the same", said(&paused)));
         }
-        Ok(Working { session, _turn: turn })
+        Ok(Working { session: Arc::new(session), _turn: turn })
     }
 
     /// Shows a report in the form that is asked for.

@@ -44,9 +44,9 @@ async fn plan_one(
 ) -> Result<Exit, Failure> {
     let session = place.session(organization, "plan").await?;
     let listener = place.console.listener();
-    let reviewed = session.plan_at(depth(arguments.incremental), &*listener).await?;
+    let run = session.plan_at(depth(arguments.incremental), &*listener).await?;
     drop(listener);
-    session.planned(&reviewed)?;
+    let (_, reviewed) = run.end_with_plan()?;
     let (plan, holds) = (reviewed.plan(), reviewed.holds());
     if let Some(path) = &arguments.output {
         keep(place, path, &PlanFile::of(&reviewed))?;

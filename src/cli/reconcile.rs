@@ -41,10 +41,10 @@ async fn reconcile_one(
 ) -> Result<Exit, Failure> {
     let session = place.session(organization, "reconcile").await?;
     let listener = place.console.listener();
-    let reviewed = session.reconcile(arguments.deleted, &*listener).await?;
+    let run = session.reconcile(arguments.deleted, &*listener).await?;
     drop(listener);
-    let drift = session.drift().unwrap_or_default();
-    session.planned(&reviewed)?;
+    let drift = run.drift().cloned().unwrap_or_default();
+    let (_, reviewed) = run.end_with_plan()?;
     let (plan, holds) = (reviewed.plan(), reviewed.holds());
     if let Some(path) = &arguments.output {
         plan::keep(place, path, &PlanFile::of(&reviewed))?;

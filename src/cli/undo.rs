@@ -18,7 +18,7 @@ pub(super) async fn undo(place: &Place<'_>, arguments: &UndoArguments) -> Result
     };
     let session = place.session(organization, "undo").await?;
     let listener = place.console.listener();
-    let reviewed = session.undo(&record.id, &*listener).await?;
+    let run = session.undo(&record.id, &*listener).await?;
     drop(listener);
     let applying = ApplyArguments {
         what: None,
@@ -29,7 +29,7 @@ pub(super) async fn undo(place: &Place<'_>, arguments: &UndoArguments) -> Result
         all: arguments.all,
     };
     if let Some(path) = &arguments.output {
-        session.planned(&reviewed)?;
+        let (_, reviewed) = run.end_with_plan()?;
         let plan = reviewed.plan();
         plan::keep(place, path, &PlanFile::of(&reviewed))?;
         place.say(&format!("the plan {} is kept in {}; nothing was changed", plan.id(), path.display()));
@@ -38,7 +38,7 @@ pub(super) async fn undo(place: &Place<'_>, arguments: &UndoArguments) -> Result
         return Ok(Exit::Done);
     }
     let mut machine = Vec::new();
-    let exit = apply::apply_reviewed(place, &session, reviewed, &applying, &mut machine).await?;
+    let exit = apply::apply_reviewed(place, (&session, run), &applying, &mut machine).await?;
     if arguments.format == Format::Json {
         place.show_machine(machine)?;
     }

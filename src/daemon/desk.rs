@@ -13,7 +13,9 @@ use tokio::sync::{Notify, watch};
 use super::state::{OrganizationState, Paused, is_good};
 use super::{Consumer, States, Told};
 use crate::config::Organization;
-use crate::run::{Clock, Event, RunError, RunHeader, RunResult, Store, open_store_to_work, run_headers, store_at_a_glance};
+use crate::run::{
+    Clock, Event, RunError, RunHeader, RunResult, Store, open_store_to_work, run_headers, store_at_a_glance,
+};
 use crate::schedule::{Depth, Past};
 
 /// Under which name the snapshot keeps what the schedule must know.
@@ -173,7 +175,8 @@ impl Desk {
         let store = self.glance(RUNS_BY_HAND).await?;
         let mut kept: Kept = store.fact(KEPT)?.and_then(|json| serde_json::from_value(json).ok()).unwrap_or_default();
         // One that is dated into the future was made before the clock was put back, and says nothing of what is due.
-        let by_hand = run_headers(&*store, RUNS_BY_HAND)?.into_iter().find(|record| done(record) && record.ended <= self.now());
+        let by_hand =
+            run_headers(&*store, RUNS_BY_HAND)?.into_iter().find(|record| done(record) && record.ended <= self.now());
         if let Some(record) = by_hand.filter(|record| Some(record.ended) > kept.past.ended) {
             kept.past = self.after(kept.past, depth(&record), &record);
             if is_good(&record.result) {

@@ -103,7 +103,7 @@ async fn watched(
     let mut thread = tokio::task::spawn_blocking(move || {
         // Nobody else's turn before this thread is done, even if nobody waits for it any more.
         let _turn = turn;
-        runtime.block_on(work(&desk, &session, depth, &theirs))
+        runtime.block_on(work(&desk, &Arc::new(session), depth, &theirs))
     });
     let ended = ended(&control, limits, &mut thread).await;
     *begun = control.run();
@@ -140,7 +140,7 @@ async fn ended(
 }
 
 /// The run itself, on its thread.
-async fn work(desk: &Desk, session: &Session, depth: Depth, control: &Control) -> Result<RunRecord, String> {
+async fn work(desk: &Desk, session: &Arc<Session>, depth: Depth, control: &Control) -> Result<RunRecord, String> {
     let listener = |event: Event| {
         control.sees(&event);
         // The end is told once, by whoever knows it for certain.
@@ -160,12 +160,13 @@ async fn work(desk: &Desk, session: &Session, depth: Depth, control: &Control) -
 }
 
 /// Plans, and applies what nothing holds.
-async fn plan_and_apply(session: &Session, depth: Depth, listener: Listener<'_>) -> Result<RunRecord, RunError> {
-    match session.plan_at(depth, listener).await? {
-        Reviewed::Cleared(approved) if approved.plan().is_empty() => session.nothing_to_do(approved),
-        Reviewed::Cleared(approved) => session.apply(approved, listener).await,
-        Reviewed::Parted(parted) => session.apply(parted.into_part(), listener).await,
-        Reviewed::Held(held) => session.held(held),
+async fn plan_and_apply(session: &Arc<Session>, depth: Depth, listener: Listener<'_>) -> Result<RunRecord, RunError> {
+    let (run, reviewed) = session.plan_at(depth, listener).await?.into_parts();
+    match reviewed {
+        Reviewed::Cleared(approved) if approved.plan().is_empty() => run.nothing_to_do(approved),
+        Reviewed::Cleared(approved) => run.apply(approved, listener).await,
+        Reviewed::Parted(parted) => run.apply(parted.into_part(), listener).await,
+        Reviewed::Held(held) => run.held(held),
     }
 }
 

@@ -120,12 +120,13 @@ impl Day {
         let configuration = self.configuration();
         let organization = configuration.organizations["lumen"].clone();
         let store = open_store(&organization, &configuration.state_dir).unwrap();
-        let session = Session::with_store(organization, store).unwrap().with_clock(Clock::clone(&self.clock));
-        let approved = match session.plan(&|_| {}).await.unwrap() {
+        let session = Arc::new(Session::with_store(organization, store).unwrap().with_clock(Clock::clone(&self.clock)));
+        let (run, reviewed) = session.plan(&|_| {}).await.unwrap().into_parts();
+        let approved = match reviewed {
             Reviewed::Held(held) => held.approve("ada", "the first run"),
             Reviewed::Cleared(_) | Reviewed::Parted(_) => panic!("nobody was asked"),
         };
-        session.apply(approved, &|_| {}).await.unwrap();
+        run.apply(approved, &|_| {}).await.unwrap();
     }
 
     /// Starts a daemon. Each run's end is told, with who is out by then.

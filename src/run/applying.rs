@@ -1,153 +1,40 @@
-//! From a plan to a record: the runs themselves.
+//! From a plan to a record: how runs end.
 //!
-//! A run plans, is cleared or approved, applies, and leaves a record. A run that dies in the middle leaves its record
-//! too: it is written before the first change and replaced after the last.
+//! A plan is cleared or approved and carried out, or it stays a plan; either way a record is left. A run that dies while it
+//! writes leaves its record too: it is written before the first change and replaced after the last.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, PoisonError};
 
-use jiff::Timestamp;
 use tracing::Instrument as _;
 
 use super::error::RunError;
 use super::event::{Event, INTERRUPTED, RunRecord, RunResult, WaitingPart};
 use super::past;
-use super::planning::Doubtful;
+use super::planning::{Doubtful, Made};
+use super::reading::Roll;
 use super::records;
 use super::session::{Listener, Session};
-use super::spans::{Purpose, RunSpan, step, step_of};
-use crate::apply::{Executor, Outcome};
+use super::spans::{step, step_of};
+use super::states::{Ending, Going, Run};
+use crate::apply::{Executor, Outcome, Recovery};
 use crate::guard::{Approval, ApprovedPlan, HeldPlan, KeptPlanError, PlanFile, Reviewed};
 use crate::plan::{Change, ChangeId, Drift, Kinds, Plan};
 use crate::roster::{Reason, Refusal};
 use crate::schedule::{Depth, Forbids};
-use crate::snapshot::{RunFact, StoreJournal, StoreLedger};
+use crate::snapshot::{Intents, RunFact, Store, StoreJournal, StoreLedger};
 
-impl Session {
-    /// Settles what a crash left behind, reads the directory, and plans. The target is only read.
-    ///
-    /// # Errors
-    ///
-    /// If anything that the plan depends on could not be had. A record of the failed run is kept.
-    pub async fn plan(&self, listener: Listener<'_>) -> Result<Reviewed, RunError> {
-        self.plan_at(Depth::Full, listener).await
-    }
-
-    /// The same, with this much of the directory read.
-    ///
-    /// # Errors
-    ///
-    /// As [`Session::plan`].
-    pub async fn plan_at(&self, depth: Depth, listener: Listener<'_>) -> Result<Reviewed, RunError> {
-        let (run, started) = self.begin_run(Purpose::Run, Some(depth), listener);
-        let planned = self.read_and_plan(depth, listener).instrument(self.run_span()).await;
-        planned.inspect_err(|error| self.remember_failure(&run, started, error))
-    }
-
-    async fn read_and_plan(&self, depth: Depth, listener: Listener<'_>) -> Result<Reviewed, RunError> {
-        self.store.require_room()?;
-        self.require_same_target()?;
-        let doubtful = self.settle_leftovers().await?;
-        let roll = self.read_directory(depth, listener).await?;
-        self.make_plan(roll, doubtful, listener).await
-    }
-
-    /// Keeps the record of a run that failed. If even that fails, the first failure is the one to tell of.
-    pub(super) fn remember_failure(&self, run: &str, started: Timestamp, error: &RunError) {
-        self.trace_failure(error);
-        if let Err(error) = self.doubt_the_place(error) {
-            tracing::error!("the place in the stream of changes cannot be forgotten: {error}");
-        }
-        let failed = RunResult::Failed { error: error.to_string() };
-        if let Err(error) = records::keep(&*self.store, &self.record(run, started, failed, None, None)) {
-            tracing::error!("the record of the failed run cannot be kept: {error}");
-        }
-    }
-
-    /// A kept plan, if every one of its changes is still asked for by the directory and the target as they are now.
-    /// The directory is read again: the file may be old, and whoever has come back since must not be put out by it.
-    ///
-    /// # Errors
-    ///
-    /// [`RunError::Stale`] with the changes that went stale and why, and as [`Session::plan`].
-    pub async fn kept(&self, file: PlanFile, listener: Listener<'_>) -> Result<HeldPlan, RunError> {
-        let (run, started) = self.begin_run(Purpose::KeptPlan, None, listener);
-        let held = self.still_asked_for(file, listener).instrument(self.run_span()).await;
-        held.inspect_err(|error| self.remember_failure(&run, started, error))
-    }
-
-    async fn still_asked_for(&self, file: PlanFile, listener: Listener<'_>) -> Result<HeldPlan, RunError> {
-        if file.plan().basis.configuration != self.organization.configuration_hash() {
-            return Err(RunError::Stale(
-                "the plan is stale: the configuration was changed after it was made; nothing was changed. Plan again"
-                    .to_owned(),
-            ));
-        }
-        let fresh = match &file.plan().undoes {
-            Some(run) => self.plan_undo(run, listener).await?,
-            None => self.read_and_plan(Depth::Full, listener).await?,
-        };
-        file.if_still_asked_for(&fresh).map_err(|error| {
-            let mut text = error.to_string();
-            if let KeptPlanError::Stale(changes) = &error {
-                for change in changes {
-                    text.push_str(&format!("\n  {change}"));
-                }
-            }
-            RunError::Stale(text)
-        })
-    }
-
+impl Run<Ending> {
     /// Applies an approved plan and keeps the record.
     ///
     /// # Errors
     ///
     /// If the snapshot fails. Changes that fail are in the record, and no error.
-    pub async fn apply(&self, approved: ApprovedPlan, listener: Listener<'_>) -> Result<RunRecord, RunError> {
-        let applied = self.carry_out(approved, listener).instrument(self.run_span()).await;
-        applied.inspect_err(|error| self.trace_failure(error))
-    }
-
-    async fn carry_out(&self, approved: ApprovedPlan, listener: Listener<'_>) -> Result<RunRecord, RunError> {
-        self.require_pending(&approved)?;
-        self.store.require_room()?;
-        let (run, started) = self.this_run();
-        let (plan, approval) = (approved.shared_plan(), approved.approval().clone());
-        let interrupted = RunResult::Failed { error: INTERRUPTED.to_owned() };
-        records::keep(&*self.store, &self.record(&run, started, interrupted, Some(&plan), Some(&approval)))?;
-        if !plan.is_empty() {
-            self.store.record_fact(&RunFact::of(&run, started, &approval))?;
-        }
-        let settles_findings = self.settles_findings(&approved)?;
-        // One that a blackout put off is for the run after it.
-        if approval.decision().is_some() || self.blackout().is_none() {
-            self.use_up_approval(&plan)?;
-        }
-        // From here on something may have been applied, so these rules are no longer new to anybody.
-        self.remember_rules(&plan, approved.rest())?;
-        if settles_findings {
-            self.accept_census(&plan)?;
-        }
-        listener(Event::Applying { changes: plan.changes.len() as u64 });
-        let applying = step_of("apply", plan.changes.len());
-        let outcomes = self.execute(&run, &approved, listener).instrument(applying).await?;
-        past::record_failures(&*self.store, (&run, (self.clock)()), &plan, &outcomes)?;
-        self.forget_dealt_with(&plan, &outcomes)?;
-        let failed = outcomes.iter().filter(|(_, outcome)| !matches!(outcome, Outcome::Done { .. })).count() as u64;
-        let result = match failed {
-            0 if plan.is_empty() => RunResult::NothingToDo,
-            0 => RunResult::Applied,
-            failed => RunResult::AppliedInPart { failed },
-        };
-        let mut record = self.record(&run, started, result, Some(&plan), Some(&approval));
-        record.outcomes = outcomes;
-        if let Some(rest) = approved.rest() {
-            record.result = RunResult::Held { holds: rest.holds().to_vec() };
-            record.waiting = Some(WaitingPart { plan_id: rest.plan().id(), plan: rest.shared_plan() });
-            self.remember_held((rest.plan(), rest.holds()), &run, record.ended)?;
-        }
-        self.remember_profile()?;
-        self.end(record, listener)
+    pub async fn apply(self, approved: ApprovedPlan, listener: Listener<'_>) -> Result<RunRecord, RunError> {
+        let mut going = self.into_going();
+        let span = going.span();
+        let applied = going.carry_out(approved, listener).instrument(span).await;
+        applied.map_err(|error| going.failed(error))
     }
 
     /// The record of a run that found nothing to do.
@@ -155,22 +42,10 @@ impl Session {
     /// # Errors
     ///
     /// If the snapshot fails.
-    pub fn nothing_to_do(&self, approved: ApprovedPlan) -> Result<RunRecord, RunError> {
-        let (run, started) = self.this_run();
-        let (plan, approval) = approved.into_parts();
-        self.use_up_approval(&plan)?;
-        // Changed rules that change nothing are as good as applied. The first plan still waits: nothing was seen yet.
-        if !self.occasion()?.first_plan {
-            self.remember_rules(&plan, None)?;
-        }
-        // What is strange about a reading stays strange until somebody approved a plan that was made from it.
-        if !plan.notes.iter().any(|note| note.holds) {
-            self.accept_census(&plan)?;
-        }
-        let record = self.record(&run, started, RunResult::NothingToDo, Some(&plan), Some(&approval));
-        let record = self.end(record, &|_| {})?;
-        self.comes_to_rest(&run)?;
-        Ok(record)
+    pub fn nothing_to_do(self, approved: ApprovedPlan) -> Result<RunRecord, RunError> {
+        let mut going = self.into_going();
+        let ended = going.end_at_rest(approved);
+        ended.map_err(|error| going.failed(error))
     }
 
     /// The record of a run that ends with its plan.
@@ -178,16 +53,10 @@ impl Session {
     /// # Errors
     ///
     /// If the snapshot fails.
-    pub fn planned(&self, reviewed: &Reviewed) -> Result<RunRecord, RunError> {
-        let (run, started) = self.this_run();
-        let result = match reviewed {
-            Reviewed::Cleared(_) => RunResult::Planned,
-            Reviewed::Parted(_) | Reviewed::Held(_) => RunResult::Held { holds: reviewed.holds().to_vec() },
-        };
-        if matches!(result, RunResult::Held { .. }) {
-            self.remember_held((reviewed.plan(), reviewed.holds()), &run, (self.clock)())?;
-        }
-        self.end(self.record(&run, started, result, Some(&reviewed.shared_plan()), None), &|_| {})
+    pub fn keep(self, reviewed: &Reviewed) -> Result<RunRecord, RunError> {
+        let mut going = self.into_going();
+        let ended = going.end_with_plan(reviewed);
+        ended.map_err(|error| going.failed(error))
     }
 
     /// The record of a run whose plan nothing held, and which somebody declined all the same.
@@ -195,8 +64,8 @@ impl Session {
     /// # Errors
     ///
     /// If the snapshot fails.
-    pub fn declined(&self, approved: ApprovedPlan) -> Result<RunRecord, RunError> {
-        self.planned(&Reviewed::Cleared(approved))
+    pub fn declined(self, approved: ApprovedPlan) -> Result<RunRecord, RunError> {
+        self.keep(&Reviewed::Cleared(approved))
     }
 
     /// The record of a run whose plan is held and was not approved.
@@ -204,88 +73,215 @@ impl Session {
     /// # Errors
     ///
     /// If the snapshot fails.
-    pub fn held(&self, held: HeldPlan) -> Result<RunRecord, RunError> {
-        self.planned(&Reviewed::Held(held))
+    pub fn held(self, held: HeldPlan) -> Result<RunRecord, RunError> {
+        self.keep(&Reviewed::Held(held))
     }
+}
 
-    /// Begins a run: its id, and when it began.
-    pub(super) fn begin_run(
-        &self,
-        purpose: Purpose,
-        depth: Option<Depth>,
-        listener: Listener<'_>,
-    ) -> (String, Timestamp) {
-        self.set_drift(None);
-        self.set_changes(None);
-        self.is_unchanged_since(None);
-        let started = (self.clock)();
-        let run = (records::new_id(started), started);
-        *self.trace() = Some(RunSpan::new(purpose, self.name(), &run.0, depth));
-        *self.current.lock().unwrap_or_else(PoisonError::into_inner) = Some(run.clone());
-        listener(Event::Started { run: run.0.clone(), organization: self.name().to_owned() });
-        run
-    }
-
-    /// The id of the run that was begun and did not end yet.
-    pub(super) fn current_run(&self) -> Option<String> {
-        self.current.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map(|(run, _)| run.clone())
-    }
-
-    /// The run that was begun with the plan that is being dealt with; it ends here, so a second call begins another.
-    fn this_run(&self) -> (String, Timestamp) {
-        let begun = self.current.lock().unwrap_or_else(PoisonError::into_inner).take();
-        begun.unwrap_or_else(|| {
-            let now = (self.clock)();
-            (records::new_id(now), now)
-        })
-    }
-
-    /// Looks up in the target what a crash left unsettled. Yields the people of whom it is still unknown what was done.
-    pub(super) async fn settle_leftovers(&self) -> Result<Doubtful, RunError> {
-        let settling = self.with_executor("recovery", async |executor| executor.recover().await);
-        let recovered = settling.instrument(step("settle")).await??;
-        if recovered.settled + recovered.abandoned > 0 {
-            tracing::info!(settled = recovered.settled, abandoned = recovered.abandoned, "settled an earlier run");
+impl Going {
+    fn end_at_rest(&mut self, approved: ApprovedPlan) -> Result<RunRecord, RunError> {
+        let session = Arc::clone(&self.session);
+        let (plan, approval) = approved.into_parts();
+        session.use_up_approval(&plan)?;
+        // Changed rules that change nothing are as good as applied. The first plan still waits: nothing was seen yet.
+        if !session.occasion()?.first_plan {
+            session.remember_rules(&plan, None)?;
         }
-        Ok(recovered.unclear.into_iter().collect())
+        // What is strange about a reading stays strange until somebody approved a plan that was made from it.
+        if !plan.notes.iter().any(|note| note.holds) {
+            session.accept_census(&plan)?;
+        }
+        let record = self.record(RunResult::NothingToDo, Some(&plan), Some(&approval));
+        let record = self.end(record, &|_| {})?;
+        session.comes_to_rest(&self.id)?;
+        Ok(record)
+    }
+
+    fn end_with_plan(&mut self, reviewed: &Reviewed) -> Result<RunRecord, RunError> {
+        let result = match reviewed {
+            Reviewed::Cleared(_) => RunResult::Planned,
+            Reviewed::Parted(_) | Reviewed::Held(_) => RunResult::Held { holds: reviewed.holds().to_vec() },
+        };
+        if matches!(result, RunResult::Held { .. }) {
+            let held = (reviewed.plan(), reviewed.holds());
+            self.session.remember_held(held, &self.id, (self.session.clock)())?;
+        }
+        let record = self.record(result, Some(&reviewed.shared_plan()), None);
+        self.end(record, &|_| {})
+    }
+
+    async fn carry_out(&mut self, approved: ApprovedPlan, listener: Listener<'_>) -> Result<RunRecord, RunError> {
+        let session = Arc::clone(&self.session);
+        session.require_pending(&approved)?;
+        session.store.require_room()?;
+        let (plan, approval) = (approved.shared_plan(), approved.approval().clone());
+        let interrupted = RunResult::Failed { error: INTERRUPTED.to_owned() };
+        records::keep(&*session.store, &self.record(interrupted, Some(&plan), Some(&approval)))?;
+        self.is_recorded = true;
+        if !plan.is_empty() {
+            session.store.record_fact(&RunFact::of(&self.id, self.started, &approval))?;
+        }
+        let settles_findings = session.settles_findings(&approved)?;
+        // One that a blackout put off is for the run after it.
+        if approval.decision().is_some() || session.blackout().is_none() {
+            session.use_up_approval(&plan)?;
+        }
+        // From here on something may have been applied, so these rules are no longer new to anybody.
+        session.remember_rules(&plan, approved.rest())?;
+        if settles_findings {
+            session.accept_census(&plan)?;
+        }
+        listener(Event::Applying { changes: plan.changes.len() as u64 });
+        let applying = step_of("apply", plan.changes.len());
+        let outcomes = self.execute(&approved, listener).instrument(applying).await?;
+        past::record_failures(&*session.store, (&self.id, (session.clock)()), &plan, &outcomes)?;
+        session.forget_dealt_with(&plan, &outcomes)?;
+        let failed = outcomes.iter().filter(|(_, outcome)| !matches!(outcome, Outcome::Done { .. })).count() as u64;
+        let result = match failed {
+            0 if plan.is_empty() => RunResult::NothingToDo,
+            0 => RunResult::Applied,
+            failed => RunResult::AppliedInPart { failed },
+        };
+        let mut record = self.record(result, Some(&plan), Some(&approval));
+        record.outcomes = outcomes;
+        if let Some(rest) = approved.rest() {
+            record.result = RunResult::Held { holds: rest.holds().to_vec() };
+            record.waiting = Some(WaitingPart { plan_id: rest.plan().id(), plan: rest.shared_plan() });
+            session.remember_held((rest.plan(), rest.holds()), &self.id, record.ended)?;
+        }
+        session.remember_profile()?;
+        self.end(record, listener)
     }
 
     async fn execute(
         &self,
-        run: &str,
         approved: &ApprovedPlan,
         listener: Listener<'_>,
     ) -> Result<Vec<(ChangeId, Outcome)>, RunError> {
-        self.with_executor(run, async |executor| {
-            let tell = |change: &Change, outcome: &Outcome| {
-                listener(Event::Changed { change: Box::new(change.clone()), outcome: outcome.clone() });
-            };
-            executor.execute(approved, tell).await
-        })
-        .await
-    }
-
-    /// Lends an executor out for one piece of work.
-    async fn with_executor<T>(&self, run: &str, work: impl AsyncFnOnce(Executor<'_>) -> T) -> Result<T, RunError> {
-        let store = Arc::clone(&self.store);
-        let journal = StoreJournal::start(store)?;
-        let ledger = StoreLedger(&*self.store);
-        let stop = Arc::clone(&self.stop);
+        let session = Arc::clone(&self.session);
+        let journal = StoreJournal::start(session.intents())?;
+        let ledger = StoreLedger(&*session.store);
         let executor = Executor {
-            target: &*self.target,
+            target: session.target.writer(approved),
             journal: &journal,
             ledger: &ledger,
-            run,
-            clock: &*self.clock,
-            stop: &move || stop.load(Ordering::Relaxed),
-            plan_of: &|run| past::plan_of(&*self.store, run),
+            run: &self.id,
+            clock: &*session.clock,
+            stop: &|| session.stop.load(Ordering::Relaxed),
             forbids: &|change| {
-                let open = self.new_blackout()?;
+                let open = session.new_blackout(self.found.reviewed)?;
                 let concerned = open.forbids == Forbids::Writes || change.takes();
                 concerned.then(|| format!("a blackout began at {} and lasts until {}", open.since, open.until))
             },
         };
-        Ok(work(executor).await)
+        let tell = |change: &Change, outcome: &Outcome| {
+            listener(Event::Changed { change: Box::new(change.clone()), outcome: outcome.clone() });
+        };
+        Ok(executor.execute(approved, tell).await)
+    }
+
+    /// Keeps the record, and seals the snapshot: a sealed one after every run, so that whatever is lost after it is
+    /// noticed, and one that lost its seal only after a run that ended well.
+    fn end(&mut self, record: RunRecord, listener: Listener<'_>) -> Result<RunRecord, RunError> {
+        let store = &*self.session.store;
+        records::keep(store, &record)?;
+        self.is_recorded = true;
+        past::forget_old(store, record.ended)?;
+        if store.is_sealed() || matches!(record.result, RunResult::Applied | RunResult::NothingToDo) {
+            store.seal()?;
+        }
+        self.trace_end(&record);
+        listener(Event::Ended { record: Box::new(record.clone()) });
+        Ok(record)
+    }
+
+    /// What is kept of the run if it ends so.
+    pub(super) fn record(&self, result: RunResult, plan: Option<&Arc<Plan>>, approval: Option<&Approval>) -> RunRecord {
+        let (session, found) = (&*self.session, &self.found);
+        RunRecord {
+            id: self.id.clone(),
+            organization: session.name().to_owned(),
+            started: self.started,
+            ended: (session.clock)(),
+            result,
+            certificate: session.store.certificate().ok().flatten().filter(|_| plan.is_some()),
+            changes: found.changes.clone().filter(|_| plan.is_some()),
+            plan_id: plan.map(|plan| plan.id()),
+            plan: plan.cloned(),
+            approval: approval.cloned(),
+            outcomes: Vec::new(),
+            waiting: None,
+            decision: None,
+            drift: found.drift.clone().map(Drift::for_the_record),
+            undoes: plan.and_then(|plan| plan.undoes.clone()),
+            unchanged_since: plan.and_then(|_| found.unchanged_since.clone()),
+            folded: None,
+        }
+    }
+}
+
+impl Session {
+    /// Settles what a crash left behind, and reads so much of the directory.
+    pub(super) async fn settle_and_read(&self, depth: Depth, listener: Listener<'_>) -> Result<Roll, RunError> {
+        self.store.require_room()?;
+        self.require_same_target()?;
+        let doubtful = self.settle_leftovers().await?;
+        let roll = self.read_directory(depth, listener).await?;
+        Ok(Roll { doubtful, ..roll })
+    }
+
+    /// A kept plan, if all of it is still asked for, with the plan that was made to find that out.
+    pub(super) async fn still_asked_for(
+        &self,
+        run: &str,
+        file: PlanFile,
+        listener: Listener<'_>,
+    ) -> Result<(HeldPlan, Made), RunError> {
+        if file.plan().basis.configuration != self.organization.configuration_hash() {
+            return Err(RunError::Stale(
+                "the plan is stale: the configuration was changed after it was made; nothing was changed. Plan again"
+                    .to_owned(),
+            ));
+        }
+        let fresh = match &file.plan().undoes {
+            Some(undone) => self.plan_undo(undone, listener).await?,
+            None => {
+                let roll = self.settle_and_read(Depth::Full, listener).await?;
+                self.make_plan(run, roll, listener).await?
+            }
+        };
+        let held = file.if_still_asked_for(&fresh.reviewed).map_err(|error| {
+            let mut text = error.to_string();
+            if let KeptPlanError::Stale(changes) = &error {
+                for change in changes {
+                    text.push_str(&format!("\n  {change}"));
+                }
+            }
+            RunError::Stale(text)
+        })?;
+        Ok((held, fresh))
+    }
+
+    /// What the journal is written to.
+    fn intents(&self) -> Arc<dyn Intents> {
+        Arc::<dyn Store>::clone(&self.store)
+    }
+
+    /// Looks up in the target what a crash left unsettled. Yields the people of whom it is still unknown what was done.
+    pub(super) async fn settle_leftovers(&self) -> Result<Doubtful, RunError> {
+        let journal = StoreJournal::start(self.intents())?;
+        let recovery = Recovery {
+            target: self.reader(),
+            journal: &journal,
+            ledger: &StoreLedger(&*self.store),
+            clock: &*self.clock,
+            plan_of: &|run| past::plan_of(&*self.store, run),
+        };
+        let recovered = recovery.recover().instrument(step("settle")).await?;
+        if recovered.settled + recovered.abandoned > 0 {
+            tracing::info!(settled = recovered.settled, abandoned = recovered.abandoned, "settled an earlier run");
+        }
+        Ok(recovered.unclear.into_iter().collect())
     }
 
     /// Remembers the rules as those that were applied last, once a plan has shown what they take away.
@@ -312,47 +308,5 @@ impl Session {
             return Ok(());
         }
         self.keep_applied_rules()
-    }
-
-    /// Keeps the record, and seals the snapshot: a sealed one after every run, so that whatever is lost after it is
-    /// noticed, and one that lost its seal only after a run that ended well.
-    fn end(&self, record: RunRecord, listener: Listener<'_>) -> Result<RunRecord, RunError> {
-        records::keep(&*self.store, &record)?;
-        past::forget_old(&*self.store, record.ended)?;
-        if self.store.is_sealed() || matches!(record.result, RunResult::Applied | RunResult::NothingToDo) {
-            self.store.seal()?;
-        }
-        self.trace_end(&record);
-        listener(Event::Ended { record: Box::new(record.clone()) });
-        Ok(record)
-    }
-
-    fn record(
-        &self,
-        run: &str,
-        started: Timestamp,
-        result: RunResult,
-        plan: Option<&Arc<Plan>>,
-        approval: Option<&Approval>,
-    ) -> RunRecord {
-        RunRecord {
-            id: run.to_owned(),
-            organization: self.name().to_owned(),
-            started,
-            ended: (self.clock)(),
-            result,
-            certificate: self.store.certificate().ok().flatten().filter(|_| plan.is_some()),
-            changes: self.changes().filter(|_| plan.is_some()),
-            plan_id: plan.map(|plan| plan.id()),
-            plan: plan.cloned(),
-            approval: approval.cloned(),
-            outcomes: Vec::new(),
-            waiting: None,
-            decision: None,
-            drift: self.drift().map(Drift::for_the_record),
-            undoes: plan.and_then(|plan| plan.undoes.clone()),
-            unchanged_since: plan.and_then(|_| self.unchanged_since()),
-            folded: None,
-        }
     }
 }

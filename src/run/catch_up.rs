@@ -5,15 +5,15 @@
 //! everything since the last one, and when that is too long ago.
 
 use std::collections::BTreeMap;
-use std::sync::PoisonError;
 
 use jiff::Timestamp;
 use rollcall_kit::rest::Met;
-use rollcall_kit::{Changes, DirectoryId, Member};
+use rollcall_kit::{DirectoryId, Member};
 use tracing::Instrument as _;
 
 use super::error::RunError;
 use super::event::Event;
+use super::planning::Doubtful;
 use super::reading::{Roll, end_of_reading, reads};
 use super::session::{Listener, Session};
 use super::spans::step;
@@ -92,10 +92,10 @@ impl Session {
         if self.store.mirror_version()? != before {
             self.follow_census(&moves, before)?;
         }
-        self.set_changes(Some(increment.changes().clone()));
-        listener(Event::CaughtUp { changes: increment.changes().clone() });
+        let changes = increment.changes().clone();
+        listener(Event::CaughtUp { changes: changes.clone() });
         // Whose account is to go because he is missing is looked up again before it goes, as in every run.
-        Ok(Ok(Roll { certificate, absences: BTreeMap::new() }))
+        Ok(Ok(Roll { certificate, absences: BTreeMap::new(), changes: Some(changes), doubtful: Doubtful::new() }))
     }
 
     /// The place from which changes can be read, or why there is none.
@@ -175,24 +175,18 @@ impl Session {
             false => Ok(()),
         }
     }
+}
 
-    /// What the current run read of changes, if it read no more.
-    pub(super) fn changes(&self) -> Option<Changes> {
-        self.changes.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
+/// What the reader of a plan should know that was made from changes alone.
+const FROM_CHANGES: &str = "Only what the directory told of its changes was read for this plan; who is merely missing is \
+                            found by the next full read.";
 
-    pub(super) fn set_changes(&self, changes: Option<Changes>) {
-        *self.changes.lock().unwrap_or_else(PoisonError::into_inner) = changes;
-    }
+/// What the reader of a plan should know if no more than changes was read for it.
+pub(super) fn note_of_changes(roll: &Roll) -> Option<Note> {
+    roll.changes.as_ref().map(|_| Note { sentence: FROM_CHANGES.to_owned(), holds: false })
+}
 
-    /// What the reader of a plan should know if it was made from changes alone.
-    pub(super) fn note_of_changes(&self) -> Option<Note> {
-        self.changes().map(|_| {
-            let sentence =
-                "Only what the directory told of its changes was read for this plan; who is merely missing is \
-                            found by the next full read."
-                    .to_owned();
-            Note { sentence, holds: false }
-        })
-    }
+/// Whether a note says so.
+pub(super) fn is_note_of_changes(note: &Note) -> bool {
+    note.sentence == FROM_CHANGES
 }

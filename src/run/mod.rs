@@ -27,7 +27,9 @@ mod records;
 mod rest;
 mod search;
 mod session;
+mod sides;
 mod spans;
+mod states;
 mod traces;
 mod undo;
 mod verdicts;
@@ -46,4 +48,5 @@ pub use session::{
     Clock, Comparing, Listener, Session, has_snapshot, memory_store, open_store, open_store_at_a_glance,
     open_store_to_work, store_at_a_glance,
 };
-pub use spans::failed_to_begin;
+pub use spans::{Purpose, failed_to_begin};
+pub use states::{Begun, Ending, HasPlan, HasRead, Run};

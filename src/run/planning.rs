@@ -6,13 +6,13 @@
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::PoisonError;
 
 use jiff::Timestamp;
-use rollcall_kit::{DirectoryId, DirectoryUser, Unreadable};
+use rollcall_kit::{Changes, DirectoryId, DirectoryUser, Unreadable};
 use tracing::Instrument as _;
 
 use super::build::KnownProfile;
+use super::catch_up::note_of_changes;
 use super::edited;
 use super::error::RunError;
 use super::event::Event;
@@ -35,6 +35,27 @@ use crate::snapshot::{Records, StoreError, fact};
 /// People of whom it is unknown what the last run did for them, and why it is.
 pub(super) type Doubtful = BTreeMap<DirectoryId, String>;
 
+/// A plan as a run made it.
+pub(super) struct Made {
+    /// The plan, and what the guard made of it.
+    pub(super) reviewed: Reviewed,
+    /// When it was reviewed.
+    pub(super) at: Timestamp,
+    /// How many people were judged for it; nothing if everybody.
+    pub(super) judged: Option<usize>,
+    /// What of the directory's changes was read for it, if no more than those was read.
+    pub(super) changes: Option<Changes>,
+    /// The run whose empty plan it is, if nothing has changed since.
+    pub(super) unchanged_since: Option<String>,
+}
+
+impl Made {
+    /// A plan that was made from everything, and reviewed at this moment.
+    pub(super) fn reviewed(reviewed: Reviewed, at: Timestamp) -> Self {
+        Self { reviewed, at, judged: None, changes: None, unchanged_since: None }
+    }
+}
+
 /// What the first walk over mirror and ledger left behind.
 pub(super) struct Stage {
     /// Whom it is about.
@@ -55,21 +76,15 @@ impl Session {
     /// # Errors
     ///
     /// If snapshot, directory or target cannot be asked. There is no plan then: half an answer is none.
-    pub(super) async fn make_plan(
-        &self,
-        roll: Roll,
-        doubtful: Doubtful,
-        listener: Listener<'_>,
-    ) -> Result<Reviewed, RunError> {
+    pub(super) async fn make_plan(&self, run: &str, roll: Roll, listener: Listener<'_>) -> Result<Made, RunError> {
         let mut notes = self.rebuild_if_unsealed().await?;
-        notes.extend(self.note_of_changes());
+        notes.extend(note_of_changes(&roll));
         self.give_back_edits()?;
-        if let Some((run, reviewed)) = self.still_at_rest(&roll, &doubtful)? {
-            self.is_unchanged_since(Some(run));
-            listener(Event::Planned { plan: reviewed.shared_plan(), holds: Vec::new() });
-            return Ok(reviewed);
+        if let Some(made) = self.still_at_rest(&roll)? {
+            listener(Event::Planned { plan: made.reviewed.shared_plan(), holds: Vec::new() });
+            return Ok(made);
         }
-        self.plan_from(roll, doubtful, notes, listener).await
+        self.plan_from(run, roll, notes, listener).await
     }
 
     /// Makes a plan from the snapshot as it is, whose ledger is as good as can be had.
@@ -79,11 +94,12 @@ impl Session {
     /// As [`Session::make_plan`].
     pub(super) async fn plan_from(
         &self,
+        run: &str,
         mut roll: Roll,
-        doubtful: Doubtful,
         notes: Vec<Note>,
         listener: Listener<'_>,
-    ) -> Result<Reviewed, RunError> {
+    ) -> Result<Made, RunError> {
+        let doubtful = std::mem::take(&mut roll.doubtful);
         let (groups, protected) = self.groups_asked_for().instrument(step("look up groups")).await?;
         let ground = self.ground_of(&groups);
         let extent = self.extent_of(&ground, &roll, &doubtful)?;
@@ -106,7 +122,6 @@ impl Session {
         if self.with_owners(&matches, &mut extent)? {
             stage = step("judge").in_scope(|| judge(extent))?;
         }
-        self.has_judged(&stage);
         // On the first day these are everybody, and nobody needs them any more.
         stage.survey.candidates = Candidates::default();
         let answers = (&matches, &group_matches);
@@ -130,25 +145,14 @@ impl Session {
         self.remember_bindings(stage.roster.groups())?;
         self.forget_deleted_leavers(&stage.roster)?;
         self.remember_profile()?;
-        let reviewed = guarding.in_scope(|| self.review(planned, &protection))?;
+        let made = guarding.in_scope(|| self.review(planned, &protection))?;
+        let reviewed = &made.reviewed;
         let is_rest = is_certain && is_unedited && !self.asked(&stage, candidates)?;
         if is_rest && matches!(reviewed, Reviewed::Cleared(_)) {
-            self.may_rest(reviewed.plan())?;
+            self.may_rest(run, reviewed.plan())?;
         }
         listener(Event::Planned { plan: reviewed.shared_plan(), holds: reviewed.holds().to_vec() });
-        Ok(reviewed)
-    }
-
-    /// Takes note of whom the current run judged.
-    fn has_judged(&self, stage: &Stage) {
-        let people = stage.extent.people().map(BTreeSet::len);
-        *self.judged.lock().unwrap_or_else(PoisonError::into_inner) = people;
-    }
-
-    /// How many people the last plan judged; nothing if that was everybody, or if there was none.
-    #[must_use]
-    pub fn people_judged(&self) -> Option<usize> {
-        *self.judged.lock().unwrap_or_else(PoisonError::into_inner)
+        Ok(Made { judged: stage.extent.people().map(BTreeSet::len), changes: roll.changes, ..made })
     }
 
     /// Whether directory or target were asked something for this plan that they may answer otherwise the next time.
@@ -287,11 +291,12 @@ impl Session {
         Ok(notes)
     }
 
-    pub(super) fn review(&self, planned: Planned, protection: &Protection) -> Result<Reviewed, RunError> {
+    pub(super) fn review(&self, planned: Planned, protection: &Protection) -> Result<Made, RunError> {
         let decisions = self.decisions()?;
         let occasion = Occasion { decisions: Some(&decisions), ..self.occasion()? };
-        self.is_reviewed(occasion.as_of);
-        Ok(guard::review(planned.plan, &self.organization.limits, protection, &occasion, &planned.holdings))
+        let limits = &self.organization.limits;
+        let reviewed = guard::review(planned.plan, limits, protection, &occasion, &planned.holdings);
+        Ok(Made::reviewed(reviewed, occasion.as_of))
     }
 
     /// The roster of these people, as far as their records can be understood.
@@ -318,7 +323,8 @@ impl Session {
         extent: &'a Extent,
         fault: &'a RefCell<Option<StoreError>>,
     ) -> impl Iterator<Item = Judged> + 'a {
-        Verdicts::new(roster, Checked { records: self.users(extent), fault }, withheld)
+        let records = self.users(extent);
+        Verdicts::new(roster, Checked { records, fault }, withheld)
     }
 
     fn remember_bindings(&self, groups: &GroupIndex) -> Result<(), RunError> {
@@ -414,15 +420,9 @@ impl Session {
         })
     }
 
-    /// Remembers when a plan was reviewed.
-    pub(super) fn is_reviewed(&self, at: Timestamp) {
-        *self.reviewed.lock().unwrap_or_else(PoisonError::into_inner) = Some(at);
-    }
-
     /// The blackout that is open now and was not when the plan was reviewed: the run, or a question about the plan, took
     /// until it had begun.
-    pub(super) fn new_blackout(&self) -> Option<OpenWindow> {
-        let reviewed = *self.reviewed.lock().unwrap_or_else(PoisonError::into_inner);
+    pub(super) fn new_blackout(&self, reviewed: Option<Timestamp>) -> Option<OpenWindow> {
         self.blackout().filter(|open| reviewed.is_some_and(|reviewed| open.since > reviewed))
     }
 

@@ -11,12 +11,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use rollcall_kit::{Certificate, DirectoryId, DirectoryUser};
+use rollcall_kit::{Certificate, Changes, DirectoryId, DirectoryUser};
 use tracing::{Instrument as _, Span};
 
 use super::error::RunError;
 use super::event::Event;
 use super::extent::Extent;
+use super::planning::Doubtful;
 use super::session::{Listener, Session};
 use super::spans::{step, step_of};
 use crate::read::{self, Absence, Missed, ReadFailure};
@@ -31,6 +32,10 @@ pub(super) struct Roll {
     pub(super) certificate: Certificate,
     /// Users of ours who are not in the mirror, each confirmed.
     pub(super) absences: BTreeMap<DirectoryId, Leaving>,
+    /// What was read of the directory's changes, if no more than those was read.
+    pub(super) changes: Option<Changes>,
+    /// People of whom it is unknown what an earlier run did for them.
+    pub(super) doubtful: Doubtful,
 }
 
 /// The span of a reading.
@@ -73,7 +78,8 @@ impl Session {
         let absences = self.doubted(absences).await?;
         self.remember(&absences)?;
         listener(Event::Read { certificate: reading.certificate().clone() });
-        Ok(Roll { certificate: reading.certificate().clone(), absences })
+        let certificate = reading.certificate().clone();
+        Ok(Roll { certificate, absences, changes: None, doubtful: Doubtful::new() })
     }
 
     /// The roll as it was last called, without asking the directory.
@@ -90,7 +96,7 @@ impl Session {
                 .map_err(|error| RunError::Internal(format!("the kept absences cannot be read: {error}")))?,
             None => BTreeMap::new(),
         };
-        Ok(Roll { certificate, absences })
+        Ok(Roll { certificate, absences, changes: None, doubtful: Doubtful::new() })
     }
 
     /// Those of the vanished who have an account of ours.

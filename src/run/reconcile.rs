@@ -7,7 +7,6 @@
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::PoisonError;
 
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use rollcall_kit::{Address, DirectoryId};
@@ -17,18 +16,17 @@ use super::error::RunError;
 use super::event::Event;
 use super::extent::Extent;
 use super::planning::Doubtful;
+use super::reading::Roll;
 use super::session::{Listener, Session};
-use super::spans::{Purpose, step};
+use super::spans::step;
 use super::verdicts::{Checked, Withheld, with_store};
 use crate::apply::{LedgerReader as _, MembersSettled, Outcome, Settlement};
-use crate::guard::Reviewed;
 use crate::plan::drift::{Becomes, Drift};
 use crate::plan::{
     Authority, ChangeId, Comparison, DriftPolicy, Found, LedgerAccount, Note, Plan, RoleSight, Sight, TargetAccount,
     compare,
 };
 use crate::roster::{Reason, Refusal, Role, Roster, Standing};
-use crate::schedule::Depth;
 use crate::scim::{Deleted, RoleDelivery};
 use crate::snapshot::{StoreError, StoreLedger, fact};
 
@@ -42,41 +40,25 @@ const STEP: usize = 50;
 const NAMED: usize = 10;
 
 impl Session {
-    /// Reads the directory and the target's accounts, tells the ledger what stands in the target where that decides,
-    /// and plans. The target is only read. The drift is in [`Session::drift`] then.
-    ///
-    /// `deleted` is the number of accounts of which somebody says that they were deleted in the target on purpose,
-    /// where there are too many for that to be believed as such.
+    /// Compares the target with the ledger, once the directory was read. Yields what the reader of the plan should know,
+    /// and where the target is not as we left it.
     ///
     /// # Errors
     ///
-    /// If anything that plan or comparison depend on could not be had. A record of the failed run is kept.
-    pub async fn reconcile(&self, deleted: Option<u64>, listener: Listener<'_>) -> Result<Reviewed, RunError> {
-        let (run, started) = self.begin_run(Purpose::Reconcile, Some(Depth::Full), listener);
-        let planned = self.read_compare_and_plan(deleted, listener).instrument(self.run_span()).await;
-        planned.inspect_err(|error| self.remember_failure(&run, started, error))
-    }
-
-    async fn read_compare_and_plan(&self, deleted: Option<u64>, listener: Listener<'_>) -> Result<Reviewed, RunError> {
-        self.require_same_target()?;
-        let doubtful = self.settle_leftovers().await?;
-        let roll = self.call_the_roll(listener).await?;
+    /// If the target cannot be read whole, or the snapshot cannot be used.
+    pub(super) async fn compare_after_reading(
+        &self,
+        roll: &Roll,
+        deleted: Option<u64>,
+        listener: Listener<'_>,
+    ) -> Result<(Vec<Note>, Drift), RunError> {
         // A ledger that may have lost entries would call our own accounts unmanaged.
         let mut notes = self.rebuild_if_unsealed().await?;
         self.give_back_edits()?;
-        let comparing = self.compare_with_target(&doubtful, deleted, listener).instrument(step("compare"));
-        notes.extend(comparing.await?);
-        self.plan_from(roll, doubtful, notes, listener).await
-    }
-
-    /// Where the target is not as we left it, as the current run found it; nothing if it did not look.
-    #[must_use]
-    pub fn drift(&self) -> Option<Drift> {
-        self.drift.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    pub(super) fn set_drift(&self, drift: Option<Drift>) {
-        *self.drift.lock().unwrap_or_else(PoisonError::into_inner) = drift;
+        let comparing = self.compare_with_target(&roll.doubtful, deleted, listener).instrument(step("compare"));
+        let (found, drift) = comparing.await?;
+        notes.extend(found);
+        Ok((notes, drift))
     }
 
     async fn compare_with_target(
@@ -84,7 +66,7 @@ impl Session {
         doubtful: &Doubtful,
         deleted: Option<u64>,
         listener: Listener<'_>,
-    ) -> Result<Vec<Note>, RunError> {
+    ) -> Result<(Vec<Note>, Drift), RunError> {
         let groups = self.find_groups_of(&self.rules).await?;
         let stage = self.stage_over(&groups, doubtful.clone(), Extent::Everybody)?;
         let mut mapped: BTreeSet<Role> = stage.settings.managed_roles.keys().cloned().collect();
@@ -117,7 +99,6 @@ impl Session {
         let drift = comparison.drift.clone();
         self.take_in(comparison)?;
         listener(Event::Compared { drift: Box::new(drift.clone().for_the_record()) });
-        self.set_drift(Some(drift));
         notes.extend((!believe_deletions).then(|| self.not_believed(&gone, &missing, ours)));
         notes.extend((left_out_of_list > 0).then(|| Note {
             sentence: format!(
@@ -126,7 +107,7 @@ impl Session {
             ),
             holds: false,
         }));
-        Ok(notes)
+        Ok((notes, drift))
     }
 
     /// Accounts of ours that the target's list does not show, by their ids there, and how many are ours in all.

@@ -5,13 +5,14 @@
 //! run that finds all of it unchanged, and nothing due meanwhile, would make the same empty plan. It takes that one, and
 //! its record says so. One changed record is enough to plan again.
 
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use super::catch_up::{is_note_of_changes, note_of_changes};
 use super::error::RunError;
-use super::planning::Doubtful;
+use super::planning::Made;
 use super::reading::Roll;
 use super::records::find_run;
 use super::session::Session;
@@ -63,17 +64,13 @@ struct AtRest {
 }
 
 impl Session {
-    /// The empty plan of an earlier run, if nothing that it rested on has changed, with that run's id.
+    /// The empty plan of an earlier run, if nothing that it rested on has changed.
     ///
     /// # Errors
     ///
     /// If the snapshot cannot be read.
-    pub(super) fn still_at_rest(
-        &self,
-        roll: &Roll,
-        doubtful: &Doubtful,
-    ) -> Result<Option<(String, Reviewed)>, RunError> {
-        if !(roll.absences.is_empty() && doubtful.is_empty() && self.store.is_sealed()) {
+    pub(super) fn still_at_rest(&self, roll: &Roll) -> Result<Option<Made>, RunError> {
+        if !(roll.absences.is_empty() && roll.doubtful.is_empty() && self.store.is_sealed()) {
             return Ok(None);
         }
         let Some(kept) = self.at_rest()? else { return Ok(None) };
@@ -85,12 +82,13 @@ impl Session {
             return Ok(None);
         };
         let mut plan = Arc::unwrap_or_clone(plan);
-        plan.notes.retain(|note| Some(note) != self.note_of_changes().as_ref());
-        plan.notes.extend(self.note_of_changes());
+        plan.notes.retain(|note| !is_note_of_changes(note));
+        plan.notes.extend(note_of_changes(roll));
         plan.notes.sort();
         let planned = Planned { plan, holdings: Holdings::default(), carried: None };
-        let reviewed = self.review(planned, &Protection::default())?;
-        Ok(matches!(reviewed, Reviewed::Cleared(_)).then_some((kept.run, reviewed)))
+        let made = self.review(planned, &Protection::default())?;
+        let is_cleared = matches!(made.reviewed, Reviewed::Cleared(_));
+        Ok(is_cleared.then(|| Made { unchanged_since: Some(kept.run), changes: roll.changes.clone(), ..made }))
     }
 
     /// Takes note that the plan of this run, for which nothing was asked that may be answered otherwise the next time,
@@ -99,11 +97,11 @@ impl Session {
     /// # Errors
     ///
     /// If the snapshot cannot be used.
-    pub(super) fn may_rest(&self, plan: &Plan) -> Result<(), RunError> {
+    pub(super) fn may_rest(&self, run: &str, plan: &Plan) -> Result<(), RunError> {
         let is_quiet = plan.is_empty() && plan.undoes.is_none() && !plan.notes.iter().any(|note| note.holds);
-        match self.current_run().filter(|_| is_quiet && self.store.is_sealed()) {
-            Some(run) => self.keep_at_rest(&AtRest { ground: None, run, due: self.due()? }),
-            None => Ok(()),
+        match is_quiet && self.store.is_sealed() {
+            true => self.keep_at_rest(&AtRest { ground: None, run: run.to_owned(), due: self.due()? }),
+            false => Ok(()),
         }
     }
 
@@ -117,16 +115,6 @@ impl Session {
             Some(kept) if kept.run == run => self.keep_at_rest(&AtRest { ground: Some(self.ground()?), ..kept }),
             _ => Ok(()),
         }
-    }
-
-    /// Takes note of the run whose plan the current one takes.
-    pub(super) fn is_unchanged_since(&self, run: Option<String>) {
-        *self.unchanged_since.lock().unwrap_or_else(PoisonError::into_inner) = run;
-    }
-
-    /// The run whose plan the current one takes, if it does.
-    pub(super) fn unchanged_since(&self) -> Option<String> {
-        self.unchanged_since.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn at_rest(&self) -> Result<Option<AtRest>, RunError> {

@@ -1,50 +1,35 @@
 //! Everything that one organization's runs work with: its rules, its snapshot, its directory and its target.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
-use rollcall_kit::{Changes, Connector};
+use rollcall_kit::Connector;
 
 use super::build;
 use super::error::RunError;
 use super::event::Event;
-use super::spans::RunSpan;
+use super::sides::Sides;
 use crate::apply::{Target, TargetReader};
 use crate::config::Organization;
-use crate::plan::Drift;
 use crate::roster::{RosterSettings, Rules};
 use crate::snapshot::{MemoryStore, SledStore, Store, compact};
 
 /// Tells what moment it is. Tests have clocks of their own.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
-/// What one organization's runs work with.
+/// What one organization's runs work with. None of it changes by a run but what the snapshot holds.
 pub struct Session {
     pub(super) organization: Organization,
     pub(super) rules: Rules,
     pub(super) store: Arc<dyn Store>,
     pub(super) connector: Arc<dyn Connector>,
-    pub(super) target: Arc<dyn Target>,
+    pub(super) target: Sides,
     pub(super) clock: Clock,
     pub(super) stop: Arc<AtomicBool>,
-    /// When a plan was last reviewed: a blackout that begins later was not heeded then.
-    pub(super) reviewed: Mutex<Option<Timestamp>>,
-    /// The run that has a plan and did not end yet.
-    pub(super) current: Mutex<Option<(String, Timestamp)>>,
-    /// What traces tell of that run.
-    pub(super) trace: Mutex<Option<RunSpan>>,
-    /// What the current run found where the target is not as we left it.
-    pub(super) drift: Mutex<Option<Drift>>,
     /// Since when somebody else in this process is at work with the snapshot, if somebody is.
     pub(super) at_work_since: Option<Timestamp>,
-    /// What the current run read of the directory's changes, if it read no more than those.
-    pub(super) changes: Mutex<Option<Changes>>,
-    /// The run whose empty plan the current one takes, if nothing has changed since.
-    pub(super) unchanged_since: Mutex<Option<String>>,
-    /// How many people the last plan judged; nothing if everybody.
-    pub(super) judged: Mutex<Option<usize>>,
     /// Which plans of a few people are compared with one of everybody.
     pub(super) comparing: Comparing,
 }
@@ -101,17 +86,10 @@ impl Session {
             rules,
             store,
             connector,
-            target,
+            target: Sides::of(target),
             clock: Arc::new(Timestamp::now),
             stop: Arc::default(),
-            reviewed: Mutex::default(),
-            current: Mutex::default(),
-            trace: Mutex::default(),
-            drift: Mutex::default(),
             at_work_since: None,
-            changes: Mutex::default(),
-            unchanged_since: Mutex::default(),
-            judged: Mutex::default(),
             comparing: if cfg!(debug_assertions) { Comparing::Always } else { Comparing::Weekly },
         })
     }
@@ -143,12 +121,7 @@ impl Session {
 
     /// The target, to be read. Everything but the executor is handed this, so that planning cannot write.
     pub(super) fn reader(&self) -> &dyn TargetReader {
-        &*self.target
-    }
-
-    /// What traces tell of the run that is going on.
-    pub(super) fn trace(&self) -> MutexGuard<'_, Option<RunSpan>> {
-        self.trace.lock().unwrap_or_else(PoisonError::into_inner)
+        self.target.reader()
     }
 
     /// Set to true, it lets the write in flight end and skips the rest of the run.

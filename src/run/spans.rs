@@ -9,15 +9,13 @@ use rollcall_kit::traces::{TARGET, fails};
 use tracing::field::Empty;
 use tracing::{Span, info_span};
 
-use super::error::RunError;
 use super::event::{RunRecord, RunResult};
-use super::session::Session;
 use crate::apply::Outcome;
 use crate::schedule::Depth;
 
 /// What a run is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Purpose {
+pub enum Purpose {
     /// To make the target agree with the directory.
     Run,
     /// To compare the target with what was written, besides.
@@ -74,8 +72,13 @@ impl RunSpan {
         self.span.clone()
     }
 
+    /// It reads so much of the directory.
+    pub(super) fn reads(&self, depth: Depth) {
+        self.span.record("rollcall.run.depth", depth.word());
+    }
+
     /// The run ended with this record.
-    fn ended(mut self, record: &RunRecord) {
+    pub(super) fn ended(&mut self, record: &RunRecord) {
         self.ended = true;
         self.span.record("rollcall.run.result", record.result.word());
         if let Some(plan) = &record.plan {
@@ -92,7 +95,7 @@ impl RunSpan {
     }
 
     /// The run failed.
-    fn failed(mut self, kind: &str) {
+    pub(super) fn failed(&mut self, kind: &str) {
         self.ended = true;
         self.span.record("rollcall.run.result", "failed");
         fails(&self.span, kind);
@@ -131,23 +134,4 @@ pub(super) fn step_of(name: &'static str, count: usize) -> Span {
     let span = step(name);
     span.record("rollcall.count", count);
     span
-}
-
-impl Session {
-    /// The span of the run that is going on, for its work to be done in.
-    pub(super) fn run_span(&self) -> Span {
-        self.trace().as_ref().map_or_else(Span::none, RunSpan::span)
-    }
-
-    /// The run that is going on ended.
-    pub(super) fn trace_end(&self, record: &RunRecord) {
-        let run = self.trace().take();
-        run.into_iter().for_each(|run| run.ended(record));
-    }
-
-    /// The run that is going on failed.
-    pub(super) fn trace_failure(&self, error: &RunError) {
-        let run = self.trace().take();
-        run.into_iter().for_each(|run| run.failed(error.word()));
-    }
 }

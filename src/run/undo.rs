@@ -12,29 +12,23 @@ use tracing::Instrument as _;
 use super::error::RunError;
 use super::event::{Event, RunRecord};
 use super::extent::Extent;
+use super::planning::Made;
 use super::records::find_run;
 use super::session::{Listener, Session};
-use super::spans::{Purpose, step, step_of};
+use super::spans::{step, step_of};
 use super::verdicts::{Checked, with_store};
 use crate::apply::Outcome;
-use crate::guard::{self, Occasion, Reviewed};
+use crate::guard::{self, Occasion};
 use crate::plan::{ChangeId, Changes, UndoInput, undo};
 use crate::roster::Standing;
 
 impl Session {
-    /// Plans to take back what a run did, and lets the guard review that. The target is only read.
+    /// Plans to take back what a run did.
     ///
     /// # Errors
     ///
-    /// [`RunError::Undo`] if there is nothing of it that could be taken back; else if snapshot or target cannot be
-    /// asked. A record of the failed run is kept.
-    pub async fn undo(&self, run: &str, listener: Listener<'_>) -> Result<Reviewed, RunError> {
-        let (id, started) = self.begin_run(Purpose::Undo, None, listener);
-        let planned = self.plan_undo(run, listener).instrument(self.run_span()).await;
-        planned.inspect_err(|error| self.remember_failure(&id, started, error))
-    }
-
-    pub(super) async fn plan_undo(&self, run: &str, listener: Listener<'_>) -> Result<Reviewed, RunError> {
+    /// As [`Session::undo`].
+    pub(super) async fn plan_undo(&self, run: &str, listener: Listener<'_>) -> Result<Made, RunError> {
         self.require_same_target()?;
         if !self.store.is_sealed() {
             return Err(RunError::Undo(
@@ -86,7 +80,6 @@ impl Session {
             as_of: (self.clock)(),
             ..Occasion::default()
         };
-        self.is_reviewed(occasion.as_of);
         let protected = self.protected_groups_offline(&stage.extent)?;
         let guarding = step("guard");
         let protecting = self.protection(&mut planned.plan, protected.as_ref()).instrument(guarding.clone());
@@ -95,7 +88,7 @@ impl Session {
         let review = || guard::review(planned.plan, limits, &protection, &occasion, &planned.holdings);
         let reviewed = guarding.in_scope(review);
         listener(Event::Planned { plan: reviewed.shared_plan(), holds: reviewed.holds().to_vec() });
-        Ok(reviewed)
+        Ok(Made::reviewed(reviewed, occasion.as_of))
     }
 }
 

@@ -232,6 +232,10 @@ impl TargetReader for ScimTarget {
     async fn accounts(&self) -> Result<Vec<TargetAccount>, TargetError> {
         self.walk(List::USERS, |user| Some(self.as_account(&user))).await?.into_iter().collect()
     }
+
+    async fn probe(&self, write: &Write) -> Result<Probe, TargetError> {
+        self.was_done(write).await
+    }
 }
 
 #[async_trait]
@@ -257,10 +261,6 @@ impl Target for ScimTarget {
         let written = self.carry_out(write).await;
         self.tempo.ended(self.client.stats().calls);
         written
-    }
-
-    async fn probe(&self, write: &Write) -> Result<Probe, TargetError> {
-        self.was_done(write).await
     }
 }
 

@@ -136,7 +136,11 @@ pub(super) fn read(directory: &Path, runs: usize) -> Option<Database<MemoryEngin
     let packed = fs::read(directory.join(FILE)).ok()?;
     let glance: Glance = unpack(&zstd::bulk::decompress(&packed, MOST).ok()?).ok()?;
     let (seal, length) = around(directory)?;
-    if glance.version != VERSION || seal != glance.seal || length < glance.length || (runs >= RUNS && !glance.has_all_runs) {
+    if glance.version != VERSION
+        || seal != glance.seal
+        || length < glance.length
+        || (runs >= RUNS && !glance.has_all_runs)
+    {
         return None;
     }
     let database = Database::open(MemoryEngine::default()).ok()?.0;

@@ -26,15 +26,14 @@ fn house(tenant: &Tenant) -> House {
 
 /// Plans at a depth, approves whatever holds the plan, and applies it.
 async fn run(house: &House, depth: Depth) -> (Plan, RunRecord) {
-    let session = house.session();
-    let reviewed = session.plan_at(depth, &|_| {}).await.unwrap();
+    let (run, reviewed) = house.session().plan_at(depth, &|_| {}).await.unwrap().into_parts();
     let plan = reviewed.plan().clone();
     let approved = match reviewed {
         Reviewed::Cleared(approved) => approved,
         Reviewed::Parted(parted) => parted.into_held().approve("ada", "in a test"),
         Reviewed::Held(held) => held.approve("ada", "in a test"),
     };
-    (plan, session.apply(approved, &|_| {}).await.unwrap())
+    (plan, run.apply(approved, &|_| {}).await.unwrap())
 }
 
 /// Who is in, by the numbers in their addresses.
@@ -113,7 +112,7 @@ async fn a_quick_run_finds_among_a_hundred_thousand_stored_users_those_who_chang
         let mut house = house(&tenant);
         // Nobody is in this group, so that the plan is about the few and not about the many.
         house.extra = "[organization.acme.scope]\ngroups = [\"sales\"]\n".to_owned();
-        house.session().plan_at(Depth::Full, &|_| {}).await.unwrap();
+        house.session().plan_at(Depth::Full, &|_| {}).await.unwrap().end_with_plan().unwrap();
         assert_eq!(house.store.users().count(), population);
         let changed: BTreeSet<usize> = (0..500).map(|number| number * population / 500).collect();
         let row = |number: &usize| json!({"id": user_id(*number), "displayName": "Changed"});
@@ -142,7 +141,7 @@ async fn a_quick_run_finds_among_a_hundred_thousand_stored_users_those_who_chang
             .collect();
         assert_eq!(found, changed);
         assert_eq!(house.store.users().count(), population);
-        assert_eq!(reviewed.plan().changes.len(), 3, "those of them who came into scope");
+        assert_eq!(reviewed.proposed().changes.len(), 3, "those of them who came into scope");
     }
     assert_eq!(calls[0], calls[1]);
     assert!(calls[0] < 12, "{calls:?}");

@@ -27,15 +27,14 @@ fn house(okta: &Organisation, settings: &str) -> House {
 
 /// Plans at a depth, approves whatever holds the plan, and applies it.
 async fn run(house: &House, depth: Depth) -> Plan {
-    let session = house.session();
-    let reviewed = session.plan_at(depth, &|_| {}).await.unwrap();
+    let (run, reviewed) = house.session().plan_at(depth, &|_| {}).await.unwrap().into_parts();
     let plan = reviewed.plan().clone();
     let approved = match reviewed {
         Reviewed::Cleared(approved) => approved,
         Reviewed::Parted(parted) => parted.into_held().approve("ada", "in a test"),
         Reviewed::Held(held) => held.approve("ada", "in a test"),
     };
-    session.apply(approved, &|_| {}).await.unwrap();
+    run.apply(approved, &|_| {}).await.unwrap();
     plan
 }
 
@@ -57,7 +56,7 @@ fn names(names: &[&str]) -> BTreeSet<String> {
 /// A read of everything finds nothing to do, and nothing strange about what is missing.
 async fn agrees(house: &House) {
     let session = house.session();
-    let reviewed = session.plan_at(Depth::Full, &|_| {}).await.unwrap();
+    let (_, reviewed) = session.plan_at(Depth::Full, &|_| {}).await.unwrap().end_with_plan().unwrap();
     let plan = reviewed.plan();
     assert!(plan.is_empty(), "{:?}", plan.changes);
     assert_eq!(plan.notes, [], "nothing that a quick run read is missed by a full one");

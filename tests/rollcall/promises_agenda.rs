@@ -1,6 +1,7 @@
 //! A plan of what changed is the plan of everybody, byte for byte, and costs what changed.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use jiff::SignedDuration;
@@ -150,16 +151,16 @@ fn histories(people: u32, cases: u32, steps: usize) -> (usize, usize) {
                 history.change(step);
                 let &Step::Run(depth, applies) = step else { continue };
                 let planned = history.company.plan(&organizations[history.rules], depth).await;
-                let (session, reviewed) = match planned {
+                let run = match planned {
                     Ok(planned) => planned,
                     // Somebody whom a read of changes missed, or a reading that shows too little.
                     Err(error) if !error.to_string().contains("is not the plan of everybody") => continue,
                     Err(error) => return Err(TestCaseError::fail(error.to_string())),
                 };
-                let count = if session.people_judged().is_some() { &some } else { &everybody };
+                let count = if run.people_judged().is_some() { &some } else { &everybody };
                 count.fetch_add(1, Ordering::Relaxed);
                 if applies {
-                    apply((session, reviewed)).await;
+                    apply(run).await;
                 }
             }
             Ok(())
@@ -193,13 +194,14 @@ async fn somebody_whom_the_agenda_misses_is_dealt_with_within_a_week_and_everybo
     apply(company.plan(organization, Depth::Full).await.unwrap()).await;
     apply(company.plan(organization, Depth::Full).await.unwrap()).await;
     company.directory.person(4, |person| person.active = false);
-    company.plan(organization, Depth::Incremental).await.unwrap();
+    company.plan(organization, Depth::Incremental).await.unwrap().end_with_plan().unwrap();
     let ground = company.store.ground().unwrap().unwrap();
     let missed = BTreeSet::from([person_id(4)]);
     company.store.planned(Some(&missed), &Carried::default(), &ground).unwrap();
     let plan = async |company: &Company| {
-        let session = company.session(organization).comparing(Comparing::Weekly);
-        session.plan_at(Depth::Incremental, &|_| {}).await.unwrap().plan().changes.len()
+        let session = Arc::new(company.plain_session(organization).comparing(Comparing::Weekly));
+        let run = session.plan_at(Depth::Incremental, &|_| {}).await.unwrap();
+        run.end_with_plan().unwrap().1.plan().changes.len()
     };
     assert_eq!(plan(&company).await, 0, "the agenda does not have them");
     company.later = SignedDuration::from_hours(24 * 8);
@@ -234,7 +236,7 @@ fn a_census_that_follows_changes_is_the_one_that_counts_everybody() {
     let result = TestRunner::new(config).run(&prop::collection::vec(step(), 10..40), |steps| {
         runtime.block_on(async {
             let mut history = History { company: Company::of(24), rules: 3, people: 24 };
-            history.company.plan(organization, Depth::Full).await.unwrap();
+            history.company.plan(organization, Depth::Full).await.unwrap().end_with_plan().unwrap();
             for step in &steps {
                 match step {
                     // What a read in full misses or cannot understand is not in its census, and in the mirror still.
@@ -265,13 +267,11 @@ type Cost = (usize, u64, u64);
 async fn increments(people: u32, changes: &[u32]) -> Vec<Cost> {
     let organization = &organizations()[0];
     let company = Company::of(people);
-    let session = company.session(organization).comparing(Comparing::Never);
-    let first = session.plan(&|_| {}).await.unwrap();
-    apply((session, first)).await;
+    let session = Arc::new(company.plain_session(organization).comparing(Comparing::Never));
+    apply(session.plan(&|_| {}).await.unwrap()).await;
     // The second run finds everybody at rest, and from then on the agenda is kept.
-    let session = company.session(organization).comparing(Comparing::Never);
-    let second = session.plan(&|_| {}).await.unwrap();
-    apply((session, second)).await;
+    let session = Arc::new(company.plain_session(organization).comparing(Comparing::Never));
+    apply(session.plan(&|_| {}).await.unwrap()).await;
     let mut costs = Vec::new();
     for (&changes, joins) in changes.iter().zip([3, 6]) {
         for number in 0..changes {
@@ -280,12 +280,12 @@ async fn increments(people: u32, changes: &[u32]) -> Vec<Cost> {
         }
         company.directory.group(1, |group| group.users.insert(joins));
         let (read, written) = (company.store.values_read(), company.store.bytes_written());
-        let session = company.session(organization).comparing(Comparing::Never);
-        let reviewed = session.plan_at(Depth::Incremental, &|_| {}).await.unwrap();
-        assert_eq!(reviewed.plan().changes.len(), 2 * changes as usize + 1, "{:?}", reviewed.plan().changes);
-        let judged = session.people_judged().expect("not everybody was judged");
+        let session = Arc::new(company.plain_session(organization).comparing(Comparing::Never));
+        let run = session.plan_at(Depth::Incremental, &|_| {}).await.unwrap();
+        assert_eq!(run.proposed().changes.len(), 2 * changes as usize + 1, "{:?}", run.proposed().changes);
+        let judged = run.people_judged().expect("not everybody was judged");
         costs.push((judged, company.store.values_read() - read, company.store.bytes_written() - written));
-        apply((session, reviewed)).await;
+        apply(run).await;
     }
     costs
 }
@@ -311,8 +311,7 @@ async fn explained_on_the_first_day(people: u32) -> (u64, Vec<String>) {
     company.directory.person(20, |person| person.local = "shared".to_owned());
     company.directory.person(1_999, |person| person.local = "shared".to_owned());
     let session = company.session(organization);
-    let reviewed = session.plan(&|_| {}).await.unwrap();
-    session.planned(&reviewed).unwrap();
+    session.plan(&|_| {}).await.unwrap().end_with_plan().unwrap();
     drop(session);
 
     let (read, mut told) = (company.store.values_read(), Vec::new());

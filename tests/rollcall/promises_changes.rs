@@ -218,8 +218,8 @@ fn reading_what_changed_puts_in_and_out_whom_a_full_read_would() {
         directory.with(|contents| contents.stream = Stream::Tells);
         course.apply(course.plan_at(Depth::Incremental, directory.clone()).await.unwrap()).await;
         for depth in [Depth::Incremental, Depth::Full] {
-            let (_, again) = course.plan_at(depth, directory.clone()).await.unwrap();
-            prop_assert!(again.plan().is_empty(), "{depth:?}: {:?}", again.plan().changes);
+            let again = course.plan_at(depth, directory.clone()).await.unwrap();
+            prop_assert!(again.proposed().is_empty(), "{depth:?}: {:?}", again.proposed().changes);
         }
         Ok(())
     });
@@ -255,24 +255,24 @@ async fn a_plan_made_from_changes_says_so_and_its_record_keeps_what_was_asked() 
     let house = House::new();
     let (course, directory) = read_in_full(&house, &[1, 2]).await;
     directory.set(3, Some(true), false);
-    let (session, reviewed) = course.plan_at(Depth::Incremental, directory.clone()).await.unwrap();
-    assert!(reviewed.plan().notes.iter().any(|note| note.sentence.contains("found by the next full read")));
-    let record = session.planned(&reviewed).unwrap();
+    let run = course.plan_at(Depth::Incremental, directory.clone()).await.unwrap();
+    assert!(run.proposed().notes.iter().any(|note| note.sentence.contains("found by the next full read")));
+    let (record, _) = run.end_with_plan().unwrap();
     assert_eq!(record.changes.unwrap().collections, [collection("users", 1)]);
-    let (session, reviewed) = course.plan_at(Depth::Full, directory.clone()).await.unwrap();
-    assert!(reviewed.plan().notes.is_empty());
-    assert_eq!(session.planned(&reviewed).unwrap().changes, None);
+    let run = course.plan_at(Depth::Full, directory.clone()).await.unwrap();
+    assert!(run.proposed().notes.is_empty());
+    assert_eq!(run.end_with_plan().unwrap().0.changes, None);
 }
 
 /// Plans from changes, and tells why everything was read after all, if it was.
-async fn why(session: &Session) -> Option<String> {
+async fn why(session: &Arc<Session>) -> Option<String> {
     let why = Mutex::new(None);
     let listener = |event: Event| {
         if let Event::ReadingInFull { why: sentence } = event {
             *why.lock().unwrap() = Some(sentence);
         }
     };
-    session.plan_at(Depth::Incremental, &listener).await.unwrap();
+    session.plan_at(Depth::Incremental, &listener).await.unwrap().end_with_plan().unwrap();
     why.into_inner().unwrap()
 }
 
@@ -308,7 +308,7 @@ async fn changes_alone_are_read_no_longer_than_the_configuration_allows() {
     why_in_full(&course, &directory).await;
     assert_eq!(why_in_full(&course, &directory).await, None);
     directory.with(|contents| contents.age = SignedDuration::from_mins(121));
-    course.plan_at(Depth::Full, directory.clone()).await.unwrap();
+    course.plan_at(Depth::Full, directory.clone()).await.unwrap().end_with_plan().unwrap();
     let why = why_in_full(&course, &directory).await.unwrap();
     assert!(why.ends_with("longer ago than `reading.full_every` allows"), "{why}");
 }
@@ -328,7 +328,7 @@ async fn somebody_found_whom_the_stream_kept_back_makes_the_next_run_read_in_ful
     let house = House::new();
     let (course, directory) = read_in_full(&house, &[1, 2]).await;
     directory.set(2, None, false);
-    course.plan_at(Depth::Full, directory.clone()).await.unwrap();
+    course.plan_at(Depth::Full, directory.clone()).await.unwrap().end_with_plan().unwrap();
     directory.set(2, Some(true), true);
     let failed = course.plan_at(Depth::Incremental, directory.clone()).await.map(|_| ()).unwrap_err();
     assert!(matches!(failed, RunError::Read(_)), "{failed}");
@@ -364,7 +364,7 @@ async fn what_an_increment_empties_is_as_strange_as_what_a_full_read_does() {
         contents.people.retain(|&number, _| number == 1);
         contents.told.push(1);
     });
-    let (_, reviewed) = course.plan_at(Depth::Incremental, directory.clone()).await.unwrap();
+    let (_, reviewed) = course.plan_at(Depth::Incremental, directory.clone()).await.unwrap().end_with_plan().unwrap();
     let holding: Vec<&str> =
         reviewed.plan().notes.iter().filter(|note| note.holds).map(|note| &*note.sentence).collect();
     assert!(holding.iter().any(|sentence| sentence.contains("members of groups")), "{holding:?}");

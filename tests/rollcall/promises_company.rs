@@ -10,7 +10,7 @@ use rollcall::apply::{Probe, Target, TargetError, TargetReader, Texts, Write, Wr
 use rollcall::config::Organization;
 use rollcall::guard::Reviewed;
 use rollcall::plan::{Candidates, Match, Matches, TargetAccount};
-use rollcall::run::{Depth, RunError, Session};
+use rollcall::run::{Depth, HasPlan, Run, RunError, Session};
 use rollcall::snapshot::{MemoryStore, Store};
 use rollcall_kit::{
     Address, Attributes, Capabilities, Certificate, CertificateDraft, Changes, CheckFinding, Collection, Connector,
@@ -318,6 +318,10 @@ impl TargetReader for Application {
     async fn accounts(&self) -> Result<Vec<TargetAccount>, TargetError> {
         Ok(self.accounts.lock().unwrap().values().cloned().collect())
     }
+
+    async fn probe(&self, _: &Write) -> Result<Probe, TargetError> {
+        Ok(Probe::NotDone)
+    }
 }
 
 #[async_trait]
@@ -356,9 +360,6 @@ impl Target for Application {
             _ => Ok(Written::default()),
         }
     }
-    async fn probe(&self, _: &Write) -> Result<Probe, TargetError> {
-        Ok(Probe::NotDone)
-    }
 }
 
 /// The company over many runs.
@@ -380,7 +381,12 @@ impl Company {
         }
     }
 
-    pub(crate) fn session(&self, organization: &Organization) -> Session {
+    pub(crate) fn session(&self, organization: &Organization) -> Arc<Session> {
+        Arc::new(self.plain_session(organization))
+    }
+
+    /// A session that can be made to compare otherwise.
+    pub(crate) fn plain_session(&self, organization: &Organization) -> Session {
         let store = Arc::clone(&self.store) as Arc<dyn Store>;
         let target = Arc::clone(&self.application) as Arc<dyn Target>;
         let later = self.later;
@@ -389,27 +395,22 @@ impl Company {
     }
 
     /// Reads so much, and plans.
-    pub(crate) async fn plan(
-        &self,
-        organization: &Organization,
-        depth: Depth,
-    ) -> Result<(Session, Reviewed), RunError> {
-        let session = self.session(organization);
-        let reviewed = session.plan_at(depth, &|_| {}).await?;
-        Ok((session, reviewed))
+    pub(crate) async fn plan(&self, organization: &Organization, depth: Depth) -> Result<Run<HasPlan>, RunError> {
+        self.session(organization).plan_at(depth, &|_| {}).await
     }
 }
 
 /// Approves whatever holds a plan, and applies it.
-pub(crate) async fn apply((session, reviewed): (Session, Reviewed)) {
+pub(crate) async fn apply(run: Run<HasPlan>) {
+    let (run, reviewed) = run.into_parts();
     let approved = match reviewed {
         Reviewed::Cleared(approved) => approved,
         Reviewed::Parted(parted) => parted.into_held().approve("ada", "in a test"),
         Reviewed::Held(held) => held.approve("ada", "in a test"),
     };
     if approved.plan().is_empty() {
-        session.nothing_to_do(approved).unwrap();
+        run.nothing_to_do(approved).unwrap();
     } else {
-        session.apply(approved, &|_| {}).await.unwrap();
+        run.apply(approved, &|_| {}).await.unwrap();
     }
 }

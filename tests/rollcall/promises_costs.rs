@@ -7,15 +7,15 @@ use crate::promises_support::{House, user};
 
 /// Plans and applies; the requests that the plan predicts, and those that came.
 async fn predicted_and_sent(house: &House) -> (u64, u64) {
-    let session = house.session();
-    let approved = match session.plan(&|_| {}).await.unwrap() {
+    let (run, reviewed) = house.session().plan(&|_| {}).await.unwrap().into_parts();
+    let approved = match reviewed {
         Reviewed::Cleared(approved) => approved,
         Reviewed::Parted(parted) => parted.into_held().approve("ada", "in a test"),
         Reviewed::Held(held) => held.approve("ada", "in a test"),
     };
     let predicted = approved.plan().estimate.calls;
     house.sandbox.forget_requests();
-    let record = session.apply(approved, &|_| {}).await.unwrap();
+    let record = run.apply(approved, &|_| {}).await.unwrap();
     assert!(record.outcomes.iter().all(|(_, outcome)| matches!(outcome, rollcall::apply::Outcome::Done { .. })));
     (predicted, house.sandbox.requests().values().sum())
 }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use jiff::{SignedDuration, Timestamp};
 use rollcall::guard::{Approval, Decider, Hold, Reviewed};
 use rollcall::plan::{ActionKind, Cause};
-use rollcall::run::{self, Event, RunError, RunResult};
+use rollcall::run::{self, Depth, Event, Purpose, RunError, RunResult};
 use rollcall::snapshot::{SledStore, fact};
 
 use super::promises_support::{House, active};
@@ -30,11 +30,10 @@ async fn held(house: &House) -> String {
     house.directory(&active(&IDS));
     house.settle().await;
     house.directory(&all_but_ann_disabled());
-    let session = house.session();
-    let reviewed = session.plan(&|_| {}).await.unwrap();
+    let (run, reviewed) = house.session().plan(&|_| {}).await.unwrap().into_parts();
     let Reviewed::Held(held) = reviewed else { panic!("seven of eight go") };
     let id = held.plan().id().0;
-    session.held(held).unwrap();
+    run.held(held).unwrap();
     id
 }
 
@@ -44,8 +43,10 @@ async fn an_approval_is_used_up_before_the_first_write_and_counts_for_one_of_two
     let id = held(&house).await;
     run::approve(&*house.store, &id, ada(), false).unwrap();
     let (first, second) = (house.session(), house.session());
-    let Reviewed::Cleared(one) = first.plan(&|_| {}).await.unwrap() else { panic!("it was approved") };
-    let Reviewed::Cleared(two) = second.plan(&|_| {}).await.unwrap() else { panic!("it was approved") };
+    let (first, reviewed) = first.plan(&|_| {}).await.unwrap().into_parts();
+    let Reviewed::Cleared(one) = reviewed else { panic!("it was approved") };
+    let (second, reviewed) = second.plan(&|_| {}).await.unwrap().into_parts();
+    let Reviewed::Cleared(two) = reviewed else { panic!("it was approved") };
     assert!(matches!(one.approval(), Approval::Person { who, .. } if who == "ada"));
 
     let pending = Arc::new(Mutex::new(Vec::new()));
@@ -78,11 +79,39 @@ async fn an_approval_outlives_the_process_and_is_in_the_records() {
     let held = run::runs(&*house.store, 1).unwrap().remove(0);
     assert_eq!(held.decision.as_ref(), Some(&decided.decision));
 
-    let session = house.session();
-    let Reviewed::Cleared(approved) = session.plan(&|_| {}).await.unwrap() else { panic!("it was approved") };
-    let record = session.apply(approved, &|_| {}).await.unwrap();
+    let (run, reviewed) = house.session().plan(&|_| {}).await.unwrap().into_parts();
+    let Reviewed::Cleared(approved) = reviewed else { panic!("it was approved") };
+    let record = run.apply(approved, &|_| {}).await.unwrap();
     assert_eq!(record.approval.unwrap().decision(), Some(&decided.decision));
     assert!(house.is_in("ann") && !house.is_in("hal"));
+}
+
+#[tokio::test]
+async fn a_run_that_somebody_lets_go_of_on_the_way_has_failed() {
+    let house = House::new();
+    house.directory(&active(&IDS));
+    house.settle().await;
+    let result = || run::runs(&*house.store, 1).unwrap().remove(0).result;
+    let is_abandoned = |result: RunResult| matches!(result, RunResult::Failed { error } if error.contains("abandoned"));
+
+    let session = house.session();
+    drop(session.plan(&|_| {}).await.unwrap());
+    assert!(is_abandoned(result()), "with its plan");
+    house.settle().await;
+    let run = session.begin(Purpose::Run, &|_| {}).read(Depth::Full, &|_| {}).await.unwrap();
+    drop(run.plan(&|_| {}));
+    assert!(is_abandoned(result()), "while it plans");
+    house.settle().await;
+    assert_eq!(result(), RunResult::NothingToDo);
+
+    // A run that fails in its last step says so itself.
+    let id = held(&house).await;
+    run::approve(&*house.store, &id, ada(), false).unwrap();
+    let (run, reviewed) = house.session().plan(&|_| {}).await.unwrap().into_parts();
+    let Reviewed::Cleared(approved) = reviewed else { panic!("it was approved") };
+    run::reject(&*house.store, &id, ada()).unwrap();
+    run.apply(approved, &|_| {}).await.unwrap_err();
+    assert!(matches!(result(), RunResult::Failed { error } if error.contains("withdrawn")));
 }
 
 #[tokio::test]
@@ -92,9 +121,9 @@ async fn an_approval_that_no_run_needs_is_used_up_all_the_same() {
     run::approve(&*house.store, &id, ada(), false).unwrap();
     // It was a mistake in the directory, and somebody mended it.
     house.directory(&active(&IDS));
-    let session = house.session();
-    let Reviewed::Cleared(approved) = session.plan(&|_| {}).await.unwrap() else { panic!("nothing is asked for") };
-    session.nothing_to_do(approved).unwrap();
+    let (run, reviewed) = house.session().plan(&|_| {}).await.unwrap().into_parts();
+    let Reviewed::Cleared(approved) = reviewed else { panic!("nothing is asked for") };
+    run.nothing_to_do(approved).unwrap();
     // The same mistake a day later is not approved.
     house.directory(&all_but_ann_disabled());
     assert!(matches!(house.plan().await.unwrap(), Reviewed::Held(_)));
@@ -119,10 +148,10 @@ async fn fewer_leavers_than_were_approved_are_fewer_leavers() {
     let mut people = all_but_ann_disabled();
     people[7].1 = "active";
     house.directory(&people);
-    let session = house.session();
-    let Reviewed::Cleared(approved) = session.plan(&|_| {}).await.unwrap() else { panic!("all of it was approved") };
+    let (run, reviewed) = house.session().plan(&|_| {}).await.unwrap().into_parts();
+    let Reviewed::Cleared(approved) = reviewed else { panic!("all of it was approved") };
     assert_eq!(approved.plan().changes.len(), 6);
-    session.apply(approved, &|_| {}).await.unwrap();
+    run.apply(approved, &|_| {}).await.unwrap();
     assert!(house.is_in("hal") && !house.is_in("gus"));
 }
 
@@ -135,17 +164,16 @@ async fn rules_whose_removals_wait_are_still_new_to_the_next_run() {
     house.extra = "hold = \"removals\"\nscope = { when = 'user.login != \"bob\"' }".to_owned();
     house.directory(&active(&["ann", "bob", "cal"]));
     for newcomers in [1, 0] {
-        let session = house.session();
-        let reviewed = session.plan(&|_| {}).await.unwrap();
+        let (run, reviewed) = house.session().plan(&|_| {}).await.unwrap().into_parts();
         assert!(matches!(reviewed.holds(), [Hold::RulesChanged { because, .. }] if because[0].0 == 1));
         match reviewed {
             Reviewed::Parted(parted) => {
-                let record = session.apply(parted.into_part(), &|_| {}).await.unwrap();
+                let record = run.apply(parted.into_part(), &|_| {}).await.unwrap();
                 assert_eq!(record.waiting.unwrap().plan.changes.len(), 1);
                 assert_eq!(newcomers, 1);
             }
             held => {
-                session.planned(&held).unwrap();
+                run.keep(&held).unwrap();
                 assert_eq!(newcomers, 0);
             }
         }
@@ -208,23 +236,21 @@ async fn a_strange_reading_stays_strange_while_only_the_harmless_part_of_its_pla
         let notes = reviewed.plan().notes.iter().filter(|note| note.holds);
         notes.map(|note| note.sentence.clone()).collect::<Vec<_>>()
     };
-    let session = house.session();
-    let reviewed = session.plan(&|_| {}).await.unwrap();
+    let (run, reviewed) = house.session().plan(&|_| {}).await.unwrap().into_parts();
     let found = findings(&reviewed);
     assert!(!found.is_empty(), "{:?}", reviewed.holds());
     let Reviewed::Parted(parted) = reviewed else { panic!("zoe may be let in") };
-    session.apply(parted.into_part(), &|_| {}).await.unwrap();
+    run.apply(parted.into_part(), &|_| {}).await.unwrap();
     assert!(house.is_in("zoe") && house.is_in("p39"));
 
-    let session = house.session();
-    let again = session.plan(&|_| {}).await.unwrap();
+    let (run, again) = house.session().plan(&|_| {}).await.unwrap().into_parts();
     assert!(!findings(&again).is_empty(), "nobody has looked at it yet");
-    session.planned(&again).unwrap();
+    run.keep(&again).unwrap();
     // Whoever approves it has.
     run::approve(&*house.store, &again.plan().id().0, ada(), false).unwrap();
-    let session = house.session();
-    let Reviewed::Cleared(approved) = session.plan(&|_| {}).await.unwrap() else { panic!("it was approved") };
-    session.apply(approved, &|_| {}).await.unwrap();
+    let (run, reviewed) = house.session().plan(&|_| {}).await.unwrap().into_parts();
+    let Reviewed::Cleared(approved) = reviewed else { panic!("it was approved") };
+    run.apply(approved, &|_| {}).await.unwrap();
     assert!(!house.is_in("p39"));
     assert!(findings(&house.plan().await.unwrap()).is_empty(), "it is settled");
 }

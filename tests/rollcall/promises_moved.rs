@@ -25,7 +25,7 @@ async fn a_ledger_is_never_applied_to_another_target() {
     house.directory(&[("ann", "active"), ("bob", "active"), ("cal", "disabled")]);
     let session = Session::with_store(house.organization_at(&other), Arc::clone(&house.store)).unwrap();
 
-    let error = session.plan(&|_| {}).await.unwrap_err();
+    let error = Arc::new(session).plan(&|_| {}).await.err().unwrap();
 
     assert!(matches!(error, RunError::OtherTarget { .. }), "{error}");
     assert!(error.to_string().contains(house.sandbox.url().trim_end_matches('/')), "{error}");

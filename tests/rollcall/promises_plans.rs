@@ -33,8 +33,8 @@ async fn a_kept_plan_that_is_still_asked_for_is_applied() {
     house.directory(&[("ann", "active"), ("bob", "disabled")]);
     let file = kept(&house).await;
     let session = house.session();
-    let held = session.kept(file, &|_| {}).await.unwrap();
-    let record = session.apply(held.approve("ada", "by its file"), &|_| {}).await.unwrap();
+    let (run, held) = session.kept(file, &|_| {}).await.unwrap();
+    let record = run.apply(held.approve("ada", "by its file"), &|_| {}).await.unwrap();
     assert_eq!(record.result, RunResult::Applied);
     assert!(house.is_in("ann") && !house.is_in("bob"));
 }
@@ -106,15 +106,17 @@ async fn held_and_declined_plans_are_in_the_history_and_change_nothing() {
     let house = House::new();
     house.directory(&active(&["ann", "bob"]));
     let session = house.session();
-    let Reviewed::Held(held) = session.plan(&|_| {}).await.unwrap() else { panic!("a first plan is held") };
-    session.held(held).unwrap();
+    let (run, reviewed) = session.plan(&|_| {}).await.unwrap().into_parts();
+    let Reviewed::Held(held) = reviewed else { panic!("a first plan is held") };
+    run.held(held).unwrap();
     assert!(matches!(runs(&*house.store, 1).unwrap()[0].result, RunResult::Held { .. }));
     assert!(house.sandbox.users().is_empty());
 
     house.settle().await;
     house.directory(&[("ann", "active"), ("bob", "disabled")]);
-    let Reviewed::Cleared(approved) = session.plan(&|_| {}).await.unwrap() else { panic!("one leaver is not held") };
-    session.declined(approved).unwrap();
+    let (run, reviewed) = session.plan(&|_| {}).await.unwrap().into_parts();
+    let Reviewed::Cleared(approved) = reviewed else { panic!("one leaver is not held") };
+    run.declined(approved).unwrap();
     let last = runs(&*house.store, 1).unwrap().remove(0);
     assert_eq!((last.result, last.plan.map(|plan| plan.changes.len())), (RunResult::Planned, Some(1)));
     assert!(house.is_in("bob"));

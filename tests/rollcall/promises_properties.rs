@@ -14,7 +14,7 @@ use rollcall::apply::{Probe, Target, TargetError, TargetReader, Texts, Write, Wr
 use rollcall::config::Organization;
 use rollcall::guard::Reviewed;
 use rollcall::plan::{Candidates, Match, Matches, TargetAccount};
-use rollcall::run::{Depth, RunError, Session};
+use rollcall::run::{Depth, HasPlan, Run, RunError, Session};
 use rollcall::snapshot::{Ledger as _, MemoryStore, Mirror as _, Store};
 use rollcall_kit::{
     Address, Attributes, Capabilities, Certificate, CertificateDraft, CheckFinding, Collection, Connector,
@@ -178,6 +178,10 @@ impl TargetReader for Application {
     async fn accounts(&self) -> Result<Vec<TargetAccount>, TargetError> {
         Ok(Vec::new())
     }
+
+    async fn probe(&self, _: &Write) -> Result<Probe, TargetError> {
+        Ok(Probe::NotDone)
+    }
 }
 
 #[async_trait]
@@ -203,9 +207,6 @@ impl Target for Application {
         }
         Ok(Written::default())
     }
-    async fn probe(&self, _: &Write) -> Result<Probe, TargetError> {
-        Ok(Probe::NotDone)
-    }
 }
 
 /// One organization over many runs, each with a directory of its own.
@@ -220,19 +221,19 @@ impl<'a> Course<'a> {
         Self { house, store: Arc::new(MemoryStore::new()), application: Arc::default() }
     }
 
-    pub(crate) fn session(&self, directory: impl Connector + 'static) -> Session {
+    pub(crate) fn session(&self, directory: impl Connector + 'static) -> Arc<Session> {
         self.session_of(self.house.organization(), directory)
     }
 
     /// The same snapshot and application under another configuration.
-    pub(crate) fn session_of(&self, organization: Organization, directory: impl Connector + 'static) -> Session {
+    pub(crate) fn session_of(&self, organization: Organization, directory: impl Connector + 'static) -> Arc<Session> {
         let store = Arc::clone(&self.store) as Arc<dyn Store>;
         let target = Arc::clone(&self.application) as Arc<dyn Target>;
-        Session::new(organization, store, Arc::new(directory), target).unwrap()
+        Arc::new(Session::new(organization, store, Arc::new(directory), target).unwrap())
     }
 
     /// Plans; nothing may be written by that.
-    pub(crate) async fn plan(&self, directory: impl Connector + 'static) -> Result<(Session, Reviewed), RunError> {
+    pub(crate) async fn plan(&self, directory: impl Connector + 'static) -> Result<Run<HasPlan>, RunError> {
         self.plan_at(Depth::Full, directory).await
     }
 
@@ -241,11 +242,11 @@ impl<'a> Course<'a> {
         &self,
         depth: Depth,
         directory: impl Connector + 'static,
-    ) -> Result<(Session, Reviewed), RunError> {
+    ) -> Result<Run<HasPlan>, RunError> {
         let (session, before) = (self.session(directory), self.application.writes());
-        let reviewed = session.plan_at(depth, &|_| {}).await;
+        let planned = session.plan_at(depth, &|_| {}).await;
         assert_eq!(self.application.writes(), before, "planning wrote to the application");
-        reviewed.map(|reviewed| (session, reviewed))
+        planned
     }
 
     /// Plans, approves whatever holds it, and applies.
@@ -254,13 +255,14 @@ impl<'a> Course<'a> {
     }
 
     /// Approves whatever holds a plan, and applies it.
-    pub(crate) async fn apply(&self, (session, reviewed): (Session, Reviewed)) {
+    pub(crate) async fn apply(&self, run: Run<HasPlan>) {
+        let (run, reviewed) = run.into_parts();
         let approved = match reviewed {
             Reviewed::Cleared(approved) => approved,
             Reviewed::Held(held) => held.approve("ada", "in a test"),
             Reviewed::Parted(_) => unreachable!("holds keep back everything here"),
         };
-        session.apply(approved, &|_| {}).await.unwrap();
+        run.apply(approved, &|_| {}).await.unwrap();
     }
 
     /// Everything that a failed run must leave as it was.
@@ -344,8 +346,8 @@ fn whoever_is_missing_is_out_only_if_the_directory_says_that_he_is_gone() {
         }
         course.settle(directory()).await;
         prop_assert_eq!(course.application.who_is_in(), who_should_be_in(&after));
-        let (_, again) = course.plan(directory()).await.unwrap();
-        prop_assert!(again.plan().is_empty(), "{:?}", again.plan().changes);
+        let again = course.plan(directory()).await.unwrap();
+        prop_assert!(again.proposed().is_empty(), "{:?}", again.proposed().changes);
         Ok(())
     });
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 use rollcall::guard::Reviewed;
-use rollcall::run::{RunRecord, Session};
+use rollcall::run::{HasPlan, Run, RunRecord};
 use rollcall::snapshot::{Facts as _, fact};
 use rollcall_kit::DirectoryId;
 use serde_json::json;
@@ -14,22 +14,21 @@ use super::promises_properties::{Course, Scripted, holds, people};
 use super::promises_support::{House, active, user};
 
 /// Ends a run as the commands do.
-async fn end((session, reviewed): (Session, Reviewed)) -> RunRecord {
+async fn end(run: Run<HasPlan>) -> RunRecord {
+    let (run, reviewed) = run.into_parts();
     let approved = match reviewed {
         Reviewed::Cleared(approved) => approved,
         Reviewed::Parted(parted) => parted.into_held().approve("ada", "in a test"),
         Reviewed::Held(held) => held.approve("ada", "in a test"),
     };
     if approved.plan().is_empty() {
-        return session.nothing_to_do(approved).unwrap();
+        return run.nothing_to_do(approved).unwrap();
     }
-    session.apply(approved, &|_| {}).await.unwrap()
+    run.apply(approved, &|_| {}).await.unwrap()
 }
 
 async fn run(house: &House) -> RunRecord {
-    let session = house.session();
-    let reviewed = session.plan(&|_| {}).await.unwrap();
-    end((session, reviewed)).await
+    end(house.session().plan(&|_| {}).await.unwrap()).await
 }
 
 /// Runs until one takes the plan of another.
@@ -90,8 +89,8 @@ async fn an_account_that_becomes_due_for_deletion_ends_the_rest() {
     run(&house).await;
     rest(&house).await;
     let later = jiff::Timestamp::now() + jiff::SignedDuration::from_hours(24 * 31);
-    let session = house.session().with_clock(Arc::new(move || later));
-    let reviewed = session.plan(&|_| {}).await.unwrap();
+    let session = house.session_at(Arc::new(move || later));
+    let (_, reviewed) = session.plan(&|_| {}).await.unwrap().end_with_plan().unwrap();
     assert_eq!(reviewed.plan().changes.len(), 1, "{:?}", reviewed.plan().changes);
 }
 
@@ -105,9 +104,8 @@ async fn somebody_whose_account_was_deleted_is_told_by_the_address_and_the_id_th
     house.directory(&active(&["ann"]));
     run(&house).await;
     let later = jiff::Timestamp::now() + jiff::SignedDuration::from_hours(24 * 31);
-    let session = house.session().with_clock(Arc::new(move || later));
-    let reviewed = session.plan(&|_| {}).await.unwrap();
-    end((session, reviewed)).await;
+    let session = house.session_at(Arc::new(move || later));
+    end(session.plan(&|_| {}).await.unwrap()).await;
     assert_eq!(house.store.account(&account.user).unwrap(), None);
 
     for who in [account.address.as_str(), "BOB@acme.com", &account.target_id, "bob"] {
@@ -129,7 +127,7 @@ async fn a_write_that_a_crash_left_open_ends_the_rest() {
     let settled = rollcall::apply::Settlement { accounts: vec![away], ..Default::default() };
     house.store.correct(settled).unwrap();
     let session = house.session();
-    let reviewed = session.plan(&|_| {}).await.unwrap();
+    let (_, reviewed) = session.plan(&|_| {}).await.unwrap().end_with_plan().unwrap();
     assert_eq!(reviewed.plan().changes.len(), 1, "the ledger is another: {:?}", reviewed.plan().changes);
 }
 
@@ -142,10 +140,10 @@ fn a_plan_that_was_taken_over_is_the_one_that_would_have_been_made() {
         let course = Course::new(house);
         for (people, repeats) in steps {
             for _ in 0..=repeats {
-                let Ok((_, taken)) = course.plan(Scripted::honest(&people)).await else { break };
+                let Ok(taken) = course.plan(Scripted::honest(&people)).await else { break };
                 course.store.set_fact(fact::AT_REST, &json!(null)).unwrap();
                 let made = course.plan(Scripted::honest(&people)).await.unwrap();
-                let (one, other) = (taken.plan(), made.1.plan());
+                let (one, other) = (taken.proposed(), made.proposed());
                 prop_assert_eq!(
                     (&one.changes, &one.refusals, &one.notes),
                     (&other.changes, &other.refusals, &other.notes)

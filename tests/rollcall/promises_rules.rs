@@ -18,10 +18,10 @@ fn is_of_rules(hold: &Hold) -> bool {
 }
 
 async fn goes_through(house: &House) {
-    let session = house.session();
-    match session.plan(&|_| {}).await.unwrap() {
-        Reviewed::Cleared(approved) if approved.plan().is_empty() => drop(session.nothing_to_do(approved).unwrap()),
-        Reviewed::Cleared(approved) => drop(session.apply(approved, &|_| {}).await.unwrap()),
+    let (run, reviewed) = house.session().plan(&|_| {}).await.unwrap().into_parts();
+    match reviewed {
+        Reviewed::Cleared(approved) if approved.plan().is_empty() => drop(run.nothing_to_do(approved).unwrap()),
+        Reviewed::Cleared(approved) => drop(run.apply(approved, &|_| {}).await.unwrap()),
         held => panic!("held: {:?}", held.holds()),
     }
 }

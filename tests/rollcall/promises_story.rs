@@ -51,6 +51,10 @@ impl TargetReader for Deadly {
     async fn accounts(&self) -> Result<Vec<TargetAccount>, TargetError> {
         self.target.accounts().await
     }
+
+    async fn probe(&self, write: &Write) -> Result<Probe, TargetError> {
+        self.target.probe(write).await
+    }
 }
 
 #[async_trait]
@@ -76,10 +80,6 @@ impl Target for Deadly {
         }
         self.dead.notify_one();
         std::future::pending().await
-    }
-
-    async fn probe(&self, write: &Write) -> Result<Probe, TargetError> {
-        self.target.probe(write).await
     }
 }
 
@@ -155,14 +155,16 @@ impl Story {
         let connector: Arc<dyn Connector> =
             Arc::new(rollcall_file::connector(rollcall_file::FileSettings::of(directory)).unwrap());
         let store = Arc::clone(&self.house.store);
-        let session = Session::new(organization, store, connector, Arc::clone(&target) as Arc<dyn Target>).unwrap();
+        let deadly = Arc::clone(&target) as Arc<dyn Target>;
+        let session = Arc::new(Session::new(organization, store, connector, deadly).unwrap());
         let run = async {
-            let approved = match session.plan(&|_| {}).await.unwrap() {
+            let (run, reviewed) = session.plan(&|_| {}).await.unwrap().into_parts();
+            let approved = match reviewed {
                 Reviewed::Cleared(approved) => approved,
                 Reviewed::Parted(parted) => parted.into_held().approve("ada", "in a test"),
                 Reviewed::Held(held) => held.approve("ada", "in a story"),
             };
-            let record = session.apply(approved, &|_| {}).await.unwrap();
+            let record = run.apply(approved, &|_| {}).await.unwrap();
             matches!(record.result, RunResult::Applied | RunResult::NothingToDo)
         };
         tokio::select! {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use rollcall::config::{self, Organization};
 use rollcall::demo::sandbox::{AccountView, Sandbox};
 use rollcall::guard::Reviewed;
-use rollcall::run::{RunError, RunRecord, Session};
+use rollcall::run::{Clock, RunError, RunRecord, Session};
 use rollcall::snapshot::{MemoryStore, SledStore, Store};
 use serde_json::{Value, json};
 
@@ -105,23 +105,30 @@ http = {{ attempts = 1, max_wait = 1 }}
         configuration.organizations.remove("acme").unwrap()
     }
 
-    pub(crate) fn session(&self) -> Session {
-        Session::with_store(self.organization(), Arc::clone(&self.store)).unwrap()
+    pub(crate) fn session(&self) -> Arc<Session> {
+        Arc::new(Session::with_store(self.organization(), Arc::clone(&self.store)).unwrap())
     }
 
+    /// A session at another time.
+    pub(crate) fn session_at(&self, clock: Clock) -> Arc<Session> {
+        let session = Session::with_store(self.organization(), Arc::clone(&self.store)).unwrap();
+        Arc::new(session.with_clock(clock))
+    }
+
+    /// Plans, and ends the run with its plan.
     pub(crate) async fn plan(&self) -> Result<Reviewed, RunError> {
-        self.session().plan(&|_| {}).await
+        Ok(self.session().plan(&|_| {}).await?.end_with_plan()?.1)
     }
 
     /// Plans, approves whatever holds the plan, and applies.
     pub(crate) async fn settle(&self) -> RunRecord {
-        let session = self.session();
-        let approved = match session.plan(&|_| {}).await.unwrap() {
+        let (run, reviewed) = self.session().plan(&|_| {}).await.unwrap().into_parts();
+        let approved = match reviewed {
             Reviewed::Cleared(approved) => approved,
             Reviewed::Parted(parted) => parted.into_held().approve("ada", "in a test"),
             Reviewed::Held(held) => held.approve("ada", "in a test"),
         };
-        session.apply(approved, &|_| {}).await.unwrap()
+        run.apply(approved, &|_| {}).await.unwrap()
     }
 
     pub(crate) fn account(&self, id: &str) -> Option<AccountView> {

@@ -1,6 +1,6 @@
 //! The SCIM target's lists and look-ups against targets that lie, and answers that get lost.
 
-use rollcall::apply::{Probe, Target, TargetError, TargetReader};
+use rollcall::apply::{Probe, TargetError, TargetReader};
 use rollcall::plan::Match;
 use rollcall::scim::Profile;
 use rollcall::scim::profile::Paging;

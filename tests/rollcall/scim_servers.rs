@@ -1,7 +1,7 @@
 //! The SCIM target against real servers that nobody here wrote.
 
 use futures::stream::{self, StreamExt};
-use rollcall::apply::{Probe, Target, TargetError, TargetReader, Write, WriteFailure};
+use rollcall::apply::{Probe, TargetError, TargetReader, Write, WriteFailure};
 use rollcall::plan::Match;
 use rollcall::scim::profile::Paging;
 use rollcall::scim::{RoleDelivery, ScimTarget};

@@ -131,7 +131,7 @@ fn nameless(group: &str) -> Entry {
 }
 
 /// An organization whose rules name one group by its name and one by its id.
-fn session(folder: &Path, sandbox: &Sandbox, directory: &Directory, store: Arc<dyn Store>) -> Session {
+fn session(folder: &Path, sandbox: &Sandbox, directory: &Directory, store: Arc<dyn Store>) -> Arc<Session> {
     let token = folder.join("token");
     std::fs::write(&token, sandbox.token()).unwrap();
     std::fs::set_permissions(&token, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
@@ -161,18 +161,18 @@ token = {{ file = "{token}" }}
     let mut configuration = rollcall::config::parse(folder.join("config.toml"), &text).unwrap();
     let organization = configuration.organizations.remove("acme").unwrap();
     let target = ScimTarget::new(&organization.target).unwrap();
-    Session::new(organization, store, Arc::new(directory.clone()), Arc::new(target)).unwrap()
+    Arc::new(Session::new(organization, store, Arc::new(directory.clone()), Arc::new(target)).unwrap())
 }
 
 /// Plans, applies whatever it is, and hands the plan back.
-async fn run(session: &Session) -> Plan {
-    let reviewed = session.plan(&|_| {}).await.unwrap();
+async fn run(session: &Arc<Session>) -> Plan {
+    let (run, reviewed) = session.plan(&|_| {}).await.unwrap().into_parts();
     let plan = reviewed.plan().clone();
     match reviewed {
-        Reviewed::Cleared(approved) if approved.plan().is_empty() => session.nothing_to_do(approved).unwrap(),
-        Reviewed::Cleared(approved) => session.apply(approved, &|_| {}).await.unwrap(),
-        Reviewed::Parted(parted) => session.apply(parted.into_part(), &|_| {}).await.unwrap(),
-        Reviewed::Held(held) => session.apply(held.approve("test", "by hand"), &|_| {}).await.unwrap(),
+        Reviewed::Cleared(approved) if approved.plan().is_empty() => run.nothing_to_do(approved).unwrap(),
+        Reviewed::Cleared(approved) => run.apply(approved, &|_| {}).await.unwrap(),
+        Reviewed::Parted(parted) => run.apply(parted.into_part(), &|_| {}).await.unwrap(),
+        Reviewed::Held(held) => run.apply(held.approve("test", "by hand"), &|_| {}).await.unwrap(),
     };
     plan
 }
@@ -249,7 +249,7 @@ async fn a_group_that_could_never_be_read_gives_nothing_and_is_named() {
     let directory = Directory::default();
     let session = session(folder.path(), &sandbox, &directory, Arc::new(MemoryStore::new()));
     directory.becomes([user("jane"), user("joe"), nameless("core"), nameless("money")]);
-    let reviewed = session.plan(&|_| {}).await.unwrap();
+    let (_, reviewed) = session.plan(&|_| {}).await.unwrap().end_with_plan().unwrap();
     let plan = reviewed.plan();
     assert!(plan.changes.iter().all(|change| matches!(change.action, Action::Create { .. })), "{:?}", plan.changes);
     assert_eq!(unreadable(plan), ["cn=core", "cn=money"]);

@@ -161,8 +161,8 @@ async fn plan_after_an_upgrade(format: u8) {
     );
     let mut configuration = config::parse(folder.path().join("config.toml"), &text).unwrap();
     let organization = configuration.organizations.remove("acme").unwrap();
-    let session = Session::with_store(organization, store).unwrap();
-    match session.plan(&|_| {}).await.unwrap() {
+    let session = Arc::new(Session::with_store(organization, store).unwrap());
+    match session.plan(&|_| {}).await.unwrap().end_with_plan().unwrap().1 {
         Reviewed::Cleared(approved) => {
             assert!(approved.plan().is_empty(), "{:?}", approved.plan().changes);
             assert_eq!(approved.plan().refusals.len(), 1);

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use super::planner::{create, id, mirror, plan_of, role};
-use super::rules::{apply, executor, grant, is_done, join, new_group, people, rename, revoke, skipped};
+use super::rules::{apply, executor, grant, is_done, join, new_group, people, recovery, rename, revoke, skipped};
 use super::world::{Books, Fault, Fuse, World};
 use crate::apply::{Executor, Intent, Journal as _, Settlement, Write};
 use crate::plan::{Action, AttributeChange, Change};
@@ -134,7 +134,7 @@ async fn after_a_crash_what_was_begun_and_never_sent_is_abandoned_whatever_it_is
         let then = Settlement { forgotten_accounts: vec![id("jane")], ..Settlement::default() };
         books.begin(Intent { run: "run-0".to_owned(), changes: vec![1], write, then }).await.unwrap();
     }
-    let recovered = executor(&world, &books).recover().await.unwrap();
+    let recovered = recovery(&world, &books).recover().await.unwrap();
     assert_eq!((recovered.settled, recovered.abandoned), (0, writes.len() as u64));
     assert_eq!((books.ledger(), books.open_intents()), (before, vec![]));
     assert_eq!(world.held.lock().unwrap().accounts, held.accounts);

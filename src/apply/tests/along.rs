@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use super::planner::{account, create, id, mirror, plan_of, role};
-use super::rules::{apply, executor, failure, grant, is_done, new_group, skipped};
+use super::rules::{apply, failure, grant, is_done, new_group, recovery, skipped};
 use super::world::{Books, Fault, Fuse, World};
 use crate::apply::{Outcome, Write, WriteFailure};
 use crate::plan::Action;
@@ -76,7 +76,7 @@ async fn after_a_crash_the_ledger_has_only_the_roles_that_came_along() {
             world.held.lock().unwrap().accounts.get_mut("a1").unwrap().roles.clear();
         }
         let books = books.reopened(Fuse::default());
-        assert_eq!(executor(&world, &books).recover().await.unwrap().settled, 1);
+        assert_eq!(recovery(&world, &books).recover().await.unwrap().settled, 1);
         assert_eq!(books.ledger().accounts[&id("jane")].roles.len(), usize::from(kept));
     }
 }

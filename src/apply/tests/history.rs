@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::planner::{create, id, plan_of, role};
-use super::rules::{apply, executor, grant};
+use super::rules::{apply, grant, recovery};
 use super::simulation::{fault, run, settled, wanted};
 use super::world::{Books, Fault, Fuse, World};
 use crate::apply::record::RecordedOutcome;
-use crate::apply::{ChangeRecord, ChangeSubject, Deed, Executor, Outcome};
+use crate::apply::{ChangeRecord, ChangeSubject, Deed, Outcome, Recovery};
 use crate::plan::ChangeId;
 
 fn recorded(books: &Books) -> Vec<(String, ChangeRecord)> {
@@ -57,8 +57,8 @@ async fn what_is_settled_after_a_crash_belongs_to_the_run_that_began_it() {
     world.blind.store(false, Ordering::SeqCst);
 
     let plan_of = |run: &str| (run == "run-1").then(|| Arc::clone(&plan));
-    let executor = Executor { run: "recovery", plan_of: &plan_of, ..executor(&world, &books) };
-    assert_eq!(executor.recover().await.unwrap().settled, 1);
+    let recovery = Recovery { plan_of: &plan_of, ..recovery(&world, &books) };
+    assert_eq!(recovery.recover().await.unwrap().settled, 1);
 
     let told = recorded(&books);
     let of_jane = |deed: Deed| ("run-1", ChangeSubject::User(id("jane")), "a1", deed, RecordedOutcome::Done);

@@ -7,7 +7,9 @@ use rollcall_kit::Value;
 
 use super::planner::{account, create, group, id, mirror, plan_of, role};
 use super::world::{Account, Books, Fault, Fuse, World};
-use crate::apply::{Executor, Intent, Journal as _, LedgerReader as _, Outcome, Settlement, Write, WriteFailure};
+use crate::apply::{
+    Executor, Intent, Journal as _, LedgerReader as _, Outcome, Recovery, Settlement, Write, WriteFailure,
+};
 use crate::plan::{Action, AttributeChange, Change, ChangeId, GroupKey, LedgerAccount, Plan, Subject};
 
 fn now() -> Timestamp {
@@ -23,9 +25,14 @@ pub(super) fn executor<'a>(world: &'a World<'_>, books: &'a Books) -> Executor<'
         run: "run-1",
         clock: &now,
         stop: &|| false,
-        plan_of: &|_| None,
         forbids: &|_| None,
     }
+}
+
+/// What looks up after a crash what was written. The target is watched from then on, as before a run.
+pub(super) fn recovery<'a>(world: &'a World<'_>, books: &'a Books) -> Recovery<'a> {
+    world.watch(books);
+    Recovery { target: world, journal: books, ledger: books, clock: &now, plan_of: &|_| None }
 }
 
 pub(super) async fn apply(world: &World<'_>, books: &Books, plan: &Plan) -> Vec<Outcome> {
@@ -319,7 +326,7 @@ async fn a_store_that_fails_stops_everything_and_leaves_what_was_sent_open() {
         let sent = world.log().len();
         assert_eq!(sent, if fails_after < 3 { 0 } else { 3 }, "nothing is sent whose intent is not on disk");
         let books = books.reopened(Fuse::default());
-        executor(&world, &books).recover().await.unwrap();
+        recovery(&world, &books).recover().await.unwrap();
         assert_eq!((books.ledger().accounts.len(), books.open_intents().len()), (sent, 0));
     }
 }
@@ -342,7 +349,7 @@ async fn a_creation_that_the_target_does_not_show_yet_stays_open_and_is_not_repe
     assert_eq!(failure(&outcomes[0]), WriteFailure::Unknown);
     assert_eq!(world.log().len(), 1, "the lost request may still arrive");
     assert_eq!(books.open_intents().len(), 1);
-    let recovered = executor(&world, &books).recover().await.unwrap();
+    let recovered = recovery(&world, &books).recover().await.unwrap();
     assert_eq!((recovered.abandoned, recovered.unclear.len()), (1, 0));
 }
 
@@ -352,11 +359,11 @@ async fn a_creation_that_cannot_be_looked_up_stays_open_and_names_whom_nothing_m
     world.blind.store(true, Ordering::SeqCst);
     let books = Books::default();
     apply(&world, &books, &plan_of(vec![create("jane")])).await;
-    let recovered = executor(&world, &books).recover().await.unwrap();
+    let recovered = recovery(&world, &books).recover().await.unwrap();
     assert_eq!(recovered.unclear, [(id("jane"), "it shows nothing".to_owned())]);
     assert_eq!(books.open_intents().len(), 1);
     world.blind.store(false, Ordering::SeqCst);
-    assert_eq!(executor(&world, &books).recover().await.unwrap().settled, 1);
+    assert_eq!(recovery(&world, &books).recover().await.unwrap().settled, 1);
 }
 
 #[tokio::test]
@@ -369,12 +376,12 @@ async fn a_write_that_cannot_be_looked_up_stays_open_and_names_whom_nothing_may_
     books.begin(Intent { run: "run-0".to_owned(), changes: vec![1], write, then }).await.unwrap();
     world.blind.store(true, Ordering::SeqCst);
 
-    let recovered = executor(&world, &books).recover().await.unwrap();
+    let recovered = recovery(&world, &books).recover().await.unwrap();
 
     assert_eq!(recovered.unclear, [(id("jane"), "it shows nothing".to_owned())]);
     assert_eq!(books.open_intents().len(), 1, "a role that she may have must not be forgotten");
     world.blind.store(false, Ordering::SeqCst);
-    assert_eq!(executor(&world, &books).recover().await.unwrap().abandoned, 1);
+    assert_eq!(recovery(&world, &books).recover().await.unwrap().abandoned, 1);
 }
 
 #[tokio::test]
@@ -483,5 +490,5 @@ fn applying_can_be_moved_between_threads() {
     let plan = plan_of(vec![]);
     let executor = executor(&world, &books);
     movable(&executor.carry_out(&plan, |_, _| {}));
-    movable(&executor.recover());
+    movable(&recovery(&world, &books).recover());
 }

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use super::planner::{Person, Wanted, id, plan, role};
 use super::world::{Books, Fault, Fuse, Held, World, builds_on};
-use crate::apply::{Executor, Outcome, Write, WriteFailure};
+use crate::apply::{Executor, Outcome, Recovery, Write, WriteFailure};
 use crate::plan::{ChangeId, Changes};
 
 fn now() -> Timestamp {
@@ -24,11 +24,11 @@ pub(super) async fn run(wanted: &Wanted, world: &World<'_>, books: &Books) -> Op
         run: "run",
         clock: &now,
         stop: &|| world.stops(),
-        plan_of: &|_| None,
         forbids: &|_| None,
     };
+    let recovery = Recovery { target: world, journal: books, ledger: books, clock: &now, plan_of: &|_| None };
     let work = async {
-        executor.recover().await.ok()?;
+        recovery.recover().await.ok()?;
         world.watch(books);
         let held = world.held.lock().unwrap().clone();
         let plan = plan(wanted, books, &held);

@@ -303,6 +303,14 @@ impl TargetReader for World<'_> {
     async fn accounts(&self) -> Result<Vec<TargetAccount>, TargetError> {
         Ok(Vec::new())
     }
+
+    async fn probe(&self, write: &Write) -> Result<Probe, TargetError> {
+        self.fuse.step().await;
+        if self.blind.load(Ordering::SeqCst) {
+            return Ok(Probe::Unclear("it shows nothing".into()));
+        }
+        Ok(self.held.lock().unwrap().was_done(write))
+    }
 }
 
 #[async_trait]
@@ -342,14 +350,6 @@ impl Target for World<'_> {
         self.in_flight.lock().unwrap().remove(&about);
         assert!(fault != Fault::Panics, "the target's code broke");
         answer
-    }
-
-    async fn probe(&self, write: &Write) -> Result<Probe, TargetError> {
-        self.fuse.step().await;
-        if self.blind.load(Ordering::SeqCst) {
-            return Ok(Probe::Unclear("it shows nothing".into()));
-        }
-        Ok(self.held.lock().unwrap().was_done(write))
     }
 }
 

@@ -84,7 +84,7 @@ impl Session {
                 let occasion = Occasion { first_plan_waived: true, ..self.occasion()? };
                 guard::review(planned.plan, &self.organization.limits, &protection, &occasion, &planned.holdings)
             }
-            false => self.review(planned, &protection)?,
+            false => self.review(planned, &protection)?.reviewed,
         };
         let alone = is_alone.then(|| last_holds(past));
         Ok(Offline { stage, reviewed, alone, keeps_back: self.organization.keeps_back })
