@@ -160,6 +160,11 @@ impl Rules {
         self.expressions().any(|expression| expression.references().all_groups)
     }
 
+    /// Whether an expression asks for what the provider calls its own (`user.raw`).
+    pub(crate) fn needs_raw(&self) -> bool {
+        self.expressions().any(|expression| expression.references().names.contains("raw"))
+    }
+
     /// Groups that role rules or the scope name.
     pub(crate) fn ruled_groups(&self) -> BTreeSet<GroupRef> {
         let roles = self.settings.role_rules.iter().map(|rule| &rule.group);

@@ -225,9 +225,10 @@ impl Session {
         Checked { records, fault }
     }
 
-    /// Records of these people in the mirror.
-    fn users<'a>(&'a self, extent: &'a Extent) -> Records<'a, DirectoryUser> {
+    /// Records of these people in the mirror, for these rules.
+    fn users<'a>(&'a self, extent: &'a Extent, needs_raw: bool) -> Records<'a, DirectoryUser> {
         match extent {
+            Extent::Everybody if !needs_raw => self.store.users_without_raw(),
             Extent::Everybody => self.store.users(),
             Extent::These(people) => Box::new(people.iter().filter_map(|user| self.store.user(user).transpose())),
         }
@@ -306,11 +307,12 @@ impl Session {
         extent: &Extent,
         unreadable: &BTreeMap<DirectoryId, Unreadable>,
     ) -> Result<Roster, RunError> {
+        let needs_raw = rules.needs_raw();
         let users = || {
             let readable = |user: &Result<DirectoryUser, StoreError>| {
                 user.as_ref().map_or(true, |user| !unreadable.contains_key(&user.id))
             };
-            self.users(extent).filter(readable)
+            self.users(extent, needs_raw).filter(readable)
         };
         Ok(Roster::new(rules, groups, users)?)
     }
@@ -323,7 +325,7 @@ impl Session {
         extent: &'a Extent,
         fault: &'a RefCell<Option<StoreError>>,
     ) -> impl Iterator<Item = Judged> + 'a {
-        let records = self.users(extent);
+        let records = self.users(extent, roster.rules().needs_raw());
         Verdicts::new(roster, Checked { records, fault }, withheld)
     }
 

@@ -127,6 +127,10 @@ pub trait Mirror {
     /// The mirror's users, in the order of their ids.
     fn users(&self) -> Records<'_, DirectoryUser>;
 
+    /// The same without what the provider calls its own ([`DirectoryUser::raw`]), which is half of a record and nearly
+    /// never asked for.
+    fn users_without_raw(&self) -> Records<'_, DirectoryUser>;
+
     /// Those of them whom people call so (address, login, name or id), whatever the case, in the order of their ids. The
     /// name comes without white space around it.
     fn users_called(&self, name: &str) -> Result<Vec<DirectoryUser>, StoreError>;

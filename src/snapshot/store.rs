@@ -337,6 +337,11 @@ impl<E: Engine> Mirror for Snapshot<E> {
         self.walk(keys::USER)
     }
 
+    fn users_without_raw(&self) -> Records<'_, DirectoryUser> {
+        let records = mirror::walk(&self.database, &self.head(), keys::USER);
+        Box::new(records.map(|pair| mirror::lean::user(&pair?.1).map_err(|error| self.damaged(&error))))
+    }
+
     fn users_called(&self, name: &str) -> Result<Vec<DirectoryUser>, StoreError> {
         let records = mirror::names::users_called(&self.database, &self.head(), name)?;
         records.values().map(|record| unpack(record).map_err(|error| self.damaged(&error))).collect()

@@ -6,6 +6,7 @@
 //! the [`Head`], so that after a crash the mirror is the one before or the one after, and never a mixture.
 
 pub(super) mod groups;
+pub(super) mod lean;
 mod memberships;
 pub(super) mod moves;
 pub(super) mod names;
