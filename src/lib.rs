@@ -17,6 +17,7 @@
 //! | [`watch`] | what monitors ask: health, readiness and metrics over HTTP, and the metrics themselves; traces |
 //! | [`config`] | the configuration file: loading, validation, secret references |
 //! | [`run`] | one run from read to report; emits the events |
+//! | [`explain`] | why somebody is there or is not; reads the snapshot, and never writes |
 //! | [`report`] | consumers of the events and the plan: text, JSON, Markdown, HTML |
 //! | [`daemon`] | every organization at its time: schedules kept, runs supervised, state and events told |
 //! | [`demo`] | the sample company and the sandbox application |
@@ -27,6 +28,7 @@ pub mod cli;
 pub mod config;
 pub mod daemon;
 pub mod demo;
+pub mod explain;
 pub mod guard;
 pub mod notify;
 pub mod plan;

@@ -5,9 +5,9 @@ use super::exit::Exit;
 use super::failure::Failure;
 use super::place::Place;
 use super::select;
+use crate::explain::{Explanation, GateVerdict};
 use crate::report::explain::{self, Answer, Gate, Verdict};
 use crate::report::json;
-use crate::run::{Explanation, GateVerdict};
 
 /// Explains one person in one organization or in all of them.
 pub(super) async fn explain(place: &Place<'_>, arguments: &ExplainArguments) -> Result<Exit, Failure> {

@@ -13,7 +13,7 @@ use crate::scim::{Profile, ScimTarget};
 use crate::snapshot::{Store, fact};
 
 /// The connector of a directory.
-pub(super) fn connector(settings: &DirectorySettings) -> Result<Arc<dyn Connector>, ReadError> {
+pub(crate) fn connector(settings: &DirectorySettings) -> Result<Arc<dyn Connector>, ReadError> {
     Ok(match settings {
         DirectorySettings::Ldap(settings) => Arc::new(rollcall_ldap::connector((**settings).clone())?),
         DirectorySettings::File(settings) => Arc::new(rollcall_file::connector((**settings).clone())?),

@@ -82,7 +82,7 @@ impl Session {
     }
 
     /// The same from the snapshot alone.
-    pub(super) fn edited_offline(&self, roll: &Roll) -> Result<Option<Edited>, RunError> {
+    pub(crate) fn edited_offline(&self, roll: &Roll) -> Result<Option<Edited>, RunError> {
         match self.edited_since()? {
             Since::Nothing => Ok(None),
             Since::Unknown => Ok(Some(Edited::Unknown)),

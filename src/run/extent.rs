@@ -29,7 +29,7 @@ const COMPARED_EVERY: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 /// Whom a plan judges.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Extent {
+pub(crate) enum Extent {
     /// Everybody.
     Everybody,
     /// These, and nobody else.
@@ -38,7 +38,7 @@ pub(super) enum Extent {
 
 impl Extent {
     /// Adds people. Whether it is larger now.
-    pub(super) fn add(&mut self, people: impl IntoIterator<Item = DirectoryId>) -> bool {
+    pub(crate) fn add(&mut self, people: impl IntoIterator<Item = DirectoryId>) -> bool {
         let Self::These(these) = self else { return false };
         let before = these.len();
         these.extend(people);
@@ -56,20 +56,20 @@ impl Extent {
 
 impl Session {
     /// What plans of these rules and groups rest on.
-    pub(super) fn ground_of(&self, groups: &FoundGroups) -> String {
+    pub(crate) fn ground_of(&self, groups: &FoundGroups) -> String {
         let version = env!("CARGO_PKG_VERSION");
         let configuration = self.organization.configuration_hash();
         format!("{version} {PLAN_VERSION} {configuration} {}", groups.index_of_nobody().shape())
     }
 
     /// Whether the next plan on this ground has to judge everybody, whatever the agenda says.
-    pub(super) fn judges_everybody(&self, ground: &str) -> Result<bool, RunError> {
+    pub(crate) fn judges_everybody(&self, ground: &str) -> Result<bool, RunError> {
         let is_edited = !matches!(self.edited_since()?, Since::Nothing);
         Ok(is_edited || !self.store.is_sealed() || self.store.ground()?.as_deref() != Some(ground))
     }
 
     /// Whom the next plan on this ground has to judge.
-    pub(super) fn extent_of(&self, ground: &str, roll: &Roll, doubtful: &Doubtful) -> Result<Extent, RunError> {
+    pub(crate) fn extent_of(&self, ground: &str, roll: &Roll, doubtful: &Doubtful) -> Result<Extent, RunError> {
         if self.judges_everybody(ground)? {
             return Ok(Extent::Everybody);
         }

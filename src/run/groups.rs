@@ -15,8 +15,8 @@ use crate::snapshot::fact;
 
 /// Groups that rules name, found as far as they can be.
 #[derive(Clone, Debug)]
-pub(super) struct FoundGroups {
-    pub(super) rules: Rules,
+pub(crate) struct FoundGroups {
+    pub(crate) rules: Rules,
     outline: GroupOutline,
     bindings: Bindings,
     /// Those that are confirmed to be gone.
@@ -51,7 +51,7 @@ impl Session {
     }
 
     /// The same from the snapshot alone: gone is what the last run's look-ups called gone.
-    pub(super) fn find_groups_offline(&self, rules: &Rules) -> Result<FoundGroups, RunError> {
+    pub(crate) fn find_groups_offline(&self, rules: &Rules) -> Result<FoundGroups, RunError> {
         self.find_groups_offline_bound(rules, self.bindings()?)
     }
 

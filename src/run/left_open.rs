@@ -66,22 +66,22 @@ enum Kept {
 }
 
 /// A run of the past, and what it left open.
-pub(super) struct PastRun {
+pub(crate) struct PastRun {
     /// What is kept of it; with its plan only if an earlier version made the record.
-    pub(super) record: RunRecord,
+    pub(crate) record: RunRecord,
     /// Whether it is the newest that planned what the directory asks for.
-    pub(super) is_last_plan: bool,
+    pub(crate) is_last_plan: bool,
     kept: Kept,
 }
 
 impl PastRun {
     /// Whether what it did not carry out is kept apart, so that the record of changes need not tell what failed.
-    pub(super) fn tells_what_is_undone(&self) -> bool {
+    pub(crate) fn tells_what_is_undone(&self) -> bool {
         matches!(self.kept, Kept::Inline(_) | Kept::InFile(_))
     }
 
     /// What it refused, because of the target, of what is meant.
-    pub(super) fn refusals(&self, store: &dyn Store, meant: impl Fn(&Refusal) -> bool) -> Vec<Refusal> {
+    pub(crate) fn refusals(&self, store: &dyn Store, meant: impl Fn(&Refusal) -> bool) -> Vec<Refusal> {
         if let Some(plan) = &self.record.plan {
             return plan.refusals.iter().filter(|refusal| meant(refusal)).map(Cow::into_owned).collect();
         }
@@ -90,7 +90,7 @@ impl PastRun {
     }
 
     /// Those of its changes that are meant and were not carried out, with how they ended.
-    pub(super) fn undone(&self, store: &dyn Store, meant: impl Fn(&Change) -> bool) -> Vec<(Change, Outcome)> {
+    pub(crate) fn undone(&self, store: &dyn Store, meant: impl Fn(&Change) -> bool) -> Vec<(Change, Outcome)> {
         let entries = self.entries(store, &|entry| matches!(entry, Entry::Undone(change, _) if meant(change)));
         entries.into_iter().filter_map(Entry::into_undone).collect()
     }
@@ -140,7 +140,7 @@ impl Entry {
 /// # Errors
 ///
 /// If the snapshot cannot be read.
-pub(super) fn past_runs(store: &dyn Store, most: usize) -> Result<Vec<PastRun>, RunError> {
+pub(crate) fn past_runs(store: &dyn Store, most: usize) -> Result<Vec<PastRun>, RunError> {
     let (mut runs, mut has_plan) = (Vec::new(), false);
     for (id, json) in store.run_headers(most)? {
         let header = serde_json::from_value::<RunHeader>(json.clone()).ok();

@@ -11,7 +11,6 @@ mod edited;
 mod error;
 pub mod event;
 mod expiry;
-mod explain;
 mod extent;
 mod groups;
 mod header;
@@ -25,7 +24,6 @@ mod rebuild;
 mod reconcile;
 mod records;
 mod rest;
-mod search;
 mod session;
 mod sides;
 mod spans;
@@ -41,8 +39,10 @@ pub use deciding::{Decided, approve, decisions, reject};
 pub use error::RunError;
 pub use event::{Event, Folded, RunRecord, RunResult, WaitingPart};
 pub use expiry::{daemon_secret_ends, secret_ends};
-pub use explain::{ExplainedGate, Explanation, GateVerdict};
+pub(crate) use extent::Extent;
 pub use header::{RunCounts, RunHeader, run_headers};
+pub(crate) use left_open::{PastRun, past_runs};
+pub(crate) use planning::{Doubtful, Stage};
 pub use records::{State, find_run, record_end, runs, state};
 pub use session::{
     Clock, Comparing, Listener, Session, has_snapshot, memory_store, open_store, open_store_at_a_glance,

@@ -33,12 +33,12 @@ use crate::scim::RoleDelivery;
 use crate::snapshot::{Records, StoreError, fact};
 
 /// People of whom it is unknown what the last run did for them, and why it is.
-pub(super) type Doubtful = BTreeMap<DirectoryId, String>;
+pub(crate) type Doubtful = BTreeMap<DirectoryId, String>;
 
 /// A plan as a run made it.
-pub(super) struct Made {
+pub(crate) struct Made {
     /// The plan, and what the guard made of it.
-    pub(super) reviewed: Reviewed,
+    pub(crate) reviewed: Reviewed,
     /// When it was reviewed.
     pub(super) at: Timestamp,
     /// How many people were judged for it; nothing if everybody.
@@ -51,23 +51,23 @@ pub(super) struct Made {
 
 impl Made {
     /// A plan that was made from everything, and reviewed at this moment.
-    pub(super) fn reviewed(reviewed: Reviewed, at: Timestamp) -> Self {
+    pub(crate) fn reviewed(reviewed: Reviewed, at: Timestamp) -> Self {
         Self { reviewed, at, judged: None, changes: None, unchanged_since: None }
     }
 }
 
 /// What the first walk over mirror and ledger left behind.
-pub(super) struct Stage {
+pub(crate) struct Stage {
     /// Whom it is about.
-    pub(super) extent: Extent,
-    pub(super) settings: PlanSettings,
-    pub(super) unreadable: BTreeMap<DirectoryId, Unreadable>,
-    pub(super) withheld: Withheld,
-    pub(super) roster: Roster,
-    pub(super) survey: Survey,
-    pub(super) ledger_groups: BTreeMap<GroupKey, LedgerGroup>,
+    pub(crate) extent: Extent,
+    pub(crate) settings: PlanSettings,
+    pub(crate) unreadable: BTreeMap<DirectoryId, Unreadable>,
+    pub(crate) withheld: Withheld,
+    pub(crate) roster: Roster,
+    pub(crate) survey: Survey,
+    pub(crate) ledger_groups: BTreeMap<GroupKey, LedgerGroup>,
     /// Whether what was refused to everybody else belongs into the plan, too. Not if somebody asks about a few.
-    pub(super) is_whole: bool,
+    pub(crate) is_whole: bool,
 }
 
 impl Session {
@@ -178,7 +178,7 @@ impl Session {
 
     /// The first walk: who these people should be under these rules, and what has to be asked because of it. Who gets in
     /// their way is judged with them.
-    pub(super) fn stage_over(
+    pub(crate) fn stage_over(
         &self,
         groups: &FoundGroups,
         doubtful: Doubtful,
@@ -235,7 +235,7 @@ impl Session {
     }
 
     /// The second walk: what has to be done.
-    pub(super) fn diff(
+    pub(crate) fn diff(
         &self,
         stage: &Stage,
         roll: &Roll,
@@ -292,7 +292,7 @@ impl Session {
         Ok(notes)
     }
 
-    pub(super) fn review(&self, planned: Planned, protection: &Protection) -> Result<Made, RunError> {
+    pub(crate) fn review(&self, planned: Planned, protection: &Protection) -> Result<Made, RunError> {
         let decisions = self.decisions()?;
         let occasion = Occasion { decisions: Some(&decisions), ..self.occasion()? };
         let limits = &self.organization.limits;
@@ -377,7 +377,7 @@ impl Session {
         Ok(withheld)
     }
 
-    pub(super) fn unreadable(&self) -> Result<BTreeMap<DirectoryId, Unreadable>, RunError> {
+    pub(crate) fn unreadable(&self) -> Result<BTreeMap<DirectoryId, Unreadable>, RunError> {
         Ok(self.store.unreadable()?.into_iter().map(|record| (record.id.clone(), record)).collect())
     }
 
@@ -411,7 +411,7 @@ impl Session {
     }
 
     /// What the guard must know besides the plan and what people decided.
-    pub(super) fn occasion(&self) -> Result<Occasion<'static>, RunError> {
+    pub(crate) fn occasion(&self) -> Result<Occasion<'static>, RunError> {
         Ok(Occasion {
             first_plan: self.store.fact(fact::APPLIED_RULES)?.is_none(),
             first_plan_waived: self.organization.first_plan_waived,

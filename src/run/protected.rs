@@ -91,7 +91,7 @@ impl Session {
     }
 
     /// The same from the snapshot alone: which values accounts carry is what the last plan found.
-    pub(super) fn protection_offline(&self, plan: &mut Plan, extent: &Extent) -> Result<Protection, RunError> {
+    pub(crate) fn protection_offline(&self, plan: &mut Plan, extent: &Extent) -> Result<Protection, RunError> {
         let groups = self.protected_groups_offline(extent)?;
         let exits = exits(plan);
         let mut found = self.among_members(&exits, groups.as_ref())?;

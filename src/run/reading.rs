@@ -27,11 +27,11 @@ use crate::snapshot::{StoreError, fact};
 
 /// What a reading left behind, besides the mirror.
 #[derive(Debug)]
-pub(super) struct Roll {
+pub(crate) struct Roll {
     /// The proof.
     pub(super) certificate: Certificate,
     /// Users of ours who are not in the mirror, each confirmed.
-    pub(super) absences: BTreeMap<DirectoryId, Leaving>,
+    pub(crate) absences: BTreeMap<DirectoryId, Leaving>,
     /// What was read of the directory's changes, if no more than those was read.
     pub(super) changes: Option<Changes>,
     /// People of whom it is unknown what an earlier run did for them.
@@ -87,7 +87,7 @@ impl Session {
     /// # Errors
     ///
     /// If the snapshot cannot be read, or holds no certified reading.
-    pub(super) fn last_roll(&self) -> Result<Roll, RunError> {
+    pub(crate) fn last_roll(&self) -> Result<Roll, RunError> {
         let certificate = self.store.certificate()?.ok_or_else(|| {
             RunError::Stale("the snapshot holds no reading of the directory yet; run `rollcall plan` first".to_owned())
         })?;

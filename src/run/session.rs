@@ -21,15 +21,15 @@ pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
 /// What one organization's runs work with. None of it changes by a run but what the snapshot holds.
 pub struct Session {
-    pub(super) organization: Organization,
-    pub(super) rules: Rules,
-    pub(super) store: Arc<dyn Store>,
-    pub(super) connector: Arc<dyn Connector>,
+    pub(crate) organization: Organization,
+    pub(crate) rules: Rules,
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) connector: Arc<dyn Connector>,
     pub(super) target: Sides,
     pub(super) clock: Clock,
     pub(super) stop: Arc<AtomicBool>,
     /// Since when somebody else in this process is at work with the snapshot, if somebody is.
-    pub(super) at_work_since: Option<Timestamp>,
+    pub(crate) at_work_since: Option<Timestamp>,
     /// Which plans of a few people are compared with one of everybody.
     pub(super) comparing: Comparing,
 }
@@ -120,7 +120,7 @@ impl Session {
     }
 
     /// The target, to be read. Everything but the executor is handed this, so that planning cannot write.
-    pub(super) fn reader(&self) -> &dyn TargetReader {
+    pub(crate) fn reader(&self) -> &dyn TargetReader {
         self.target.reader()
     }
 

@@ -16,7 +16,7 @@ impl Sides {
     }
 
     /// The target, to be read.
-    pub(super) fn reader(&self) -> &dyn TargetReader {
+    pub(crate) fn reader(&self) -> &dyn TargetReader {
         &*self.target
     }
 

@@ -127,7 +127,7 @@ pub(super) struct Going {
 #[derive(Default)]
 pub(super) struct FoundOut {
     /// When its plan was reviewed: a blackout that begins later was not heeded then.
-    pub(super) reviewed: Option<Timestamp>,
+    pub(crate) reviewed: Option<Timestamp>,
     /// Where the target is not as we left it, if it looked.
     pub(super) drift: Option<Drift>,
     /// What it read of the directory's changes, if it read no more than those.

@@ -4,9 +4,9 @@
 use std::path::{Path, PathBuf};
 
 /// The rooms in the order of the flow. A room imports only from rooms before it in this list.
-const ROOMS: [&str; 16] = [
+const ROOMS: [&str; 17] = [
     "schedule", "read", "roster", "plan", "guard", "apply", "scim", "snapshot", "notify", "watch", "config", "run",
-    "report", "daemon", "demo", "cli",
+    "explain", "report", "daemon", "demo", "cli",
 ];
 
 /// Rooms whose result depends on nothing but their arguments.

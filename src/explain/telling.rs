@@ -10,8 +10,8 @@ use super::{ExplainedGate, Explanation, GateVerdict, Known, concerns, to_the_sec
 use crate::guard::Reviewed;
 use crate::plan::{Action, LedgerAccount, Origin};
 use crate::roster::{self, Reason, Refusal, Role, Standing};
-use crate::run::event::RunResult;
-use crate::run::left_open::PastRun;
+use crate::run::PastRun;
+use crate::run::RunResult;
 use crate::snapshot::{Store, StoreError};
 
 /// What the roster heard at each gate; those that it did not come to are named in one line.

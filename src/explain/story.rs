@@ -13,9 +13,9 @@ use super::telling::passing_on;
 use super::{CHANGES_TOLD, Explanation, GateVerdict, concerns, to_the_second};
 use crate::apply::{ChangeRecord, ChangeSubject, Deed, Outcome, RecordedOutcome, Topic};
 use crate::plan::{Change, ChangeId};
-use crate::run::error::RunError;
-use crate::run::event::RunRecord;
-use crate::run::left_open::PastRun;
+use crate::run::PastRun;
+use crate::run::RunError;
+use crate::run::RunRecord;
 use crate::snapshot::{Store, StoreError};
 
 /// How many changes of one person are looked at.

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use rollcall_kit::{DirectoryId, DirectoryUser, Unreadable, attribute};
 
-use super::error::RunError;
 use crate::plan::LedgerAccount;
+use crate::run::RunError;
 use crate::snapshot::Store;
 
 /// How many near misses are named.

@@ -3,13 +3,13 @@
 use rollcall_kit::{Address, DirectoryId, DirectoryUser, LookUp};
 
 use super::outlook::Expected;
+use super::search::described;
 use super::telling::active;
 use super::{Explanation, GateVerdict, Known};
 use crate::apply::{TargetError, TargetReader};
 use crate::plan::{Candidate, Candidates, LedgerAccount, Match, TargetAccount};
-use crate::run::error::RunError;
-use crate::run::search::described;
-use crate::run::session::Session;
+use crate::run::RunError;
+use crate::run::Session;
 
 const DIRECTORY: &str = "directory now";
 const TARGET: &str = "target now";

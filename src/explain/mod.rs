@@ -10,6 +10,7 @@
 mod live;
 mod offline;
 mod outlook;
+mod search;
 mod story;
 mod telling;
 
@@ -18,14 +19,12 @@ use rollcall_kit::{DirectoryId, DirectoryUser, Unreadable};
 
 use self::offline::Offline;
 use self::outlook::{Expected, Outlook};
+use self::search::described;
 use self::story::Past;
-use super::error::RunError;
-use super::left_open::{PastRun, past_runs};
-use super::search::{self, described};
-use super::session::Session;
 use crate::plan::{Action, Change, LedgerAccount};
 use crate::roster::trace::GATES;
 use crate::roster::{self, Reason, Standing};
+use crate::run::{PastRun, RunError, Session, past_runs};
 
 /// How many runs back is looked for changes to somebody.
 const RUNS_BACK: usize = 200;

@@ -11,12 +11,12 @@ use rollcall_kit::{Address, DirectoryId};
 
 use crate::guard::{self, Hold, KeepsBack, Occasion, Reviewed};
 use crate::plan::{Change, GroupMatches, Matches};
-use crate::run::error::RunError;
-use crate::run::event::RunResult;
-use crate::run::extent::Extent;
-use crate::run::left_open::PastRun;
-use crate::run::planning::{Doubtful, Stage};
-use crate::run::session::Session;
+use crate::run::Extent;
+use crate::run::PastRun;
+use crate::run::RunError;
+use crate::run::RunResult;
+use crate::run::Session;
+use crate::run::{Doubtful, Stage};
 
 /// So many may wait to be judged until only those are judged who are meant.
 const MANY: usize = 2_000;
