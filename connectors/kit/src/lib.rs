@@ -1,18 +1,21 @@
 //! What every connector is built from.
 //!
-//! The directory model ([`model`]), the [`Connector`] trait with its readings and [`Certificate`]s, the one HTTP
-//! client of the house ([`http`]), lists and objects of JSON interfaces ([`rest`]), what is fetched before its turn ([`ahead`]), secret references ([`secret`]), the
-//! spans of traces ([`traces`]) and, for tests, the contract that every connector must pass. Paging, retrying and
-//! authenticating exist here and nowhere else; a connector only says what its provider's pages look like. Nothing here
-//! knows what a plan, a role or a target is.
+//! The directory model ([`model`]) with its containers ([`container`]) and distinguished names ([`dn`]), the
+//! [`Connector`] trait with its readings and [`Certificate`]s, the one HTTP client of the house ([`http`]), lists and
+//! objects of JSON interfaces ([`rest`]), what is fetched before its turn ([`ahead`]), secret references ([`secret`]),
+//! the spans of traces ([`traces`]) and, for tests, the contract that every connector must pass. Paging, retrying and
+//! authenticating exist here and nowhere else, and so does taking names apart; a connector only says what its provider's
+//! pages look like. Nothing here knows what a plan, a role or a target is.
 
 pub mod ahead;
 pub mod attributes;
 pub mod certificate;
 pub mod changes;
 pub mod connector;
+pub mod container;
 #[cfg(any(test, feature = "contract-tests"))]
 pub mod contract;
+pub mod dn;
 pub mod expiry;
 pub mod http;
 pub mod model;
@@ -26,6 +29,8 @@ pub use attributes::{Attributes, Name};
 pub use certificate::{Certificate, CertificateDraft, Collection, Source};
 pub use changes::{Changes, Cursor};
 pub use connector::{Capabilities, CheckFinding, CheckLevel, Connector, Entries, Entry, LookUp, ReadError, Unreadable};
+pub use container::Container;
+pub use dn::Dn;
 pub use model::{Address, DirectoryGroup, DirectoryId, DirectoryUser, InactiveReason, Member, Status, attribute};
 pub use trial::Trial;
 pub use value::Value;
