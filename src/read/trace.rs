@@ -13,7 +13,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use rollcall_kit::DirectoryId;
+use rollcall_kit::{Container, DirectoryId};
 use serde::{Deserialize, Serialize};
 
 /// So many people must leave a container empty at once for that to be strange: the only person in one may well leave.
@@ -23,7 +23,7 @@ const STRANGE: u64 = 2;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Trace {
     /// The container in which he stood.
-    pub container: Option<String>,
+    pub container: Option<Container>,
     /// How many others vanished from the same container at the same time and have no account of ours. Those who have one
     /// have a trace of their own.
     #[serde(default)]
@@ -74,9 +74,9 @@ pub struct Surroundings {
     /// and nothing is strange about that.
     pub elsewhere: BTreeSet<DirectoryId>,
     /// Traced containers that the directory does not show.
-    pub hidden: BTreeSet<String>,
+    pub hidden: BTreeSet<Container>,
     /// Traced containers in which somebody stands.
-    pub inhabited: BTreeSet<String>,
+    pub inhabited: BTreeSet<Container>,
 }
 
 /// Why somebody who is not found may be hidden rather than gone.
@@ -86,7 +86,7 @@ pub enum Doubt {
     /// The container in which he stood is not shown any more.
     PlaceHidden {
         /// Which.
-        place: String,
+        place: Container,
     },
     /// A group that he was in names more people than before who cannot be seen.
     StillNamed {
@@ -96,7 +96,7 @@ pub enum Doubt {
     /// Everybody who stood in his container is missing at once.
     PlaceEmptied {
         /// Which.
-        place: String,
+        place: Container,
     },
     /// The snapshot lost what it knew of him, so no sign could be looked for.
     Untraced,
@@ -116,12 +116,12 @@ impl fmt::Display for Doubt {
 /// Who of the missing may be hidden rather than gone, and why.
 #[must_use]
 pub fn doubts(traces: &Traces, now: &Surroundings) -> BTreeMap<DirectoryId, Doubt> {
-    let mut from: BTreeMap<&str, u64> = BTreeMap::new();
+    let mut from: BTreeMap<&Container, u64> = BTreeMap::new();
     let mut explained: BTreeMap<&DirectoryId, u64> = BTreeMap::new();
     for (user, trace) in traces {
         if now.elsewhere.contains(user) {
             trace.groups.keys().for_each(|group| *explained.entry(group).or_default() += 1);
-        } else if let Some(container) = trace.container.as_deref() {
+        } else if let Some(container) = &trace.container {
             *from.entry(container).or_default() += 1;
         }
     }
@@ -134,18 +134,18 @@ pub fn doubts(traces: &Traces, now: &Surroundings) -> BTreeMap<DirectoryId, Doub
         if trace.lost {
             return Some(Doubt::Untraced);
         }
-        let container = trace.container.as_deref();
-        if let Some(place) = container.filter(|container| now.hidden.contains(*container)) {
-            return Some(Doubt::PlaceHidden { place: place.to_owned() });
+        // Of several spellings one is told to all, so that reports put these people together.
+        let container = trace.container.as_ref().and_then(|container| from.get_key_value(container));
+        if let Some((place, _)) = container.filter(|(container, _)| now.hidden.contains(*container)) {
+            return Some(Doubt::PlaceHidden { place: (*place).clone() });
         }
         if let Some(doubt) = trace.groups.iter().find_map(still_names) {
             return Some(doubt);
         }
-        let emptied = |container: &&str| {
-            let left = from.get(*container).copied().unwrap_or_default();
-            left + trace.company >= STRANGE && !now.inhabited.contains(*container)
+        let emptied = |(container, left): &(&&Container, &u64)| {
+            **left + trace.company >= STRANGE && !now.inhabited.contains(**container)
         };
-        container.filter(emptied).map(|place| Doubt::PlaceEmptied { place: place.to_owned() })
+        container.filter(emptied).map(|(place, _)| Doubt::PlaceEmptied { place: (*place).clone() })
     };
     let missing = traces.iter().filter(|(user, _)| !now.elsewhere.contains(*user));
     missing.filter_map(|(user, trace)| Some((user.clone(), doubt(trace)?))).collect()
@@ -164,11 +164,11 @@ mod tests {
             (id(name), TracedGroup { name: (*name).to_owned(), unresolved: *unresolved })
         };
         let groups = groups.iter().map(group).collect();
-        Trace { container: Some(container.to_owned()), groups, ..Trace::default() }
+        Trace { container: Some(container.into()), groups, ..Trace::default() }
     }
 
     fn inhabited(containers: &[&str]) -> Surroundings {
-        let inhabited = containers.iter().map(|&container| container.to_owned()).collect();
+        let inhabited = containers.iter().map(|&container| container.into()).collect();
         Surroundings { inhabited, ..Surroundings::default() }
     }
 
@@ -214,7 +214,7 @@ mod tests {
         let traces = Traces::from([(id("ann"), trace("sales", &[])), (id("bob"), trace("people", &[]))]);
         let mut now = inhabited(&["people"]);
         now.leaves_names = true;
-        now.hidden = ["sales".to_owned()].into();
+        now.hidden = ["sales".into()].into();
         let doubts = doubts(&traces, &now);
         assert_eq!(doubts.len(), 1);
         assert_eq!(doubts[&id("ann")].to_string(), "the place where they stood is not shown any more: sales");
@@ -227,6 +227,32 @@ mod tests {
         let both = Traces::from([(id("ann"), trace("sales", &[])), (id("bob"), trace("sales", &[]))]);
         assert_eq!(doubts(&both, &Surroundings::default()).len(), 2);
         assert!(doubts(&both, &inhabited(&["sales"])).is_empty(), "somebody is still there");
+    }
+
+    #[test]
+    fn two_spellings_of_a_container_are_one_container() {
+        let other = "OU=Bu\u{308}ro, DC=Acme";
+        let both = Traces::from([(id("ann"), trace("ou=Büro,dc=acme", &[])), (id("bob"), trace(other, &[]))]);
+        let emptied = doubts(&both, &Surroundings::default());
+        assert_eq!(emptied.len(), 2, "together they left it empty");
+        assert_eq!(emptied[&id("ann")].to_string(), emptied[&id("bob")].to_string(), "and reports say it once");
+        assert!(doubts(&both, &inhabited(&["2.5.4.11=büro,dc=acme"])).is_empty(), "somebody is still there");
+        let mut now = inhabited(&["ou=Büro,dc=acme"]);
+        now.hidden = ["organizationalUnitName=\"Büro\",dc=acme".into()].into();
+        assert_eq!(doubts(&both, &now).len(), 2, "it is not shown");
+    }
+
+    #[test]
+    fn a_trace_that_an_earlier_version_kept_names_the_container_that_is_meant_now() {
+        for kept in ["ou=b\\2cc zürich,dc=acme", "OU=B\\, C Zu\u{308}rich, DC=acme"] {
+            let text = serde_json::json!({ "container": kept, "company": 1, "groups": {} });
+            let trace: Trace = serde_json::from_value(text.clone()).unwrap();
+            assert_eq!(serde_json::to_value(&trace).unwrap()["container"], kept);
+            let traces = Traces::from([(id("ann"), trace)]);
+            assert_eq!(doubts(&traces, &Surroundings::default()).len(), 1);
+            let now = inhabited(&["ou=b\\,c zürich,dc=acme", "ou=b\\, c zürich,dc=acme"]);
+            assert!(doubts(&traces, &now).is_empty(), "{kept}: somebody is still there");
+        }
     }
 
     #[test]

@@ -90,7 +90,9 @@ fn left(leaving: &Leaving) -> Why {
         // The tombstone of a deleted user speaks for itself; of the others the provider's words matter.
         Leaving::Inactive { reason: InactiveReason::Deleted, raw } => ("deleted in the directory".to_owned(), raw),
         Leaving::Inactive { reason, raw } => (format!("{reason} in the directory"), raw),
-        Leaving::OutsidePlaces { place } => ("outside of the places that the scope names".to_owned(), place),
+        Leaving::OutsidePlaces { place } => {
+            return Why { shared: "outside of the places that the scope names".to_owned(), own: clean(place.as_str()) };
+        }
         // Whole groups and places are hidden at a time, so the doubt is what these people have in common.
         Leaving::Unproved { doubt } => {
             return Why::shared(clean(&format!("not found any more, and perhaps only hidden: {doubt}")));

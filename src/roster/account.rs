@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use rollcall_kit::{Address, DirectoryId, InactiveReason, Value};
+use rollcall_kit::{Address, Container, DirectoryId, InactiveReason, Value};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -102,7 +102,7 @@ pub enum Leaving {
     /// His record stands outside of the places that the scope names.
     OutsidePlaces {
         /// Where it stands.
-        place: String,
+        place: Container,
     },
     /// The scope's expression is false for him.
     WhenFalse {

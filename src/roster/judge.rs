@@ -23,7 +23,7 @@
 
 use std::collections::BTreeSet;
 
-use rollcall_kit::{Address, DirectoryUser, Status, Value};
+use rollcall_kit::{Address, Container, DirectoryUser, Status, Value};
 
 use super::account::{DesiredAccount, Judgement, Leaving, Role, Standing};
 use super::claims::{Claims, Counting};
@@ -33,7 +33,6 @@ use super::mapping::{self, AddressOutcome, refusal};
 use super::refusal::{Reason, Refusal};
 use super::roles;
 use super::rules::Rules;
-use super::scope::Place;
 use super::settings::GroupRef;
 use super::trace::{self, Gate, Recorder, Silent, Trace};
 
@@ -227,25 +226,26 @@ impl Roster {
             trace.passed(trace::PLACES, || "the scope names no places".to_owned());
             return Ok(());
         }
-        let Some((text, place)) = user.place.as_deref().and_then(|text| Some((text, Place::parse(text)?))) else {
-            let text = user.place.as_deref().unwrap_or("nothing");
-            let detail = format!("the scope names places, and the record does not say where it stands ({text})");
+        let Some(place) = user.place.as_ref().filter(|place| place.problem().is_none()) else {
+            let what_is_said = |place| Some(format!("{place}: {}", Container::problem(place)?));
+            let said = user.place.as_ref().and_then(what_is_said).unwrap_or_else(|| "nothing".to_owned());
+            let detail = format!("the scope names places, and the record does not say where it stands ({said})");
             trace.stopped(trace::PLACES, || detail.clone());
             return Err(withheld(vec![refusal(user, Reason::RecordUnreadable, detail)]));
         };
-        let within: Vec<bool> = named.iter().filter_map(|outer| outer.contains(&place)).collect();
+        let within: Vec<bool> = named.iter().filter_map(|outer| outer.contains(place)).collect();
         if within.contains(&true) {
-            trace.passed(trace::PLACES, || format!("{text} is within the places that the scope names"));
+            trace.passed(trace::PLACES, || format!("{place} is within the places that the scope names"));
             return Ok(());
         }
         if within.is_empty() {
             let detail = format!(
-                "{text} cannot be compared with the places that the scope names; name them as the directory does"
+                "{place} cannot be compared with the places that the scope names; name them as the directory does"
             );
             trace.stopped(trace::PLACES, || detail.clone());
             return Err(withheld(vec![refusal(user, Reason::RecordUnreadable, detail)]));
         }
-        Err(unwanted(trace::PLACES, Leaving::OutsidePlaces { place: text.to_owned() }, trace))
+        Err(unwanted(trace::PLACES, Leaving::OutsidePlaces { place: place.clone() }, trace))
     }
 
     fn scope_groups(&self, person: &Person<'_>, trace: &mut impl Trace) -> Result<(), Stopped> {

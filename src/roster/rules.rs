@@ -6,11 +6,11 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use rollcall_kit::attribute;
+use rollcall_kit::{Container, attribute};
 
 use super::account::{CUSTOM_PREFIX, Role};
 use super::expression::{Expression, Problem, split_clauses};
-use super::scope::{self, Place};
+use super::scope;
 use super::settings::{AttributeSettings, GroupRef, RosterSettings};
 
 /// A setting that cannot be.
@@ -65,7 +65,7 @@ pub(crate) struct Mapped {
 pub struct Rules {
     settings: RosterSettings,
     domains: BTreeSet<String>,
-    places: Vec<Place>,
+    places: Vec<Container>,
     clauses: Vec<Expression>,
     email: Source,
     mapping: Vec<Mapped>,
@@ -124,7 +124,8 @@ impl Rules {
         self.domains.contains(domain)
     }
 
-    pub(crate) fn places(&self) -> &[Place] {
+    /// The containers that narrow the scope.
+    pub(crate) fn places(&self) -> &[Container] {
         &self.places
     }
 
@@ -201,14 +202,14 @@ fn domains(settings: &RosterSettings, errors: &mut Vec<RuleError>) -> BTreeSet<S
     domains
 }
 
-fn places(settings: &RosterSettings, errors: &mut Vec<RuleError>) -> Vec<Place> {
+fn places(settings: &RosterSettings, errors: &mut Vec<RuleError>) -> Vec<Container> {
     let mut places = Vec::new();
     for text in &settings.scope.places {
-        match Place::parse(text) {
-            Some(place) => places.push(place),
-            None => errors.push(RuleError::new(
+        match Container::named(text) {
+            Ok(place) => places.push(place),
+            Err(why) => errors.push(RuleError::new(
                 "scope.places",
-                format!("{text:?} is no place; write a DN (OU=Staff,DC=acme,DC=com) or a path (/Staff)"),
+                format!("{text:?} is no place: {why}; write a DN (OU=Staff,DC=acme,DC=com) or a path (/Staff)"),
             )),
         }
     }

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use rollcall_kit::{DirectoryId, DirectoryUser, Member, Status};
+use rollcall_kit::{Container, DirectoryId, DirectoryUser, Member, Status};
 
 use super::error::RunError;
 use super::session::Session;
@@ -73,8 +73,8 @@ impl Session {
         Ok(self.store.set_fact(fact::TRACES, &json)?)
     }
 
-    fn container_of(&self, user: &DirectoryUser) -> Option<String> {
-        user.place.as_deref().and_then(|place| self.connector.container(place))
+    fn container_of(&self, user: &DirectoryUser) -> Option<Container> {
+        user.place.as_ref().and_then(|place| self.connector.container(place))
     }
 
     /// How many of the vanished who have no account of ours stood in which container. Whoever was disabled there does not
@@ -83,7 +83,7 @@ impl Session {
         &self,
         absences: &BTreeMap<DirectoryId, Leaving>,
         vanished: &[DirectoryId],
-    ) -> Result<BTreeMap<String, u64>, RunError> {
+    ) -> Result<BTreeMap<Container, u64>, RunError> {
         let mut company = BTreeMap::new();
         for id in vanished.iter().filter(|id| !absences.contains_key(*id)) {
             let user = self.store.user(id)?.filter(|user| !matches!(user.status, Status::Inactive(_)));
@@ -168,10 +168,10 @@ impl Session {
                 }
             }
         }
-        let containers: BTreeSet<&str> = traces.values().filter_map(|trace| trace.container.as_deref()).collect();
+        let containers: BTreeSet<&Container> = traces.values().filter_map(|trace| trace.container.as_ref()).collect();
         for container in &containers {
             if !self.connector.shows_container(container).await? {
-                now.hidden.insert((*container).to_owned());
+                now.hidden.insert((*container).clone());
             }
         }
         now.inhabited = self.inhabited(&containers)?;
@@ -179,14 +179,14 @@ impl Session {
     }
 
     /// Those of the containers in which somebody stands. The walk ends as soon as that is settled for each of them.
-    fn inhabited(&self, containers: &BTreeSet<&str>) -> Result<BTreeSet<String>, RunError> {
+    fn inhabited(&self, containers: &BTreeSet<&Container>) -> Result<BTreeSet<Container>, RunError> {
         let mut inhabited = BTreeSet::new();
         for user in self.store.users() {
             if inhabited.len() == containers.len() {
                 break;
             }
             let container = self.container_of(&user?);
-            inhabited.extend(container.filter(|container| containers.contains(container.as_str())));
+            inhabited.extend(container.filter(|container| containers.contains(container)));
         }
         Ok(inhabited)
     }

@@ -30,6 +30,7 @@ mod power_cut;
 mod promises_agenda;
 mod promises_changes;
 mod promises_company;
+mod promises_containers;
 mod promises_costs;
 mod promises_held;
 mod promises_hidden;

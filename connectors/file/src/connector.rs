@@ -8,8 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use async_trait::async_trait;
 use jiff::Timestamp;
 use rollcall_kit::{
-    Address, Capabilities, Certificate, CertificateDraft, CheckFinding, Connector, DirectoryId, DirectoryUser, Entries,
-    Entry, LookUp, ReadError, Source,
+    Address, Capabilities, Certificate, CertificateDraft, CheckFinding, Connector, Container, DirectoryId,
+    DirectoryUser, Entries, Entry, LookUp, ReadError, Source,
 };
 use tokio::runtime::Handle;
 
@@ -216,11 +216,11 @@ impl Connector for FileConnector {
         Ok(found.pop())
     }
 
-    fn container(&self, place: &str) -> Option<String> {
+    fn container(&self, place: &Container) -> Option<Container> {
         match self.format {
             // The place of an LDIF record is its DN; that of the others is the unit that it belongs to.
-            Format::Ldif => ldif::parent_of(place),
-            Format::Json | Format::Csv => Some(place.to_owned()),
+            Format::Ldif => place.above(),
+            Format::Json | Format::Csv => Some(place.clone()),
         }
     }
 }

@@ -4,7 +4,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use proptest::prelude::*;
 use rollcall_file::{EndProof, FileSettings};
-use rollcall_kit::{InactiveReason, Member, Name, Status, Value};
+use rollcall_kit::{Container, InactiveReason, Member, Name, Status, Value};
 
 use crate::support::{Folder, id, read, refused};
 use crate::torn::{LDIF, cut_at_every_byte};
@@ -24,7 +24,10 @@ fn records_become_users_and_groups_with_their_members() {
     let reading = read(&FileSettings::of(folder.write("staff.ldif", LDIF))).unwrap();
     let ana = reading.user("0001");
     assert_eq!((ana.text("name"), ana.text("family_name")), (Some("Ana Müller"), Some("Mueller")));
-    assert_eq!((ana.login.as_str(), ana.place.as_deref()), ("ana", Some("uid=ana,ou=people,dc=acme,dc=com")));
+    assert_eq!(
+        (ana.login.as_str(), ana.place.as_ref().map(Container::as_str)),
+        ("ana", Some("uid=ana,ou=people,dc=acme,dc=com"))
+    );
     let bo = reading.user("0002");
     assert_eq!((bo.text("name"), &bo.status), (Some("Bo Berg"), &Status::Inactive(InactiveReason::Disabled)));
     assert_eq!(bo.raw_status, "nsAccountLock=true");
@@ -255,6 +258,29 @@ fn groups_of_every_kind_find_their_members_and_count_who_leads_nowhere() {
         (reading.group("unix").members.as_slice(), reading.group("unix").unresolved_members),
         (&[Member::User(id("2"))][..], 1)
     );
+}
+
+#[test]
+fn a_member_is_found_however_its_name_is_spelled() {
+    let folder = Folder::new();
+    let person =
+        "dn: uid=ana,ou=Büro,dc=acme\nobjectClass: inetOrgPerson\nentryUUID: 1\nuid: ana\nmail: ana@acme.com\n\n";
+    for spelling in [
+        "uid=ana,ou=Bu\u{308}ro,dc=acme",
+        "UID = Ana , OU = BÜRO , DC = Acme",
+        "userid=ana,organizationalUnitName=Büro,domainComponent=acme",
+        "0.9.2342.19200300.100.1.1=ana,2.5.4.11=Büro,dc=acme",
+        "uid=\"ana\",ou=\"Büro\",dc=acme",
+        "uid=\\61na,ou=B\\c3\\bcro;dc=acme",
+        "uid=#0403616e61,ou=#0c0542c3bc726f,dc=acme",
+        "uid=ana,ou=Büro,dc=acme#'01'B",
+    ] {
+        let group =
+            format!("dn: cn=eng,dc=acme\nobjectClass: groupOfNames\nentryUUID: 2\ncn: eng\nmember: {spelling}\n\n");
+        let reading = read(&ldif(&folder, person.to_owned() + &group)).unwrap();
+        assert_eq!(reading.group("eng").members, [Member::User(id("1"))], "{spelling}");
+        assert_eq!(reading.group("eng").unresolved_members, 0, "{spelling}");
+    }
 }
 
 /// Writes a value as RFC 2849 wants it, folded at a width.

@@ -1,7 +1,7 @@
 //! From Google's user object to a [`DirectoryUser`].
 
 use rollcall_kit::rest::text as value_text;
-use rollcall_kit::{Attributes, DirectoryId, DirectoryUser, InactiveReason, Status, Value, attribute};
+use rollcall_kit::{Attributes, Container, DirectoryId, DirectoryUser, InactiveReason, Status, Value, attribute};
 use serde_json::Value as Json;
 
 use crate::settings::GoogleSettings;
@@ -78,7 +78,7 @@ pub(crate) fn read(id: DirectoryId, user: &Json, place: Place) -> DirectoryUser 
         login: text(user, "/primaryEmail").unwrap_or_default(),
         status,
         raw_status,
-        place: text(user, "/orgUnitPath"),
+        place: text(user, "/orgUnitPath").map(Container::new),
         assigned: None,
         profile: attributes(user),
         raw,
@@ -224,7 +224,7 @@ mod tests {
     fn each_attribute_comes_from_its_documented_field() {
         let user = read_live(&maya());
         assert_eq!((user.login.as_str(), &user.status), ("maya@example.test", &Status::Active));
-        assert_eq!(user.place.as_deref(), Some("/Engineering"));
+        assert_eq!(user.place.as_ref().map(Container::as_str), Some("/Engineering"));
         let told: Vec<(&str, String)> = user.profile.iter().map(|(name, value)| (&**name, value.to_string())).collect();
         assert_eq!(
             told,

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use serde::Serialize;
 use tokio::sync::mpsc;
 
-use crate::{Address, Certificate, Changes, Cursor, DirectoryGroup, DirectoryId, DirectoryUser};
+use crate::{Address, Certificate, Changes, Container, Cursor, DirectoryGroup, DirectoryId, DirectoryUser};
 
 /// Where a connector sends what it reads. The channel is bounded, so a slow consumer slows the read and memory stays
 /// bounded whatever the directory's size.
@@ -281,15 +281,15 @@ pub trait Connector: Send + Sync {
     }
 
     /// The container of a record that stands at this place ([`DirectoryUser::place`]): what is hidden or emptied as a
-    /// whole. Spelled so that equal containers are equal texts.
-    fn container(&self, place: &str) -> Option<String> {
-        Some(place.to_owned())
+    /// whole. The place itself, unless it is the name of the record.
+    fn container(&self, place: &Container) -> Option<Container> {
+        Some(place.clone())
     }
 
     /// Whether the directory shows this container to us. Whoever may not see a container sees nobody in it either, by
     /// search or by look-up, and gets the same answer as if they were deleted. A directory that cannot hide one from
     /// its readers shows them all.
-    async fn shows_container(&self, _container: &str) -> Result<bool, ReadError> {
+    async fn shows_container(&self, _container: &Container) -> Result<bool, ReadError> {
         Ok(true)
     }
 }

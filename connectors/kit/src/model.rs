@@ -7,7 +7,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Attributes, Value};
+use crate::{Attributes, Container, Value};
 
 /// The directory's immutable id of a user or group: `objectGUID`, `entryUUID`, an object id. Never a name, an
 /// address or a DN, all of which change when people marry or move.
@@ -206,8 +206,8 @@ pub struct DirectoryUser {
     pub status: Status,
     /// The provider's own words for the status, for `explain`: `userAccountControl=514`.
     pub raw_status: String,
-    /// Where the record stands, if the directory has places: a DN or the path of an organisational unit.
-    pub place: Option<String>,
+    /// Where the record stands, if the directory has containers: its DN or the path of its organisational unit.
+    pub place: Option<Container>,
     /// Whether the user is assigned to the application, where the directory knows assignment.
     pub assigned: Option<bool>,
     /// Attributes under the names of [`attribute`].
@@ -257,8 +257,8 @@ pub struct DirectoryGroup {
     pub id: DirectoryId,
     /// The name that a rule may name it by.
     pub name: String,
-    /// Where the record stands, if the directory has places.
-    pub place: Option<String>,
+    /// Where the record stands, if the directory has containers.
+    pub place: Option<Container>,
     /// The direct members, sorted, each once.
     pub members: Vec<Member>,
     /// Members that the directory names but that lead to no user or group we can read (dangling, hidden, of a kind
@@ -278,7 +278,7 @@ mod tests {
             login: login.to_owned(),
             status: Status::Inactive(InactiveReason::Deleted),
             raw_status: "userAccountControl=514".to_owned(),
-            place: Some("OU=Gone".to_owned()),
+            place: Some("OU=Gone".into()),
             assigned: Some(false),
             profile: email.map(|email| (attribute::EMAIL, email.into())).into_iter().collect(),
             raw: [("flags", Value::List(vec![Value::Int(1), true.into()]))].into(),

@@ -73,7 +73,7 @@ impl Groups {
         let group = DirectoryGroup {
             id,
             name: name.to_owned(),
-            place: Some(entry.dn.clone()),
+            place: Some(entry.dn.as_str().into()),
             members: Vec::new(),
             unresolved_members: 0,
         };

@@ -2,20 +2,18 @@
 //!
 //! The whole difficulty is that LDAP servers say "success" and send less: after a size limit, for want of a right, when a
 //! group is large, when something between strips the paging. So a read here is complete only by proof (`search`), names
-//! are compared only after parsing (`dn`, `key`), large groups are fetched to their end (`range`), what was hidden is unknown
-//! rather than guessed (`active`), and "gone" is said only by a server that has shown that it can find (`lookup`).
+//! are compared only after parsing (the kit's `dn`), large groups are fetched to their end (`range`), what was hidden is
+//! unknown rather than guessed (`active`), and "gone" is said only by a server that has shown that it can find (`lookup`).
 //!
 //! Which attribute of the directory each of ours comes from is listed in [`flavour`].
 
 mod active;
 mod check;
 mod connect;
-mod dn;
 mod entry;
 pub mod flavour;
 mod group;
 mod ids;
-mod key;
 mod lookup;
 mod members;
 mod person;
@@ -33,7 +31,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use rollcall_kit::{
-    Address, Capabilities, Certificate, CheckFinding, Connector, DirectoryId, DirectoryUser, Entries, LookUp, ReadError,
+    Address, Capabilities, Certificate, CheckFinding, Connector, Container, DirectoryId, DirectoryUser, Entries,
+    LookUp, ReadError,
 };
 use tokio::sync::Mutex;
 use tokio::task::JoinSet;
@@ -155,11 +154,12 @@ impl Connector for LdapConnector {
         answer
     }
 
-    fn container(&self, place: &str) -> Option<String> {
-        dn::parent_of(place).map(str::to_owned)
+    /// The place of an entry is its name.
+    fn container(&self, place: &Container) -> Option<Container> {
+        place.above()
     }
 
-    async fn shows_container(&self, container: &str) -> Result<bool, ReadError> {
+    async fn shows_container(&self, container: &Container) -> Result<bool, ReadError> {
         let mut desk = self.desk().await?;
         let answer = desk.shows(container).await;
         self.keep(desk, &answer).await;

@@ -7,10 +7,9 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use rollcall_kit::{Address, DirectoryId, DirectoryUser, LookUp, ReadError, attribute};
+use rollcall_kit::{Address, Container, DirectoryId, DirectoryUser, Dn, LookUp, ReadError, attribute};
 
 use crate::connect::{Session, connect};
-use crate::dn::Dn;
 use crate::entry::RawEntry;
 use crate::flavour::{Dialect, Flavour};
 use crate::ids::{IdSyntax, escape};
@@ -168,9 +167,9 @@ impl Desk {
     }
 
     /// Whether a container is there for us to see.
-    pub(crate) async fn shows(&mut self, container: &str) -> Result<bool, ReadError> {
+    pub(crate) async fn shows(&mut self, container: &Container) -> Result<bool, ReadError> {
         self.last_used = Instant::now();
-        self.session.exists(container).await
+        self.session.exists(container.as_str()).await
     }
 
     /// Looks users up by address, within reach.
@@ -275,8 +274,9 @@ impl Desk {
         filter: &str,
         dn: &str,
     ) -> Result<Option<String>, ReadError> {
-        let parsed = Dn::parse(dn);
-        let within = |base: &String| parsed.as_ref().zip(Dn::parse(base)).is_some_and(|(dn, base)| dn.is_within(&base));
+        let parsed = Dn::parse(dn).ok();
+        let within =
+            |base: &String| parsed.as_ref().zip(Dn::parse(base).ok()).is_some_and(|(dn, base)| dn.is_within(&base));
         if !bases.iter().any(within) {
             return Ok(Some(format!("\"{dn}\" is in none of users.bases")));
         }
@@ -340,8 +340,10 @@ fn roots(settings: &LdapSettings, root: &RootDse) -> Vec<String> {
     let groups = settings.groups.iter().flat_map(|groups| groups.bases.iter());
     let bases: Vec<&String> = settings.users.bases.iter().chain(groups).collect();
     let holds_a_base = |context: &String| {
-        let context = Dn::parse(context);
-        bases.iter().any(|base| Dn::parse(base).zip(context.as_ref()).is_some_and(|(base, tree)| base.is_within(tree)))
+        let context = Dn::parse(context).ok();
+        let within =
+            |base: &&String| Dn::parse(base).ok().zip(context.as_ref()).is_some_and(|(dn, tree)| dn.is_within(tree));
+        bases.iter().any(within)
     };
     let contexts: Vec<String> = root.naming_contexts().into_iter().filter(holds_a_base).collect();
     if contexts.is_empty() { bases.into_iter().cloned().collect() } else { contexts }

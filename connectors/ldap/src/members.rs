@@ -7,12 +7,11 @@
 
 use std::collections::BTreeMap;
 
+use rollcall_kit::dn::{Key, Keys, without_unique_identifier};
 use rollcall_kit::{DirectoryId, Member};
 use uuid::Uuid;
 
-use crate::dn::without_unique_identifier;
 use crate::ids::Sid;
-use crate::key::{Key, Keys};
 
 /// Who is behind a name or a login.
 #[derive(Debug, Default)]

@@ -76,7 +76,7 @@ impl<'a> People<'a> {
             login,
             status,
             raw_status,
-            place: Some(entry.dn.clone()),
+            place: Some(entry.dn.as_str().into()),
             assigned: None,
             profile,
             raw: self.raw(entry),
@@ -197,7 +197,7 @@ fn compare(one: &str, other: &str) -> Ordering {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use rollcall_kit::Status;
+    use rollcall_kit::{Container, Status};
 
     use super::*;
     use crate::entry::tests::entry;
@@ -220,7 +220,7 @@ mod tests {
         let ada = user(Flavour::OpenLdap, &[("uid", &[b"ada"]), ("mail", &[b"Zoe@corp.example", b"ada@corp.example"])]);
         assert_eq!(ada.text("email"), Some("ada@corp.example"));
         assert_eq!(ada.profile["emails"].to_string(), r#"["ada@corp.example","Zoe@corp.example"]"#);
-        assert_eq!((ada.login.as_str(), ada.place.as_deref()), ("ada", Some("uid=ada,dc=corp")));
+        assert_eq!((ada.login.as_str(), ada.place.as_ref().map(Container::as_str)), ("ada", Some("uid=ada,dc=corp")));
     }
 
     #[test]

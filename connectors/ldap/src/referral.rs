@@ -1,9 +1,8 @@
 //! References to other servers: never followed, because that would send the password to a host that a server names,
 //! and never overlooked, because behind one may be half the people.
 
-use rollcall_kit::ReadError;
+use rollcall_kit::{Dn, ReadError};
 
-use crate::dn::Dn;
 use crate::settings::parse_dn;
 
 /// Which references may be ignored.
@@ -13,7 +12,7 @@ pub(crate) struct Referrals {
 }
 
 /// Partitions that every Active Directory domain refers to, and that hold no people (MS-ADTS 3.1.1.1.5).
-const PARTITIONS_WITHOUT_PEOPLE: [&str; 3] = ["cn=configuration,", "dc=domaindnszones,", "dc=forestdnszones,"];
+const PARTITIONS_WITHOUT_PEOPLE: [&str; 3] = ["cn=configuration", "dc=domaindnszones", "dc=forestdnszones"];
 
 impl Referrals {
     /// From the DNs that the administrator listed.
@@ -25,11 +24,10 @@ impl Referrals {
     /// Why a reference may be ignored, as a sentence for the certificate; nothing if it may not.
     pub(crate) fn why_ignorable(&self, url: &str) -> Option<String> {
         let name = name_in(url)?;
-        let folded = name.to_lowercase();
-        if PARTITIONS_WITHOUT_PEOPLE.iter().any(|partition| folded.starts_with(partition)) {
+        let dn = Dn::parse(&name).ok()?;
+        if dn.own_part().is_some_and(|own| PARTITIONS_WITHOUT_PEOPLE.contains(&own)) {
             return Some(format!("the partition \"{name}\" holds no people and was not read"));
         }
-        let dn = Dn::parse(&name)?;
         let listed = self.listed.iter().any(|listed| dn.is_within(listed));
         listed.then(|| format!("\"{name}\" is held by another server and is listed in ignorable_referrals"))
     }
@@ -70,6 +68,7 @@ mod tests {
         for url in [
             "ldap://corp.example/CN=Configuration,DC=corp,DC=example",
             "ldaps://DomainDnsZones.corp.example/DC=DomainDnsZones,DC=corp,DC=example",
+            "ldap://corp.example/CN%20=%20Configuration%20,%20DC=corp,DC=example",
         ] {
             assert!(referrals.why_ignorable(url).is_some(), "{url}");
         }

@@ -5,14 +5,13 @@
 
 use std::path::{Path, PathBuf};
 
-use rollcall_kit::ReadError;
 use rollcall_kit::secret::SecretRef;
+use rollcall_kit::{Dn, ReadError};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use url::{Host, Url};
 
 use crate::active::ActiveRule;
-use crate::dn::Dn;
 use crate::flavour::Flavour;
 
 /// How to reach an LDAP directory, and what to read from it.
@@ -297,9 +296,9 @@ fn refuse<T>(sentence: impl Into<String>) -> Result<T, ReadError> {
 
 /// Parses a DN of the settings.
 pub(crate) fn parse_dn(setting: &str, text: &str) -> Result<Dn, ReadError> {
-    Dn::parse(text).ok_or_else(|| {
+    Dn::parse(text).map_err(|error| {
         ReadError::Settings(format!(
-            "{setting}: \"{text}\" is not a DN; write, for example, ou=people,dc=example,dc=com"
+            "{setting}: \"{text}\" is not a DN: {error}; write, for example, ou=people,dc=example,dc=com"
         ))
     })
 }

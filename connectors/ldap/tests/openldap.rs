@@ -37,7 +37,7 @@ fn people_are_read_as_they_are(reading: &Reading) {
     assert_eq!(ordinary.text("employee_number"), Some("1"));
     assert_eq!(ordinary.text("department"), Some("Sales"));
     assert!(ordinary.text("name").is_some() && ordinary.text("given_name").is_some());
-    assert!(ordinary.place.as_deref().unwrap().starts_with("uid=u0000001,ou=people"));
+    assert!(ordinary.place.as_ref().unwrap().as_str().starts_with("uid=u0000001,ou=people"));
     assert_eq!(reading.user("u0000003").text("email"), Some("alias.u0000003@example.org"), "the smaller of two");
     assert_eq!(reading.user("nomail").text("email"), None);
     assert_eq!(reading.user("dup-a").address(), reading.user("dup-b").address());

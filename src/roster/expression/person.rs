@@ -57,7 +57,7 @@ impl Person<'_> {
             "id" => text(user.id.as_str()),
             "login" => text(&user.login),
             "status" => text(status_word(&user.status)),
-            "place" => text(user.place.as_deref()?),
+            "place" => text(user.place.as_ref()?.as_str()),
             "assigned" => Box::new(CelBool::from(user.assigned?)),
             "groups" => Box::new(CelList::from(self.belonging.names().into_iter().map(text).collect::<Vec<_>>())),
             "raw" => Box::new(MapVal::ignoring_case(&user.raw)),

@@ -1,6 +1,6 @@
 //! Every gate of the judge, by what it must do and what it must never do.
 
-use rollcall_kit::{InactiveReason, Status, Value};
+use rollcall_kit::{Container, InactiveReason, Status, Value};
 
 use crate::roster::account::{GrantCause, Leaving, Role, Standing};
 use crate::roster::refusal::Reason;
@@ -119,18 +119,40 @@ fn the_address_comes_from_the_expression_if_there_is_one() {
 #[test]
 fn a_record_outside_of_the_named_places_is_out() {
     let mut jane = user("jane");
-    jane.place = Some("CN=jane,OU=Guests,DC=acme,DC=com".to_owned());
-    let expected = Leaving::OutsidePlaces { place: "CN=jane,OU=Guests,DC=acme,DC=com".to_owned() };
+    jane.place = Some("CN=jane,OU=Guests,DC=acme,DC=com".into());
+    let expected = Leaving::OutsidePlaces { place: "CN=jane,OU=Guests,DC=acme,DC=com".into() };
     assert_eq!(unwanted(&judge(in_places(&["OU=Staff,DC=acme,DC=com"]), &jane)), &expected);
     let judgement = judge(in_places(&["ou=staff,dc=acme,dc=com", "ou=guests,dc=acme,dc=com"]), &jane);
     assert!(matches!(judgement.standing, Standing::Wanted(_)));
 }
 
 #[test]
+fn a_named_place_is_the_same_however_the_scope_or_the_record_spells_it() {
+    let spellings = [
+        "ou=Büro,dc=acme",
+        "ou=Bu\u{308}ro,dc=acme",
+        "OU = BÜRO , DC = ACME",
+        "organizationalUnitName=Büro,domainComponent=acme",
+        "2.5.4.11=Büro,OID.0.9.2342.19200300.100.1.25=acme",
+        "ou=\"Büro\",dc=acme",
+        "ou=B\\C3\\BCro;dc=acme",
+        "ou=#0c0542c3bc726f,dc=acme",
+    ];
+    for named in spellings {
+        for spelled in spellings {
+            let mut jane = user("jane");
+            jane.place = Some(Container::new(format!("cn=jane,{spelled}")));
+            let judgement = judge(in_places(&[named]), &jane);
+            assert!(matches!(judgement.standing, Standing::Wanted(_)), "{named} and {spelled}: {judgement:?}");
+        }
+    }
+}
+
+#[test]
 fn a_record_whose_place_is_hidden_or_of_another_kind_is_withheld() {
     let mut jane = user("jane");
     assert_withheld(&judge(in_places(&["/Staff"]), &jane), Reason::RecordUnreadable);
-    jane.place = Some("CN=jane,OU=Staff,DC=acme".to_owned());
+    jane.place = Some("CN=jane,OU=Staff,DC=acme".into());
     assert_withheld(&judge(in_places(&["/Staff"]), &jane), Reason::RecordUnreadable);
 }
 

@@ -43,7 +43,7 @@ fn everything_that_is_wrong_is_said_at_once_and_each_with_its_key() {
     });
     insta::assert_snapshot!(told.join("\n"), @r#"
     domains: "*.acme.com" is no domain: there are no wildcards; list every sub-domain itself.
-    scope.places: "Staff" is no place; write a DN (OU=Staff,DC=acme,DC=com) or a path (/Staff).
+    scope.places: "Staff" is no place: a part of it has no "=", at character 1; write a DN (OU=Staff,DC=acme,DC=com) or a path (/Staff).
     scope.when: the expression is refused at column 6: there is no attribute user.depratment; did you mean user.department?
     attributes.email: the address cannot be switched off: it decides which account is whose.
     attributes.locale: the expression is refused at column 30: there is no function lower; did you mean lowerAscii?

@@ -3,7 +3,7 @@
 //! A member may be a group that stands further down, so a group with a member that nobody knows yet is passed, and read
 //! again when the document has been read to its end. All others are handed on where they stand.
 
-use rollcall_kit::{DirectoryGroup, DirectoryId, Entry, Member};
+use rollcall_kit::{Container, DirectoryGroup, DirectoryId, Entry, Member};
 use serde::Deserialize;
 
 use super::fault::{Fault, odd_group};
@@ -28,7 +28,7 @@ enum Part {
 struct Found {
     id: DirectoryId,
     name: String,
-    place: Option<String>,
+    place: Option<Container>,
     members: Members,
 }
 
@@ -202,7 +202,7 @@ fn found(text: &mut Text, tally: &Tally) -> Result<Found, Stop> {
         match text.key::<Part>()? {
             Part::Id if id.is_none() => id = Some(text.next()?),
             Part::Name if name.is_none() => name = Some(text.next()?),
-            Part::Place if place.is_none() => place = Some(text.next::<Option<String>>()?),
+            Part::Place if place.is_none() => place = Some(text.next::<Option<Container>>()?),
             Part::Members if members.is_none() => members = Some(all(text, tally)?),
             _ => return Err(Stop::Odd),
         }

@@ -7,7 +7,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use rollcall_kit::{
-    Collection, DirectoryGroup, DirectoryId, DirectoryUser, Entry, ReadError, Status, Unreadable, Value, attribute,
+    Collection, Container, DirectoryGroup, DirectoryId, DirectoryUser, Entry, ReadError, Status, Unreadable, Value,
+    attribute,
 };
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -37,7 +38,7 @@ struct Document<'a> {
 struct Group {
     id: DirectoryId,
     name: String,
-    place: Option<String>,
+    place: Option<Container>,
     members: Vec<DirectoryId>,
 }
 
@@ -155,7 +156,7 @@ fn user(id: DirectoryId, login: String, object: &Object, own: &StatusWords) -> R
     };
     let place = match given("place") {
         None => None,
-        Some(Value::Text(place)) => Some(place),
+        Some(Value::Text(place)) => Some(Container::new(place)),
         Some(other) => return Err(format!("place is not text: {other}")),
     };
     let assigned = match given("assigned") {

@@ -1,6 +1,8 @@
 //! A record of the document as a user.
 
-use rollcall_kit::{Attributes, DirectoryId, DirectoryUser, Entry, ReadError, Status, Unreadable, Value, attribute};
+use rollcall_kit::{
+    Attributes, Container, DirectoryId, DirectoryUser, Entry, ReadError, Status, Unreadable, Value, attribute,
+};
 
 use super::record::{Given, Record};
 use super::shape::{Shape, Shapes};
@@ -57,14 +59,14 @@ pub(super) fn nobody(line: &Line, why: &str) -> ReadError {
 }
 
 /// The status, the words that it was read from, the place, the assignment, and the profile.
-type Details = (Status, String, Option<String>, Option<bool>, Attributes);
+type Details = (Status, String, Option<Container>, Option<bool>, Attributes);
 
 fn details(record: &Record<'_>, shape: &Shape, meaning: impl FnOnce(&str) -> Status) -> Result<Details, String> {
     let profile = profile(record, shape)?;
     let (status, raw_status) = status(record, shape, meaning)?;
     let place = match record.given(shape.place).and_then(Given::value) {
         None => None,
-        Some(Value::Text(place)) => Some(place),
+        Some(Value::Text(place)) => Some(Container::new(place)),
         Some(other) => return Err(format!("place is not text: {other}")),
     };
     let assigned = match record.given(shape.assigned).and_then(Given::value) {

@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use rollcall_kit::dn::{Key, Keys, without_unique_identifier};
 use rollcall_kit::{DirectoryGroup, DirectoryId, Member};
 
-use super::dn::DnKey;
 use super::record::Record;
 use crate::settings::FileSettings;
 use crate::tally::Kind;
@@ -15,33 +15,53 @@ const MEMBER_DNS: [&str; 2] = ["member", "uniquemember"];
 /// Who stands where: everything that a member can lead to.
 #[derive(Default)]
 pub(super) struct Directory {
-    by_dn: BTreeMap<DnKey, Member>,
+    keys: Keys,
+    by_dn: BTreeMap<Key, Member>,
+    /// Records whose names are no DNs. Such a name leads only to who has the very same.
+    by_text: BTreeMap<String, Member>,
     /// For `memberUid`, which holds logins. A login that two people have leads to nobody.
-    by_login: BTreeMap<String, Option<DirectoryId>>,
+    by_login: BTreeMap<Key, Option<DirectoryId>>,
 }
 
 impl Directory {
     /// Notes a user or group.
-    pub(super) fn note(&mut self, dn: DnKey, id: &DirectoryId, kind: Kind, record: &Record, settings: &FileSettings) {
+    pub(super) fn note(&mut self, id: &DirectoryId, kind: Kind, record: &Record, settings: &FileSettings) {
         let member = match kind {
             Kind::User => Member::User(id.clone()),
             Kind::Group => Member::Group(id.clone()),
         };
-        self.by_dn.insert(dn, member);
+        match self.keys.name(&record.dn) {
+            Some(key) => self.by_dn.insert(key, member),
+            None => self.by_text.insert(record.dn.trim().to_owned(), member),
+        };
         if kind == Kind::User {
             let own = settings.columns.get("login").map_or_else(|| "uid".to_owned(), |name| name.to_lowercase());
             for login in record.texts(&own) {
                 // uid is compared without case and memberUid with it; people write either.
                 self.by_login
-                    .entry(login.to_lowercase())
+                    .entry(self.keys.login(login))
                     .and_modify(|taken| *taken = None)
                     .or_insert_with(|| Some(id.clone()));
             }
         }
     }
 
+    /// Whom a group means by a name.
+    fn named(&mut self, name: &str) -> Option<Member> {
+        match self.keys.name(name) {
+            Some(key) => self.by_dn.get(&key),
+            None => self.by_text.get(name.trim()),
+        }
+        .cloned()
+    }
+
+    /// Whom a group means by a login.
+    fn with_login(&mut self, login: &str) -> Option<Member> {
+        self.by_login.get(&self.keys.login(login)).cloned().flatten().map(Member::User)
+    }
+
     /// The group that a record describes.
-    pub(super) fn group(&self, record: &Record, settings: &FileSettings) -> Result<DirectoryGroup, String> {
+    pub(super) fn group(&mut self, record: &Record, settings: &FileSettings) -> Result<DirectoryGroup, String> {
         let id = record.id(settings)?;
         let name =
             record.first(&["cn", "samaccountname"]).ok_or_else(|| format!("{}: the group has no cn", record.line))?;
@@ -59,15 +79,15 @@ impl Directory {
             None => unresolved += 1,
         };
         for dn in MEMBER_DNS.iter().flat_map(|attribute| record.texts(attribute)) {
-            enter(self.by_dn.get(&DnKey::of(dn)).cloned());
+            enter(self.named(without_unique_identifier(dn)));
         }
         for login in record.texts("memberuid") {
-            enter(self.by_login.get(&login.to_lowercase()).cloned().flatten().map(Member::User));
+            enter(self.with_login(login));
         }
         Ok(DirectoryGroup {
             id,
             name: name.to_owned(),
-            place: Some(record.dn.clone()),
+            place: Some(record.dn.as_str().into()),
             members: members.into_iter().collect(),
             unresolved_members: unresolved,
         })

@@ -7,7 +7,6 @@
 //! Only the primary group of Active Directory is not seen: it is a number on the user, not a member of the group.
 
 mod account;
-mod dn;
 mod group;
 mod lines;
 mod person;
@@ -21,8 +20,6 @@ use std::path::Path;
 use jiff::Timestamp;
 use rollcall_kit::{Collection, DirectoryId, Entry, ReadError, Unreadable};
 
-use self::dn::DnKey;
-pub(crate) use self::dn::parent_of;
 use self::group::Directory;
 use self::record::Class;
 use self::records::Records;
@@ -49,7 +46,7 @@ pub(crate) fn walk(settings: &FileSettings, now: Timestamp, sink: Sink<'_>) -> R
         proofs.push(read_users(file, settings, now, &mut first, sink)?);
     }
     for (file, proof) in files.iter().zip(&proofs) {
-        read_groups(file, settings, &first, proof, sink)?;
+        read_groups(file, settings, &mut first, proof, sink)?;
     }
     let collection = |name: &str, kind: Kind| Collection {
         name: name.to_owned(),
@@ -97,7 +94,7 @@ fn read_users(
         };
         let id = record.id(settings).map_err(|reason| records.incomplete(reason))?;
         first.tally.claim(&id, kind, &record.line)?;
-        first.directory.note(DnKey::of(&record.dn), &id, kind, &record, settings);
+        first.directory.note(&id, kind, &record, settings);
         if kind == Kind::Group {
             continue;
         }
@@ -118,7 +115,7 @@ fn read_users(
 fn read_groups(
     file: &Path,
     settings: &FileSettings,
-    first: &First,
+    first: &mut First,
     proof: &Proof,
     sink: Sink<'_>,
 ) -> Result<(), ReadError> {

@@ -49,7 +49,7 @@ pub(super) fn user(
         id,
         status,
         raw_status,
-        place: Some(record.dn.clone()),
+        place: Some(record.dn.as_str().into()),
         assigned: None,
         profile,
         raw: raw(record),

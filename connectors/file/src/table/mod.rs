@@ -8,7 +8,8 @@ mod reader;
 use std::path::Path;
 
 use rollcall_kit::{
-    Attributes, Collection, DirectoryId, DirectoryUser, Entry, ReadError, Status, Unreadable, Value, attribute,
+    Attributes, Collection, Container, DirectoryId, DirectoryUser, Entry, ReadError, Status, Unreadable, Value,
+    attribute,
 };
 
 use self::columns::Columns;
@@ -90,7 +91,7 @@ fn user(id: DirectoryId, row: &Row, columns: &Columns, settings: &FileSettings) 
         id,
         status,
         raw_status,
-        place: text("place").map(str::to_owned),
+        place: text("place").map(Container::from),
         assigned: None,
         profile,
         raw,

@@ -6,10 +6,9 @@
 
 use std::collections::BTreeSet;
 
-use rollcall_kit::ReadError;
+use rollcall_kit::{Dn, ReadError};
 
 use super::Reader;
-use crate::dn::Dn;
 use crate::entry::RawEntry;
 use crate::group::Stranger;
 use crate::ids::escape;
@@ -58,8 +57,8 @@ impl Reader<'_> {
         bases: &[String],
         names: &[&str],
     ) -> Result<(), ReadError> {
-        let bases: Vec<Dn> = bases.iter().filter_map(|base| Dn::parse(base)).collect();
-        let within = |name: &&&str| Dn::parse(name).is_some_and(|dn| bases.iter().any(|base| dn.is_within(base)));
+        let bases: Vec<Dn> = bases.iter().filter_map(|base| Dn::parse(base).ok()).collect();
+        let within = |name: &&&str| Dn::parse(name).is_ok_and(|dn| bases.iter().any(|base| dn.is_within(base)));
         let searches: Vec<Search> = names
             .iter()
             .filter(within)
