@@ -221,8 +221,7 @@ impl Reader<'_> {
 
     /// Whether a base is missing that may be missing.
     async fn is_missing(&mut self, base: &str) -> Result<bool, ReadError> {
-        let optional = self.settings.optional_bases.iter().any(|optional| optional.eq_ignore_ascii_case(base));
-        Ok(optional && !self.session.exists(base).await?)
+        Ok(self.settings.may_be_missing(base) && !self.session.exists(base).await?)
     }
 
     /// Whether a base is missing that may be missing; the certificate says so then.

@@ -1,6 +1,6 @@
 //! The root entry of a server (rootDSE, RFC 4512, section 5.1): what it is and what it holds.
 
-use rollcall_kit::ReadError;
+use rollcall_kit::{Container, ReadError};
 
 use crate::connect::Session;
 use crate::entry::RawEntry;
@@ -84,7 +84,8 @@ impl RootDse {
     pub(crate) fn naming_contexts(&self) -> Vec<String> {
         let mut contexts: Vec<String> = self.texts("defaultNamingContext").map(str::to_owned).collect();
         for context in self.texts("namingContexts") {
-            if !contexts.iter().any(|known| known.eq_ignore_ascii_case(context)) {
+            let is_it = |known: &String| Container::new(known.as_str()) == Container::new(context);
+            if !contexts.iter().any(is_it) {
                 contexts.push(context.to_owned());
             }
         }

@@ -6,7 +6,7 @@
 use std::path::{Path, PathBuf};
 
 use rollcall_kit::secret::SecretRef;
-use rollcall_kit::{Dn, ReadError};
+use rollcall_kit::{Container, Dn, ReadError};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use url::{Host, Url};
@@ -256,6 +256,12 @@ impl LdapSettings {
         Ok(())
     }
 
+    /// Whether a base need not exist, however `optional_bases` spells it.
+    pub(crate) fn may_be_missing(&self, base: &str) -> bool {
+        let base = Container::new(base);
+        self.optional_bases.iter().any(|optional| Container::new(optional.as_str()) == base)
+    }
+
     fn validate_server(&self, server: &Url) -> Result<(), ReadError> {
         let encrypted = match server.scheme() {
             "ldaps" => true,
@@ -408,6 +414,14 @@ mod tests {
         let mut twice = settings("ldaps://ldap.example.com");
         twice.users.bases = vec!["OU=People, DC=example".to_owned(), "ou=berlin,ou=people,dc=example".to_owned()];
         assert!(refusal(&twice).contains("lies within"));
+    }
+
+    #[test]
+    fn a_base_that_may_be_missing_is_known_in_any_spelling() {
+        let mut settings = settings("ldaps://ldap.example.com");
+        settings.optional_bases = vec!["OU=Bu\u{308}ro, DC=example".to_owned()];
+        assert!(settings.may_be_missing("organizationalUnitName=büro,dc=example"));
+        assert!(!settings.may_be_missing("dc=example"));
     }
 
     #[test]
