@@ -3,7 +3,7 @@
 //! A narrower reach must itself be there before anybody's absence from it means something: a unit or group that cannot be
 //! found is an error and never an empty list.
 
-use rollcall_kit::ReadError;
+use rollcall_kit::{Container, ReadError};
 use serde_json::Value as Json;
 
 use crate::api::{Api, Query};
@@ -25,7 +25,7 @@ pub(crate) enum Reach {
     /// Whose primary address is in this domain.
     Domain(String),
     /// Who is in one of these organisational units or below.
-    Units(Vec<String>),
+    Units(Vec<Container>),
     /// Who is a member of one of these groups.
     MembersOf(Vec<Group>),
 }
@@ -69,7 +69,7 @@ impl Reach {
         }
         let mut units = Vec::new();
         for wanted in &settings.org_units {
-            units.push(unit(api, settings, wanted.trim()).await?);
+            units.push(Container::new(unit(api, settings, wanted.trim()).await?));
         }
         if !units.is_empty() {
             units.sort();
@@ -99,7 +99,8 @@ impl Reach {
             }
             Self::Units(units) => {
                 let path = text(user, "/orgUnitPath").ok_or("it came without orgUnitPath")?;
-                Ok(units.iter().any(|unit| is_below(&path, unit)))
+                let place = Container::new(path);
+                Ok(units.iter().any(|unit| unit.contains(&place) == Some(true)))
             }
         }
     }
@@ -109,7 +110,10 @@ impl Reach {
         match self {
             Self::Everybody => "not this customer's".to_owned(),
             Self::Domain(domain) => format!("no address in {domain} (domain)"),
-            Self::Units(units) => format!("in none of these organisational units: {} (org_units)", units.join(", ")),
+            Self::Units(units) => {
+                let units: Vec<&str> = units.iter().map(Container::as_str).collect();
+                format!("in none of these organisational units: {} (org_units)", units.join(", "))
+            }
             Self::MembersOf(groups) => {
                 let names: Vec<&str> = groups.iter().map(Group::label).collect();
                 format!("a member of none of these groups: {} (members_of)", names.join(", "))
@@ -120,16 +124,12 @@ impl Reach {
     /// The queries that find everybody within reach, and perhaps others: what each asks for is compared here.
     pub(crate) fn queries(&self) -> Vec<Option<String>> {
         match self {
-            Self::Units(units) => units.iter().map(|unit| Some(format!("orgUnitPath={}", quoted(unit)))).collect(),
+            Self::Units(units) => {
+                units.iter().map(|unit| Some(format!("orgUnitPath={}", quoted(unit.as_str())))).collect()
+            }
             _ => vec![None],
         }
     }
-}
-
-/// Whether an organisational unit is another or lies below it. Google does not tell capitals apart.
-fn is_below(path: &str, unit: &str) -> bool {
-    let (path, unit) = (path.to_lowercase(), unit.to_lowercase());
-    path.strip_prefix(&unit).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 /// A text in one of Google's queries.
@@ -175,10 +175,12 @@ mod tests {
 
     #[test]
     fn below_a_unit_is_what_its_path_says_and_not_what_begins_alike() {
-        let reach = Reach::Units(vec!["/Sales".to_owned()]);
+        let reach = Reach::Units(vec!["/Sales".into()]);
         let holds = |path: &str| reach.holds(&json!({"orgUnitPath": path})).unwrap();
         assert!(holds("/Sales") && holds("/Sales/East") && holds("/sales/east"));
         assert!(!holds("/Salesforce") && !holds("/") && !holds("/Corp/Sales"));
+        let everything = Reach::Units(vec!["/".into()]);
+        assert!(everything.holds(&json!({"orgUnitPath": "/Sales"})).unwrap(), "all units are below the root");
         assert!(reach.holds(&json!({})).is_err(), "whoever comes without a path may be within");
     }
 
