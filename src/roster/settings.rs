@@ -33,7 +33,7 @@ pub use super::account::Role;
 pub struct ScopeSettings {
     /// Members of at least one of these groups.
     pub groups: Vec<GroupRef>,
-    /// Records at or below one of these places (DNs of organisational units, paths).
+    /// Records at or below one of these places (DNs of organisational units, paths), however either side spells them.
     pub places: Vec<String>,
     /// A CEL expression over `user` that must be true.
     pub when: Option<String>,
