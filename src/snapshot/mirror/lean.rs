@@ -1,6 +1,6 @@
 //! Users without what their provider calls its own: that lies behind everything else in a record, and is left unread.
 
-use rollcall_kit::{Attributes, DirectoryId, DirectoryUser, Status};
+use rollcall_kit::{Attributes, Container, DirectoryId, DirectoryUser, Status};
 use serde::Deserialize;
 
 use crate::snapshot::codec::{self, CodecError};
@@ -12,7 +12,7 @@ struct Lean {
     login: String,
     status: Status,
     raw_status: String,
-    place: Option<String>,
+    place: Option<Container>,
     assigned: Option<bool>,
     profile: Attributes,
 }
