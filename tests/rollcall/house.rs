@@ -172,6 +172,18 @@ fn only_the_guard_makes_an_approved_plan() {
     }
 }
 
+/// What a run has found out is in the run, and a session does not change by it. What is told of here besides is an error
+/// that a stream met.
+#[test]
+fn no_state_of_a_run_hides_in_a_cell() {
+    for file in house_files(&root().join("src/run")) {
+        let code = code(&file).replace("RefCell<Option<StoreError>>", "");
+        for word in ["Mutex<Option", "Mutex<Vec", "Cell<Option", "OnceCell", "OnceLock", "RwLock"] {
+            assert!(!code.contains(word), "{} says {word}", file.display());
+        }
+    }
+}
+
 #[test]
 fn a_connector_knows_the_kit_and_no_other_room() {
     for entry in std::fs::read_dir(root().join("connectors")).unwrap() {
