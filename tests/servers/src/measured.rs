@@ -9,6 +9,9 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
 use wait4::Wait4 as _;
 
+/// KiB by which two counts of one memory may differ.
+const SLACK: u64 = 1 << 10;
+
 /// What a program took, and what it said.
 #[derive(Debug)]
 pub struct Taken {
@@ -18,7 +21,8 @@ pub struct Taken {
     pub wall: Duration,
     /// How long the processors worked for it, in the program and in the system.
     pub processor: Duration,
-    /// The largest part of memory that it held at once, in KiB. Not below what its parent held when it was started.
+    /// The largest part of memory that it held at once, in KiB. Where that is less than its parent held, it is what was
+    /// seen while the program ran, and may lack the last milliseconds.
     pub peak_kib: u64,
     /// What it read and wrote.
     pub io: Io,
@@ -67,17 +71,23 @@ impl Taken {
         command.stdin(Stdio::null()).stdout(out.try_clone()?).stderr(err.try_clone()?);
         let start = Instant::now();
         let mut child = command.spawn()?;
+        let watched = watch_peak(child.id());
         let process = i32::try_from(child.id()).ok().and_then(Pid::from_raw).ok_or(io::ErrorKind::InvalidInput)?;
         // What it wrote can be asked for until it is waited for.
         waitid(WaitId::Pid(process), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT)?;
         let wall = start.elapsed();
         let io = Io::of(child.id()).unwrap_or_default();
         let used = child.wait4()?;
+        let (counted, seen) = (used.rusage.maxrss / 1024, watched.join().unwrap_or_default());
+        let held = peak_of(std::process::id()).unwrap_or_default();
+        // The system counts what the parent held when the program was started for the program, too (getrusage(2)), and
+        // tells either number a little late.
+        let peak_kib = if counted > held + SLACK { counted } else { seen };
         Ok(Self {
             status: used.status,
             wall,
             processor: used.rusage.utime + used.rusage.stime,
-            peak_kib: used.rusage.maxrss / 1024,
+            peak_kib,
             io,
             out: text(&mut out)?,
             err: text(&mut err)?,
@@ -103,6 +113,26 @@ impl Taken {
     }
 }
 
+/// The largest part of memory that a process held so far, in KiB (proc_pid_status(5)); none once it has ended.
+fn peak_of(process: u32) -> Option<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    line.split_whitespace().next()?.parse().ok()
+}
+
+/// Looks at the peak of a process until it ends.
+#[allow(clippy::disallowed_methods, reason = "a thread of its own may sleep")]
+fn watch_peak(process: u32) -> std::thread::JoinHandle<u64> {
+    std::thread::spawn(move || {
+        let mut peak = 0;
+        while let Some(seen) = peak_of(process) {
+            peak = seen;
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        peak
+    })
+}
+
 fn text(file: &mut File) -> io::Result<String> {
     let mut bytes = Vec::new();
     file.rewind()?;
@@ -113,6 +143,13 @@ fn text(file: &mut File) -> io::Result<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_the_parent_holds_is_not_counted_for_a_small_program() {
+        let large = vec![1_u8; 96 << 20];
+        let taken = Taken::by(Command::new("sleep").arg("0.1")).unwrap().ending_with(0);
+        assert!(large.iter().all(|byte| *byte == 1) && taken.peak_mib() < 48, "{} MiB", taken.peak_mib());
+    }
 
     #[test]
     fn what_a_program_wrote_and_said_is_told() {
