@@ -95,12 +95,15 @@ impl Reach {
             Self::Everybody | Self::MembersOf(_) => Ok(true),
             Self::Domain(domain) => {
                 let address = text(user, "/primaryEmail").ok_or("it came without primaryEmail")?;
-                Ok(address.rsplit_once('@').is_some_and(|(_, of)| of.eq_ignore_ascii_case(domain)))
+                let (_, of) = address.rsplit_once('@').ok_or("its primaryEmail is no address")?;
+                Ok(of.eq_ignore_ascii_case(domain))
             }
             Self::Units(units) => {
                 let path = text(user, "/orgUnitPath").ok_or("it came without orgUnitPath")?;
                 let place = Container::new(path);
-                Ok(units.iter().any(|unit| unit.contains(&place) == Some(true)))
+                // What is no path may stand anywhere: nobody is out of reach by it.
+                let within: Option<Vec<bool>> = units.iter().map(|unit| unit.contains(&place)).collect();
+                Ok(within.ok_or("its orgUnitPath is no path")?.contains(&true))
             }
         }
     }
@@ -181,7 +184,10 @@ mod tests {
         assert!(!holds("/Salesforce") && !holds("/") && !holds("/Corp/Sales"));
         let everything = Reach::Units(vec!["/".into()]);
         assert!(everything.holds(&json!({"orgUnitPath": "/Sales"})).unwrap(), "all units are below the root");
-        assert!(reach.holds(&json!({})).is_err(), "whoever comes without a path may be within");
+        assert!(reach.holds(&json!({})).is_err(), "a user without a path may be within");
+        for odd in ["Sales", "/Sales//East", " ", "OU=Sales,DC=acme"] {
+            assert!(reach.holds(&json!({"orgUnitPath": odd})).is_err(), "{odd:?} puts nobody out of reach");
+        }
     }
 
     #[test]
@@ -189,6 +195,7 @@ mod tests {
         let reach = Reach::Domain("acme.com".to_owned());
         let holds = |address: &str| reach.holds(&json!({"primaryEmail": address})).unwrap();
         assert!(holds("a@acme.com") && holds("a@ACME.com") && !holds("a@ext.acme.com") && !holds("a@notacme.com"));
+        assert!(reach.holds(&json!({"primaryEmail": "a"})).is_err(), "what is no address puts nobody out of reach");
     }
 
     #[test]

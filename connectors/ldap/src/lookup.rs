@@ -274,10 +274,9 @@ impl Desk {
         filter: &str,
         dn: &str,
     ) -> Result<Option<String>, ReadError> {
-        let parsed = Dn::parse(dn).ok();
-        let within =
-            |base: &String| parsed.as_ref().zip(Dn::parse(base).ok()).is_some_and(|(dn, base)| dn.is_within(&base));
-        if !bases.iter().any(within) {
+        let is_within = stands_within(bases, dn)
+            .map_err(|error| unproved(format!("the name \"{dn}\" of an entry cannot be understood: {error}")))?;
+        if !is_within {
             return Ok(Some(format!("\"{dn}\" is in none of users.bases")));
         }
         let search = Search { scope: Scope::Base, ..search(dn, filter, &["1.1".to_owned()]) };
@@ -334,6 +333,12 @@ fn search(base: &str, filter: &str, attributes: &[String]) -> Search {
     }
 }
 
+/// Whether an entry of this name stands in one of the bases. One whose name cannot be understood may stand anywhere.
+fn stands_within(bases: &[String], dn: &str) -> Result<bool, rollcall_kit::dn::DnError> {
+    let dn = Dn::parse(dn)?;
+    Ok(bases.iter().any(|base| Dn::parse(base).is_ok_and(|base| dn.is_within(&base))))
+}
+
 /// Where to look for an id: the trees of the server that hold the bases of the read, from their roots. Other trees, such
 /// as logs and change records, hold no people, and ordinary accounts may not read them.
 fn roots(settings: &LdapSettings, root: &RootDse) -> Vec<String> {
@@ -379,5 +384,16 @@ mod tests {
         assert_eq!(filter, "(|(mail=x\\2a\\29\\28uid=\\2a\\29@corp.example))");
         let filter = address_filter(&dialect(Flavour::ActiveDirectory), &Address::parse("a@b").unwrap());
         assert_eq!(filter, "(|(mail=a@b)(proxyAddresses=smtp:a@b))");
+    }
+
+    #[test]
+    fn an_entry_whose_name_cannot_be_understood_is_not_said_to_be_out_of_reach() {
+        let bases = ["ou=People,dc=corp".to_owned(), "ou=Büro,dc=corp".to_owned()];
+        assert_eq!(stands_within(&bases, "uid=a,OU=people, DC=corp"), Ok(true));
+        assert_eq!(stands_within(&bases, "uid=a,ou=Bu\u{308}ro,dc=corp"), Ok(true));
+        assert_eq!(stands_within(&bases, "uid=a,ou=Leavers,dc=corp"), Ok(false));
+        for odd in ["uid=a,,ou=People,dc=corp", r"uid=a,ou=People,dc=corp\", "uid=a\"b,ou=People,dc=corp", "odd"] {
+            assert!(stands_within(&bases, odd).is_err(), "{odd}");
+        }
     }
 }
