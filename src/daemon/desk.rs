@@ -159,9 +159,10 @@ impl Desk {
     }
 
     /// Lets go of the snapshot if nobody works with it now: an open one holds memory for as long as nothing happens. It is
-    /// opened anew when it is needed, and compacted then if that makes it much smaller.
+    /// opened anew when it is needed, and compacted then if that makes it much smaller. One that is just being opened or
+    /// closed is not waited for.
     pub(super) async fn rest(&self) {
-        let mut open = self.store.lock().await;
+        let Ok(mut open) = self.store.try_lock() else { return };
         if open.as_ref().is_some_and(|store| Arc::strong_count(store) == 1)
             && let Some(store) = open.take()
         {
