@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use super::Options;
-use super::document::{Document, Item, Text, Tone};
+use super::document::{Document, Item, Text, Tone, lines};
 use super::words::{label, number};
 use crate::plan::{Action, Change, Changes, Subject};
 
@@ -78,7 +78,7 @@ fn fate(change: &Change) -> Fate {
 
 /// Names, of which at most so many are told.
 fn some_of(names: &[&str], most: Option<usize>) -> String {
-    let shown = most.filter(|most| names.len() > most + 1).unwrap_or(names.len());
+    let shown = if names.len() > lines(most) + 1 { lines(most) } else { names.len() };
     let told: Vec<String> = names.iter().take(shown).map(|name| label(name)).collect();
     match names.len() - shown {
         0 => told.join(", "),
