@@ -1,12 +1,34 @@
 //! Kept plans, held plans, and what is kept of them.
 
+use std::borrow::Cow;
+
 use rollcall::guard::{PlanFile, Reviewed};
+use rollcall::plan::Action;
 use rollcall::run::{RunError, RunResult, runs};
 
-use super::promises_support::{House, active};
+use super::promises_support::{House, active, user};
 
 async fn kept(house: &House) -> PlanFile {
     PlanFile::from_json(&PlanFile::of(&house.plan().await.unwrap()).to_json()).unwrap()
+}
+
+#[tokio::test]
+async fn what_the_provider_calls_its_own_reaches_scope_and_mapping_when_everybody_is_judged() {
+    let mut house = House::new();
+    house.extra = "scope = { when = 'user.raw.team == \"blue\"' }\n[organization.acme.attributes]\n\
+                   custom_attributes.team = 'user.raw.team'\n"
+        .to_owned();
+    let of = |id: &str, team: &str| {
+        let mut one = user(id, id, "active");
+        one["team"] = team.into();
+        one
+    };
+    house.write(&[of("ann", "blue"), of("bob", "red")], &[]);
+    let reviewed = house.plan().await.unwrap();
+    let created: Vec<_> = reviewed.plan().changes.iter().map(Cow::into_owned).collect();
+    assert_eq!(created.iter().map(|change| change.subject.label()).collect::<Vec<_>>(), ["ann@acme.com"]);
+    let Action::Create { attributes, .. } = &created[0].action else { panic!("{:?}", created[0].action) };
+    assert_eq!(attributes.get("custom_attributes.team"), Some(&"blue".into()));
 }
 
 #[tokio::test]

@@ -23,6 +23,29 @@ fn hash(change: impl FnOnce(&mut RosterSettings)) -> String {
 }
 
 #[test]
+fn rules_say_whether_they_ask_for_what_the_provider_calls_its_own() {
+    let needs_raw = |expression: &str| {
+        let mut settings = settings();
+        settings.scope.when = Some(expression.to_owned());
+        Rules::compile(&settings).unwrap().needs_raw()
+    };
+    for expression in [
+        "user.raw.team == 'a'",
+        "has(user.raw.team)",
+        "user['raw']['team'] == 'a'",
+        "user.?raw.team == 'a'",
+        "size(user.raw) > 0",
+    ] {
+        assert!(needs_raw(expression), "{expression}");
+    }
+    assert!(!needs_raw("user.title == 'raw'"));
+    let mut mapped = settings();
+    mapped.attributes.custom_attributes.insert("team".to_owned(), "user.raw.team".to_owned());
+    assert!(Rules::compile(&mapped).unwrap().needs_raw());
+    assert!(!Rules::compile(&settings()).unwrap().needs_raw());
+}
+
+#[test]
 fn settings_without_a_domain_are_an_error_and_not_an_empty_scope() {
     insta::assert_snapshot!(errors(|settings| settings.domains.clear()).join("\n"), @"domains: no domain is named, so nobody could be in scope; name at least one.");
 }
