@@ -87,7 +87,7 @@ pub(super) async fn apply_reviewed(
         Reviewed::Cleared(approved) if approved.plan().is_empty() => {
             return finish(place, run.nothing_to_do(approved)?, arguments, machine);
         }
-        // Whoever goes away without an answer has not said yes: the run ends with its plan then, too.
+        // A user who goes away without an answer has not said yes: the run ends with its plan then, too.
         Reviewed::Cleared(approved) => match consent(place, arguments, "Apply these changes?") {
             Ok(true) => approved,
             answer => {

@@ -34,7 +34,7 @@ pub(crate) struct Roll {
     pub(crate) absences: BTreeMap<DirectoryId, Leaving>,
     /// What was read of the directory's changes, if no more than those was read.
     pub(super) changes: Option<Changes>,
-    /// People of whom it is unknown what an earlier run did for them.
+    /// Users for whom it is unknown what an earlier run did.
     pub(super) doubtful: Doubtful,
 }
 

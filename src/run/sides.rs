@@ -1,4 +1,4 @@
-//! The target, by what may be done with it: whoever plans reads it, and only an approved plan leads to what writes.
+//! The target, by what may be done with it: planning reads it, and only an approved plan leads to what writes.
 
 use std::sync::Arc;
 

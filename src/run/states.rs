@@ -1,8 +1,8 @@
 //! The states of a run: it begins, reads, makes a plan that is reviewed, and ends once.
 //!
 //! Each step takes the run and gives it back in its next state, so that no step is taken twice or left out, and each run
-//! ends in one way. A step that fails ends the run with the record of a failure, and so does whoever lets go of a run
-//! on the way.
+//! ends in one way. A step that fails ends the run with the record of a failure, and so does letting go of a run on the
+//! way.
 //!
 //! ```text
 //! Session::begin ─▶ Run<Begun> ─read─▶ Run<HasRead> ─plan─▶ Run<HasPlan> ─into_parts─▶ Run<Ending> + Reviewed
@@ -187,7 +187,7 @@ impl Session {
     }
 
     /// A kept plan, if every one of its changes is still asked for by the directory and the target as they are now.
-    /// The directory is read again: the file may be old, and whoever has come back since must not be put out by it.
+    /// The directory is read again: the file may be old, and users who have come back since must not be put out by it.
     ///
     /// # Errors
     ///

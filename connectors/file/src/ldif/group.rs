@@ -46,7 +46,7 @@ impl Directory {
         }
     }
 
-    /// Whom a group means by a name.
+    /// The member that a group means by a name.
     fn named(&mut self, name: &str) -> Option<Member> {
         match self.keys.name(name) {
             Some(key) => self.by_dn.get(&key),
@@ -55,7 +55,7 @@ impl Directory {
         .cloned()
     }
 
-    /// Whom a group means by a login.
+    /// The user that a group means by a login.
     fn with_login(&mut self, login: &str) -> Option<Member> {
         self.by_login.get(&self.keys.login(login)).cloned().flatten().map(Member::User)
     }
