@@ -1,7 +1,7 @@
 //! What people decided about held plans: approvals, each for one apply, and rejections.
 //!
 //! Pure data and what follows from it; the snapshot keeps it, and the clock is handed in. A plan is never the same
-//! twice (it names the reading from which it was made), so what was decided is kept as the [`Mark`]s of its changes.
+//! twice (it names the reading from which it was made), so what was decided is kept as the [`Marks`] of its changes.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::hold::{Hold, to_the_second};
-use crate::plan::{Change, ChangeId, Mark, Plan, PlanId};
+use crate::plan::{Change, ChangeId, MarkError, Marks, Plan, PlanId};
 
 /// So many held plans are remembered, the newest.
 const HELD_KEPT: usize = 20;
@@ -56,7 +56,7 @@ pub struct Decision {
 pub struct Ruling {
     /// The decision.
     pub decision: Decision,
-    changes: BTreeSet<Mark>,
+    changes: Marks,
     /// What was found that held the plan, in the sentences that were read.
     findings: BTreeSet<String>,
     /// The run that the plan takes back, if it is the inverse of one. Another kind of plan is another matter, whatever the
@@ -66,11 +66,22 @@ pub struct Ruling {
 }
 
 impl Ruling {
-    /// Whether it is about this change. Whoever decided although it was in doubt whether somebody is gone has decided
-    /// about him when it is certain, too; not the other way round.
+    /// Whether it is about this change. A decision that was made while it was in doubt whether a user is gone is about
+    /// that user when it is certain, too; not the other way round.
+    fn is_about(&self, change: &Change) -> Result<bool, MarkError> {
+        Ok(self.changes.contains(change.mark()?) || self.changes.contains(change.marked(true)?))
+    }
+
+    /// Whether this approval lets a change pass. One without a mark was not approved.
     #[must_use]
-    pub fn covers(&self, change: &Change) -> bool {
-        self.changes.contains(&change.mark()) || self.changes.contains(&change.marked(true))
+    pub fn lets_pass(&self, change: &Change) -> bool {
+        self.is_about(change).unwrap_or(false)
+    }
+
+    /// Whether this rejection speaks against a change. It does against one without a mark.
+    #[must_use]
+    pub fn speaks_against(&self, change: &Change) -> bool {
+        self.is_about(change).unwrap_or(true)
     }
 
     /// Whether this finding was read by whoever decided.
@@ -101,7 +112,7 @@ pub struct Waiting {
     pub seen: Timestamp,
     /// Whether it was held because somebody had said no to it.
     rejected: Option<Decision>,
-    changes: BTreeSet<Mark>,
+    changes: Marks,
     /// What was found that held it.
     findings: BTreeSet<String>,
     /// The run that it takes back, if it is the inverse of one.
@@ -244,9 +255,13 @@ impl Decisions {
     }
 
     /// Remembers a plan that is held, so that it can be approved by its id.
-    pub fn hold(&mut self, plan: &Plan, holds: &[Hold], run: &str, now: Timestamp) {
-        let changes: BTreeSet<Mark> = plan.changes.iter().map(|change| change.mark()).collect();
-        let is_it = |waiting: &Waiting| waiting.changes == changes && waiting.undoes == plan.undoes;
+    ///
+    /// # Errors
+    ///
+    /// If a change of it cannot be written down.
+    pub fn hold(&mut self, plan: &Plan, holds: &[Hold], run: &str, now: Timestamp) -> Result<(), MarkError> {
+        let changes = Marks::of(plan)?;
+        let is_it = |waiting: &Waiting| waiting.changes.are(&changes) && waiting.undoes == plan.undoes;
         let known = self.held.iter().position(is_it);
         let mut waiting = match known {
             Some(at) => self.held.remove(at),
@@ -276,6 +291,7 @@ impl Decisions {
         while self.held.len() > HELD_KEPT || (self.held.len() > 1 && total(&self.held) > CHANGES_KEPT) {
             self.held.remove(0);
         }
+        Ok(())
     }
 
     /// The held plan of this id, or of one that begins like this.
@@ -300,7 +316,7 @@ impl Decisions {
         if by.at.duration_since(waiting.seen) >= by.expire_after {
             return Err(DecisionError::Expired { plan: plan.0, seen: to_the_second(waiting.seen) });
         }
-        let says_no = |ruling: &Ruling| ruling.undoes == waiting.undoes && ruling.changes.is_superset(&waiting.changes);
+        let says_no = |ruling: &Ruling| ruling.undoes == waiting.undoes && ruling.changes.contain_all(&waiting.changes);
         let no = self.rejections.iter().rev().find(|ruling| says_no(ruling)).map(|ruling| &ruling.decision);
         if let Some(no) = no.or(waiting.rejected.as_ref()).filter(|_| !overrule) {
             let (who, at) = (no.who.clone(), to_the_second(no.at));
@@ -308,7 +324,7 @@ impl Decisions {
         }
         if overrule {
             let other =
-                |ruling: &Ruling| ruling.undoes != waiting.undoes || ruling.changes.is_disjoint(&waiting.changes);
+                |ruling: &Ruling| ruling.undoes != waiting.undoes || ruling.changes.contain_none(&waiting.changes);
             self.rejections.retain(other);
         }
         let until = by.at.checked_add(by.expire_after).ok();
@@ -326,10 +342,10 @@ impl Decisions {
         let waiting = self.find(beginning)?.clone();
         let plan = waiting.id().cloned().ok_or_else(|| DecisionError::Unknown(beginning.to_owned()))?;
         let slot = if waiting.undoes.is_some() { &mut self.approval_of_undo } else { &mut self.approval };
-        *slot = slot.take().filter(|ruling| ruling.changes.is_disjoint(&waiting.changes));
+        *slot = slot.take().filter(|ruling| ruling.changes.contain_none(&waiting.changes));
         let decision = Decision { verdict: Verdict::Rejected, plan, who: by.who, how: by.how, at: by.at, until: None };
         let ruling = waiting.ruled(decision);
-        self.rejections.retain(|known| known.undoes != ruling.undoes || !ruling.changes.is_superset(&known.changes));
+        self.rejections.retain(|known| known.undoes != ruling.undoes || !ruling.changes.contain_all(&known.changes));
         let beyond = (self.rejections.len() + 1).saturating_sub(REJECTIONS_KEPT);
         self.rejections.drain(..beyond);
         let at = self.rejections.len();
@@ -343,7 +359,7 @@ impl Decisions {
         let is_core = |change: &Change| concerns.is_empty() || concerns.contains(&change.id);
         let says_no = |ruling: &&Ruling| {
             ruling.undoes == plan.undoes
-                && plan.changes.iter().all(|change| !is_core(&change) || ruling.covers(&change))
+                && plan.changes.iter().all(|change| !is_core(&change) || ruling.speaks_against(&change))
         };
         self.rejections.iter().rev().find(says_no).map(|ruling| &ruling.decision)
     }

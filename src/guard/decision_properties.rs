@@ -12,7 +12,7 @@ use super::{
 };
 use crate::plan::scene::scene;
 use crate::plan::world::{Directory, World};
-use crate::plan::{Action, Change, Edited, Mark, Plan, Subject};
+use crate::plan::{Action, Change, Edited, Mark, Marks, Plan, Subject};
 use crate::roster::{Leaving, Standing};
 
 fn now() -> Timestamp {
@@ -64,7 +64,7 @@ fn fates() -> impl Strategy<Value = Vec<u8>> {
 }
 
 fn marks(plan: &Plan) -> BTreeSet<Mark> {
-    plan.changes.iter().map(|change| change.mark()).collect()
+    plan.changes.iter().map(|change| change.mark().unwrap()).collect()
 }
 
 /// What would be applied, and whether the decision of a person is what lets it.
@@ -83,7 +83,7 @@ fn held(world: &World, directory: &Directory, limits: &Limits) -> Option<(Plan, 
     let reviewed = look(world, directory, limits, &Occasion::default());
     let Reviewed::Held(held) = &reviewed else { return None };
     let mut decisions = Decisions::default();
-    decisions.hold(held.plan(), held.holds(), "run-1", now());
+    decisions.hold(held.plan(), held.holds(), "run-1", now()).unwrap();
     Some((held.plan().clone(), decisions))
 }
 
@@ -113,7 +113,7 @@ proptest! {
         let reviewed = look(&world, &directory, &tight(), &occasion);
         let whole = reviewed.plan().clone();
         let Some((approved, by_decision)) = applied(reviewed) else {
-            prop_assert!(!whole.changes.iter().any(|c| c.after.is_empty() && marks(&seen).contains(&c.mark())
+            prop_assert!(!whole.changes.iter().any(|c| c.after.is_empty() && marks(&seen).contains(&c.mark().unwrap())
                 && !matches!(c.action, Action::GrantRole { .. })), "what was approved is held");
             return Ok(());
         };
@@ -122,9 +122,9 @@ proptest! {
             prop_assert!(goes.is_subset(&seen), "something passes that nobody approved");
             // What was approved and waits, waits for something that was not.
             let rest = approved.rest().map(|rest| rest.plan().changes.clone()).unwrap_or_default();
-            let waits: BTreeSet<Mark> = rest.iter().map(|change| change.mark()).collect();
-            for change in whole.changes.iter().filter(|c| waits.contains(&c.mark()) && seen.contains(&c.mark())) {
-                let unmet = whole.changes.iter().any(|c| change.after.contains(&c.id) && waits.contains(&c.mark()));
+            let waits: BTreeSet<Mark> = rest.iter().map(|change| change.mark().unwrap()).collect();
+            for change in whole.changes.iter().filter(|c| waits.contains(&c.mark().unwrap()) && seen.contains(&c.mark().unwrap())) {
+                let unmet = whole.changes.iter().any(|c| change.after.contains(&c.id) && waits.contains(&c.mark().unwrap()));
                 let exchanges = matches!(change.action, Action::GrantRole { .. }) && rest.iter().any(|c| {
                     c.subject.user() == change.subject.user() && matches!(c.action, Action::RevokeRole { .. })
                 });
@@ -187,6 +187,29 @@ proptest! {
     }
 
     #[test]
+    fn marks_are_read_as_they_were_written_and_those_of_an_earlier_version_still_count((directory, world) in scene(), fates in fates()) {
+        let (plan, other) = (world.plan(&directory).plan, world.plan(&later(&directory, &fates)).plan);
+        let (all, of_other) = (Marks::of(&plan).unwrap(), Marks::of(&other).unwrap());
+        let kept = serde_json::to_value(&all).unwrap();
+        prop_assert!(kept.is_string());
+        prop_assert_eq!(&serde_json::from_value::<Marks>(kept).unwrap(), &all);
+        let before: Vec<String> = plan.changes.iter().map(|change| format!("{:?}", change.mark().unwrap())).map(|mark| {
+            let number: u128 = mark.trim_matches(|c: char| !c.is_ascii_digit()).parse().unwrap();
+            format!("{:016x}", number >> 64)
+        }).collect();
+        let short: Marks = serde_json::from_value(serde_json::json!(before)).unwrap();
+        prop_assert_eq!(serde_json::from_value::<Marks>(serde_json::to_value(&short).unwrap()).unwrap(), short.clone());
+        prop_assert!(short.are(&all) && all.are(&short) && short.contain_all(&all) && all.contain_all(&short));
+        prop_assert_eq!(short.contain_none(&of_other), all.contain_none(&of_other));
+        prop_assert_eq!(short.contain_all(&of_other), all.contain_all(&of_other));
+        for change in &other.changes {
+            let mark = change.mark().unwrap();
+            prop_assert_eq!(short.contains(mark), all.contains(mark));
+            prop_assert_eq!(all.contains(mark), marks(&plan).contains(&mark));
+        }
+    }
+
+    #[test]
     fn what_was_rejected_says_so_and_is_approved_only_by_whoever_overrules_it((directory, world) in scene()) {
         let Some((seen, mut decisions)) = held(&world, &directory, &tight()) else { return Ok(()) };
         let id = seen.id().0;
@@ -198,7 +221,7 @@ proptest! {
         let says_who = |hold: &Hold| matches!(hold, Hold::Rejected { decision } if decision.who == "bob");
         prop_assert!(again.is_rejected() && again.holds().iter().any(says_who));
 
-        decisions.hold(again.plan(), again.holds(), "run-2", now());
+        decisions.hold(again.plan(), again.holds(), "run-2", now()).unwrap();
         let refused = decisions.approve(&id, ada(now()), false).unwrap_err();
         prop_assert!(matches!(&refused, DecisionError::Rejected { who, .. } if who == "bob"), "{refused}");
         decisions.approve(&id, ada(now()), true).unwrap();
@@ -235,7 +258,7 @@ proptest! {
         let plan = world.plan_edited(&directory, Some(&edited)).plan;
         prop_assert_eq!(marks(&plan), marks(&plain));
         for change in &plan.changes {
-            if marks(&before).contains(&change.mark()) {
+            if marks(&before).contains(&change.mark().unwrap()) {
                 prop_assert!(!change.is_of_rules(), "the rules before asked for it, too");
             }
             let same = |c: &Change| match (&c.subject, &change.subject) {
@@ -281,7 +304,7 @@ fn a_beginning_that_fits_two_held_plans_decides_nothing() {
     };
     let mut decisions = Decisions::default();
     for user in ["u1", "u2"] {
-        decisions.hold(&empty.plan(&directory(user)).plan, &[Hold::FirstPlan], "run", now());
+        decisions.hold(&empty.plan(&directory(user)).plan, &[Hold::FirstPlan], "run", now()).unwrap();
     }
     assert!(matches!(decisions.find(""), Err(DecisionError::Unknown(_))));
     assert!(matches!(decisions.find("nothing"), Err(DecisionError::Unknown(_))));
@@ -289,7 +312,7 @@ fn a_beginning_that_fits_two_held_plans_decides_nothing() {
     let before = empty.plan(&directory("u1")).plan;
     let (first, mut again) = (before.id(), before.clone());
     again.basis.generation += 1;
-    decisions.hold(&again, &[Hold::FirstPlan], "run-2", now());
+    decisions.hold(&again, &[Hold::FirstPlan], "run-2", now()).unwrap();
     assert_ne!(again.id(), first);
     for id in [&first, &again.id()] {
         assert_eq!(decisions.find(&id.0).unwrap().run, "run-2");

@@ -118,11 +118,11 @@ pub fn review(
         return Reviewed::Cleared(ApprovedPlan::cleared(plan, Approval::Guard));
     }
     let approval = occasion.decisions.and_then(|decisions| decisions.approval_for(&plan, occasion.as_of));
-    // Whoever approved before a blackout began did not say that it should be broken; his word counts after it.
+    // An approval from before a blackout does not say that it should be broken. It counts when the blackout is over.
     let heeds = |decision: &Decision| occasion.blackout.is_none_or(|open| decision.at >= open.since);
     let approval = approval.filter(|ruling| !verdict.is_blacked_out() || heeds(&ruling.decision));
     if let Some(ruling) = approval {
-        let goes = plan.that_can_go(|change| ruling.covers(change));
+        let goes = plan.that_can_go(|change| ruling.lets_pass(change));
         if goes.len() == plan.changes.len() {
             return Reviewed::Cleared(ApprovedPlan::cleared(plan, Approval::by(&ruling.decision)));
         }

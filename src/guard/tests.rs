@@ -430,7 +430,7 @@ fn an_approval_breaks_a_blackout_only_if_it_was_given_in_it() {
     for (at, breaks) in [("2026-11-23T08:29:59Z", false), ("2026-11-23T08:45:00Z", true)] {
         let at: jiff::Timestamp = at.parse().unwrap();
         let mut decisions = Decisions::default();
-        decisions.hold(held.plan(), held.holds(), "run", at);
+        decisions.hold(held.plan(), held.holds(), "run", at).unwrap();
         let by = Decider {
             who: "ada".to_owned(),
             how: "with rollcall approve".to_owned(),

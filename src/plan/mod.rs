@@ -76,7 +76,7 @@ pub use found::{ByHand, Found};
 pub use holdings::{Holdings, Totals};
 pub use kinds::Kinds;
 pub use ledger::{LedgerAccount, LedgerGroup, Origin};
-pub use mark::Mark;
+pub use mark::{Mark, MarkError, Marks};
 pub use matching::{Candidate, Candidates, GroupMatches, Match, Matches, TargetAccount};
 pub use merge::Judged;
 pub use refusals::Refusals;

@@ -13,6 +13,7 @@ use serde::Serialize;
 use super::change::{Action, ActionKind, Change, ChangeId, GroupKey, Subject};
 use super::document::Plan;
 use super::draft::attribute_changes;
+use super::mark::{Mark, MarkError};
 use crate::roster::Role;
 
 /// A change of a kept plan that is not asked for any more.
@@ -89,10 +90,11 @@ pub fn stale(kept: &Plan, fresh: &Plan) -> Vec<StaleChange> {
 
 /// How the same step differs now; nothing if it does not.
 fn difference(kept: &Change, now: &Change) -> Option<String> {
-    if kept.mark() == now.mark() || kept.mark() == now.marked(true) {
+    let is = |one: Result<Mark, MarkError>, other: Result<Mark, MarkError>| matches!((one, other), (Ok(one), Ok(other)) if one == other);
+    if is(kept.mark(), now.mark()) || is(kept.mark(), now.marked(true)) {
         return None;
     }
-    if kept.marked(true) == now.mark() {
+    if is(kept.marked(true), now.mark()) {
         return Some("it is in doubt now whether its owner is gone".to_owned());
     }
     if kept.subject.target_id() != now.subject.target_id() {

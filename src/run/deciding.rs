@@ -115,7 +115,7 @@ impl Session {
     ) -> Result<(), RunError> {
         let _alone = alone();
         let mut all = decisions(&*self.store)?;
-        all.hold(plan, holds, run, now);
+        all.hold(plan, holds, run, now).map_err(|error| RunError::Internal(error.to_string()))?;
         keep(&*self.store, &all)
     }
 

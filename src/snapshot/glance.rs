@@ -56,7 +56,7 @@ pub(super) fn keep<E: Engine>(directory: &Path, database: &Database<E>) -> Resul
     let Some(glance) = of(directory, database)? else { return Ok(()) };
     let path = directory.join(FILE);
     let packed = pack(&glance).map_err(|error| database.engine.damaged(&error))?;
-    let packed = zstd::bulk::compress(&packed, LEVEL).map_err(|error| io::cannot(&path, "be written", &error))?;
+    let packed = zstd::bulk::compress(&packed, LEVEL).map_err(|error| io::cannot(&path, "be written", error))?;
     io::replace_private(&path, &packed)
 }
 
@@ -120,7 +120,7 @@ fn without_marks(record: &[u8]) -> Result<Vec<u8>, CodecError> {
         };
         for ruling in rulings {
             if let Some(changes) = ruling.get_mut("changes") {
-                *changes = Value::Array(Vec::new());
+                *changes = Value::String(String::new());
             }
         }
     }
