@@ -16,7 +16,7 @@ use tracing::field::Empty;
 use tracing::{Instrument as _, Span};
 
 use super::attempt::{Ended, attempt};
-use super::journal::{Journal, JournalError, LedgerReader, Outcome};
+use super::journal::{Journal, JournalError, LedgerReader, Outcome, Skip};
 use super::progress::{Begun, Progress, Step};
 use super::schedule::ChangeIndex;
 use super::target::Target;
@@ -39,11 +39,8 @@ pub struct Executor<'a> {
     /// Whether to stop: asked before each write.
     pub stop: &'a (dyn Fn() -> bool + Send + Sync),
     /// Why a change must not be made right now, if so: asked before each write.
-    pub forbids: &'a (dyn Fn(&Change) -> Option<String> + Send + Sync),
+    pub forbids: &'a (dyn Fn(&Change) -> Option<Skip> + Send + Sync),
 }
-
-/// Why a change was not tried that came after the word to stop.
-pub const TOLD_TO_STOP: &str = "the run was told to stop";
 
 impl Executor<'_> {
     /// Applies a plan. `observer` is told of each change as it ends. Yields how each change ended, in the plan's order.

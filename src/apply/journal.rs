@@ -1,6 +1,8 @@
 //! What the executor needs of a store: an intent before each write, a settlement after it.
 
 use std::collections::BTreeSet;
+use std::error::Error;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use rollcall_kit::DirectoryId;
@@ -10,6 +12,7 @@ use super::record::RecordedChanges;
 use super::target::{Write, WriteFailure};
 use crate::plan::ledger::Ledger;
 use crate::plan::{ChangeId, GroupKey, LedgerAccount, LedgerGroup, Subject};
+use crate::schedule::OpenWindow;
 
 /// What is about to be written. Holds all that is needed to finish the story after a crash.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -126,11 +129,70 @@ pub enum Outcome {
         /// What happened, in a sentence.
         detail: String,
     },
-    /// Not tried, because a change before it failed or the run was stopped.
-    Skipped {
-        /// Why, in a sentence.
-        detail: String,
-    },
+    /// Not tried.
+    Skipped(Skip),
+}
+
+/// Why a change was not tried.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Skip {
+    /// In a word. An earlier version kept none.
+    #[serde(default)]
+    pub code: SkipCode,
+    /// In a sentence.
+    pub detail: String,
+}
+
+/// Why a change was not tried, in a word.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SkipCode {
+    /// The run was told to stop.
+    ToldToStop,
+    /// A change that must come first was not carried out.
+    PredecessorFailed,
+    /// Nobody knows whether an earlier change of the same account or group was carried out.
+    PredecessorUnknown,
+    /// A blackout forbids it.
+    Blackout,
+    /// The plan or the ledger lacks what it takes to write it.
+    Unwritable,
+    /// The target refused the sign-in.
+    SignIn,
+    /// The snapshot cannot be written.
+    Snapshot,
+    /// It waits for a change that waits for it.
+    Circle,
+    /// It is not known any more.
+    #[default]
+    Unknown,
+}
+
+impl Skip {
+    /// A reason with its sentence.
+    #[must_use]
+    pub fn new(code: SkipCode, detail: impl Into<String>) -> Self {
+        Self { code, detail: detail.into() }
+    }
+
+    /// The run was told to stop.
+    #[must_use]
+    pub fn told_to_stop() -> Self {
+        Self::new(SkipCode::ToldToStop, "the run was told to stop")
+    }
+
+    /// A blackout forbids it.
+    #[must_use]
+    pub fn blackout(open: OpenWindow) -> Self {
+        let OpenWindow { since, until, .. } = open;
+        Self::new(SkipCode::Blackout, format!("a blackout began at {since} and lasts until {until}"))
+    }
+}
+
+impl From<&JournalError> for Skip {
+    fn from(error: &JournalError) -> Self {
+        Self::new(SkipCode::Snapshot, error.to_string())
+    }
 }
 
 /// A store that journals.
@@ -155,7 +217,7 @@ pub trait Journal: Send + Sync {
     /// Records one intent.
     async fn begin(&self, intent: Intent) -> Result<u64, JournalError> {
         let numbers = self.settle_and_begin(Vec::new(), vec![intent]).await?;
-        numbers.first().copied().ok_or_else(|| JournalError("it gave an intent no number".to_owned()))
+        numbers.first().copied().ok_or_else(|| JournalError::new(JournalFailure::Broken, "it gave an intent no number"))
     }
 
     /// Ends one intent whose write was carried out.
@@ -210,5 +272,32 @@ impl LedgerReader for Ledger {
 
 /// The store failed. No further write may be sent.
 #[derive(Debug, Clone, thiserror::Error)]
-#[error("the snapshot cannot be written: {0}")]
-pub struct JournalError(pub String);
+#[error("the snapshot cannot be written: {source}")]
+pub struct JournalError {
+    /// How.
+    pub failure: JournalFailure,
+    source: Arc<dyn Error + Send + Sync>,
+}
+
+/// How a store failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum JournalFailure {
+    /// Another process has it open.
+    Busy,
+    /// There is no room on the disk.
+    NoRoom,
+    /// What is on disk is not as it was written.
+    Damaged,
+    /// The disk or the file system failed.
+    Io,
+    /// What answers for it is gone, or does not keep its promises.
+    Broken,
+}
+
+impl JournalError {
+    /// A failure, and what it comes from.
+    #[must_use]
+    pub fn new(failure: JournalFailure, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self { failure, source: source.into().into() }
+    }
+}

@@ -20,8 +20,10 @@ pub mod target;
 #[cfg(test)]
 mod tests;
 
-pub use executor::{Executor, TOLD_TO_STOP};
-pub use journal::{Intent, Journal, JournalError, LedgerReader, MembersSettled, Outcome, Settlement};
+pub use executor::Executor;
+pub use journal::{
+    Intent, Journal, JournalError, JournalFailure, LedgerReader, MembersSettled, Outcome, Settlement, Skip, SkipCode,
+};
 pub use record::{ChangeRecord, ChangeSubject, Deed, RecordedChanges, RecordedOutcome, Topic};
 pub use recover::{RecoverError, Recovered, Recovery};
 pub use target::{Members, Probe, Target, TargetError, TargetReader, Texts, Write, WriteError, WriteFailure, Written};

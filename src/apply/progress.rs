@@ -12,8 +12,8 @@ use std::collections::{BTreeSet, VecDeque};
 
 use super::attempt::Ended;
 use super::book::{Book, Unwritable};
-use super::executor::{Executor, TOLD_TO_STOP};
-use super::journal::{Intent, JournalError, Outcome, Settlement};
+use super::executor::Executor;
+use super::journal::{Intent, JournalError, JournalFailure, Outcome, Settlement, Skip, SkipCode};
 use super::record::RecordedOutcome;
 use super::schedule::{Bulk, ChangeIndex, Lane, Schedule, bulk, lanes};
 use super::target::{Write, WriteError, WriteFailure};
@@ -63,7 +63,7 @@ pub(super) struct Progress<'a, O> {
     /// Accounts and groups of which it is unknown how the last write ended.
     doubtful: BTreeSet<Lane>,
     /// Why nothing more is sent.
-    halted: Option<String>,
+    halted: Option<Skip>,
     /// What the journal's next step begins.
     prepared: Vec<Prepared>,
     /// What the journal's next step ends.
@@ -100,7 +100,7 @@ impl<'a, O: FnMut(&Change, &Outcome)> Progress<'a, O> {
     pub(super) fn next_to_send(&mut self) -> Option<Begun> {
         while let Some(begun) = self.begun.pop_front() {
             if self.halted.is_none() && (self.executor.stop)() {
-                self.halted = Some(TOLD_TO_STOP.to_owned());
+                self.halted = Some(Skip::told_to_stop());
             }
             let (hindered, able) = self.sorted_out(&begun.prepared.changes);
             if hindered.is_empty() {
@@ -116,14 +116,14 @@ impl<'a, O: FnMut(&Change, &Outcome)> Progress<'a, O> {
         &mut self,
         sequence: u64,
         places: &[ChangeIndex],
-        mut hindered: Vec<(ChangeIndex, String)>,
+        mut hindered: Vec<(ChangeIndex, Skip)>,
         mut able: Vec<ChangeIndex>,
     ) {
         let carried = self.leave_behind(places);
         hindered.retain(|(at, _)| !carried.contains(at));
         able.retain(|at| !carried.contains(at));
         let skipped: Vec<ChangeIndex> = hindered.iter().map(|(at, _)| *at).collect();
-        let outcomes: Vec<_> = hindered.into_iter().map(|(at, detail)| (at, Outcome::Skipped { detail })).collect();
+        let outcomes: Vec<_> = hindered.into_iter().map(|(at, skip)| (at, Outcome::Skipped(skip))).collect();
         self.will_end(sequence, None, outcomes);
         if able.is_empty() {
             return self.schedule.done(&skipped);
@@ -174,7 +174,7 @@ impl<'a, O: FnMut(&Change, &Outcome)> Progress<'a, O> {
         self.beginning = 0;
         let numbered = result.and_then(|numbers| match numbers.len() == step.prepared.len() {
             true => Ok(numbers),
-            false => Err(JournalError("it did not number every intent".to_owned())),
+            false => Err(JournalError::new(JournalFailure::Broken, "it did not number every intent")),
         });
         let numbers = match numbered {
             Ok(numbers) => numbers,
@@ -204,14 +204,14 @@ impl<'a, O: FnMut(&Change, &Outcome)> Progress<'a, O> {
                         failure: WriteFailure::Unknown,
                         detail: format!("it was carried out, but {error}; the next run looks again"),
                     }),
-                    (None, skipped @ Outcome::Skipped { .. }) => skipped,
-                    (None, _) => Outcome::Skipped { detail: error.to_string() },
+                    (None, skipped @ Outcome::Skipped(_)) => skipped,
+                    (None, _) => Outcome::Skipped(error.into()),
                 };
                 self.end(at, outcome);
             }
         }
         for prepared in step.prepared {
-            self.give_up(&prepared.changes, &error.to_string());
+            self.give_up(&prepared.changes, &error.into());
         }
     }
 
@@ -222,8 +222,8 @@ impl<'a, O: FnMut(&Change, &Outcome)> Progress<'a, O> {
             let (mut skipped, able) = self.sorted_out(&taken);
             let prepared = self.intend(able, &mut skipped);
             let places: Vec<ChangeIndex> = skipped.iter().map(|(place, _)| *place).collect();
-            for (place, detail) in skipped {
-                self.end(place, Outcome::Skipped { detail });
+            for (place, skip) in skipped {
+                self.end(place, Outcome::Skipped(skip));
             }
             match prepared {
                 // The bulk stays taken with the others.
@@ -237,7 +237,7 @@ impl<'a, O: FnMut(&Change, &Outcome)> Progress<'a, O> {
     }
 
     /// Which of these changes must not be tried, each with the reason, and which may.
-    fn sorted_out(&self, taken: &[ChangeIndex]) -> (Vec<(ChangeIndex, String)>, Vec<ChangeIndex>) {
+    fn sorted_out(&self, taken: &[ChangeIndex]) -> (Vec<(ChangeIndex, Skip)>, Vec<ChangeIndex>) {
         let (mut hindered, mut able) = (Vec::new(), Vec::new());
         for &at in taken {
             match self.obstacle(at, taken) {
@@ -249,7 +249,7 @@ impl<'a, O: FnMut(&Change, &Outcome)> Progress<'a, O> {
     }
 
     /// Why a change must not be tried in one write with these.
-    fn obstacle(&self, place: ChangeIndex, along: &[ChangeIndex]) -> Option<String> {
+    fn obstacle(&self, place: ChangeIndex, along: &[ChangeIndex]) -> Option<Skip> {
         if let Some(reason) = &self.halted {
             return Some(reason.clone());
         }
@@ -260,13 +260,14 @@ impl<'a, O: FnMut(&Change, &Outcome)> Progress<'a, O> {
         let comes_along = |id: &ChangeId| along.iter().any(|at| self.changes.at(*at).id == *id);
         let failed = change.after.iter().find(|id| !self.succeeded(**id) && !comes_along(id));
         if let Some(before) = failed {
-            return Some(format!("change {before}, which must come first, was not carried out"));
+            let detail = format!("change {before}, which must come first, was not carried out");
+            return Some(Skip::new(SkipCode::PredecessorFailed, detail));
         }
-        let lanes = lanes(&change, self.roles_are_groups);
-        lanes
-            .iter()
-            .any(|(lane, _)| self.doubtful.contains(lane))
-            .then(|| "it is unknown whether an earlier change of the same account or group was carried out".to_owned())
+        let is_in_doubt = |(lane, _): (Lane, bool)| self.doubtful.contains(&lane);
+        lanes(&change, self.roles_are_groups).into_iter().any(is_in_doubt).then(|| {
+            let detail = "it is unknown whether an earlier change of the same account or group was carried out";
+            Skip::new(SkipCode::PredecessorUnknown, detail)
+        })
     }
 
     fn succeeded(&self, id: ChangeId) -> bool {
@@ -275,18 +276,18 @@ impl<'a, O: FnMut(&Change, &Outcome)> Progress<'a, O> {
     }
 
     /// Turns changes into the intent of one write. Those that cannot be part of it are skipped.
-    fn intend(&mut self, able: Vec<ChangeIndex>, skipped: &mut Vec<(ChangeIndex, String)>) -> Option<Prepared> {
+    fn intend(&mut self, able: Vec<ChangeIndex>, skipped: &mut Vec<(ChangeIndex, Skip)>) -> Option<Prepared> {
         let &first = able.first()?;
         if !self.schedule.is_shared(first) {
             return match self.book.intent(&self.changes.at(first), (self.executor.clock)()) {
                 Ok(intent) => Some(self.with_roles(first, intent)),
                 Err(Unwritable::Skip(reason)) => {
-                    skipped.push((first, reason));
+                    skipped.push((first, Skip::new(SkipCode::Unwritable, reason)));
                     None
                 }
                 Err(Unwritable::Journal(error)) => {
                     self.halt(&error);
-                    skipped.push((first, error.to_string()));
+                    skipped.push((first, (&error).into()));
                     None
                 }
             };
@@ -295,15 +296,18 @@ impl<'a, O: FnMut(&Change, &Outcome)> Progress<'a, O> {
         match self.book.shared_intent(&changes, self.roles_are_groups) {
             Ok((intent, left_out)) => {
                 let place_of = |change: &Change| self.changes.place(change.id);
-                skipped
-                    .extend(left_out.iter().filter_map(|(change, reason)| Some((place_of(change)?, reason.clone()))));
+                skipped.extend(
+                    left_out.iter().filter_map(|(change, reason)| {
+                        Some((place_of(change)?, Skip::new(SkipCode::Unwritable, reason)))
+                    }),
+                );
                 let intent = intent?;
                 let changes = able.into_iter().filter(|at| intent.changes.contains(&self.changes.at(*at).id)).collect();
                 Some(Prepared { changes, intent })
             }
             Err(error) => {
                 self.halt(&error);
-                skipped.extend(able.into_iter().map(|place| (place, error.to_string())));
+                skipped.extend(able.into_iter().map(|place| (place, Skip::from(&error))));
                 None
             }
         }
@@ -368,7 +372,7 @@ impl<'a, O: FnMut(&Change, &Outcome)> Progress<'a, O> {
                     return self.schedule.split(&places);
                 }
                 if error.failure == WriteFailure::SignIn {
-                    self.halted.get_or_insert_with(|| error.detail.clone());
+                    self.halted.get_or_insert_with(|| Skip::new(SkipCode::SignIn, &*error.detail));
                 }
                 let outcome = failed(error);
                 self.will_end(sequence, None, places.iter().map(|at| (*at, outcome.clone())).collect());
@@ -388,7 +392,7 @@ impl<'a, O: FnMut(&Change, &Outcome)> Progress<'a, O> {
     fn carried_out(&mut self, sequence: u64, places: &[ChangeIndex], mut settled: Settlement, outcome: &Outcome) {
         let recorded = match outcome {
             Outcome::Failed { detail, .. } => RecordedOutcome::failed(detail),
-            Outcome::Done { .. } | Outcome::Skipped { .. } => RecordedOutcome::Done,
+            Outcome::Done { .. } | Outcome::Skipped(_) => RecordedOutcome::Done,
         };
         let changes: Vec<Cow<'_, Change>> = places.iter().map(|at| self.changes.at(*at)).collect();
         settled.history = self.book.record(&changes, &settled, (&recorded, (self.executor.clock)()));
@@ -412,15 +416,15 @@ impl<'a, O: FnMut(&Change, &Outcome)> Progress<'a, O> {
     }
 
     /// Changes are not tried, and have no intent on disk.
-    fn give_up(&mut self, places: &[ChangeIndex], reason: &str) {
+    fn give_up(&mut self, places: &[ChangeIndex], skip: &Skip) {
         for &at in places {
-            self.end(at, Outcome::Skipped { detail: reason.to_owned() });
+            self.end(at, Outcome::Skipped(skip.clone()));
         }
         self.schedule.done(places);
     }
 
     fn halt(&mut self, error: &JournalError) {
-        self.halted.get_or_insert_with(|| error.to_string());
+        self.halted.get_or_insert_with(|| error.into());
     }
 
     fn doubt(&mut self, places: &[ChangeIndex]) {
@@ -437,7 +441,7 @@ impl<'a, O: FnMut(&Change, &Outcome)> Progress<'a, O> {
 
     /// How every change ended. All have, unless they wait for each other in a circle, which no plan has.
     pub(super) fn outcomes(self) -> Vec<(ChangeId, Outcome)> {
-        let circle = || Outcome::Skipped { detail: "it waits for a change that waits for it".to_owned() };
+        let circle = || Outcome::Skipped(Skip::new(SkipCode::Circle, "it waits for a change that waits for it"));
         let ended = self.changes.iter().zip(self.outcomes);
         ended.map(|(change, outcome)| (change.id, outcome.unwrap_or_else(circle))).collect()
     }

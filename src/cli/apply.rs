@@ -284,6 +284,6 @@ pub(super) fn how_it_ended(record: &RunRecord) -> Exit {
         RunResult::Planned | RunResult::NothingToDo | RunResult::Applied => Exit::Done,
         RunResult::AppliedInPart { .. } => Exit::InPart,
         RunResult::Held { .. } => Exit::Held,
-        RunResult::Failed { .. } => Exit::Error,
+        RunResult::Failed(_) => Exit::Error,
     }
 }

@@ -17,7 +17,7 @@ use super::plan::depth;
 use super::select;
 use crate::daemon::{Floor, Told, Triggered};
 use crate::report::{self, Format};
-use crate::run::{Event, RunResult};
+use crate::run::{Event, RunFailure, RunResult};
 
 /// Has organizations run now.
 pub(super) async fn trigger(place: &Place<'_>, arguments: &TriggerArguments) -> Result<Exit, Failure> {
@@ -133,7 +133,7 @@ impl Watching<'_> {
                 format!("{name}: plan {} with {} changes{held}\n", plan.id(), plan.changes.len())
             }
             Event::Ended { record } => match &record.result {
-                RunResult::Failed { error } => format!("{name}: failed: {error}\n"),
+                RunResult::Failed(RunFailure { error, .. }) => format!("{name}: failed: {error}\n"),
                 _ => format!("{name}: {}\n", report::run::outcome(record)),
             },
             _ => return Ok(()),

@@ -189,7 +189,7 @@ impl Desk {
 
     /// The past after a run that read so much. What a blackout put off, in a run by hand as well, is owed when it closes.
     pub(super) fn after(&self, past: Past, depth: Depth, record: &RunHeader) -> Past {
-        let past = past.after(depth, record.ended, matches!(record.result, RunResult::Failed { .. }));
+        let past = past.after(depth, record.ended, matches!(record.result, RunResult::Failed(_)));
         let blackouts = &self.organization().blackouts;
         let open = blackouts.at(record.started).or_else(|| blackouts.at(record.ended));
         match (open, &record.result) {

@@ -14,7 +14,9 @@ use tokio::task::{JoinError, JoinHandle};
 use super::desk::{Control, Desk};
 use super::is_true;
 use crate::guard::Reviewed;
-use crate::run::{Event, Listener, RunError, RunRecord, RunResult, Session, failed_to_begin, record_end};
+use crate::run::{
+    Event, FailureCode, Listener, RunError, RunFailure, RunRecord, RunResult, Session, failed_to_begin, record_end,
+};
 use crate::schedule::Depth;
 
 /// How long a run that was cancelled may take to notice.
@@ -36,26 +38,26 @@ pub(super) async fn run(desk: &Arc<Desk>, depth: Depth, limits: Limits, turn: Ow
     let prepared = tokio::select! {
         prepared = tokio::time::timeout(limits.run, prepare(desk)) => match prepared {
             Ok(prepared) => prepared.map_err(|error| {
-                failed_to_begin(&desk.name, depth, error.word());
-                error.to_string()
+                failed_to_begin(&desk.name, depth, error.code().word());
+                RunFailure::from(error)
             }),
             Err(_) => {
-                failed_to_begin(&desk.name, depth, "time-limit");
+                failed_to_begin(&desk.name, depth, FailureCode::TimeLimit.word());
                 Err(too_long(limits, "it was not even begun: is a secret's file on a disk that does not answer?"))
             }
         },
-        () = is_true(&mut halted) => Err("the daemon stops".to_owned()),
+        () = is_true(&mut halted) => Err(RunFailure::new(FailureCode::Cancelled, "the daemon stops")),
     };
     let mut begun = None;
     let record = match prepared {
         Ok(session) => watched(desk, session, depth, limits, turn, &mut begun).await,
-        Err(error) => Err(error),
+        Err(failure) => Err(failure),
     };
     desk.is_run(None);
     let record = match record {
         Ok(record) => record,
-        Err(error) => {
-            let record = failed(desk, started, begun.unwrap_or_default(), error);
+        Err(failure) => {
+            let record = failed(desk, started, begun.unwrap_or_default(), failure);
             // What the daemon's own end cut short is no failure, and is made up for.
             if *halted.borrow() || record.id.is_empty() { record } else { recorded(desk, record).await }
         }
@@ -80,13 +82,13 @@ async fn recorded(desk: &Desk, record: RunRecord) -> RunRecord {
 async fn prepare(desk: &Desk) -> Result<Session, RunError> {
     let (organization, store) = (desk.organization(), desk.store().await?);
     let built = tokio::task::spawn_blocking(move || Session::with_store((*organization).clone(), store)).await;
-    let session = built.map_err(|error| RunError::Internal(what_happened(error)))??;
+    let session = built.map_err(|error| RunError::Internal(what_happened(error).error))??;
     Ok(session.with_clock(desk.clock()))
 }
 
-fn too_long(limits: Limits, end: &str) -> String {
+fn too_long(limits: Limits, end: &str) -> RunFailure {
     let limit = crate::schedule::Lasting::seconds(limits.run.as_secs().try_into().unwrap_or(u32::MAX));
-    format!("the run took longer than its limit of {limit}, and {end}")
+    RunFailure::new(FailureCode::TimeLimit, format!("the run took longer than its limit of {limit}, and {end}"))
 }
 
 async fn watched(
@@ -96,7 +98,7 @@ async fn watched(
     limits: Limits,
     turn: OwnedMutexGuard<()>,
     begun: &mut Option<String>,
-) -> Result<RunRecord, String> {
+) -> Result<RunRecord, RunFailure> {
     let control = Arc::new(Control::new(session.stop_switch()));
     desk.is_run(Some(Arc::clone(&control)));
     let (runtime, theirs, desk) = (tokio::runtime::Handle::current(), Arc::clone(&control), Arc::clone(desk));
@@ -114,8 +116,8 @@ async fn watched(
 async fn ended(
     control: &Control,
     limits: Limits,
-    thread: &mut JoinHandle<Result<RunRecord, String>>,
-) -> Result<RunRecord, String> {
+    thread: &mut JoinHandle<Result<RunRecord, RunFailure>>,
+) -> Result<RunRecord, RunFailure> {
     let ended = match tokio::time::timeout(limits.run, &mut *thread).await {
         Ok(ended) => return ended.unwrap_or_else(|error| Err(what_happened(error))),
         Err(_) => {
@@ -140,7 +142,7 @@ async fn ended(
 }
 
 /// The run itself, on its thread.
-async fn work(desk: &Desk, session: &Arc<Session>, depth: Depth, control: &Control) -> Result<RunRecord, String> {
+async fn work(desk: &Desk, session: &Arc<Session>, depth: Depth, control: &Control) -> Result<RunRecord, RunFailure> {
     let listener = |event: Event| {
         control.sees(&event);
         // The end is told once, by whoever knows it for certain.
@@ -153,9 +155,9 @@ async fn work(desk: &Desk, session: &Arc<Session>, depth: Depth, control: &Contr
         biased;
         () = control.cancelled() => {
             let reason = "the run was ended before it wrote anything that is not settled or in the journal";
-            Err(reason.to_owned())
+            Err(RunFailure::new(FailureCode::Cancelled, reason))
         }
-        record = plan_and_apply(session, depth, &listener) => record.map_err(|error| error.to_string()),
+        record = plan_and_apply(session, depth, &listener) => record.map_err(RunFailure::from),
     }
 }
 
@@ -171,13 +173,13 @@ async fn plan_and_apply(session: &Arc<Session>, depth: Depth, listener: Listener
 }
 
 /// The record of a run that has none of its own.
-fn failed(desk: &Desk, started: Timestamp, id: String, error: String) -> RunRecord {
+fn failed(desk: &Desk, started: Timestamp, id: String, failure: RunFailure) -> RunRecord {
     RunRecord {
         id,
         organization: desk.name.clone(),
         started,
         ended: desk.now(),
-        result: RunResult::Failed { error },
+        result: RunResult::Failed(failure),
         certificate: None,
         changes: None,
         plan_id: None,
@@ -193,18 +195,19 @@ fn failed(desk: &Desk, started: Timestamp, id: String, error: String) -> RunReco
     }
 }
 
-fn what_happened(error: JoinError) -> String {
+fn what_happened(error: JoinError) -> RunFailure {
     match error.try_into_panic() {
         Ok(panic) => {
             let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
             let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
-            format!(
+            let error = format!(
                 "the run ended in a way that it never should, which is an error of Rollcall: {}. What it had begun is in \
                  the journal",
                 text.unwrap_or_else(|| "it gave no reason".to_owned())
-            )
+            );
+            RunFailure::new(FailureCode::Panicked, error)
         }
-        Err(error) => error.to_string(),
+        Err(error) => RunFailure::new(FailureCode::Internal, error.to_string()),
     }
 }
 
@@ -276,8 +279,8 @@ mod tests {
         let limits = Limits { run: Duration::from_secs(60), stop: Duration::from_secs(1) };
         // The word comes while the session is being built.
         desk.halt();
-        let error = watched(&desk, session, Depth::Full, limits, turn, &mut None).await.unwrap_err();
-        assert!(error.contains("was ended before it wrote anything"), "{error}");
+        let failure = watched(&desk, session, Depth::Full, limits, turn, &mut None).await.unwrap_err();
+        assert_eq!(failure.code, FailureCode::Cancelled);
     }
 
     #[tokio::test]
@@ -288,7 +291,9 @@ mod tests {
         let session = Session::new(organization, Arc::new(memory_store()), Arc::new(Broken), target).unwrap();
         let turn = Arc::clone(&desk.turn).lock_owned().await;
         let limits = Limits { run: Duration::from_secs(60), stop: Duration::from_secs(1) };
-        let error = watched(&desk, session, Depth::Full, limits, turn, &mut None).await.unwrap_err();
+        let RunFailure { code, error } =
+            watched(&desk, session, Depth::Full, limits, turn, &mut None).await.unwrap_err();
+        assert_eq!(code, FailureCode::Panicked);
         assert!(error.contains("index out of bounds") && error.contains("an error of Rollcall"), "{error}");
         assert!(desk.turn.try_lock().is_ok());
     }

@@ -10,7 +10,7 @@ use super::errand::{self, Limits};
 use super::is_true;
 use super::state::{Activity, Health, is_good};
 use crate::config::Configuration;
-use crate::run::{RunHeader, RunRecord, RunResult, run_headers};
+use crate::run::{RunFailure, RunHeader, RunRecord, RunResult, run_headers};
 use crate::schedule::{Depth, Due, Schedule, Why};
 
 /// The longest that a keeper waits without a look at the clock, which may be set or have stood still in a machine that
@@ -175,7 +175,7 @@ impl Keeper {
 
     async fn ended(&self, record: &RunRecord, depth: Depth, kept: &mut Kept) {
         let name = &self.desk.name;
-        let failed = matches!(record.result, RunResult::Failed { .. });
+        let failed = matches!(record.result, RunResult::Failed(_));
         if *self.stopping.borrow() && (failed || record.was_cut_short()) {
             // It was told to end; that is no failure of the organization's, and what is owed is seen after the restart.
             tracing::info!(organization = name, run = record.id, "{name}: the run was cut short, and is made up for");
@@ -195,8 +195,9 @@ impl Keeper {
         let quarantined = self.schedule().quarantines(kept.past.failures);
         self.desk.stands(|state| state.ended(&RunHeader::of(record), kept.past.failures, quarantined));
         match &record.result {
-            RunResult::Failed { error } => {
-                tracing::error!(organization = name, run = record.id, "{name}: the run failed: {error}");
+            RunResult::Failed(RunFailure { code, error }) => {
+                let code = code.word();
+                tracing::error!(organization = name, run = record.id, code, "{name}: the run failed: {error}");
             }
             result => {
                 let word = result.word().replace('-', " ");
@@ -209,7 +210,7 @@ impl Keeper {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::apply::TOLD_TO_STOP;
+    use crate::apply::{Outcome, Skip, SkipCode};
     use crate::daemon::desk::tests::{CONFIGURATION, desk, record};
 
     #[tokio::test]
@@ -222,15 +223,16 @@ mod tests {
             slots: Arc::new(Semaphore::new(1)),
             stopping: watch::Sender::new(true).subscribe(),
         };
-        for (id, detail, counts) in [
-            ("20250101-000000000-aaaa", TOLD_TO_STOP, false),
-            ("20250101-000000000-bbbb", "change 1, which must come first, was not carried out", true),
+        for (id, code, counts) in [
+            ("20250101-000000000-aaaa", SkipCode::ToldToStop, false),
+            ("20250101-000000000-bbbb", SkipCode::PredecessorFailed, true),
         ] {
-            let outcomes = serde_json::json!({ "outcomes": [[7, { "outcome": "skipped", "detail": detail }]] });
+            let skipped = Outcome::Skipped(Skip::new(code, "the run was told to stop"));
+            let outcomes = serde_json::json!({ "outcomes": [[7, skipped]] });
             let record = record(id, "2025-01-01T00:00:00Z", &RunResult::AppliedInPart { failed: 1 }, &outcomes);
             crate::run::record_end(&*desk.store().await.unwrap(), record.clone()).unwrap();
             keeper.ended(&record, Depth::Full, &mut Kept::default()).await;
-            assert_eq!(desk.kept().await.unwrap().past.ended.is_some(), counts, "{detail}");
+            assert_eq!(desk.kept().await.unwrap().past.ended.is_some(), counts, "{code:?}");
         }
     }
 }

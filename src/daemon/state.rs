@@ -47,8 +47,8 @@ impl OrganizationState {
     /// Takes in how a run ended. `quarantined` says whether it has failed too often by now.
     pub(super) fn ended(&mut self, record: &RunHeader, failures: u32, quarantined: bool) {
         let health = match &record.result {
-            RunResult::Failed { .. } if quarantined => Health::Quarantined,
-            RunResult::Failed { .. } => Health::Failed,
+            RunResult::Failed(_) if quarantined => Health::Quarantined,
+            RunResult::Failed(_) => Health::Failed,
             // A blackout passes by itself; nobody has to do anything.
             RunResult::Held { holds } if holds.iter().all(Hold::passes_by_itself) => Health::InPart,
             RunResult::Held { .. } => Health::Held,

@@ -96,7 +96,7 @@ fn observation(record: &RunRecord) -> Option<Observation> {
         RunResult::Planned => return None,
         RunResult::NothingToDo | RunResult::Applied => RunEnd::Good,
         RunResult::AppliedInPart { failed } => RunEnd::InPart { failed: *failed },
-        RunResult::Failed { error } => RunEnd::Failed { error: error.clone() },
+        RunResult::Failed(failure) => RunEnd::Failed { error: failure.error.clone() },
         // What a blackout puts off passes by itself; nobody need be told.
         RunResult::Held { holds } if holds.iter().all(Hold::passes_by_itself) => return None,
         RunResult::Held { holds } => {

@@ -197,7 +197,7 @@ fn wall(moment: Timestamp, zone: &TimeZone) -> String {
 fn ending(result: &RunResult) -> String {
     match result {
         // Its error names the file, which lies in another folder on each machine.
-        RunResult::Failed { .. } => "failed".to_owned(),
+        RunResult::Failed(_) => "failed".to_owned(),
         RunResult::Held { holds } if holds.iter().all(crate::guard::Hold::passes_by_itself) => "put off".to_owned(),
         other => format!("{other:?}"),
     }

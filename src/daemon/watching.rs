@@ -39,7 +39,7 @@ fn count(metrics: &Metrics, organization: &str, event: &Event) {
             let outcome = match outcome {
                 Outcome::Done { .. } => "done",
                 Outcome::Failed { .. } => "failed",
-                Outcome::Skipped { .. } => "skipped",
+                Outcome::Skipped(_) => "skipped",
             };
             metrics.changed(organization, &change.action.kind().words().replace(' ', "-"), outcome);
         }

@@ -11,7 +11,7 @@ use rollcall_kit::DirectoryId;
 
 use super::telling::passing_on;
 use super::{CHANGES_TOLD, Explanation, GateVerdict, concerns, to_the_second};
-use crate::apply::{ChangeRecord, ChangeSubject, Deed, Outcome, RecordedOutcome, Topic};
+use crate::apply::{ChangeRecord, ChangeSubject, Deed, Outcome, RecordedOutcome, Skip, Topic};
 use crate::plan::{Change, ChangeId};
 use crate::run::PastRun;
 use crate::run::RunError;
@@ -190,7 +190,7 @@ fn told(run: &RunRecord, change: &Change, outcome: &Outcome) -> Vec<Told> {
     let (outcome, ended) = match outcome {
         Outcome::Done { .. } => (RecordedOutcome::Done, "done".to_owned()),
         Outcome::Failed { detail, .. } => (RecordedOutcome::failed(detail), format!("failed: {detail}")),
-        Outcome::Skipped { detail } => (RecordedOutcome::failed(detail), format!("skipped: {detail}")),
+        Outcome::Skipped(Skip { detail, .. }) => (RecordedOutcome::failed(detail), format!("skipped: {detail}")),
     };
     let records = ChangeRecord::of(change, "", outcome, run.ended).into_iter();
     records.map(|record| Told { run: run.id.clone(), record, ended: ended.clone() }).collect()

@@ -11,7 +11,7 @@ use crate::guard::Reviewed;
 use crate::plan::{Action, LedgerAccount, Origin};
 use crate::roster::{self, Reason, Refusal, Role, Standing};
 use crate::run::PastRun;
-use crate::run::RunResult;
+use crate::run::{RunFailure, RunResult};
 use crate::snapshot::{Store, StoreError};
 
 /// What the roster heard at each gate; those that it did not come to are named in one line.
@@ -170,7 +170,7 @@ pub(super) fn passing_on(to: &DirectoryId) -> String {
 /// That the last run failed, and why: what is told here is then older than the reader thinks.
 pub(super) fn last_run_failed(history: &[PastRun]) -> Option<String> {
     let last = &history.first()?.record;
-    let RunResult::Failed { error } = &last.result else { return None };
+    let RunResult::Failed(RunFailure { error, .. }) = &last.result else { return None };
     let when = to_the_second(last.ended);
     Some(format!("The last run failed at {when}, so this is how it stood before. It said: {error}"))
 }

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use rollcall_kit::{CertificateDraft, Collection, DirectoryId, InactiveReason, Source, Value};
 
-use crate::apply::{Outcome, WriteFailure};
+use crate::apply::{Outcome, Skip, SkipCode, WriteFailure};
 use crate::guard::{Approval, Hold};
 use crate::plan::document::Digest;
 use crate::plan::{Action, AttributeChange, Basis, Cause, Change, Estimate, GroupKey, Note, Origin, Plan, Subject};
@@ -276,7 +276,7 @@ pub(super) fn record() -> RunRecord {
             detail: "the target answered 403: the last owner cannot be deactivated".into(),
         },
         14 => Outcome::Done { notes: vec!["the target kept no phone_number".into()] },
-        18 => Outcome::Skipped { detail: "change 16 failed before it".into() },
+        18 => Outcome::Skipped(Skip::new(SkipCode::PredecessorFailed, "change 16 failed before it")),
         _ => Outcome::Done { notes: Vec::new() },
     };
     RunRecord {

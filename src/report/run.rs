@@ -12,7 +12,7 @@ use super::{drift, holds, plan};
 use crate::apply::Outcome;
 use crate::guard::{Approval, Decision, Verdict};
 use crate::plan::{Change, ChangeId, Plan};
-use crate::run::{RunCounts, RunRecord, RunResult};
+use crate::run::{RunCounts, RunFailure, RunRecord, RunResult};
 
 /// Puts the report of a run together.
 #[must_use]
@@ -121,7 +121,7 @@ pub fn summary(record: &RunRecord) -> String {
         (false, false) => parts.join(", "),
     };
     match &record.result {
-        RunResult::Failed { error } => {
+        RunResult::Failed(RunFailure { error, .. }) => {
             let counts = if parts.is_empty() { String::new() } else { format!(" {counts}.") };
             format!("{}{counts}", sentence(&format!("failed: {}", clean(error))))
         }
@@ -150,8 +150,10 @@ pub(super) fn result(result: &RunResult, long: Long) -> Text {
             Tone::Warning,
         ),
         RunResult::Held { .. } => Text::new("held: it waits for a person", Tone::Warning),
-        RunResult::Failed { error } if long == Long::Yes => Text::new(format!("failed: {}", clean(error)), Tone::Bad),
-        RunResult::Failed { .. } => Text::new("failed", Tone::Bad),
+        RunResult::Failed(RunFailure { error, .. }) if long == Long::Yes => {
+            Text::new(format!("failed: {}", clean(error)), Tone::Bad)
+        }
+        RunResult::Failed(_) => Text::new("failed", Tone::Bad),
     }
 }
 
@@ -254,7 +256,7 @@ fn outcomes_of(record: &RunRecord, plan: &Plan) -> Outcomes {
     for change in &plan.changes {
         match ended.get(&change.id) {
             Some(Outcome::Failed { detail, .. }) => outcomes.failed.push(&change, detail, Tone::Bad),
-            Some(Outcome::Skipped { detail }) => outcomes.skipped.push(&change, detail, Tone::Warning),
+            Some(Outcome::Skipped(skip)) => outcomes.skipped.push(&change, &skip.detail, Tone::Warning),
             Some(Outcome::Done { notes }) => {
                 notes.iter().for_each(|note| outcomes.noted.push(&change, note, Tone::Warning));
             }

@@ -7,11 +7,11 @@ use super::explain::{Answer, Gate, Verdict};
 use super::fixture::{self, Changes, create, plan};
 use super::status::{Held, LastRun, Status};
 use super::*;
-use crate::apply::Outcome;
+use crate::apply::{Outcome, Skip, SkipCode};
 use crate::guard::Hold;
 use crate::plan::{Action, Cause};
 use crate::roster::Leaving;
-use crate::run::{Event, RunHeader, RunRecord, RunResult};
+use crate::run::{Event, FailureCode, RunFailure, RunHeader, RunRecord, RunResult};
 
 fn text(document: &Document) -> String {
     text::plain(&text::render(document))
@@ -178,7 +178,7 @@ fn failed() -> RunRecord {
     let error = "the read of users is incomplete: page 3 of ldaps://ldap.acme.com ended with result code 4. Nothing was changed";
     RunRecord {
         id: "20261123T080000-11aa".to_owned(),
-        result: RunResult::Failed { error: error.to_owned() },
+        result: RunResult::Failed(RunFailure::new(FailureCode::Read, error)),
         certificate: None,
         changes: None,
         plan_id: None,
@@ -321,6 +321,6 @@ fn progress_follows_a_run() {
     let change = Box::new(fixture::mixed().changes.at(0).into_owned());
     progress.event(&Event::Changed { change: change.clone(), outcome: Outcome::Done { notes: Vec::new() } });
     assert_eq!(progress.shown(), (1, Some(2), "applying".to_owned()));
-    progress.event(&Event::Changed { change, outcome: Outcome::Skipped { detail: String::new() } });
+    progress.event(&Event::Changed { change, outcome: Outcome::Skipped(Skip::new(SkipCode::Unknown, "")) });
     assert_eq!(progress.shown(), (2, Some(2), "applying, 1 change not gone through".to_owned()));
 }

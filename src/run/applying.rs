@@ -9,7 +9,7 @@ use std::sync::atomic::Ordering;
 use tracing::Instrument as _;
 
 use super::error::RunError;
-use super::event::{Event, INTERRUPTED, RunRecord, RunResult, WaitingPart};
+use super::event::{Event, RunRecord, RunResult, WaitingPart};
 use super::past;
 use super::planning::{Doubtful, Made};
 use super::reading::Roll;
@@ -17,7 +17,7 @@ use super::records;
 use super::session::{Listener, Session};
 use super::spans::{step, step_of};
 use super::states::{Ending, Going, Run};
-use crate::apply::{Executor, Outcome, Recovery};
+use crate::apply::{Executor, Outcome, Recovery, Skip};
 use crate::guard::{Approval, ApprovedPlan, HeldPlan, KeptPlanError, PlanFile, Reviewed};
 use crate::plan::{Change, ChangeId, Drift, Kinds, Plan};
 use crate::roster::{Reason, Refusal};
@@ -115,7 +115,7 @@ impl Going {
         session.require_pending(&approved)?;
         session.store.require_room()?;
         let (plan, approval) = (approved.shared_plan(), approved.approval().clone());
-        let interrupted = RunResult::Failed { error: INTERRUPTED.to_owned() };
+        let interrupted = RunResult::interrupted();
         records::keep(&*session.store, &self.record(interrupted, Some(&plan), Some(&approval)))?;
         self.is_recorded = true;
         if !plan.is_empty() {
@@ -171,7 +171,7 @@ impl Going {
             forbids: &|change| {
                 let open = session.new_blackout(self.found.reviewed)?;
                 let concerned = open.forbids == Forbids::Writes || change.takes();
-                concerned.then(|| format!("a blackout began at {} and lasts until {}", open.since, open.until))
+                concerned.then(|| Skip::blackout(open))
             },
         };
         let tell = |change: &Change, outcome: &Outcome| {

@@ -6,7 +6,8 @@ use jiff::Timestamp;
 use rollcall_kit::{Certificate, Changes};
 use serde::{Deserialize, Serialize};
 
-use crate::apply::{Outcome, TOLD_TO_STOP};
+use super::error::{FailureCode, RunFailure};
+use crate::apply::{Outcome, SkipCode};
 use crate::guard::{Approval, Decision, Hold};
 use crate::plan::{Change, ChangeId, Drift, Plan, PlanId};
 use crate::roster::Reason;
@@ -110,16 +111,18 @@ pub enum RunResult {
         holds: Vec<Hold>,
     },
     /// The run failed before anything was applied, or in the middle.
-    Failed {
-        /// What happened, in a sentence.
-        error: String,
-    },
+    Failed(RunFailure),
 }
 
 impl RunResult {
+    /// How a run is recorded before it writes, so that this is how it ended if nobody can say so later.
+    pub(super) fn interrupted() -> Self {
+        Self::Failed(RunFailure::new(FailureCode::Interrupted, "the run was interrupted"))
+    }
+
     /// Whether no end was recorded: the run goes on, or nobody could say how it ended.
     pub(super) fn is_open(&self) -> bool {
-        matches!(self, Self::Failed { error } if error == INTERRUPTED)
+        matches!(self, Self::Failed(failure) if failure.code == FailureCode::Interrupted)
     }
 
     /// The word for it, as metrics, traces and JSON have it.
@@ -131,7 +134,7 @@ impl RunResult {
             Self::Applied => "applied",
             Self::AppliedInPart { .. } => "applied-in-part",
             Self::Held { .. } => "held",
-            Self::Failed { .. } => "failed",
+            Self::Failed(_) => "failed",
         }
     }
 }
@@ -202,9 +205,6 @@ pub struct WaitingPart {
     pub plan: Arc<Plan>,
 }
 
-/// How a run is recorded before it writes, so that this is how it ended if nobody can say so later.
-pub(super) const INTERRUPTED: &str = "the run was interrupted";
-
 impl RunRecord {
     /// Whether this run goes on, if somebody has been at work since this moment: its end is not recorded yet.
     #[must_use]
@@ -215,7 +215,8 @@ impl RunRecord {
     /// Whether changes were left out because the run was told to stop.
     #[must_use]
     pub fn was_cut_short(&self) -> bool {
-        let is_left = |outcome: &Outcome| matches!(outcome, Outcome::Skipped { detail } if detail == TOLD_TO_STOP);
+        let is_left =
+            |outcome: &Outcome| matches!(outcome, Outcome::Skipped(skip) if skip.code == SkipCode::ToldToStop);
         self.outcomes.iter().any(|(_, outcome)| is_left(outcome))
     }
 

@@ -39,7 +39,7 @@ impl RunCounts {
             *match outcome {
                 Outcome::Done { .. } => &mut counts.done,
                 Outcome::Failed { .. } => &mut counts.failed,
-                Outcome::Skipped { .. } => &mut counts.skipped,
+                Outcome::Skipped(_) => &mut counts.skipped,
             } += 1;
         }
         let planned = record.plan.as_ref().map_or(0, |plan| plan.changes.len() as u64);

@@ -215,7 +215,7 @@ mod tests {
     use rollcall_kit::DirectoryId;
 
     use super::*;
-    use crate::apply::WriteFailure;
+    use crate::apply::{Skip, WriteFailure};
     use crate::run::records::keep;
     use crate::run::records::tests::of_many;
     use crate::snapshot::{History as _, MemoryStore, SledStore};
@@ -231,7 +231,7 @@ mod tests {
         let plan = Arc::make_mut(record.plan.as_mut().unwrap());
         plan.refusals = [refusal(None, "editor"), refusal(Some("u7"), "p7@acme.com")].into_iter().collect();
         record.outcomes[6].1 = Outcome::Failed { failure: WriteFailure::Refused, detail: "500".to_owned() };
-        record.outcomes[8].1 = Outcome::Skipped { detail: "told to stop".to_owned() };
+        record.outcomes[8].1 = Outcome::Skipped(Skip::told_to_stop());
         record
     }
 
@@ -256,7 +256,7 @@ mod tests {
             let undone = runs[0].undone(&store, |_| true);
             assert_eq!(undone.iter().map(|(change, _)| user(change)).collect::<Vec<_>>(), ["u7", "u9"]);
             let meant = runs[0].undone(&store, |change| user(change) == "u9");
-            assert!(matches!(&meant[..], [(change, Outcome::Skipped { .. })] if user(change) == "u9"));
+            assert!(matches!(&meant[..], [(change, Outcome::Skipped(_))] if user(change) == "u9"));
         }
     }
 

@@ -36,7 +36,7 @@ pub use crate::schedule::Depth;
 pub use crate::snapshot::Store;
 pub use build::{Findings, check_parts};
 pub use deciding::{Decided, approve, decisions, reject};
-pub use error::RunError;
+pub use error::{FailureCode, RunError, RunFailure};
 pub use event::{Event, Folded, RunRecord, RunResult, WaitingPart};
 pub use expiry::{daemon_secret_ends, secret_ends};
 pub(crate) use extent::Extent;

@@ -89,7 +89,7 @@ impl RunSpan {
         if not_done > 0 {
             self.span.record("rollcall.run.changes_not_done", not_done);
         }
-        if matches!(record.result, RunResult::Failed { .. } | RunResult::AppliedInPart { .. }) {
+        if matches!(record.result, RunResult::Failed(_) | RunResult::AppliedInPart { .. }) {
             fails(&self.span, record.result.word());
         }
     }

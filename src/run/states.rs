@@ -73,7 +73,7 @@ use jiff::Timestamp;
 use rollcall_kit::Changes;
 use tracing::Instrument as _;
 
-use super::error::RunError;
+use super::error::{FailureCode, RunError, RunFailure};
 use super::event::{Event, RunRecord, RunResult};
 use super::planning::Made;
 use super::reading::Roll;
@@ -357,20 +357,20 @@ impl Going {
 
     /// Ends the run with this failure, and keeps the record of it unless there is one that says more.
     pub(super) fn failed(mut self, error: RunError) -> RunError {
-        self.trace.failed(error.word());
+        self.trace.failed(error.code().word());
         if let Err(error) = self.session.doubt_the_place(&error) {
             tracing::error!("the place in the stream of changes cannot be forgotten: {error}");
         }
-        self.keep_failure(error.to_string());
+        self.keep_failure(RunFailure::new(error.code(), error.to_string()));
         error
     }
 
     /// Keeps the record of a failure. If even that fails, the first failure is the one to tell of.
-    fn keep_failure(&mut self, error: String) {
+    fn keep_failure(&mut self, failure: RunFailure) {
         if std::mem::replace(&mut self.is_recorded, true) {
             return;
         }
-        let record = self.record(RunResult::Failed { error }, None, None);
+        let record = self.record(RunResult::Failed(failure), None, None);
         if let Err(error) = records::keep(&*self.session.store, &record) {
             tracing::error!("the record of the failed run cannot be kept: {error}");
         }
@@ -384,6 +384,6 @@ impl Going {
 
 impl Drop for Going {
     fn drop(&mut self) {
-        self.keep_failure(ABANDONED.to_owned());
+        self.keep_failure(RunFailure::new(FailureCode::Abandoned, ABANDONED));
     }
 }

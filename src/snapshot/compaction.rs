@@ -71,7 +71,7 @@ pub(super) fn swap(directory: &Path) -> Result<(), StoreError> {
 }
 
 fn remove(folder: &Path) -> Result<(), StoreError> {
-    fs::remove_dir_all(folder).map_err(|error| cannot(folder, "be removed", &error))?;
+    fs::remove_dir_all(folder).map_err(|error| cannot(folder, "be removed", error))?;
     folder.parent().map_or(Ok(()), sync_folder)
 }
 
@@ -84,7 +84,7 @@ fn remove(folder: &Path) -> Result<(), StoreError> {
 pub fn compact(directory: &Path) -> Result<Compacted, StoreError> {
     let store = SledStore::open(directory)?;
     if let Some(reason) = store.broken() {
-        return Err(StoreError::Other(format!("an unsealed snapshot is not compacted: {reason}")));
+        return Err(StoreError::Unsealed { reason });
     }
     let before = store.database.engine.size_on_disk()?;
     let new = directory.join(NEW);
@@ -102,7 +102,7 @@ pub fn compact(directory: &Path) -> Result<Compacted, StoreError> {
         None => {
             let compacted = Compacted { before, after: store.database.engine.size_on_disk()? };
             let note = directory.join(COMPACTED);
-            fs::write(&note, compacted.after.to_string()).map_err(|error| cannot(&note, "be written", &error))?;
+            fs::write(&note, compacted.after.to_string()).map_err(|error| cannot(&note, "be written", error))?;
             Ok(compacted)
         }
         Some(reason) => Err(store.database.engine.damaged(&reason)),

@@ -47,8 +47,8 @@ pub(super) fn after_flush(database: &Path) -> Result<(), StoreError> {
 
 /// Makes a database that was just created safe: its files, and the names by which they are found.
 pub(super) fn after_creation(database: &Path) -> Result<(), StoreError> {
-    for entry in fs::read_dir(database).map_err(|error| cannot(database, "be listed", &error))? {
-        let path = entry.map_err(|error| cannot(database, "be listed", &error))?.path();
+    for entry in fs::read_dir(database).map_err(|error| cannot(database, "be listed", error))? {
+        let path = entry.map_err(|error| cannot(database, "be listed", error))?.path();
         if path.is_dir() { sync_folder(&path)? } else { sync_file(&path)? }
     }
     sync_folder(database)?;
@@ -58,7 +58,7 @@ pub(super) fn after_creation(database: &Path) -> Result<(), StoreError> {
 /// Waits until the content and the size of a file are on the disk.
 pub(super) fn sync_file(path: &Path) -> Result<(), StoreError> {
     let synced = File::open(path).and_then(|file| file.sync_data());
-    synced.map_err(|error| cannot(path, "be synced", &error))
+    synced.map_err(|error| cannot(path, "be synced", error))
 }
 
 #[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64", target_arch = "riscv64")))]

@@ -36,12 +36,12 @@ pub(super) fn make(directory: &Path) -> Result<(), StoreError> {
         .recursive(true)
         .mode(0o700)
         .create(directory)
-        .map_err(|error| cannot(directory, "be made", &error))?;
+        .map_err(|error| cannot(directory, "be made", error))?;
     if let Some(above) = directory.parent().filter(|above| !above.as_os_str().is_empty()) {
         let closed = |mode| if mode & STICKY == 0 { mode & !OTHERS_WRITE } else { mode };
-        close(above, closed).map_err(|error| cannot(above, "be closed to others (chmod o-w)", &error))?;
+        close(above, closed).map_err(|error| cannot(above, "be closed to others (chmod o-w)", error))?;
     }
-    let failed = |error| cannot(directory, "be closed to others (chmod o-rwx)", &error);
+    let failed = |error| cannot(directory, "be closed to others (chmod o-rwx)", error);
     close(directory, |mode| mode & !OTHERS).map_err(failed)
 }
 

@@ -5,6 +5,7 @@
 //! its run the plan, and nobody anything else.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
@@ -44,7 +45,7 @@ pub(super) fn record_in_parts<E: Engine>(
     if let Value::Object(header) = &mut header {
         for (name, write) in parts {
             let kept = database.engine.files().keep_what(LARGE, |writer| {
-                write(writer).map_err(|error| StoreError::Other(format!("a part of a run cannot be kept: {error}")))
+                write(writer).map_err(|error| StoreError::Unwritable(Arc::new(error)))
             })?;
             let part = match kept {
                 Kept::Small(content) => {

@@ -4,16 +4,17 @@ use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
+use std::sync::Arc;
 
 use super::StoreError;
 
 /// An I/O error with its place.
-pub(super) fn cannot(path: &Path, what: &str, error: &io::Error) -> StoreError {
+pub(super) fn cannot(path: &Path, what: &str, error: io::Error) -> StoreError {
     match error.kind() {
         io::ErrorKind::StorageFull => {
             StoreError::NoRoom { path: path.display().to_string(), reason: "the disk is full".into() }
         }
-        _ => StoreError::Other(format!("{} cannot {what}: {error}", path.display())),
+        _ => StoreError::Io { path: path.display().to_string(), what: what.to_owned(), source: Arc::new(error) },
     }
 }
 
@@ -25,7 +26,7 @@ pub(super) fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
 
 /// Renames, and makes the renaming itself safe from a power cut.
 pub(super) fn rename(from: &Path, to: &Path) -> Result<(), StoreError> {
-    fs::rename(from, to).map_err(|error| cannot(from, "be renamed", &error))?;
+    fs::rename(from, to).map_err(|error| cannot(from, "be renamed", error))?;
     sync_folder(to.parent().unwrap_or(to))
 }
 
@@ -34,7 +35,7 @@ pub(super) fn rename(from: &Path, to: &Path) -> Result<(), StoreError> {
 pub(super) fn sync_folder(folder: &Path) -> Result<(), StoreError> {
     match File::open(folder).and_then(|folder| folder.sync_all()) {
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(()),
-        synced => synced.map_err(|error| cannot(folder, "be synced", &error)),
+        synced => synced.map_err(|error| cannot(folder, "be synced", error)),
     }
 }
 
@@ -56,6 +57,6 @@ fn replace_with_mode(path: &Path, content: &[u8], mode: u32) -> Result<(), Store
         file.write_all(content)?;
         file.sync_all()
     };
-    write().map_err(|error| cannot(path, "be written", &error))?;
+    write().map_err(|error| cannot(path, "be written", error))?;
     rename(&unfinished, path)
 }

@@ -12,7 +12,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::Intents;
 use super::io::panic_text;
-use crate::apply::{Intent, Journal, JournalError, Settlement};
+use crate::apply::{Intent, Journal, JournalError, JournalFailure, Settlement};
 
 /// Requests that may wait; more wait outside.
 const QUEUE: usize = 256;
@@ -41,15 +41,14 @@ impl StoreJournal {
     /// If the system gives no thread.
     pub fn start(store: Arc<dyn Intents>) -> Result<Self, JournalError> {
         let (requests, queue) = mpsc::channel(QUEUE);
-        std::thread::Builder::new()
-            .name("journal".into())
-            .spawn(move || serve(&*store, queue))
-            .map_err(|error| JournalError(format!("its writer thread cannot be started: {error}")))?;
+        std::thread::Builder::new().name("journal".into()).spawn(move || serve(&*store, queue)).map_err(|error| {
+            JournalError::new(JournalFailure::Broken, format!("its writer thread cannot be started: {error}"))
+        })?;
         Ok(Self { requests })
     }
 
     async fn ask<T>(&self, request: impl FnOnce(Answer<T>) -> Request) -> Result<T, JournalError> {
-        let gone = || JournalError("its writer thread has ended".into());
+        let gone = || JournalError::new(JournalFailure::Broken, "its writer thread has ended");
         let (answer, answered) = oneshot::channel();
         self.requests.send(request(answer)).await.map_err(|_| gone())?;
         answered.await.map_err(|_| gone())?
@@ -106,5 +105,6 @@ fn answer(store: &dyn Intents, group: Vec<Request>) {
 
 /// A panic of the store is an error of the journal, and the thread lives on to say so to everybody.
 fn guarded<T>(work: impl FnOnce() -> Result<T, JournalError>) -> Result<T, JournalError> {
-    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| Err(JournalError(panic_text(&*panic))))
+    catch_unwind(AssertUnwindSafe(work))
+        .unwrap_or_else(|panic| Err(JournalError::new(JournalFailure::Broken, panic_text(&*panic))))
 }

@@ -16,6 +16,7 @@ mod compaction;
 mod database;
 pub mod durable;
 mod engine;
+mod error;
 mod folder;
 mod folding;
 mod glance;
@@ -50,6 +51,7 @@ pub use self::accounts::AccountCounts;
 pub use self::changes::{Decided, PastChange, RunFact, Word};
 pub use self::compaction::{Compacted, compact};
 use self::engine::files::FileName;
+pub use self::error::StoreError;
 pub use self::journal::StoreJournal;
 pub use self::repair::{RepairStep, repair};
 pub use self::seal::Seal;
@@ -338,78 +340,23 @@ pub struct StoreLedger<'a>(pub &'a dyn Store);
 
 impl LedgerReader for StoreLedger<'_> {
     fn account(&self, user: &DirectoryId) -> Result<Option<LedgerAccount>, JournalError> {
-        self.0.account(user).map_err(|error| JournalError(error.to_string()))
+        Ok(self.0.account(user)?)
     }
 
     fn group(&self, key: &GroupKey) -> Result<Option<LedgerGroup>, JournalError> {
-        self.0.ledger_group(key).map_err(|error| JournalError(error.to_string()))
+        Ok(self.0.ledger_group(key)?)
     }
 
     fn groups_of(&self, user: &DirectoryId) -> Result<Vec<GroupKey>, JournalError> {
         let mut theirs = Vec::new();
         for group in self.0.ledger_groups() {
-            let group = group.map_err(|error| JournalError(error.to_string()))?;
+            let group = group?;
             if group.members.contains(user) {
                 theirs.push(group.key);
             }
         }
         Ok(theirs)
     }
-}
-
-/// Why the store could not do what was asked.
-#[derive(Debug, thiserror::Error)]
-pub enum StoreError {
-    /// Another process holds it.
-    #[error("another process has the snapshot in {path} open; stop it, or wait until it is done")]
-    Busy {
-        /// The state directory.
-        path: String,
-    },
-    /// What is on disk cannot be read as it should be.
-    #[error("the snapshot in {path} is damaged: {reason}. Nothing was removed anywhere because of it")]
-    Damaged {
-        /// The state directory.
-        path: String,
-        /// What was found, and the next step.
-        reason: String,
-    },
-    /// We are root, and it is the service's.
-    #[error(
-        "the snapshot in {path} is kept by the user {user}, who could not open any more what root writes there. Start the \
-         daemon (systemctl start rollcall), through which every command works then, or say: sudo -u {user} rollcall …"
-    )]
-    NotRoots {
-        /// The state directory.
-        path: String,
-        /// Whose it is.
-        user: String,
-    },
-    /// A later version wrote it.
-    #[error(
-        "the snapshot in {path} was written by a later version of Rollcall (format {format}; this version knows formats \
-         up to {known}). It was left as it is: use the later version again, or move the folder away and let a new \
-         snapshot be made from the directory and the target"
-    )]
-    Later {
-        /// The state directory.
-        path: String,
-        /// The format of its records.
-        format: u64,
-        /// The latest format that is known here.
-        known: u32,
-    },
-    /// The disk is full or will be.
-    #[error("there is too little room in {path}: {reason}")]
-    NoRoom {
-        /// The state directory.
-        path: String,
-        /// How much there is and how much is needed.
-        reason: String,
-    },
-    /// Anything else.
-    #[error("the snapshot cannot be used: {0}")]
-    Other(String),
 }
 
 /// Keys of [`Facts::fact`] that more than one room reads.

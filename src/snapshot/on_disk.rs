@@ -41,7 +41,7 @@ impl SledStore {
         compaction::settle(directory)?;
         let scratch = directory.join(SCRATCH);
         if scratch.exists() {
-            fs::remove_dir_all(&scratch).map_err(|error| io::cannot(&scratch, "be removed", &error))?;
+            fs::remove_dir_all(&scratch).map_err(|error| io::cannot(&scratch, "be removed", error))?;
         }
         legacy::upgrade(directory, &lock)?;
         let (database, found) = Database::open(SledEngine::open(directory, lock)?)?;
@@ -132,7 +132,7 @@ fn is_due(directory: &Path) -> bool {
 
 fn note_verified(directory: &Path) -> Result<(), StoreError> {
     let note = directory.join(VERIFIED);
-    fs::write(&note, "").map_err(|error| io::cannot(&note, "be written", &error))
+    fs::write(&note, "").map_err(|error| io::cannot(&note, "be written", error))
 }
 
 /// What watches over an open store.
@@ -178,7 +178,7 @@ impl Guard {
                 let _ = database.unseal();
                 *broken.lock().unwrap_or_else(PoisonError::into_inner) = Some(reason);
             })
-            .map_err(|error| io::cannot(&guard.directory, "be verified in a thread", &error))?;
+            .map_err(|error| io::cannot(&guard.directory, "be verified in a thread", error))?;
         *guard.counting.lock().unwrap_or_else(PoisonError::into_inner) = Some(counting);
         Ok(guard)
     }

@@ -51,7 +51,7 @@ impl FromStr for RepairStep {
 
     fn from_str(name: &str) -> Result<Self, StoreError> {
         let known = Self::ALL.into_iter().find(|step| step.name() == name);
-        known.ok_or_else(|| StoreError::Other(format!("there is no repair step {name:?}; {REMEDY}")))
+        known.ok_or_else(|| StoreError::NoSuchStep(format!("there is no repair step {name:?}; {REMEDY}")))
     }
 }
 
@@ -77,10 +77,10 @@ pub fn repair(directory: &Path, step: RepairStep) -> Result<SledStore, StoreErro
 }
 
 fn drop_index(database: &Path) -> Result<(), StoreError> {
-    let entries = fs::read_dir(database).map_err(|error| cannot(database, "be listed", &error))?;
+    let entries = fs::read_dir(database).map_err(|error| cannot(database, "be listed", error))?;
     for entry in entries.flatten() {
         if entry.file_name().to_string_lossy().starts_with("snap.") {
-            fs::remove_file(entry.path()).map_err(|error| cannot(&entry.path(), "be removed", &error))?;
+            fs::remove_file(entry.path()).map_err(|error| cannot(&entry.path(), "be removed", error))?;
         }
     }
     Ok(())

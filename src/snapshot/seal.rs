@@ -212,7 +212,7 @@ pub(super) fn write_beside(directory: &Path, seal: &Seal) -> Result<(), StoreErr
         return Ok(());
     }
     let path = directory.join(FILE);
-    let bytes = serde_json::to_vec_pretty(seal).map_err(|error| io::cannot(&path, "be written", &error.into()))?;
+    let bytes = serde_json::to_vec_pretty(seal).map_err(|error| io::cannot(&path, "be written", error.into()))?;
     io::replace(&path, &bytes)
 }
 

@@ -58,7 +58,7 @@ impl Writer {
     /// Ends the reading in progress, if it is this one.
     fn take(&mut self, ticket: u64, extent: Extent) -> Result<InProgress, StoreError> {
         let reading = self.in_progress.take().filter(|reading| reading.is(ticket, extent));
-        reading.ok_or_else(|| StoreError::Other("another reading has begun since".into()))
+        reading.ok_or(StoreError::Superseded)
     }
 }
 
@@ -389,7 +389,7 @@ impl<E: Engine> Intents for Snapshot<E> {
         settlements: Vec<(u64, Option<Settlement>)>,
         intents: Vec<Intent>,
     ) -> Result<Vec<u64>, JournalError> {
-        self.journal(&settlements, &intents).map_err(|error| JournalError(error.to_string()))
+        Ok(self.journal(&settlements, &intents)?)
     }
 
     fn unsettled(&self) -> Result<Vec<(u64, Intent)>, JournalError> {
@@ -398,7 +398,7 @@ impl<E: Engine> Intents for Snapshot<E> {
             let intent = from_json(&record).map_err(|error| self.damaged(&error))?;
             Ok((keys::number(keys::INTENT, &key).unwrap_or_default(), intent))
         });
-        all.collect::<Result<_, StoreError>>().map_err(|error| JournalError(error.to_string()))
+        Ok(all.collect::<Result<_, StoreError>>()?)
     }
 }
 

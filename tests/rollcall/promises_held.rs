@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use jiff::{SignedDuration, Timestamp};
 use rollcall::guard::{Approval, Decider, Hold, Reviewed};
 use rollcall::plan::{ActionKind, Cause};
-use rollcall::run::{self, Depth, Event, Purpose, RunError, RunResult};
+use rollcall::run::{self, Depth, Event, FailureCode, Purpose, RunError, RunResult};
 use rollcall::snapshot::{SledStore, fact};
 
 use super::promises_support::{House, active};
@@ -92,7 +92,8 @@ async fn a_run_that_somebody_lets_go_of_on_the_way_has_failed() {
     house.directory(&active(&IDS));
     house.settle().await;
     let result = || run::runs(&*house.store, 1).unwrap().remove(0).result;
-    let is_abandoned = |result: RunResult| matches!(result, RunResult::Failed { error } if error.contains("abandoned"));
+    let is_abandoned =
+        |result: RunResult| matches!(result, RunResult::Failed(failure) if failure.code == FailureCode::Abandoned);
 
     let session = house.session();
     drop(session.plan(&|_| {}).await.unwrap());
@@ -111,7 +112,7 @@ async fn a_run_that_somebody_lets_go_of_on_the_way_has_failed() {
     let Reviewed::Cleared(approved) = reviewed else { panic!("it was approved") };
     run::reject(&*house.store, &id, ada()).unwrap();
     run.apply(approved, &|_| {}).await.unwrap_err();
-    assert!(matches!(result(), RunResult::Failed { error } if error.contains("withdrawn")));
+    assert!(matches!(result(), RunResult::Failed(failure) if failure.code == FailureCode::Stale));
 }
 
 #[tokio::test]

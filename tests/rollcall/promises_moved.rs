@@ -31,7 +31,7 @@ async fn a_ledger_is_never_applied_to_another_target() {
     assert!(error.to_string().contains(house.sandbox.url().trim_end_matches('/')), "{error}");
     assert_eq!(other.users(), before);
     assert_eq!(other.requests().values().sum::<u64>(), 0, "the other application is not even asked");
-    assert!(matches!(runs(&*house.store, 1).unwrap()[0].result, RunResult::Failed { .. }));
+    assert!(matches!(runs(&*house.store, 1).unwrap()[0].result, RunResult::Failed(_)));
 }
 
 #[tokio::test]

@@ -71,7 +71,7 @@ async fn a_kept_plan_that_went_stale_is_in_the_history() {
     house.session().kept(file, &|_| {}).await.unwrap_err();
     let history = runs(&*house.store, 100).unwrap();
     assert_eq!(history.len(), before + 1);
-    assert!(matches!(history[0].result, RunResult::Failed { .. }));
+    assert!(matches!(history[0].result, RunResult::Failed(_)));
 }
 
 #[tokio::test]
@@ -93,7 +93,7 @@ async fn a_read_that_fails_leaves_mirror_ledger_and_target_as_they_were() {
     assert_eq!(house.store.users().count(), 2);
     assert_eq!(house.sandbox.requests().values().sum::<u64>(), 0);
     let history = runs(&*house.store, 3).unwrap();
-    assert!(history.iter().all(|run| matches!(run.result, RunResult::Failed { .. })));
+    assert!(history.iter().all(|run| matches!(run.result, RunResult::Failed(_))));
 }
 
 #[tokio::test]

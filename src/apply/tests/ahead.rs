@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use super::planner::{create, id, mirror, plan_of, role};
 use super::rules::{apply, executor, grant, is_done, join, new_group, people, recovery, rename, revoke, skipped};
 use super::world::{Books, Fault, Fuse, World};
-use crate::apply::{Executor, Intent, Journal as _, Settlement, Write};
+use crate::apply::{Executor, Intent, Journal as _, Settlement, Skip, SkipCode, Write};
 use crate::plan::{Action, AttributeChange, Change};
 
 fn many(count: usize) -> Vec<String> {
@@ -49,7 +49,7 @@ async fn what_was_begun_ahead_and_must_not_be_sent_any_more_is_taken_back() {
         Fault::None
     };
     let world = World::new().with(close, Fuse::default());
-    let forbids = |_: &Change| closed.load(Ordering::SeqCst).then(|| "a blackout began".to_owned());
+    let forbids = |_: &Change| closed.load(Ordering::SeqCst).then(|| Skip::new(SkipCode::Blackout, "a blackout began"));
     let executor = Executor { forbids: &forbids, ..executor(&world, &books) };
     let plan = plan_of(many(20).iter().map(|name| create(name)).collect());
     let outcomes = executor.carry_out(&plan, |_, _| {}).await;
@@ -73,8 +73,9 @@ async fn of_a_write_that_was_begun_ahead_only_what_is_forbidden_by_now_is_left_o
     let first = [grant("u05", "viewer", &[])];
     assert!(apply(&world, &books, &plan_of(first.to_vec())).await.iter().all(is_done));
     let world = world.with(close, Fuse::default());
-    let forbids =
-        |change: &Change| (closed.load(Ordering::SeqCst) && change.destructive).then(|| "a blackout began".to_owned());
+    let forbids = |change: &Change| {
+        (closed.load(Ordering::SeqCst) && change.destructive).then(|| Skip::new(SkipCode::Blackout, "a blackout began"))
+    };
     let executor = Executor { forbids: &forbids, ..executor(&world, &books) };
     let mut steps: Vec<_> = names[..4].iter().map(|name| rename(name, name, "New")).collect();
     steps.extend([grant("u05", "admin", &[]), revoke("u05", "viewer")]);

@@ -8,7 +8,8 @@ use rollcall_kit::Value;
 use super::planner::{account, create, group, id, mirror, plan_of, role};
 use super::world::{Account, Books, Fault, Fuse, World};
 use crate::apply::{
-    Executor, Intent, Journal as _, LedgerReader as _, Outcome, Recovery, Settlement, Write, WriteFailure,
+    Executor, Intent, Journal as _, LedgerReader as _, Outcome, Recovery, Settlement, Skip, SkipCode, Write,
+    WriteFailure,
 };
 use crate::plan::{Action, AttributeChange, Change, ChangeId, GroupKey, LedgerAccount, Plan, Subject};
 
@@ -51,7 +52,7 @@ pub(super) fn is_done(outcome: &Outcome) -> bool {
 }
 
 pub(super) fn skipped(outcome: &Outcome) -> &str {
-    let Outcome::Skipped { detail } = outcome else { panic!("not skipped: {outcome:?}") };
+    let Outcome::Skipped(Skip { detail, .. }) = outcome else { panic!("not skipped: {outcome:?}") };
     detail
 }
 
@@ -283,7 +284,7 @@ async fn a_refused_sign_in_stops_everything_that_is_not_in_flight() {
     let outcomes = apply(&world, &books, &plan_of(names.iter().map(|name| create(name)).collect())).await;
     let tried = outcomes.iter().filter(|outcome| matches!(outcome, Outcome::Failed { .. })).count();
     assert!((1..=4).contains(&tried), "{tried} were tried");
-    assert_eq!(outcomes.iter().filter(|outcome| matches!(outcome, Outcome::Skipped { .. })).count(), 20 - tried);
+    assert_eq!(outcomes.iter().filter(|outcome| matches!(outcome, Outcome::Skipped(_))).count(), 20 - tried);
     assert_eq!(books.open_intents(), []);
 }
 
@@ -306,7 +307,7 @@ async fn what_is_forbidden_right_now_is_left_out_and_the_rest_goes_on() {
     let (world, books) = (World::new(), Books::default());
     let plan = plan_of(vec![create("jane"), create("joe"), grant("jane", "admin", &[1]), grant("joe", "admin", &[2])]);
     let forbidden = plan.changes.at(0).id;
-    let forbids = |change: &Change| (change.id == forbidden).then(|| "a blackout began".to_owned());
+    let forbids = |change: &Change| (change.id == forbidden).then(|| Skip::new(SkipCode::Blackout, "a blackout began"));
     let executor = Executor { forbids: &forbids, ..executor(&world, &books) };
     let outcomes = executor.carry_out(&plan, |_, _| {}).await;
     assert_eq!(skipped(&outcomes[0].1), "a blackout began");

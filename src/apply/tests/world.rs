@@ -8,8 +8,8 @@ use async_trait::async_trait;
 use rollcall_kit::{CheckFinding, DirectoryId};
 
 use crate::apply::{
-    Intent, Journal, JournalError, LedgerReader, Probe, RecordedChanges, Settlement, Target, TargetError, TargetReader,
-    Texts, Write, WriteError, WriteFailure, Written,
+    Intent, Journal, JournalError, JournalFailure, LedgerReader, Probe, RecordedChanges, Settlement, Target,
+    TargetError, TargetReader, Texts, Write, WriteError, WriteFailure, Written,
 };
 use crate::plan::ledger::Ledger;
 use crate::plan::{Candidates, GroupKey, LedgerAccount, LedgerGroup, Matches, TargetAccount};
@@ -429,7 +429,7 @@ impl Books {
     fn fail_if_told(&self) -> Result<(), JournalError> {
         let mut left = self.fails_after.lock().unwrap();
         match left.as_mut() {
-            Some(0) => Err(JournalError("the disk is full".into())),
+            Some(0) => Err(JournalError::new(JournalFailure::NoRoom, "the disk is full")),
             Some(count) => {
                 *count -= 1;
                 Ok(())

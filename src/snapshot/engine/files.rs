@@ -64,7 +64,7 @@ impl Files {
             Self::Folder(folder) => {
                 let path = folder.join(&name.hash);
                 if !path.exists() {
-                    write(folder, &path, content).map_err(|error| cannot(&path, "be written", &error))?;
+                    write(folder, &path, content).map_err(|error| cannot(&path, "be written", error))?;
                 }
             }
             Self::Memory(files) => {
@@ -94,7 +94,7 @@ impl Files {
         match folder {
             None => Ok(Kept::File(self.keep(&incoming.head)?)),
             Some(folder) => {
-                Ok(Kept::File(incoming.finish(folder).map_err(|error| cannot(folder, "be written", &error))?))
+                Ok(Kept::File(incoming.finish(folder).map_err(|error| cannot(folder, "be written", error))?))
             }
         }
     }
@@ -129,7 +129,7 @@ impl Files {
                 let Ok(entries) = fs::read_dir(folder) else { return Ok(()) };
                 for entry in entries.flatten() {
                     if !entry.file_name().to_str().is_some_and(&is_named) {
-                        fs::remove_file(entry.path()).map_err(|error| cannot(&entry.path(), "be removed", &error))?;
+                        fs::remove_file(entry.path()).map_err(|error| cannot(&entry.path(), "be removed", error))?;
                     }
                 }
             }

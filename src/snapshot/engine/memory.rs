@@ -109,7 +109,7 @@ impl Bulk<'_> {
 impl BulkTable for Bulk<'_> {
     fn put(&mut self, key: &[u8], value: &[u8]) -> Result<(), StoreError> {
         if self.pairs.last_key_value().is_some_and(|(last, _)| *key <= **last) {
-            return Err(StoreError::Other(format!("the keys of `{}` do not come in their order", self.table.name())));
+            return Err(StoreError::Misused(format!("the keys of `{}` do not come in their order", self.table.name())));
         }
         self.take_in(key, value);
         Ok(())

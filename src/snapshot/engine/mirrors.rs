@@ -37,7 +37,7 @@ impl Mirrors {
         let folder = database.join(FOLDER);
         for name in names(&folder)?.iter().filter(|name| name.ends_with(UNFINISHED)) {
             let path = folder.join(name);
-            fs::remove_file(&path).map_err(|error| cannot(&path, "be removed", &error))?;
+            fs::remove_file(&path).map_err(|error| cannot(&path, "be removed", error))?;
         }
         Ok(Self { directory: directory.to_owned(), folder, open: Mutex::default() })
     }
@@ -78,7 +78,7 @@ impl Mirrors {
         self.make_folder()?;
         let path = self.path(number).with_extension(&UNFINISHED[1..]);
         let file = File::options().create(true).truncate(true).write(true).mode(0o600).open(&path);
-        let file = file.map_err(|error| cannot(&path, "be written", &error))?;
+        let file = file.map_err(|error| cannot(&path, "be written", error))?;
         Ok(Unfinished { mirrors: self, number, path, writer: Some(SortedWriter::into(file)) })
     }
 
@@ -86,7 +86,7 @@ impl Mirrors {
         match DirBuilder::new().mode(0o700).create(&self.folder) {
             Ok(()) => self.folder.parent().map_or(Ok(()), sync_folder),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-            Err(error) => Err(cannot(&self.folder, "be made", &error)),
+            Err(error) => Err(cannot(&self.folder, "be made", error)),
         }
     }
 
@@ -97,7 +97,7 @@ impl Mirrors {
         match fs::remove_file(&path) {
             Ok(()) => sync_folder(&self.folder),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-            Err(error) => Err(cannot(&path, "be removed", &error)),
+            Err(error) => Err(cannot(&path, "be removed", error)),
         }
     }
 
@@ -107,7 +107,7 @@ impl Mirrors {
         let (from, to) = (from.path(number), self.path(number));
         if fs::hard_link(&from, &to).is_err() {
             let copied = fs::copy(&from, &to).and_then(|_| File::open(&to)?.sync_all());
-            copied.map_err(|error| cannot(&to, "be written", &error))?;
+            copied.map_err(|error| cannot(&to, "be written", error))?;
         }
         sync_folder(&self.folder)
     }
@@ -126,10 +126,10 @@ fn names(folder: &Path) -> Result<Vec<String>, StoreError> {
     let entries = match fs::read_dir(folder) {
         Ok(entries) => entries,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(cannot(folder, "be listed", &error)),
+        Err(error) => return Err(cannot(folder, "be listed", error)),
     };
     let named = entries.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()));
-    named.collect::<io::Result<_>>().map_err(|error| cannot(folder, "be listed", &error))
+    named.collect::<io::Result<_>>().map_err(|error| cannot(folder, "be listed", error))
 }
 
 /// One that is being written. It counts nothing, and is gone if it is dropped.
@@ -145,13 +145,13 @@ impl Unfinished<'_> {
     /// Writes the next pair.
     pub(super) fn put(&mut self, key: &[u8], value: &[u8]) -> Result<(), StoreError> {
         let written = self.writer.as_mut().map_or(Ok(()), |writer| writer.put(key, value));
-        written.map_err(|error| cannot(&self.path, "be written", &error))
+        written.map_err(|error| cannot(&self.path, "be written", error))
     }
 
     /// Writes what comes behind the last pair, and waits until all of it is on the disk.
     pub(super) fn complete(&mut self, tally: &[u8]) -> Result<(), StoreError> {
         let written = self.writer.take().map_or(Ok(()), |writer| writer.finish(tally));
-        written.map_err(|error| cannot(&self.path, "be written", &error))
+        written.map_err(|error| cannot(&self.path, "be written", error))
     }
 
     /// Gives it its name, and waits until that is on the disk.

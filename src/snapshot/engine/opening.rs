@@ -37,7 +37,7 @@ pub(in crate::snapshot) fn lock_directory(directory: &Path) -> Result<File, Stor
         .read(true)
         .write(true)
         .open(&path)
-        .map_err(|error| cannot(&path, "be opened", &error))?;
+        .map_err(|error| cannot(&path, "be opened", error))?;
     match file.try_lock() {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => {
@@ -49,13 +49,13 @@ pub(in crate::snapshot) fn lock_directory(directory: &Path) -> Result<File, Stor
             };
             return Err(StoreError::Busy { path: format!("{}{holder}", directory.display()) });
         }
-        Err(TryLockError::Error(error)) => return Err(cannot(&path, "be locked", &error)),
+        Err(TryLockError::Error(error)) => return Err(cannot(&path, "be locked", error)),
     }
     let written = file
         .set_len(0)
         .and_then(|()| file.rewind())
         .and_then(|()| file.write_all(std::process::id().to_string().as_bytes()));
-    written.map_err(|error| cannot(&path, "be written", &error))?;
+    written.map_err(|error| cannot(&path, "be written", error))?;
     Ok(file)
 }
 
@@ -69,7 +69,7 @@ pub(super) fn remove_generating(database: &Path) -> Result<(), StoreError> {
         let name = entry.file_name();
         let name = name.to_string_lossy();
         if name.starts_with("snap.") && name.ends_with(".generating") {
-            fs::remove_file(entry.path()).map_err(|error| cannot(&entry.path(), "be removed", &error))?;
+            fs::remove_file(entry.path()).map_err(|error| cannot(&entry.path(), "be removed", error))?;
         }
     }
     Ok(())
@@ -78,7 +78,7 @@ pub(super) fn remove_generating(database: &Path) -> Result<(), StoreError> {
 /// Refuses if too little disk is free to open the database, or to go on with it.
 pub(in crate::snapshot) fn require_room(directory: &Path) -> Result<(), StoreError> {
     let statistics = rustix::fs::statvfs(directory)
-        .map_err(|error| cannot(directory, "be asked for its free space", &error.into()))?;
+        .map_err(|error| cannot(directory, "be asked for its free space", error.into()))?;
     let free = statistics.f_bavail.saturating_mul(statistics.f_frsize);
     let database = directory.join(DATABASE);
     let file = fs::metadata(database.join("db")).map_or(0, |metadata| metadata.len());
@@ -104,10 +104,10 @@ pub(in crate::snapshot) fn open(directory: &Path, database: &Path) -> Result<sle
     let opened = std::thread::Builder::new()
         .name("snapshot".into())
         .spawn(move || open_patiently(&path))
-        .map_err(|error| cannot(directory, "be opened in a thread", &error))?
+        .map_err(|error| cannot(directory, "be opened in a thread", error))?
         .join();
     match opened {
-        Ok(opened) => opened.map_err(|error| sled_error(directory, &error)),
+        Ok(opened) => opened.map_err(|error| sled_error(directory, error)),
         Err(panic) => Err(damaged(directory, &panic_text(&*panic))),
     }
 }
@@ -141,19 +141,16 @@ pub(in crate::snapshot) fn guarded<T>(
     work: impl FnOnce() -> sled::Result<T>,
 ) -> Result<T, StoreError> {
     match catch_unwind(AssertUnwindSafe(work)) {
-        Ok(answer) => answer.map_err(|error| sled_error(directory, &error)),
+        Ok(answer) => answer.map_err(|error| sled_error(directory, error)),
         Err(panic) => Err(damaged(directory, &panic_text(&*panic))),
     }
 }
 
-fn sled_error(directory: &Path, error: &sled::Error) -> StoreError {
+fn sled_error(directory: &Path, error: sled::Error) -> StoreError {
     match error {
-        error if is_locked(error) => StoreError::Busy { path: directory.display().to_string() },
-        sled::Error::Io(io) if io.kind() == io::ErrorKind::StorageFull => {
-            StoreError::NoRoom { path: directory.display().to_string(), reason: "the disk is full".into() }
-        }
-        sled::Error::Io(io) => StoreError::Other(format!("{}: {io}", directory.display())),
-        other => damaged(directory, other),
+        error if is_locked(&error) => StoreError::Busy { path: directory.display().to_string() },
+        sled::Error::Io(io) => cannot(directory, "be read or written", io),
+        other => damaged(directory, &other),
     }
 }
 

@@ -103,7 +103,7 @@ impl SledEngine {
             return Ok(());
         }
         let note = self.directory.join(UNCLEAN);
-        File::create(&note).map_err(|error| cannot(&note, "be written", &error))?;
+        File::create(&note).map_err(|error| cannot(&note, "be written", error))?;
         sync_folder(&self.directory)
     }
 
@@ -148,7 +148,7 @@ impl SledEngine {
         match left.as_mut() {
             Some(0) => {
                 self.is_doubtful.store(true, Ordering::Release);
-                Err(StoreError::Other("the test crashed the store here".into()))
+                Err(StoreError::Misused("the test crashed the store here".into()))
             }
             Some(count) => {
                 *count -= 1;
@@ -190,7 +190,7 @@ impl Engine for SledEngine {
 
     fn commit(&self, table: Table, ops: Ops) -> Result<(), StoreError> {
         if let Table::Mirror(_) = table {
-            return Err(StoreError::Other(format!("`{}` is written whole or not at all", table.name())));
+            return Err(StoreError::Misused(format!("`{}` is written whole or not at all", table.name())));
         }
         self.note_unclean()?;
         self.crash_if_told()?;
@@ -208,7 +208,7 @@ impl Engine for SledEngine {
 
     fn bulk(&self, table: Table) -> Result<Box<dyn BulkTable + '_>, StoreError> {
         let Table::Mirror(number) = table else {
-            return Err(StoreError::Other(format!("`{}` is written bit by bit", table.name())));
+            return Err(StoreError::Misused(format!("`{}` is written bit by bit", table.name())));
         };
         self.note_unclean()?;
         self.crash_if_told()?;

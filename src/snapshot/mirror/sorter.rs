@@ -79,7 +79,7 @@ impl Sorter {
         let Some(scratch) = &self.scratch else { return Ok(()) };
         let path = scratch.join(format!("{}-{}", self.name, self.spilled.len()));
         self.laid_aside += self.recent.spots.len() as u64;
-        write(scratch, &path, &self.recent).map_err(|error| cannot(&path, "be written", &error))?;
+        write(scratch, &path, &self.recent).map_err(|error| cannot(&path, "be written", error))?;
         self.recent.clear();
         self.spilled.push(path);
         Ok(())
@@ -89,7 +89,7 @@ impl Sorter {
     pub(super) fn sorted(&self) -> Result<Sorted<'_>, StoreError> {
         let mut sources = Vec::new();
         for path in &self.spilled {
-            let run = Run::open(path).map_err(|error| cannot(path, "be read", &error))?;
+            let run = Run::open(path).map_err(|error| cannot(path, "be read", error))?;
             sources.push(Source::File(run, path));
         }
         sources.push(Source::Memory(&self.recent, self.recent.in_order().into_iter()));
@@ -219,7 +219,7 @@ impl Sorted<'_> {
     /// Takes the next difference of a source among the heads.
     fn step(&mut self, source: usize) -> Result<(), StoreError> {
         let next = match &mut self.sources[source] {
-            Source::File(run, path) => run.step().map_err(|error| cannot(path, "be read", &error))?,
+            Source::File(run, path) => run.step().map_err(|error| cannot(path, "be read", error))?,
             Source::Memory(batch, spots) => spots.next().map(|spot| {
                 let difference = spot.tag.difference(|| batch.record(&spot).to_vec());
                 (batch.key(&spot).to_vec(), difference)

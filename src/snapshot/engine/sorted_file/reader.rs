@@ -54,7 +54,7 @@ impl SortedFile {
         let file = match File::open(path) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(cannot(path, "be opened", &error)),
+            Err(error) => return Err(cannot(path, "be opened", error)),
         };
         let (tally, blocks) = read_index(&file).map_err(|error| damaged(directory, path, &error))?;
         let to = tally.len();
