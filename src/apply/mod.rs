@@ -1,7 +1,7 @@
 //! The executor: applies an approved plan to a target, exactly, with every write journalled.
 //!
 //! [`target`] says what the executor needs of a target, [`journal`] what it needs of a store. Both are traits, so that
-//! the executor can be driven against simulated ones. [`executor`] goes through the plan and keeps target and
+//! the executor can be driven against simulated ones. `carrying_out` goes through the plan and keeps target and
 //! journal at work at the same time; `progress` says how far it has come, `schedule` which change may be tried next,
 //! `book` what writes it takes and what becomes true by them, `attempt` sends one write and finds out what became of it,
 //! and `record` is what history keeps of a change, with its ids as `compact_id` packs them.
@@ -9,6 +9,7 @@
 
 mod attempt;
 mod book;
+mod carrying_out;
 pub(crate) mod compact_id;
 pub mod executor;
 pub mod journal;

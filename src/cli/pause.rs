@@ -36,8 +36,3 @@ async fn set(place: &Place<'_>, arguments: &PauseArguments, paused: Option<&Paus
     }
     Ok(Exit::Done)
 }
-
-/// Who paused an organization, and when, as the end of a sentence about it.
-pub(super) fn said(paused: &Paused) -> String {
-    format!("was paused by {} on {}", paused.by, paused.at.strftime("%Y-%m-%d at %H:%M:%S UTC"))
-}

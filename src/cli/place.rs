@@ -10,9 +10,9 @@ use tokio::sync::OwnedMutexGuard;
 
 use super::failure::Failure;
 use super::interrupt::Interrupt;
-use super::pause::said;
 use super::terminal;
 use crate::config::{Configuration, Organization};
+use crate::daemon::state::Paused;
 use crate::daemon::{Floor, Occupied, pausing};
 use crate::report::json::Json;
 use crate::report::{self, Console, Document, Format};
@@ -126,4 +126,9 @@ impl Place<'_> {
     pub(super) fn complain(&self, failure: &Failure) {
         self.console.say(&terminal::complaint(failure));
     }
+}
+
+/// Who paused an organization, and when, as the end of a sentence about it.
+pub(super) fn said(paused: &Paused) -> String {
+    format!("was paused by {} on {}", paused.by, paused.at.strftime("%Y-%m-%d at %H:%M:%S UTC"))
 }

@@ -7,9 +7,9 @@ use super::place::Place;
 use super::select;
 use crate::daemon::pausing;
 use crate::daemon::state::{Activity, OrganizationState};
+use crate::explain::{State, state};
 use crate::report::status::{Held, LastRun, Paused, Status, Supervised};
 use crate::report::{self, json};
-use crate::run::{State, state};
 
 /// Shows how each organization stands.
 pub(super) async fn status(place: &Place<'_>, arguments: &ListArguments) -> Result<Exit, Failure> {

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use tokio::task::JoinSet;
 
 use super::monitors::Monitors;
-use super::telling::Telling;
+use super::telling::{OURSELVES, Telling};
 use super::watching::{self, Watching};
 use super::{Consumer, View};
 use crate::config::Configuration;
@@ -65,9 +65,6 @@ impl Attendants {
         Ok(monitors)
     }
 }
-
-/// Under which name the daemon's own secrets are told of, which no organization can have.
-pub(super) const OURSELVES: &str = "(daemon)";
 
 /// Exports traces by the configuration of the moment, for as long as it is polled.
 async fn export_traces(view: View) {

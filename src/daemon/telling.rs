@@ -9,7 +9,6 @@ use std::sync::{Arc, Mutex};
 use jiff::Timestamp;
 use tokio::sync::watch;
 
-use super::attendants::OURSELVES;
 use super::desk::locked;
 use super::state::{Health, OrganizationState};
 use super::{Consumer, States, View};
@@ -17,6 +16,9 @@ use crate::config::Configuration;
 use crate::guard::Hold;
 use crate::notify::{Notifier, Observation, Reason, RunEnd};
 use crate::run::{Event, RunRecord, RunResult};
+
+/// Under which name the daemon's own secrets are told of, which no organization can have.
+pub(super) const OURSELVES: &str = "(daemon)";
 
 /// Whoever tells people.
 #[derive(Clone)]

@@ -11,11 +11,13 @@ mod live;
 mod offline;
 mod outlook;
 mod search;
+mod standing;
 mod story;
 mod telling;
 
 use jiff::Timestamp;
 use rollcall_kit::{DirectoryId, DirectoryUser, Unreadable};
+pub use standing::{State, state};
 
 use self::offline::Offline;
 use self::outlook::{Expected, Outlook};
@@ -338,4 +340,9 @@ fn concerns(change: &Change, user: &DirectoryId) -> bool {
 /// A point in time as reports show it; nobody asks for nanoseconds.
 fn to_the_second(time: Timestamp) -> String {
     time.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()
+}
+
+/// What a relink is to the one who had the account.
+fn passing_on(to: &DirectoryId) -> String {
+    format!("pass the account on to the directory id {to}")
 }

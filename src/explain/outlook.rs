@@ -3,7 +3,7 @@
 use rollcall_kit::DirectoryId;
 
 use super::passes_on;
-use super::telling::passing_on;
+use super::passing_on;
 use crate::guard::Reviewed;
 use crate::plan::{Action, Change, LedgerAccount, Subject};
 use crate::roster::{Role, Standing};

@@ -9,8 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rollcall_kit::DirectoryId;
 
-use super::telling::passing_on;
-use super::{CHANGES_TOLD, Explanation, GateVerdict, concerns, to_the_second};
+use super::{CHANGES_TOLD, Explanation, GateVerdict, concerns, passing_on, to_the_second};
 use crate::apply::{ChangeRecord, ChangeSubject, Deed, Outcome, RecordedOutcome, Skip, Topic};
 use crate::plan::{Change, ChangeId};
 use crate::run::PastRun;

@@ -162,11 +162,6 @@ pub(super) fn holds(answer: &mut Explanation, user: &DirectoryId, next: &Offline
     }
 }
 
-/// What a relink is to the one who had the account.
-pub(super) fn passing_on(to: &DirectoryId) -> String {
-    format!("pass the account on to the directory id {to}")
-}
-
 /// That the last run failed, and why: what is told here is then older than the reader thinks.
 pub(super) fn last_run_failed(history: &[PastRun]) -> Option<String> {
     let last = &history.first()?.record;

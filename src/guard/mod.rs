@@ -2,11 +2,12 @@
 //!
 //! Pure. It is the only maker of an [`ApprovedPlan`], and only an approved plan can be applied. [`review()`] takes out
 //! what [`protection`] forbids, then holds what goes beyond the [`limits`]; a held plan is approved as it stands, by a
-//! person: at once, later from its [`mod@file`], or by a [`decision`] that clears exactly its changes in the next apply.
+//! person: at once, later from its [`mod@file`], or by a [`decision`](decisions) that clears exactly its changes in the next apply.
 
 pub mod approval;
 mod counting;
 pub mod decision;
+pub mod decisions;
 mod doubt;
 pub mod file;
 pub mod hold;
@@ -23,7 +24,8 @@ mod properties;
 mod tests;
 
 pub use approval::{Approval, ApprovedPlan, HeldPlan, PartedPlan};
-pub use decision::{Decider, Decision, DecisionError, Decisions, Ruling, Verdict, Waiting};
+pub use decision::{Decider, Decision, DecisionError, Verdict};
+pub use decisions::{Decisions, Ruling, Waiting};
 pub use file::{KeptPlanError, PlanFile, PlanFileError};
 pub use hold::Hold;
 pub use limits::{Limit, Limits};

@@ -14,7 +14,8 @@ use serde::{Deserialize, Serialize};
 
 use super::approval::{Approval, ApprovedPlan, HeldPlan, PartedPlan};
 use super::counting;
-use super::decision::{Decision, Decisions};
+use super::decision::Decision;
+use super::decisions::Decisions;
 use super::doubt;
 use super::hold::Hold;
 use super::limits::Limits;

@@ -9,11 +9,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rollcall_kit::DirectoryId;
 
-use super::attributes::{against_target, against_written};
-use super::change::{Action, Cause, Subject};
-use super::diff::{Newcomer, Planner, account_subject, full_name, revoked};
+use super::attributes::{against_target, against_written, full_name};
+use super::change::{Action, Cause, Origin, Subject};
+use super::diff::{Newcomer, Planner, account_subject, revoked};
 use super::draft::{Draft, Milestone};
-use super::ledger::{LedgerAccount, Origin};
+use super::ledger::LedgerAccount;
 use super::matching::{Match, TargetAccount};
 use super::roles;
 use crate::roster::{DesiredAccount, Reason, Role, Standing};

@@ -73,3 +73,21 @@ fn folded(value: Option<&Value>) -> Option<String> {
 fn text(value: Option<&Value>) -> String {
     value.map_or_else(|| "no address".to_owned(), Value::to_string)
 }
+
+/// Whether two values of an attribute are the same, as far as anybody meant it: blank is nothing, space around a text
+/// is no part of it, a number may come back as text, and addresses are the same in any case.
+pub(super) fn is_same(name: &str, a: Option<&Value>, b: Option<&Value>) -> bool {
+    if a == b {
+        return true;
+    }
+    let plain = |value: Option<&Value>| {
+        let text = value.map(ToString::to_string).unwrap_or_default().trim().to_owned();
+        if name == attribute::EMAIL { text.to_lowercase() } else { text }
+    };
+    plain(a) == plain(b)
+}
+
+/// The full name among attributes.
+pub(super) fn full_name(attributes: &Attributes) -> Option<String> {
+    attributes.get(attribute::NAME).and_then(|value| value.as_text()).map(ToOwned::to_owned)
+}

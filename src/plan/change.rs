@@ -5,8 +5,7 @@ use std::fmt;
 use rollcall_kit::{DirectoryId, Value};
 use serde::{Deserialize, Serialize};
 
-use super::found::ByHand;
-use super::ledger::Origin;
+use super::drift::ByHand;
 use crate::roster::Role;
 use crate::roster::account::{Attributes, GrantCause, Leaving};
 
@@ -371,4 +370,25 @@ pub enum Cause {
         /// The change of that run.
         change: ChangeId,
     },
+}
+
+/// How an account became ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Origin {
+    /// We created it.
+    Created,
+    /// It was there and was adopted.
+    Adopted,
+}
+
+/// The attribute changes within an action.
+pub(super) fn attribute_changes(action: &Action) -> &[AttributeChange] {
+    match action {
+        Action::Adopt { changes, .. }
+        | Action::Relink { changes, .. }
+        | Action::Update { changes }
+        | Action::Reactivate { changes } => changes,
+        _ => &[],
+    }
 }

@@ -17,7 +17,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rollcall_kit::{DirectoryId, Value, attribute};
 
-use super::diff::full_name;
+use super::attributes::{full_name, is_same};
 use super::drift::{ACTIVE, Becomes, Drift, DriftPolicy, Drifted, Edit, ROLES, RoleSight, Unmanaged};
 use super::found::{Found, as_we_left_it};
 use super::ledger::LedgerAccount;
@@ -312,17 +312,4 @@ impl Comparer<'_> {
         result.drift.roles_compared = roles_kept;
         result
     }
-}
-
-/// Whether two values of an attribute are the same, as far as anybody meant it: blank is nothing, space around a text
-/// is no part of it, a number may come back as text, and addresses are the same in any case.
-pub(super) fn is_same(name: &str, a: Option<&Value>, b: Option<&Value>) -> bool {
-    if a == b {
-        return true;
-    }
-    let plain = |value: Option<&Value>| {
-        let text = value.map(ToString::to_string).unwrap_or_default().trim().to_owned();
-        if name == attribute::EMAIL { text.to_lowercase() } else { text }
-    };
-    plain(a) == plain(b)
 }

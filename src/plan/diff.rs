@@ -12,13 +12,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use rollcall_kit::{DirectoryId, attribute};
+use rollcall_kit::DirectoryId;
 
-use super::attributes::{Compared, against_written};
+use super::attributes::{Compared, against_written, full_name};
 use super::carried::{Carried, Collecting};
 use super::change::{Action, Cause, GroupKey, Subject};
 use super::document::{Basis, Digest, Note, PLAN_VERSION, Plan};
-use super::draft::{Draft, Drafts, Milestone, unique_values};
+use super::draft::{Draft, Milestone, unique_values};
+use super::drafts::Drafts;
 use super::edited::{Edited, attribute};
 use super::groups::Groups;
 use super::holdings::{Holdings, Totals};
@@ -363,9 +364,4 @@ pub(super) fn account_subject(account: &LedgerAccount, attributes: &Attributes) 
         label: account.address.to_string(),
         name: full_name(attributes),
     }
-}
-
-/// The full name among attributes.
-pub(super) fn full_name(attributes: &Attributes) -> Option<String> {
-    attributes.get(attribute::NAME).and_then(|value| value.as_text()).map(ToOwned::to_owned)
 }

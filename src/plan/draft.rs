@@ -6,15 +6,12 @@
 use rollcall_kit::{DirectoryId, Value};
 use serde::{Deserialize, Serialize};
 
-use super::change::{Action, AttributeChange, Cause, GroupKey, Subject};
+use super::change::{Action, Cause, GroupKey, Subject, attribute_changes};
 use super::compact::{AsAction, AsSubject, in_json};
-use super::document::Note;
 use super::packed::Pack;
-use super::pile::Pile;
-use super::refusals;
 use super::settings::PlanSettings;
+use crate::roster::Role;
 use crate::roster::account::Attributes;
-use crate::roster::{Reason, Refusal, Role};
 
 /// Something that one change brings about and another needs.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -99,17 +96,6 @@ impl Draft {
     }
 }
 
-/// The attribute changes within an action.
-pub(super) fn attribute_changes(action: &Action) -> &[AttributeChange] {
-    match action {
-        Action::Adopt { changes, .. }
-        | Action::Relink { changes, .. }
-        | Action::Update { changes }
-        | Action::Reactivate { changes } => changes,
-        _ => &[],
-    }
-}
-
 /// The unique values among attributes.
 pub(super) fn unique_values(attributes: &Attributes, settings: &PlanSettings) -> Vec<Unique> {
     let unique_ones = attributes.iter().filter(|(name, _)| settings.is_unique(name));
@@ -124,34 +110,4 @@ fn unique(name: &str, value: &Value) -> Option<Unique> {
 /// The name of a group as a unique value.
 pub(super) fn group_name(name: &str) -> Unique {
     ("group".to_owned(), name.to_lowercase())
-}
-
-/// Everything that planning collects.
-#[derive(Debug, Default)]
-pub(super) struct Drafts {
-    pub(super) changes: Pile,
-    pub(super) refusals: refusals::Pile,
-    pub(super) notes: Vec<Note>,
-}
-
-impl Drafts {
-    /// Collects a change.
-    pub(super) fn push(&mut self, draft: Draft) {
-        self.changes.push(draft);
-    }
-
-    /// Collects a refusal that concerns one user.
-    pub(super) fn refuse(&mut self, reason: Reason, user: &DirectoryId, label: &str, detail: String) {
-        self.refusals.push(Refusal { reason, user: Some(user.clone()), label: label.to_owned(), detail });
-    }
-
-    /// Collects a refusal that concerns a group.
-    pub(super) fn refuse_group(&mut self, reason: Reason, name: &str, detail: String) {
-        self.refusals.push(Refusal { reason, user: None, label: name.to_owned(), detail });
-    }
-
-    /// Collects a note that holds nothing.
-    pub(super) fn note(&mut self, sentence: String) {
-        self.notes.push(Note { sentence, holds: false });
-    }
 }

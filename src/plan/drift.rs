@@ -215,3 +215,24 @@ impl Drift {
         self
     }
 }
+
+/// What somebody did in the application, as the cause of a change.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "hand")]
+pub enum ByHand {
+    /// These attributes were edited; the change overwrites what stands there.
+    Edited {
+        /// Under our names.
+        attributes: Vec<String>,
+    },
+    /// The role was given.
+    GaveRole,
+    /// The role was taken.
+    TookRole,
+    /// The account was activated.
+    Activated,
+    /// The account was deactivated.
+    Deactivated,
+    /// The account was deleted.
+    Deleted,
+}

@@ -8,9 +8,9 @@
 
 use std::collections::BTreeMap;
 
+use super::change::attribute_changes;
 use super::change::{Action, Cause, Change};
 use super::document::Plan;
-use super::draft::attribute_changes;
 use super::stale::{Step, step};
 use crate::roster::Leaving;
 

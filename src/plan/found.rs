@@ -10,11 +10,10 @@ use std::collections::BTreeMap;
 use rollcall_kit::{DirectoryId, Value};
 use serde::{Deserialize, Serialize};
 
-use super::change::{Action, Cause, Change};
+use super::attributes::is_same;
+use super::change::{Action, Cause, Change, attribute_changes};
 use super::changes::Changes;
-use super::compare::is_same;
-use super::draft::attribute_changes;
-use super::drift::{Authority, Becomes, Drifted, Edit};
+use super::drift::{Authority, Becomes, ByHand, Drifted, Edit};
 use super::ledger::LedgerAccount;
 
 /// What was found and is to be dealt with.
@@ -22,27 +21,6 @@ use super::ledger::LedgerAccount;
 pub struct Found {
     /// The edits, in the order of their owners' ids.
     pub edits: Vec<Drifted>,
-}
-
-/// What somebody did in the application, as the cause of a change.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", tag = "hand")]
-pub enum ByHand {
-    /// These attributes were edited; the change overwrites what stands there.
-    Edited {
-        /// Under our names.
-        attributes: Vec<String>,
-    },
-    /// The role was given.
-    GaveRole,
-    /// The role was taken.
-    TookRole,
-    /// The account was activated.
-    Activated,
-    /// The account was deactivated.
-    Deactivated,
-    /// The account was deleted.
-    Deleted,
 }
 
 impl Found {

@@ -8,9 +8,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rollcall_kit::DirectoryId;
 
-use super::change::{Action, Cause, GroupKey, Subject};
-use super::draft::{Draft, Drafts, Milestone, group_name};
-use super::ledger::{LedgerGroup, Origin};
+use super::change::{Action, Cause, GroupKey, Origin, Subject};
+use super::draft::{Draft, Milestone, group_name};
+use super::drafts::Drafts;
+use super::ledger::LedgerGroup;
 use super::matching::GroupMatches;
 use super::settings::{PlanSettings, PushedGroup};
 use crate::roster::{Reason, Role};

@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use proptest::prelude::*;
 use rollcall_kit::{DirectoryId, Value};
 
+use super::change::attribute_changes;
 use super::change::{Action, Change};
-use super::draft::attribute_changes;
 use super::drift::{ACTIVE, Authority, Becomes, DriftPolicy, EVERYTHING, Edit, ROLES, RoleSight};
 use super::found::Found;
 use super::matching::TargetAccount;

@@ -8,8 +8,8 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 use rollcall_kit::{Address, DirectoryId, Value, attribute};
 
+use super::change::attribute_changes;
 use super::change::{Action, ActionKind, Change, Subject};
-use super::draft::attribute_changes;
 use super::scene::scene;
 use super::world::{Directory, World};
 use super::{LedgerAccount, Plan};

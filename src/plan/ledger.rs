@@ -6,19 +6,9 @@ use jiff::Timestamp;
 use rollcall_kit::{Address, DirectoryId};
 use serde::{Deserialize, Serialize};
 
-use super::change::GroupKey;
+use super::change::{GroupKey, Origin};
 use crate::roster::Role;
 use crate::roster::account::Attributes;
-
-/// How an account became ours.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Origin {
-    /// We created it.
-    Created,
-    /// It was there and was adopted.
-    Adopted,
-}
 
 /// An account as we last wrote it. Keyed by the directory id of its owner.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use proptest::prelude::*;
 use rollcall_kit::{DirectoryId, Value};
 
+use super::change::attribute_changes;
 use super::change::{Action, GroupKey, Subject};
-use super::draft::attribute_changes;
 use super::scene::{USERS, scene, user};
 use super::world::{Directory, role};
 use super::{Plan, PlanSettings};

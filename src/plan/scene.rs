@@ -6,8 +6,8 @@ use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 use rollcall_kit::{Address, DirectoryId, InactiveReason, Value};
 
-use super::change::GroupKey;
-use super::ledger::{LedgerAccount, LedgerGroup, Origin};
+use super::change::{GroupKey, Origin};
+use super::ledger::{LedgerAccount, LedgerGroup};
 use super::matching::TargetAccount;
 use super::world::{Directory, World, id, judged, role};
 use super::{Judged, PlanSettings, PushedGroup};

@@ -10,9 +10,9 @@ use std::fmt;
 use rollcall_kit::{DirectoryId, Value};
 use serde::Serialize;
 
+use super::change::attribute_changes;
 use super::change::{Action, ActionKind, Change, ChangeId, GroupKey, Subject};
 use super::document::Plan;
-use super::draft::attribute_changes;
 use super::mark::{Mark, MarkError};
 use crate::roster::Role;
 

@@ -10,12 +10,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rollcall_kit::{DirectoryId, attribute};
 
+use super::attributes::is_same;
 use super::change::{Action, AttributeChange, Cause, Change, GroupKey, Subject};
 use super::changes::Changes;
-use super::compare::is_same;
 use super::diff::{Planned, account_subject, sorted, without_removals};
 use super::document::{Basis, Digest, Note, PLAN_VERSION, Plan};
-use super::draft::{Draft, Drafts, Milestone};
+use super::draft::{Draft, Milestone};
+use super::drafts::Drafts;
 use super::holdings::Holdings;
 use super::ledger::{LedgerAccount, LedgerGroup};
 use super::matching::TargetAccount;

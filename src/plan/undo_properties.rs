@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use proptest::prelude::*;
 use rollcall_kit::DirectoryId;
 
+use super::change::attribute_changes;
 use super::change::{Action, ActionKind, Change};
-use super::draft::attribute_changes;
 use super::scene::scene;
 use super::world::{Directory, World, role};
 use super::{Basis, Changes, Plan, UndoInput, undo};

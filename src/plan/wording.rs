@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::change::{Action, Cause};
-use super::found::ByHand;
+use super::drift::ByHand;
 use crate::roster::GrantCause;
 
 impl fmt::Display for Action {

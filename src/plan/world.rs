@@ -6,9 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use rollcall_kit::{Address, DirectoryId, Value, attribute};
 
-use super::change::{Action, AttributeChange, Change, ChangeId, GroupKey, Subject};
+use super::change::{Action, AttributeChange, Change, ChangeId, GroupKey, Origin, Subject};
 use super::document::{Basis, Plan};
-use super::ledger::{Ledger, LedgerAccount, LedgerGroup, Origin};
+use super::ledger::{Ledger, LedgerAccount, LedgerGroup};
 use super::matching::{GroupMatches, Match, Matches, TargetAccount};
 use super::{Edited, Judged, PlanInput, PlanSettings, Planned, Survey, groups_to_find, plan};
 use crate::roster::account::Attributes;

@@ -2,8 +2,8 @@
 
 use super::document::Text;
 use super::words::{clean, count, label, number, sentence, time};
-use crate::guard::Hold;
 use crate::guard::hold::some_of;
+use crate::guard::{Decision, Hold, Verdict};
 use crate::plan::PlanId;
 use crate::schedule::Forbids;
 
@@ -116,6 +116,20 @@ fn over((limit, within): (&str, Option<&str>), changes: u64, of: u64, (most, per
 fn tenths(part: u64, of: u64) -> String {
     let tenths = (u128::from(part) * 2_000 / u128::from(of)).div_ceil(2);
     if tenths % 10 == 0 { (tenths / 10).to_string() } else { format!("{}.{}", tenths / 10, tenths % 10) }
+}
+
+/// What somebody decided, in words: `approved by ada at 2026-11-23 09:00:00 UTC, with rollcall approve`.
+pub(super) fn decided(decision: &Decision) -> String {
+    let verdict = match decision.verdict {
+        Verdict::Approved => "approved",
+        Verdict::Rejected => "rejected",
+    };
+    format!("{verdict} by {}", by(decision))
+}
+
+pub(super) fn by(decision: &Decision) -> String {
+    let (who, how) = (clean(&decision.who), clean(&decision.how));
+    format!("{who} at {}, {how} (plan {})", time(decision.at), decision.plan)
 }
 
 #[cfg(test)]

@@ -30,7 +30,7 @@ pub fn reviewed(reviewed: &Reviewed, options: Options) -> Document {
     };
     let mut document = parted(reviewed.plan(), holds, goes, options);
     if let Some(decision) = part.and_then(|part| part.approval().decision()) {
-        let sentence = format!("{what} was {}.", super::run::decided(decision));
+        let sentence = format!("{what} was {}.", holds::decided(decision));
         document.blocks.insert(0, Block::Paragraph(Text::new(sentence, Tone::Good)));
     }
     document

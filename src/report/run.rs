@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use rollcall_kit::{Certificate, Changes};
 
 use super::document::{Document, Item, LONGEST, Text, Tone};
+use super::holds::{by, decided};
 use super::sections::{self, Tense};
 use super::words::{capital, clean, count, duration, label, number, sentence, time};
 use super::{Options, words};
@@ -163,20 +164,6 @@ fn approval(approval: &Approval) -> String {
         Approval::Person { decision: Some(decision), .. } => by(decision),
         Approval::Person { who, how, decision: None } => format!("{}, {}", clean(who), clean(how)),
     }
-}
-
-/// What somebody decided, in words: `approved by ada at 2026-11-23 09:00:00 UTC, with rollcall approve`.
-pub(super) fn decided(decision: &Decision) -> String {
-    let verdict = match decision.verdict {
-        Verdict::Approved => "approved",
-        Verdict::Rejected => "rejected",
-    };
-    format!("{verdict} by {}", by(decision))
-}
-
-fn by(decision: &Decision) -> String {
-    let (who, how) = (clean(&decision.who), clean(&decision.how));
-    format!("{who} at {}, {how} (plan {})", time(decision.at), decision.plan)
 }
 
 /// What was read, and what proves that it was all, or up to where it is known what changed since.

@@ -5,7 +5,8 @@ use serde::Serialize;
 
 use super::document::{Document, Item, Text, Tone};
 use super::holds;
-use super::run::{Long, decided, result};
+use super::holds::decided;
+use super::run::{Long, result};
 use super::words::{clean, count, number, time};
 use crate::guard::{Decision, Hold};
 use crate::plan::PlanId;

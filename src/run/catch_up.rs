@@ -13,10 +13,10 @@ use tracing::Instrument as _;
 
 use super::error::RunError;
 use super::event::Event;
-use super::planning::Doubtful;
-use super::reading::{Roll, end_of_reading, reads};
+use super::reading::{end_of_reading, reads};
 use super::session::{Listener, Session};
 use super::spans::step;
+use super::stage::{Doubtful, Roll};
 use crate::plan::Note;
 use crate::read::{self, Census, CensusMoves, Place, ReadFailure, StagingError};
 use crate::schedule::Depth;

@@ -7,11 +7,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::error::RunError;
-use super::extent::Extent;
 use super::groups::FoundGroups;
-use super::planning::Doubtful;
-use super::reading::Roll;
 use super::session::Session;
+use super::stage::{Doubtful, Extent, Roll};
 use crate::config::Organization;
 use crate::plan::{Edited, GroupMatches, Matches, Note};
 use crate::roster::{RosterSettings, Rules};

@@ -12,9 +12,8 @@ use rollcall_kit::DirectoryId;
 use super::edited::Since;
 use super::error::RunError;
 use super::groups::FoundGroups;
-use super::planning::{Doubtful, Stage};
-use super::reading::Roll;
 use super::session::{Comparing, Session};
+use super::stage::{Doubtful, Extent, Roll, Stage};
 use crate::plan::document::PLAN_VERSION;
 use crate::plan::{Matches, Others, Planned, Refusals, Totals};
 use crate::roster::{Refusal, Roster};
@@ -26,33 +25,6 @@ const PART: u64 = 4;
 
 /// How often plans of the people on the agenda are compared with one of everybody.
 const COMPARED_EVERY: SignedDuration = SignedDuration::from_hours(7 * 24);
-
-/// Whom a plan judges.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Extent {
-    /// Everybody.
-    Everybody,
-    /// These, and nobody else.
-    These(BTreeSet<DirectoryId>),
-}
-
-impl Extent {
-    /// Adds people. Whether it is larger now.
-    pub(crate) fn add(&mut self, people: impl IntoIterator<Item = DirectoryId>) -> bool {
-        let Self::These(these) = self else { return false };
-        let before = these.len();
-        these.extend(people);
-        these.len() > before
-    }
-
-    /// The people, if they are not everybody.
-    pub(super) fn people(&self) -> Option<&BTreeSet<DirectoryId>> {
-        match self {
-            Self::Everybody => None,
-            Self::These(these) => Some(these),
-        }
-    }
-}
 
 impl Session {
     /// What plans of these rules and groups rest on.

@@ -8,8 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use rollcall_kit::{DirectoryGroup, DirectoryId, Member};
 
 use super::error::RunError;
-use super::extent::Extent;
 use super::session::Session;
+use super::stage::Extent;
 use crate::roster::{Bindings, GroupIndex, GroupOutline, Rules};
 use crate::snapshot::fact;
 

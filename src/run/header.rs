@@ -5,13 +5,10 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::error::RunError;
 use super::event::{Folded, RunRecord, RunResult};
-use super::records::find_known;
 use crate::apply::Outcome;
 use crate::guard::{Approval, Decision, Hold};
 use crate::plan::PlanId;
-use crate::snapshot::Store;
 
 /// How the changes of a run ended, by number.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -162,22 +159,4 @@ pub(super) fn stored(record: &RunRecord) -> Result<Value, serde_json::Error> {
         stored.insert("counts".to_owned(), serde_json::to_value(header.counts)?);
     }
     Ok(stored)
-}
-
-/// The last runs, newest first, without their plans. A record that a later version wrote is passed over.
-///
-/// # Errors
-///
-/// If the snapshot cannot be read.
-pub fn run_headers(store: &dyn Store, most: usize) -> Result<Vec<RunHeader>, RunError> {
-    let mut headers = Vec::new();
-    for (id, json) in store.run_headers(most)? {
-        let header = match serde_json::from_value(json) {
-            Ok(header) => Some(header),
-            // An earlier version kept no counts.
-            Err(_) => find_known(store, &id)?.map(|run| RunHeader::of(&run)),
-        };
-        headers.extend(header);
-    }
-    Ok(headers)
 }

@@ -17,6 +17,7 @@ mod header;
 mod left_open;
 mod moved;
 mod past;
+mod past_runs;
 mod planning;
 mod protected;
 mod reading;
@@ -27,6 +28,7 @@ mod rest;
 mod session;
 mod sides;
 mod spans;
+mod stage;
 mod states;
 mod traces;
 mod undo;
@@ -39,14 +41,13 @@ pub use deciding::{Decided, approve, decisions, reject};
 pub use error::{FailureCode, RunError, RunFailure};
 pub use event::{Event, Folded, RunRecord, RunResult, WaitingPart};
 pub use expiry::{daemon_secret_ends, secret_ends};
-pub(crate) use extent::Extent;
-pub use header::{RunCounts, RunHeader, run_headers};
-pub(crate) use left_open::{PastRun, past_runs};
-pub(crate) use planning::{Doubtful, Stage};
-pub use records::{State, find_run, record_end, runs, state};
+pub use header::{RunCounts, RunHeader};
+pub(crate) use past_runs::{PastRun, past_runs};
+pub use records::{find_run, record_end, run_headers, runs};
 pub use session::{
     Clock, Comparing, Listener, Session, has_snapshot, memory_store, open_store, open_store_at_a_glance,
     open_store_to_work, store_at_a_glance,
 };
 pub use spans::{Purpose, failed_to_begin};
+pub(crate) use stage::{Doubtful, Extent, Stage};
 pub use states::{Begun, Ending, HasPlan, HasRead, Run};

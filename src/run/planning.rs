@@ -8,7 +8,7 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
-use rollcall_kit::{Changes, DirectoryId, DirectoryUser, Unreadable};
+use rollcall_kit::{DirectoryId, DirectoryUser, Unreadable};
 use tracing::Instrument as _;
 
 use super::build::KnownProfile;
@@ -16,11 +16,10 @@ use super::catch_up::note_of_changes;
 use super::edited;
 use super::error::RunError;
 use super::event::Event;
-use super::extent::Extent;
 use super::groups::FoundGroups;
-use super::reading::Roll;
 use super::session::{Listener, Session};
 use super::spans::{step, step_of};
+use super::stage::{Doubtful, Extent, Made, Roll, Stage};
 use super::verdicts::{Checked, Verdicts, Withheld, with_store};
 use crate::guard::{self, Occasion, Protection, Reviewed};
 use crate::plan::{
@@ -31,44 +30,6 @@ use crate::roster::{GroupIndex, Reason, Refusal, Roster, Rules};
 use crate::schedule::OpenWindow;
 use crate::scim::RoleDelivery;
 use crate::snapshot::{Records, StoreError, fact};
-
-/// People of whom it is unknown what the last run did for them, and why it is.
-pub(crate) type Doubtful = BTreeMap<DirectoryId, String>;
-
-/// A plan as a run made it.
-pub(crate) struct Made {
-    /// The plan, and what the guard made of it.
-    pub(crate) reviewed: Reviewed,
-    /// When it was reviewed.
-    pub(super) at: Timestamp,
-    /// How many people were judged for it; nothing if everybody.
-    pub(super) judged: Option<usize>,
-    /// What of the directory's changes was read for it, if no more than those was read.
-    pub(super) changes: Option<Changes>,
-    /// The run whose empty plan it is, if nothing has changed since.
-    pub(super) unchanged_since: Option<String>,
-}
-
-impl Made {
-    /// A plan that was made from everything, and reviewed at this moment.
-    pub(crate) fn reviewed(reviewed: Reviewed, at: Timestamp) -> Self {
-        Self { reviewed, at, judged: None, changes: None, unchanged_since: None }
-    }
-}
-
-/// What the first walk over mirror and ledger left behind.
-pub(crate) struct Stage {
-    /// Whom it is about.
-    pub(crate) extent: Extent,
-    pub(crate) settings: PlanSettings,
-    pub(crate) unreadable: BTreeMap<DirectoryId, Unreadable>,
-    pub(crate) withheld: Withheld,
-    pub(crate) roster: Roster,
-    pub(crate) survey: Survey,
-    pub(crate) ledger_groups: BTreeMap<GroupKey, LedgerGroup>,
-    /// Whether what was refused to everybody else belongs into the plan, too. Not if somebody asks about a few.
-    pub(crate) is_whole: bool,
-}
 
 impl Session {
     /// Makes a plan from the snapshot as it is, and lets the guard review it.

@@ -11,10 +11,10 @@ use futures::{StreamExt as _, stream};
 use rollcall_kit::DirectoryId;
 
 use super::error::RunError;
-use super::extent::Extent;
 use super::groups::FoundGroups;
 use super::reconcile::LOOK_UPS;
 use super::session::{Session, compile_rules};
+use super::stage::Extent;
 use crate::guard::{AccountMark, ProtectedBy, Protection};
 use crate::plan::{Kinds, Note, Plan};
 use crate::read::Traces;

@@ -11,32 +11,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use rollcall_kit::{Certificate, Changes, DirectoryId, DirectoryUser};
+use rollcall_kit::{DirectoryId, DirectoryUser};
 use tracing::{Instrument as _, Span};
 
 use super::error::RunError;
 use super::event::Event;
-use super::extent::Extent;
-use super::planning::Doubtful;
 use super::session::{Listener, Session};
 use super::spans::{step, step_of};
+use super::stage::{Doubtful, Extent, Roll};
 use crate::read::{self, Absence, Missed, ReadFailure};
 use crate::roster::{Leaving, Roster, Standing};
 use crate::schedule::Depth;
 use crate::snapshot::{StoreError, fact};
-
-/// What a reading left behind, besides the mirror.
-#[derive(Debug)]
-pub(crate) struct Roll {
-    /// The proof.
-    pub(super) certificate: Certificate,
-    /// Users of ours who are not in the mirror, each confirmed.
-    pub(crate) absences: BTreeMap<DirectoryId, Leaving>,
-    /// What was read of the directory's changes, if no more than those was read.
-    pub(super) changes: Option<Changes>,
-    /// Users for whom it is unknown what an earlier run did.
-    pub(super) doubtful: Doubtful,
-}
 
 /// The span of a reading.
 pub(super) fn reads(depth: Depth) -> Span {

@@ -14,11 +14,9 @@ use tracing::Instrument as _;
 
 use super::error::RunError;
 use super::event::Event;
-use super::extent::Extent;
-use super::planning::Doubtful;
-use super::reading::Roll;
 use super::session::{Listener, Session};
 use super::spans::step;
+use super::stage::{Doubtful, Extent, Roll};
 use super::verdicts::{Checked, Withheld, with_store};
 use crate::apply::{LedgerReader as _, MembersSettled, Outcome, Settlement};
 use crate::plan::drift::{Becomes, Drift};

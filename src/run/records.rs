@@ -7,12 +7,10 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::deciding::decisions;
 use super::error::RunError;
 use super::event::RunRecord;
-use super::header::{self, RunHeader, run_headers};
+use super::header::{self, RunHeader};
 use super::left_open;
-use crate::guard::Decision;
 use crate::snapshot::{LargePart, Part, Store, StoredRun};
 
 /// A new run's id: the moment, to the millisecond, and four letters against chance. Sorts by time, which is how the
@@ -75,6 +73,24 @@ pub fn runs(store: &dyn Store, most: usize) -> Result<Vec<RunRecord>, RunError> 
     Ok(records)
 }
 
+/// The last runs, newest first, without their plans. A record that a later version wrote is passed over.
+///
+/// # Errors
+///
+/// If the snapshot cannot be read.
+pub fn run_headers(store: &dyn Store, most: usize) -> Result<Vec<RunHeader>, RunError> {
+    let mut headers = Vec::new();
+    for (id, json) in store.run_headers(most)? {
+        let header = match serde_json::from_value(json) {
+            Ok(header) => Some(header),
+            // An earlier version kept no counts.
+            Err(_) => find_known(store, &id)?.map(|run| RunHeader::of(&run)),
+        };
+        headers.extend(header);
+    }
+    Ok(headers)
+}
+
 /// A run from the record that a list of runs has of it, without what may be large; none if a later version wrote it.
 pub(super) fn without_parts(mut json: Value) -> Option<RunRecord> {
     for part in ["plan", "waiting", "drift"] {
@@ -133,55 +149,6 @@ fn part_of<T: DeserializeOwned + Default>(
             Ok(T::default())
         }
     }
-}
-
-/// How an organization stands, as its snapshot knows.
-#[derive(Clone, Debug)]
-pub struct State {
-    /// Whether the snapshot matches its seal.
-    pub sealed: bool,
-    /// Users in the mirror.
-    pub users: u64,
-    /// Accounts of ours that are active.
-    pub active: u64,
-    /// Accounts of ours that are not.
-    pub inactive: u64,
-    /// Writes that a crash left behind.
-    pub unsettled: u64,
-    /// When the directory was last read whole.
-    pub last_read: Option<Timestamp>,
-    /// Whether another run goes on.
-    pub goes_on: bool,
-    /// The last run that ended.
-    pub last_run: Option<RunHeader>,
-    /// An approval that waits for the run that uses it up.
-    pub approval: Option<Decision>,
-}
-
-/// How an organization stands, while somebody has been at work with it since this moment: his run is not the last one yet.
-///
-/// # Errors
-///
-/// If the snapshot cannot be read.
-pub fn state(store: &dyn Store, at_work_since: Option<Timestamp>) -> Result<State, RunError> {
-    let ((users, _), accounts) = (store.mirror_counts(), store.account_counts());
-    let (decided, now) = (decisions(store)?, Timestamp::now());
-    let mut last = run_headers(store, 2)?.into_iter().peekable();
-    let going_on = last.next_if(|run| run.goes_on(at_work_since));
-    let is_left_behind = |of: &str| going_on.as_ref().is_none_or(|run| run.id != of);
-    let unsettled = store.unsettled()?.into_iter().filter(|(_, intent)| is_left_behind(&intent.run)).count();
-    let approval = decided.approval(now).or_else(|| decided.approval_of_undo(now));
-    Ok(State {
-        sealed: store.is_sealed(),
-        users,
-        active: accounts.active,
-        inactive: accounts.inactive,
-        unsettled: unsettled as u64,
-        last_read: store.certificate()?.map(|certificate| certificate.ended()),
-        goes_on: going_on.is_some(),
-        last_run: last.next(),
-        approval: approval.map(|ruling| ruling.decision.clone()),
-    })
 }
 
 #[cfg(test)]

@@ -12,10 +12,9 @@ use serde::{Deserialize, Serialize};
 
 use super::catch_up::{is_note_of_changes, note_of_changes};
 use super::error::RunError;
-use super::planning::Made;
-use super::reading::Roll;
 use super::records::find_run;
 use super::session::Session;
+use super::stage::{Made, Roll};
 use crate::guard::{Protection, Reviewed};
 use crate::plan::document::PLAN_VERSION;
 use crate::plan::{Holdings, Plan, Planned};

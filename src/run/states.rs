@@ -75,11 +75,10 @@ use tracing::Instrument as _;
 
 use super::error::{FailureCode, RunError, RunFailure};
 use super::event::{Event, RunRecord, RunResult};
-use super::planning::Made;
-use super::reading::Roll;
 use super::records;
 use super::session::{Listener, Session};
 use super::spans::{Purpose, RunSpan};
+use super::stage::{Made, Roll};
 use crate::guard::{HeldPlan, Hold, PlanFile, Reviewed};
 use crate::plan::{Drift, Note, Plan};
 use crate::schedule::Depth;

@@ -11,11 +11,10 @@ use tracing::Instrument as _;
 
 use super::error::RunError;
 use super::event::{Event, RunRecord};
-use super::extent::Extent;
-use super::planning::Made;
 use super::records::find_run;
 use super::session::{Listener, Session};
 use super::spans::{step, step_of};
+use super::stage::{Extent, Made};
 use super::verdicts::{Checked, with_store};
 use crate::apply::Outcome;
 use crate::guard::{self, Occasion};

@@ -2,10 +2,11 @@
 
 use rollcall_kit::CheckFinding;
 
-use super::ask::{Asked, Key};
+use super::ask::Asked;
 use super::client::ScimTarget;
 use super::errors;
 use super::filter;
+use super::key::Key;
 use super::paging::List;
 use super::profile::{Paging, Profile};
 use super::resource::Page;

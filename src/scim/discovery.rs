@@ -11,12 +11,9 @@ use serde_json::{Map, Value as Json};
 
 use super::errors;
 use super::profile::{Paging, Profile};
-use super::resource::{member, number, truth};
+use super::resource::{USER, member, number, truth};
 use super::wire::Call;
 use crate::apply::TargetError;
-
-/// The schema of users.
-pub(super) const USER: &str = "urn:ietf:params:scim:schemas:core:2.0:User";
 
 /// The schema of groups.
 pub(super) const GROUP: &str = "urn:ietf:params:scim:schemas:core:2.0:Group";

@@ -11,8 +11,9 @@ use futures::stream::{self, StreamExt};
 use rollcall_kit::DirectoryId;
 use serde::{Deserialize, Serialize};
 
-use super::ask::{Asked, Key};
+use super::ask::Asked;
 use super::client::ScimTarget;
+use super::key::Key;
 use super::paging::List;
 use super::resource::{Page, Resource};
 use super::shown::{Index, Shown, Wanted};

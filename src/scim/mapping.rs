@@ -18,10 +18,10 @@ use std::collections::BTreeMap;
 use rollcall_kit::{DirectoryId, Value, attribute};
 use serde_json::{Map, Value as Json, json};
 
-use super::discovery::USER;
 use super::place::Place;
 use super::profile::Profile;
 use super::resource::Resource;
+use super::resource::USER;
 use super::settings::{RoleDelivery, ScimSettings};
 use crate::plan::{AttributeChange, TargetAccount};
 use crate::roster::Role;

@@ -2,9 +2,10 @@
 
 use rollcall_kit::{DirectoryId, Value, attribute};
 
-use super::ask::{Asked, Key};
+use super::ask::Asked;
 use super::client::ScimTarget;
 use super::errors;
+use super::key::Key;
 use super::mapping::Wishes;
 use super::paging::List;
 use super::resource::Resource;

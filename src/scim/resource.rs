@@ -5,7 +5,8 @@
 
 use serde_json::{Map, Value as Json};
 
-use super::discovery::USER;
+/// The schema of users.
+pub(super) const USER: &str = "urn:ietf:params:scim:schemas:core:2.0:User";
 
 /// One user or group, with everything that the target said about it.
 #[derive(Clone, Debug, PartialEq)]

@@ -3,7 +3,7 @@
 //! On the first day everybody may be sought in the list, and everybody may be there already. So what is sought are
 //! hashes, of a user who is found the account is kept instead of what the target said, and keys lead to it by their hashes.
 
-use super::ask::Key;
+use super::key::Key;
 use super::mapping::Mapping;
 use super::resource::Resource;
 use crate::plan::{Candidate, TargetAccount};

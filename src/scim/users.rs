@@ -8,9 +8,10 @@ use rollcall_kit::http::Repeat;
 use rollcall_kit::{DirectoryId, attribute};
 use serde_json::{Map, Value as Json, json};
 
-use super::ask::{Asked, Key};
+use super::ask::Asked;
 use super::client::ScimTarget;
 use super::errors;
+use super::key::Key;
 use super::mapping::{Mapping, Wish, Wishes};
 use super::place::{Place, set};
 use super::profile::Profile;

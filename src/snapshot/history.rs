@@ -44,9 +44,10 @@ pub(super) fn record_in_parts<E: Engine>(
     let mut header = header.clone();
     if let Value::Object(header) = &mut header {
         for (name, write) in parts {
-            let kept = database.engine.files().keep_what(LARGE, |writer| {
-                write(writer).map_err(|error| StoreError::Unwritable(Arc::new(error)))
-            })?;
+            let kept = database
+                .engine
+                .files()
+                .keep_what(LARGE, |writer| write(writer).map_err(|error| StoreError::Unwritable(Arc::new(error))))?;
             let part = match kept {
                 Kept::Small(content) => {
                     serde_json::from_slice(&content).map_err(|error| database.engine.damaged(&error))?

@@ -14,7 +14,6 @@ use serde::{Deserialize, Serialize};
 
 use super::accounts::{self, AccountCounts};
 use super::codec::{CodecError, from_json, pack, to_json, unpack};
-use super::compaction::{NEW, swap};
 use super::database::Database;
 use super::engine::opening::{self, DATABASE};
 use super::engine::sled::SledEngine;
@@ -23,6 +22,7 @@ use super::io::sync_folder;
 use super::mirror::rewrite::write_first;
 use super::mirror::sorter::{Difference, Sorter};
 use super::seal::{self, HashKey, Tally};
+use super::swap::{NEW, swap};
 use super::{StoreError, history, keys};
 use crate::apply::Settlement;
 use crate::plan::{GroupKey, LedgerAccount, LedgerGroup};

@@ -31,9 +31,11 @@ mod legacy;
 mod members;
 mod mirror;
 mod on_disk;
+mod opened;
 mod repair;
 mod seal;
 mod store;
+mod swap;
 #[cfg(test)]
 mod tests;
 mod verification;

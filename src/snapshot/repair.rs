@@ -12,7 +12,7 @@ use super::engine::mirrors::FOLDER as MIRRORS;
 use super::engine::opening::{DATABASE, REMEDY, lock_directory};
 use super::io::{cannot, rename, sync_folder};
 use super::store::SledStore;
-use super::{StoreError, compaction, folder};
+use super::{StoreError, folder, swap};
 
 /// One step of repair, from the mildest to the last resort.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -64,7 +64,7 @@ pub fn repair(directory: &Path, step: RepairStep) -> Result<SledStore, StoreErro
     let database = directory.join(DATABASE);
     folder::refuse_root(directory)?;
     let lock = lock_directory(directory)?;
-    compaction::settle(directory)?;
+    swap::settle(directory)?;
     match step {
         RepairStep::DropIndex => drop_index(&database)?,
         RepairStep::DropMirror => set_aside(directory, &database.join(MIRRORS))?,

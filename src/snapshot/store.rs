@@ -21,7 +21,7 @@ use super::engine::{Engine, Table};
 use super::mirror::rewrite::{self, Proof};
 use super::mirror::staging::{Extent, InProgress};
 use super::mirror::{self, Head, groups, moves};
-use super::on_disk::Guard;
+use super::opened::Opened;
 use super::{Facts, History, Intents, LargePart, Mirror, Part, Records, Store, StoreError, StoredRun};
 use super::{agenda, history, keys, layout};
 use crate::apply::{Intent, JournalError, Settlement};
@@ -37,7 +37,7 @@ pub type MemoryStore = Snapshot<MemoryEngine>;
 pub struct Snapshot<E: Engine> {
     pub(super) database: Arc<Database<E>>,
     /// What watches over a store on disk; none in memory.
-    pub(super) guard: Option<Guard>,
+    pub(super) opened: Option<Opened>,
     writer: Mutex<Writer>,
     /// Where a reading that is too large for memory is laid aside.
     scratch: Option<PathBuf>,
@@ -103,7 +103,7 @@ impl<E: Engine> Snapshot<E> {
         let head = layout::complete(&database, Head::load(&database)?, scratch.clone())?;
         let steps = StepNumbers::default();
         let writer = Writer { next_intent, generation, head, counts, readings: 0, steps, in_progress: None };
-        Ok(Self { database: Arc::new(database), guard: None, writer: Mutex::new(writer), scratch })
+        Ok(Self { database: Arc::new(database), opened: None, writer: Mutex::new(writer), scratch })
     }
 
     pub(super) fn writer(&self) -> MutexGuard<'_, Writer> {
@@ -242,8 +242,8 @@ impl<E: Engine> Snapshot<E> {
 
 impl<E: Engine> Drop for Snapshot<E> {
     fn drop(&mut self) {
-        if let Some(guard) = &self.guard {
-            guard.before_closing(&self.database);
+        if let Some(opened) = &self.opened {
+            opened.before_closing(&self.database);
         }
     }
 }
@@ -258,15 +258,15 @@ impl<E: Engine> Store for Snapshot<E> {
     }
 
     fn is_sealed(&self) -> bool {
-        if let Some(guard) = &self.guard {
-            guard.await_verdict();
+        if let Some(opened) = &self.opened {
+            opened.await_verdict();
         }
         self.database.is_sealed()
     }
 
     fn verify(&self) -> Result<Option<String>, StoreError> {
-        if let Some(guard) = &self.guard {
-            guard.await_verdict();
+        if let Some(opened) = &self.opened {
+            opened.await_verdict();
         }
         let verdict = self.database.verify(&|| false)?;
         if verdict.is_some() {
@@ -276,8 +276,8 @@ impl<E: Engine> Store for Snapshot<E> {
     }
 
     fn needs_compaction(&self) -> Result<bool, StoreError> {
-        match &self.guard {
-            Some(guard) => guard.needs_compaction(self.database.engine.size_on_disk()?, self.database.bytes()),
+        match &self.opened {
+            Some(opened) => opened.needs_compaction(self.database.engine.size_on_disk()?, self.database.bytes()),
             None => Ok(false),
         }
     }
@@ -285,7 +285,7 @@ impl<E: Engine> Store for Snapshot<E> {
     fn seal(&self) -> Result<(), StoreError> {
         let _ = self.is_sealed();
         let seal = self.database.seal()?;
-        self.guard.as_ref().map_or(Ok(()), |guard| guard.write_seal(&seal))
+        self.opened.as_ref().map_or(Ok(()), |opened| opened.write_seal(&seal))
     }
 }
 

@@ -121,6 +121,14 @@ fn the_map_in_lib_rs_names_the_rooms_in_the_order_of_the_flow() {
 }
 
 #[test]
+fn the_table_in_architecture_names_them_in_the_same_order() {
+    let text = std::fs::read_to_string(root().join("ARCHITECTURE.md")).unwrap();
+    let table = text.split("## Rooms").nth(1).unwrap().split("\n## ").next().unwrap();
+    let named: Vec<&str> = table.lines().filter_map(|line| line.strip_prefix("`src/")?.split('`').next()).collect();
+    assert_eq!(named, ROOMS);
+}
+
+#[test]
 fn every_folder_of_src_is_a_room_on_the_map() {
     for entry in std::fs::read_dir(root().join("src")).unwrap() {
         let path = entry.unwrap().path();

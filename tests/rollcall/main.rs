@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "helpers of tests fail as tests do")]
 
+mod circles;
 mod command_apply;
 mod command_bad_input;
 mod command_explain;

@@ -133,7 +133,7 @@ fn follows_groups(settings: &EntraSettings) -> bool {
 
 /// The properties of users that are followed.
 fn selected(settings: &EntraSettings) -> String {
-    let mut names = select::properties(settings);
+    let mut names = select::properties(&settings.extra_properties);
     if settings.manager {
         names.push("manager");
     }

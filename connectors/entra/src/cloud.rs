@@ -2,6 +2,7 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use url::Url;
 
 /// Which of Microsoft's clouds a tenant lives in. A token of one is of no use in another.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -37,4 +38,9 @@ impl Cloud {
             Self::China => "https://microsoftgraph.chinacloudapi.cn",
         }
     }
+}
+
+/// What a token is for: Graph, by its URL without a path.
+pub(crate) fn resource(graph: &Url) -> &str {
+    graph.as_str().trim_end_matches('/')
 }

@@ -39,7 +39,7 @@ impl Desk {
             permitted(settings, api, roles)?;
         }
         let reach = Reach::resolve(api, settings).await?;
-        let select = select::properties(settings).join(",");
+        let select = select::properties(&settings.extra_properties).join(",");
         let sees_hidden = roles.map(|roles| roles.contains(HIDDEN));
         Ok(Self { reach, opened: Instant::now(), select, sees_hidden, finds_users: false, finds_groups: false })
     }

@@ -10,8 +10,8 @@ use serde::Deserialize;
 use serde_json::Value as Json;
 use url::Url;
 
+use crate::cloud::resource;
 use crate::settings::{EntraSettings, ManagedIdentitySettings};
-use crate::sign_in::resource;
 
 /// Where virtual machines ask.
 const MACHINE: &str = "http://169.254.169.254/metadata/identity/oauth2/token";

@@ -170,7 +170,7 @@ async fn users_of(
 
 /// Those whom `getByIds` tells all of; nobody if it is refused, for it asks for more permission than others do.
 async fn by_ids(api: &Api, settings: &EntraSettings, ids: &[String]) -> Result<BTreeMap<String, Json>, ReadError> {
-    let select = select::properties(settings).join(",");
+    let select = select::properties(&settings.extra_properties).join(",");
     let url = api.client.url(&["directoryObjects", "getByIds"]).with_query(&[("$select", &select)]);
     let body = json!({"ids": ids, "types": ["user"]});
     let request = marked(Request::json(Method::POST, url, "application/json", &body, Repeat::Safe));
@@ -198,7 +198,7 @@ pub(crate) async fn one_by_one(
     settings: &EntraSettings,
     ids: &[&str],
 ) -> Result<Vec<Option<Json>>, ReadError> {
-    let select = select::properties(settings).join(",");
+    let select = select::properties(&settings.extra_properties).join(",");
     let mut parameters = vec![("$select", &*select)];
     parameters.extend(settings.manager.then_some(MANAGER));
     let paths: Vec<[&str; 2]> = ids.iter().map(|id| ["users", *id]).collect();

@@ -191,7 +191,7 @@ impl Reader<'_> {
     async fn list(&mut self, path: &[&str], place: Place, assignment: &Assignment) -> Result<u64, ReadError> {
         let api = self.api;
         let size = self.settings.page_size.to_string();
-        let mut select = select::properties(self.settings);
+        let mut select = select::properties(&self.settings.extra_properties);
         let live = place == Place::Live;
         if !live {
             select.push("deletedDateTime");

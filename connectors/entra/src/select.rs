@@ -9,8 +9,6 @@ use std::collections::BTreeSet;
 use rollcall_kit::ReadError;
 use serde_json::Value as Json;
 
-use crate::settings::EntraSettings;
-
 /// What decides whether somebody may work, and who he is. Every row must hold these.
 pub(crate) const LIFECYCLE: [&str; 4] = ["id", "accountEnabled", "userPrincipalName", "userType"];
 
@@ -101,10 +99,10 @@ const ELSEWHERE: [&str; 14] = [
     "skills",
 ];
 
-/// The properties of users that a read asks for.
-pub(crate) fn properties(settings: &EntraSettings) -> Vec<&str> {
+/// The properties of users that a read asks for: the usual ones, and those that the settings add.
+pub(crate) fn properties(extra: &[String]) -> Vec<&str> {
     let mut all: Vec<&str> = LIFECYCLE.iter().chain(&ALWAYS).copied().collect();
-    let more = settings.extra_properties.iter().map(|name| name.trim());
+    let more = extra.iter().map(|name| name.trim());
     for name in more {
         if !all.contains(&name) {
             all.push(name);

@@ -19,8 +19,8 @@ use rollcall_kit::secret::{Secret, SecretRef};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use serde_json::Value as Json;
-use url::Url;
 
+use crate::cloud::resource;
 use crate::managed;
 use crate::settings::EntraSettings;
 
@@ -110,11 +110,6 @@ fn endpoint(settings: &EntraSettings, back_off: Option<Duration>) -> Result<Toke
         Some(first) => endpoint.with_back_off(first),
         None => endpoint,
     })
-}
-
-/// What a token is for: Graph, by its URL without a path.
-pub(crate) fn resource(graph: &Url) -> &str {
-    graph.as_str().trim_end_matches('/')
 }
 
 fn proof(settings: &EntraSettings) -> Result<ClientProof, HttpError> {

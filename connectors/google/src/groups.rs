@@ -7,11 +7,7 @@ use rollcall_kit::{DirectoryGroup, DirectoryId, Entry, Member, ReadError, Unread
 use crate::api::{Api, PAGE, Query};
 use crate::members::Flat;
 use crate::reach::{GROUP, GROUPS, Group, find_group};
-use crate::read::Reader;
 use crate::settings::{GoogleSettings, GroupSettings};
-
-/// So many groups have their members in memory at once.
-const AT_ONCE: usize = 64;
 
 /// Groups by their ids.
 pub(crate) type Found = BTreeMap<String, Group>;
@@ -26,46 +22,6 @@ pub(crate) struct Names<'a> {
     pub(crate) everybody: &'a BTreeSet<Box<str>>,
     /// Whose everybody that is.
     pub(crate) customers: &'a BTreeSet<String>,
-}
-
-/// Reads the groups that the settings name, each once.
-pub(crate) async fn read(reader: &mut Reader<'_>, settings: &GroupSettings) -> Result<(), ReadError> {
-    let (api, parallel) = (reader.api, reader.settings.parallel);
-    let wanted = find(api, reader.settings, settings).await?;
-    for gone in &wanted.gone {
-        reader.draft.exception(format!("groups.named: there is no group {gone} any more"));
-    }
-    let (mut sent, mut members) = (0, 0);
-    let all: Vec<Group> = wanted.found.values().cloned().collect();
-    for chunk in all.chunks(AT_ONCE) {
-        reader.walk.fetch(api, "members", chunk.to_vec(), settings.transitive, parallel).await?;
-        for group in chunk {
-            if reader.walk.direct(&group.id).is_none() {
-                continue;
-            }
-            let flat = reader.walk.flat(&[&group.id], settings.transitive);
-            let names = Names {
-                user: &|id| reader.knows(id),
-                group: &|id| wanted.found.contains_key(id) && reader.walk.is_there(id),
-                everybody: &reader.live,
-                customers: &reader.customers,
-            };
-            let entry = entry(group, settings, &flat, &names)?;
-            if let Entry::Group(group) = &entry {
-                members += group.members.len() as u64 + group.unresolved_members;
-            }
-            reader.entries.send(entry).await?;
-            sent += 1;
-            if !settings.transitive {
-                reader.walk.forget(&group.id);
-            }
-        }
-    }
-    reader.completed("groups", &wanted.words, wanted.pages.max(1), sent);
-    let words = format!("/admin/directory/v1/groups/{{id}}/members of {sent} groups");
-    let pages = reader.walk.pages;
-    reader.completed("members", &words, pages, members);
-    Ok(())
 }
 
 /// The groups that the settings name.

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use futures::{StreamExt as _, stream};
 use jiff::Timestamp;
 use rollcall_kit::rest::Met;
-use rollcall_kit::{Certificate, CertificateDraft, Collection, DirectoryId, Entries, ReadError, Source};
+use rollcall_kit::{Certificate, CertificateDraft, Collection, DirectoryId, Entries, Entry, ReadError, Source};
 use serde_json::Value as Json;
 
 use crate::api::{Api, Query};
@@ -17,13 +17,16 @@ use crate::groups;
 use crate::members::{Flat, Walk};
 use crate::person::{self, Place, text};
 use crate::reach::{Group, Reach, USERS};
-use crate::settings::GoogleSettings;
+use crate::settings::{GoogleSettings, GroupSettings};
 
 /// What proves the end of a list.
 pub(crate) const END: &str = "a page of the right kind without nextPageToken; empty pages were asked for twice";
 
 /// Up to so many members of groups are read one by one; beyond, everybody is listed and they are picked out.
 const BY_ID: usize = 500;
+
+/// So many groups have their members in memory at once.
+const AT_ONCE: usize = 64;
 
 /// A read under way.
 pub(crate) struct Reader<'a> {
@@ -72,7 +75,7 @@ pub(crate) async fn read(settings: &GoogleSettings, api: &Api, entries: Entries)
     reader.draft.granted(granted);
     reader.users(&reach).await?;
     if let Some(groups) = &settings.groups {
-        groups::read(&mut reader, groups).await?;
+        reader.groups(groups).await?;
     }
     for note in std::mem::take(&mut reader.walk.notes) {
         reader.draft.exception(note);
@@ -220,6 +223,46 @@ impl Reader<'_> {
         }
         self.completed("users", "/admin/directory/v1/users/{id} of the members", 1, sent);
         Ok(held)
+    }
+
+    /// Reads the groups that the settings name, each once.
+    async fn groups(&mut self, settings: &GroupSettings) -> Result<(), ReadError> {
+        let (api, parallel) = (self.api, self.settings.parallel);
+        let wanted = groups::find(api, self.settings, settings).await?;
+        for gone in &wanted.gone {
+            self.draft.exception(format!("groups.named: there is no group {gone} any more"));
+        }
+        let (mut sent, mut members) = (0, 0);
+        let all: Vec<Group> = wanted.found.values().cloned().collect();
+        for chunk in all.chunks(AT_ONCE) {
+            self.walk.fetch(api, "members", chunk.to_vec(), settings.transitive, parallel).await?;
+            for group in chunk {
+                if self.walk.direct(&group.id).is_none() {
+                    continue;
+                }
+                let flat = self.walk.flat(&[&group.id], settings.transitive);
+                let names = groups::Names {
+                    user: &|id| self.knows(id),
+                    group: &|id| wanted.found.contains_key(id) && self.walk.is_there(id),
+                    everybody: &self.live,
+                    customers: &self.customers,
+                };
+                let entry = groups::entry(group, settings, &flat, &names)?;
+                if let Entry::Group(group) = &entry {
+                    members += group.members.len() as u64 + group.unresolved_members;
+                }
+                self.entries.send(entry).await?;
+                sent += 1;
+                if !settings.transitive {
+                    self.walk.forget(&group.id);
+                }
+            }
+        }
+        self.completed("groups", &wanted.words, wanted.pages.max(1), sent);
+        let words = format!("/admin/directory/v1/groups/{{id}}/members of {sent} groups");
+        let pages = self.walk.pages;
+        self.completed("members", &words, pages, members);
+        Ok(())
     }
 
     /// Records a list that was read to its end.

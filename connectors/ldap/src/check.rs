@@ -3,7 +3,8 @@
 use rollcall_kit::{CheckFinding, ReadError, Trial};
 
 use crate::connect::connect;
-use crate::flavour::{Dialect, Flavour};
+use crate::dialect::Dialect;
+use crate::flavour::Flavour;
 use crate::read;
 use crate::root::RootDse;
 use crate::settings::LdapSettings;

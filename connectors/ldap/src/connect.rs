@@ -17,8 +17,8 @@ use tracing::{Instrument as _, Span};
 use url::Url;
 
 use crate::entry::RawEntry;
+use crate::request::{Scope, Search};
 use crate::results;
-use crate::search::{Scope, Search};
 use crate::settings::LdapSettings;
 use crate::starttls;
 use crate::tls;

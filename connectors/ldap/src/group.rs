@@ -6,8 +6,8 @@ use std::collections::BTreeSet;
 use rollcall_kit::{DirectoryGroup, DirectoryId, ReadError, Unreadable};
 
 use crate::connect::Session;
+use crate::dialect::Dialect;
 use crate::entry::RawEntry;
-use crate::flavour::Dialect;
 use crate::ids::Sid;
 use crate::members::{Called, Index};
 use crate::range::all_values;
@@ -188,9 +188,9 @@ mod tests {
     use rollcall_kit::Member;
 
     use super::*;
+    use crate::dialect::tests::dialect;
     use crate::entry::tests::entry;
     use crate::flavour::Flavour;
-    use crate::flavour::tests::dialect;
 
     fn id(text: &str) -> DirectoryId {
         DirectoryId::new(text).unwrap()

@@ -5,11 +5,12 @@
 //! are compared only after parsing (the kit's `dn`), large groups are fetched to their end (`range`), what was hidden is
 //! unknown rather than guessed (`active`), and "gone" is said only by a server that has shown that it can find (`lookup`).
 //!
-//! Which attribute of the directory each of ours comes from is listed in [`flavour`].
+//! Which attribute of the directory each of ours comes from is listed in [`dialect`].
 
 mod active;
 mod check;
 mod connect;
+pub mod dialect;
 mod entry;
 pub mod flavour;
 mod group;
@@ -20,6 +21,7 @@ mod person;
 mod range;
 mod read;
 mod referral;
+mod request;
 mod results;
 mod root;
 mod search;

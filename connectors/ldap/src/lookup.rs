@@ -10,15 +10,17 @@ use jiff::Timestamp;
 use rollcall_kit::{Address, Container, DirectoryId, DirectoryUser, Dn, LookUp, ReadError, attribute};
 
 use crate::connect::{Session, connect};
+use crate::dialect::Dialect;
 use crate::entry::RawEntry;
-use crate::flavour::{Dialect, Flavour};
+use crate::flavour::Flavour;
 use crate::ids::{IdSyntax, escape};
 use crate::person::{People, Person, id_of};
 use crate::read::look_at_canary;
 use crate::referral::Referrals;
+use crate::request::{Scope, Search};
 use crate::results;
 use crate::root::RootDse;
-use crate::search::{Pages, Scope, Search};
+use crate::search::Pages;
 use crate::settings::LdapSettings;
 
 /// A session for look-ups, with what was learnt about its server.
@@ -375,7 +377,7 @@ fn address_filter(dialect: &Dialect, address: &Address) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::flavour::tests::dialect;
+    use crate::dialect::tests::dialect;
 
     #[test]
     fn an_address_stays_a_value_whatever_is_in_it() {

@@ -7,8 +7,8 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use jiff::Timestamp;
 use rollcall_kit::{Attributes, DirectoryId, DirectoryUser, Name, Unreadable, Value, attribute};
 
+use crate::dialect::{Dialect, usual_names};
 use crate::entry::RawEntry;
-use crate::flavour::{Dialect, usual_names};
 
 /// What an entry turned out to be.
 #[derive(Clone, Debug, PartialEq)]
@@ -200,9 +200,9 @@ mod tests {
     use rollcall_kit::{Container, Status};
 
     use super::*;
+    use crate::dialect::tests::dialect;
     use crate::entry::tests::entry;
     use crate::flavour::Flavour;
-    use crate::flavour::tests::dialect;
 
     fn read(dialect: &Dialect, entry: &RawEntry) -> Person {
         People::new(dialect, Timestamp::UNIX_EPOCH).read(DirectoryId::new("1").unwrap(), entry)

@@ -9,7 +9,7 @@ use rollcall_kit::ReadError;
 
 use crate::connect::Session;
 use crate::entry::{RawEntry, Slice};
-use crate::search::{Scope, Search};
+use crate::request::{Scope, Search};
 
 /// How often a group that changes while it is read is read again.
 const MOST_ATTEMPTS: u32 = 3;

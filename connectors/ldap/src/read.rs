@@ -8,15 +8,17 @@ use rollcall_kit::{
 };
 
 use crate::connect::{Session, connect};
+use crate::dialect::Dialect;
 use crate::entry::RawEntry;
-use crate::flavour::{Dialect, Flavour};
+use crate::flavour::Flavour;
 use crate::group::{Drafted, Groups};
 use crate::ids::Sid;
 use crate::members::Index;
 use crate::person::{People, Person, id_of};
 use crate::referral::Referrals;
+use crate::request::{Scope, Search};
 use crate::root::RootDse;
-use crate::search::{Pages, Scope, Search};
+use crate::search::Pages;
 use crate::settings::{GroupSettings, LdapSettings};
 
 /// A read under way. One session, so one server, from its first to its last page.

@@ -5,7 +5,8 @@ use rollcall_kit::{Container, ReadError};
 use crate::connect::Session;
 use crate::entry::RawEntry;
 use crate::flavour::Flavour;
-use crate::search::{Scope, Search};
+use crate::request::{Scope, Search};
+use crate::search::PAGED_RESULTS;
 
 /// What the server says about itself.
 #[derive(Clone, Debug)]
@@ -26,8 +27,6 @@ const ATTRIBUTES: [&str; 10] = [
 
 /// Active Directory, of any version (MS-ADTS 3.1.1.3.4.3.1).
 const ACTIVE_DIRECTORY: &str = "1.2.840.113556.1.4.800";
-/// Paged results (RFC 2696).
-pub(crate) const PAGED_RESULTS: &str = "1.2.840.113556.1.4.319";
 
 impl RootDse {
     /// Asks for it. Only after TLS stands: what was said before could have been forged.

@@ -10,47 +10,19 @@
 
 use std::collections::BTreeSet;
 
+use ldap3::LdapResult;
 use ldap3::asn1::{PL, StructureTag, parse_tag};
 use ldap3::controls::{MakeCritical, PagedResults, RawControl};
-use ldap3::{LdapResult, Scope as LdapScope};
 use rollcall_kit::{Collection, ReadError};
 
 use crate::connect::{Answer, Asked, Session};
 use crate::entry::RawEntry;
 use crate::referral::Referrals;
+use crate::request::Search;
 use crate::results;
-use crate::root::PAGED_RESULTS;
 
-/// What a search covers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Scope {
-    /// The base alone.
-    Base,
-    /// The base and everything below it.
-    Subtree,
-}
-
-impl From<Scope> for LdapScope {
-    fn from(scope: Scope) -> Self {
-        match scope {
-            Scope::Base => Self::Base,
-            Scope::Subtree => Self::Subtree,
-        }
-    }
-}
-
-/// A search, the same on each of its pages.
-#[derive(Clone, Debug)]
-pub(crate) struct Search {
-    /// What it reads, for reports and errors.
-    pub(crate) collection: &'static str,
-    pub(crate) base: String,
-    pub(crate) scope: Scope,
-    pub(crate) filter: String,
-    /// By name; an empty list would mean all.
-    pub(crate) attributes: Vec<String>,
-}
-
+/// Paged results (RFC 2696).
+pub(crate) const PAGED_RESULTS: &str = "1.2.840.113556.1.4.319";
 /// The smallest page that a server is asked for before its refusal counts.
 const SMALLEST_PAGE: u32 = 50;
 /// How often a search is started again because the server lost its place.
@@ -249,6 +221,7 @@ mod tests {
     use ldap3::controls::Control;
 
     use super::*;
+    use crate::request::Scope;
 
     fn result(controls: Vec<RawControl>) -> LdapResult {
         let ctrls = controls.into_iter().map(|raw| Control(None, raw)).collect();

@@ -347,7 +347,7 @@ mod tests {
     use super::*;
 
     fn settings(server: &str) -> LdapSettings {
-        LdapSettings { servers: vec![Url::parse(server).unwrap()], ..crate::flavour::tests::settings() }
+        LdapSettings { servers: vec![Url::parse(server).unwrap()], ..crate::dialect::tests::settings() }
     }
 
     fn refusal(settings: &LdapSettings) -> String {

@@ -4,8 +4,6 @@ use std::io;
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
-use super::remote::gone;
-
 /// So many frames may wait before a long text does.
 const ROOM: usize = 8;
 
@@ -61,6 +59,10 @@ impl Backlog {
         let (state, waited) = waited.unwrap_or_else(PoisonError::into_inner);
         if state.lost || waited.timed_out() { Err(gone()) } else { Ok(()) }
     }
+}
+
+pub(super) fn gone() -> io::Error {
+    io::Error::new(io::ErrorKind::BrokenPipe, "whoever gave the command is not there any more; nothing was changed")
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::sync::mpsc::UnboundedSender;
 
-use super::backlog::Backlog;
+use super::backlog::{Backlog, gone};
 use super::protocol::{Frame, Reply, Request};
 use crate::daemon::desk::locked;
 use crate::report::pieces::{self, Pieces};
@@ -95,10 +95,6 @@ impl Remote {
             )),
         }
     }
-}
-
-pub(super) fn gone() -> io::Error {
-    io::Error::new(io::ErrorKind::BrokenPipe, "whoever gave the command is not there any more; nothing was changed")
 }
 
 fn unexpected() -> io::Error {

@@ -12,7 +12,6 @@ mod error;
 mod fault;
 mod filter;
 mod patch;
-mod path;
 mod schema;
 mod store;
 mod view;

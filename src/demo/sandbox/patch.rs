@@ -3,8 +3,8 @@
 use serde_json::Value;
 
 use super::error::ScimError;
+use super::filter::Path;
 use super::filter::admitted;
-use super::path::Path;
 use super::schema::{Attribute, Kind, Object, Resource, clean_value};
 
 const PATCH_OP: &str = "urn:ietf:params:scim:api:messages:2.0:PatchOp";

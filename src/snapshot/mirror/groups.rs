@@ -9,7 +9,7 @@ use std::iter::Peekable;
 use rollcall_kit::{DirectoryGroup, DirectoryId, Member};
 use serde::{Deserialize, Serialize};
 
-use super::staging::content;
+use super::prints::content;
 use super::{Head, find, under, walk};
 use crate::snapshot::StoreError;
 use crate::snapshot::codec::{CodecError, pack, unpack};

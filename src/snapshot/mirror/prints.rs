@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 
 use crate::snapshot::codec::CodecError;
+use crate::snapshot::seal::HashKey;
 
 /// Bytes of a fingerprint.
 const BYTES: usize = 24;
@@ -208,6 +209,12 @@ pub(super) fn laid_over(earlier: Vec<Print>, later: &[(u128, Option<u64>)]) -> V
     }
     merged.extend(later.filter_map(|(name, content)| Some((*name, (*content)?))));
     merged
+}
+
+/// The fingerprint of a record.
+#[allow(clippy::cast_possible_truncation, reason = "half of a hash is a hash")]
+pub(super) fn content(secret: &HashKey, record: &[u8]) -> u64 {
+    secret.hash(b"", record) as u64
 }
 
 #[cfg(test)]

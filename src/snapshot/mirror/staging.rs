@@ -7,7 +7,7 @@ use rollcall_kit::{DirectoryId, Entry, Unreadable};
 use serde::Serialize;
 
 use super::groups::Header;
-use super::prints::{Print, Seen, Verdict, laid_over, unpack};
+use super::prints::{Print, Seen, Verdict, content, laid_over, unpack};
 use super::sorter::{Difference, Sorter};
 use super::{Head, find, walk};
 use crate::snapshot::StoreError;
@@ -311,12 +311,6 @@ fn packed<E: Engine>(database: &Database<E>, record: &impl Serialize) -> Result<
 /// The fingerprint of a key.
 pub(super) fn name(secret: &HashKey, key: &[u8]) -> u128 {
     secret.hash(key, b"")
-}
-
-/// The fingerprint of a record.
-#[allow(clippy::cast_possible_truncation, reason = "half of a hash is a hash")]
-pub(super) fn content(secret: &HashKey, record: &[u8]) -> u64 {
-    secret.hash(b"", record) as u64
 }
 
 /// The fingerprint of what was read for a record of the mirror: of a group with its users, which lie elsewhere.

@@ -6,7 +6,6 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use rollcall_kit::DirectoryId;
 
-use super::records::Content;
 use crate::settings::FileSettings;
 use crate::tally::Line;
 
@@ -224,4 +223,11 @@ fn decode(rest: &[u8]) -> Result<Vec<u8>, String> {
         [b'<', ..] => Err("its value is in another file, which is not read".to_owned()),
         text => Ok(text.trim_ascii_start().to_vec()),
     }
+}
+
+/// One content line of a record.
+pub(super) struct Content {
+    pub(super) number: u64,
+    pub(super) text: Vec<u8>,
+    pub(super) cut: bool,
 }

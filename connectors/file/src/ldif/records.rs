@@ -6,7 +6,7 @@ use std::sync::Arc;
 use rollcall_kit::ReadError;
 
 use super::lines::{Lines, Logical};
-use super::record::{Record, parse_line};
+use super::record::{Content, Record, parse_line};
 use crate::settings::{EndProof, FileSettings};
 use crate::tally::Line;
 use crate::watched::{Watched, Whole};
@@ -191,13 +191,6 @@ impl Records {
         };
         Ok((whole, sentence))
     }
-}
-
-/// One content line of a record.
-pub(super) struct Content {
-    pub(super) number: u64,
-    pub(super) text: Vec<u8>,
-    pub(super) cut: bool,
 }
 
 /// The result of the search, if these lines are `ldapsearch`'s words behind a page: `search: 2` and

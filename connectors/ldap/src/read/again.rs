@@ -13,8 +13,9 @@ use crate::entry::RawEntry;
 use crate::group::Stranger;
 use crate::ids::escape;
 use crate::person::id_of;
+use crate::request::{Scope, Search};
 use crate::results;
-use crate::search::{Pages, Scope, Search};
+use crate::search::Pages;
 use crate::settings::GroupSettings;
 
 /// How many names the server is asked for at a time.

@@ -6,11 +6,10 @@ use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::walk::Walk;
 use super::{FOOTER, HASH, Hash, MARK, Slice, VERSION, damage, hash, take_number, take_part};
 use crate::snapshot::StoreError;
+use crate::snapshot::engine::Bytes;
 use crate::snapshot::engine::opening;
-use crate::snapshot::engine::{Bytes, Pairs};
 use crate::snapshot::io::cannot;
 use crate::snapshot::keys;
 
@@ -20,15 +19,15 @@ pub(in crate::snapshot::engine) struct SortedFile {
     directory: PathBuf,
     path: PathBuf,
     file: File,
-    tally: Bytes,
-    blocks: Vec<BlockAt>,
+    pub(super) tally: Bytes,
+    pub(super) blocks: Vec<BlockAt>,
     /// The block that was read last: who looks for a key and then reads it asks for it twice.
     latest: Mutex<Option<(usize, Arc<Vec<u8>>)>>,
 }
 
 /// Where a block lies.
-struct BlockAt {
-    first: Box<[u8]>,
+pub(super) struct BlockAt {
+    pub(super) first: Box<[u8]>,
     offset: u64,
     length: u32,
     hash: Hash,
@@ -76,17 +75,8 @@ impl SortedFile {
         found.map_err(|error| self.damaged(&error))
     }
 
-    /// The pairs from one key on, up to another, which is not one of them; without a second one up to the last.
-    pub(in crate::snapshot::engine) fn range(self: Arc<Self>, from: &[u8], to: Option<&[u8]>) -> Pairs<'static> {
-        let is_in = from <= keys::TALLY && to.is_none_or(|to| keys::TALLY < to);
-        let tally = is_in.then(|| (Bytes::Memory(keys::TALLY.into()), self.tally.clone()));
-        let begin = self.blocks_until(from).saturating_sub(1);
-        let end = to.map_or(self.blocks.len(), |to| self.blocks.partition_point(|block| *block.first < *to));
-        Box::new(Walk::new(self, tally, begin..end.max(begin), (from, to)))
-    }
-
     /// How many blocks begin at or before a key.
-    fn blocks_until(&self, key: &[u8]) -> usize {
+    pub(super) fn blocks_until(&self, key: &[u8]) -> usize {
         self.blocks.partition_point(|block| *block.first <= *key)
     }
 

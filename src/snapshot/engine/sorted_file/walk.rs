@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use super::reader::{Block, SortedFile};
 use crate::snapshot::StoreError;
-use crate::snapshot::engine::{Key, Pair};
+use crate::snapshot::engine::{Bytes, Key, Pair, Pairs};
+use crate::snapshot::keys;
 
 /// Pairs within bounds. The block at either end is in memory, those between them are not; where the ends meet, the last
 /// pairs come out of whichever block is left.
@@ -18,6 +19,17 @@ pub(super) struct Walk {
     front: Block,
     between: Range<usize>,
     back: Block,
+}
+
+impl SortedFile {
+    /// The pairs from one key on, up to another, which is not one of them; without a second one up to the last.
+    pub(in crate::snapshot::engine) fn range(self: Arc<Self>, from: &[u8], to: Option<&[u8]>) -> Pairs<'static> {
+        let is_in = from <= keys::TALLY && to.is_none_or(|to| keys::TALLY < to);
+        let tally = is_in.then(|| (Bytes::Memory(keys::TALLY.into()), self.tally.clone()));
+        let begin = self.blocks_until(from).saturating_sub(1);
+        let end = to.map_or(self.blocks.len(), |to| self.blocks.partition_point(|block| *block.first < *to));
+        Box::new(Walk::new(self, tally, begin..end.max(begin), (from, to)))
+    }
 }
 
 impl Walk {
