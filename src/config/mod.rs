@@ -10,7 +10,6 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use jiff::SignedDuration;
-use serde::Serialize;
 
 use crate::guard::{KeepsBack, Limits, Protection};
 use crate::read::ReadingLimits;
@@ -21,6 +20,7 @@ use crate::scim::ScimSettings;
 mod approvals;
 mod check;
 mod daemon;
+mod digest;
 pub mod directory;
 pub mod error;
 mod expect;
@@ -145,45 +145,6 @@ impl Organization {
         self.directory.start_at(folder);
         self.target.start_at(folder);
     }
-
-    /// The hash of what decides who is in scope and as what: domains, scope, mapping, roles, and the directory with
-    /// its servers, sign-in, bases and filters: who answers and as whom we ask decides whom we see. How we connect and
-    /// in which portions we read does not. When it changes, the next plan that takes something away waits for a person.
-    #[must_use]
-    pub fn rules_hash(&self) -> String {
-        hash(&(&self.roster, self.reading()))
-    }
-
-    /// The hash of that part of it which decides whom the directory shows us: all but domains, scope, mapping, roles.
-    #[must_use]
-    pub fn reading_hash(&self) -> String {
-        hash(&self.reading())
-    }
-
-    fn reading(&self) -> serde_json::Value {
-        let mut directory = serde_json::to_value(&self.directory).unwrap_or_default();
-        if let Some(settings) = directory.as_object_mut() {
-            for key in ["timeouts", "page_size", "ca_file", "bind_password", "start_tls", "max_size_mib"] {
-                settings.remove(key);
-            }
-        }
-        directory
-    }
-
-    /// The hash of all that decides what a plan contains and whether it passes: the rules, limits, protection and the
-    /// target. A plan names it, and is stale when it has changed.
-    #[must_use]
-    pub fn configuration_hash(&self) -> String {
-        let protection = (&self.protection, &self.protection.roles);
-        hash(&(&self.roster, &self.directory, &self.reading, &self.limits, protection, &self.target))
-    }
-}
-
-/// The first 16 hexadecimal digits of the BLAKE3 hash of a value's JSON. Settings hold references to secrets, never
-/// secrets, so nothing can be guessed from it.
-fn hash(value: &impl Serialize) -> String {
-    let text = serde_json::to_vec(value).unwrap_or_default();
-    blake3::hash(&text).to_hex()[..16].to_owned()
 }
 
 #[cfg(test)]

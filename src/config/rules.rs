@@ -60,9 +60,8 @@ pub(super) fn organization(file: &OrganizationFile) -> Vec<Problem> {
             problems.push((format!("blackout[{index}]"), message));
         }
     }
-    if let Some(Err((key, message))) = file.directory.as_ref().map(DirectorySettings::validate) {
-        problems.push((format!("directory.{key}"), message));
-    }
+    let found = file.directory.as_ref().map(DirectorySettings::problems).unwrap_or_default();
+    problems.extend(found.into_iter().map(|found| found.within("directory")).map(|found| (found.key, found.message)));
     if let Some(TargetSettings::Scim(target)) = &file.target {
         scim(target, &mut problems);
     }
@@ -201,11 +200,9 @@ fn scim(target: &ScimSettings, problems: &mut Vec<Problem>) {
     within("members_per_request", target.members_per_request as u64, 1, 10_000);
     within("requests_per_minute", target.requests_per_minute.unwrap_or(1).into(), 1, 1_000_000);
     within("delete_after_days", target.delete_after_days.unwrap_or(1).into(), 1, 36_500);
-    within("http.connect_timeout", target.http.connect_timeout, 1, 3_600);
-    within("http.idle_timeout", target.http.idle_timeout, 1, 3_600);
-    within("http.timeout", target.http.timeout, 1, 86_400);
-    within("http.max_body_mib", target.http.max_body_mib, 1, 4_096);
-    within("http.attempts", target.http.attempts.into(), 1, 20);
+    for found in target.http.problems() {
+        problem(&format!("http.{}", found.key), found.message);
+    }
     if let Some(index) = target.match_by.iter().position(|attribute| attribute.trim().is_empty()) {
         problem(&format!("match_by[{index}]"), "a blank attribute would match any account; remove it".to_owned());
     }

@@ -413,3 +413,6 @@ proptest::proptest! {
         }
     }
 }
+
+mod digests;
+mod problems;

@@ -66,6 +66,9 @@ impl NotifySettings {
         };
         for (index, webhook) in self.webhook.iter().enumerate() {
             find(format!("webhook[{index}]"), webhook.check());
+            for found in webhook.http.problems() {
+                find(format!("webhook[{index}].http.{}", found.key), Err(found.message));
+            }
         }
         for (index, mail) in self.mail.iter().enumerate() {
             find(format!("mail[{index}]"), mail.check());

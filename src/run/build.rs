@@ -1,27 +1,16 @@
-//! Builds connectors and targets from their settings. The one place that knows which kinds there are.
+//! Builds the target of an organization, and asks both sides what they can do.
 
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use rollcall_kit::{CheckFinding, Connector, ReadError};
+use rollcall_kit::CheckFinding;
 use serde::{Deserialize, Serialize};
 
 use super::error::RunError;
 use crate::apply::TargetReader;
-use crate::config::{DirectorySettings, Organization};
+use crate::config::Organization;
 use crate::scim::{Profile, ScimTarget};
 use crate::snapshot::{Store, fact};
-
-/// The connector of a directory.
-pub(crate) fn connector(settings: &DirectorySettings) -> Result<Arc<dyn Connector>, ReadError> {
-    Ok(match settings {
-        DirectorySettings::Ldap(settings) => Arc::new(rollcall_ldap::connector((**settings).clone())?),
-        DirectorySettings::File(settings) => Arc::new(rollcall_file::connector((**settings).clone())?),
-        DirectorySettings::Okta(settings) => Arc::new(rollcall_okta::connector((**settings).clone())?),
-        DirectorySettings::Entra(settings) => Arc::new(rollcall_entra::connector((**settings).clone())?),
-        DirectorySettings::Google(settings) => Arc::new(rollcall_google::connector((**settings).clone())?),
-    })
-}
 
 /// The target of an organization, with what earlier runs learnt about it.
 pub(super) fn target(
@@ -87,7 +76,7 @@ pub type Findings = Result<Vec<CheckFinding>, RunError>;
 /// Asks both sides of an organization what they can do, at the same time. Needs no snapshot.
 pub async fn check_parts(organization: &Organization) -> (Findings, Findings) {
     let directory = async {
-        let connector = connector(&organization.directory)?;
+        let connector = organization.directory.build()?;
         Ok(connector.check().await?)
     };
     let target = async {

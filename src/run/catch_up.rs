@@ -109,7 +109,7 @@ impl Session {
         let (Some(place), Some(certificate)) = (self.store.place()?, self.store.certificate()?) else {
             return Ok(Err(ReadsInFull::NoPlace));
         };
-        if place.settings != self.organization.reading_hash() {
+        if !self.organization.is_reading_hash(&place.settings) {
             return Ok(Err(ReadsInFull::OtherSettings));
         }
         let (now, began) = ((self.clock)(), certificate.started());

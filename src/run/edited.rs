@@ -52,15 +52,15 @@ impl Session {
         let Some(kept) = self.store.fact(fact::APPLIED_RULES)? else {
             return Ok(Since::Nothing);
         };
-        let now = AppliedRules::of(&self.organization);
         // An earlier version kept nothing but the hash.
-        if kept.as_str().or_else(|| kept.get("hash")?.as_str()) == Some(now.hash.as_str()) {
+        let hash = kept.as_str().or_else(|| kept.get("hash")?.as_str());
+        if hash.is_some_and(|hash| self.organization.is_rules_hash(hash)) {
             return Ok(Since::Nothing);
         }
         let applied = serde_json::from_value::<AppliedRules>(kept).ok();
         let known = applied.and_then(|applied| {
             let rules = Rules::compile(&applied.roster).ok()?;
-            Some(Since::Rules(Box::new(rules), applied.reading != now.reading))
+            Some(Since::Rules(Box::new(rules), !self.organization.is_reading_hash(&applied.reading)))
         });
         Ok(known.unwrap_or(Since::Unknown))
     }

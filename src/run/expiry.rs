@@ -6,15 +6,15 @@ use jiff::Timestamp;
 use rollcall_kit::expiry;
 use rollcall_kit::http::HttpSettings;
 use rollcall_kit::secret::SecretRef;
+use rollcall_kit::settings::EndingFile;
 
-use super::build;
-use crate::config::{DaemonSettings, DirectorySettings, Organization};
+use crate::config::{DaemonSettings, Organization};
 
 /// What each is, and when it ends. Secrets of which nobody tells, as passwords, are not among them.
 pub async fn secret_ends(organization: &Organization) -> Vec<(String, Timestamp)> {
     let (ours, directory) = (organization.clone(), organization.directory.clone());
     let local = tokio::task::spawn_blocking(move || local_ends(&ours)).await;
-    let told = match build::connector(&directory) {
+    let told = match directory.build() {
         Ok(connector) => connector.secret_ends().await,
         // The next run says what is wrong with it.
         Err(_) => Vec::new(),
@@ -37,14 +37,11 @@ fn local_ends(organization: &Organization) -> Vec<(String, Timestamp)> {
     if let Some(http) = organization.directory.http() {
         ends.connection("the directory", http);
     }
-    match &organization.directory {
-        DirectorySettings::Entra(settings) => {
-            ends.certificate("the certificate of the app registration", settings.certificate.as_ref());
+    for file in organization.directory.ending_files() {
+        match file {
+            EndingFile::Certificate(what, path) => ends.certificate(what, Some(&path)),
+            EndingFile::Authorities(what, path) => ends.authorities(what, Some(&path)),
         }
-        DirectorySettings::Ldap(settings) => {
-            ends.authorities("the authority of the directory (ca_file)", settings.ca_file.as_ref());
-        }
-        _ => {}
     }
     ends.0
 }

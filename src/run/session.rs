@@ -64,7 +64,7 @@ impl Session {
     ///
     /// If the settings cannot work.
     pub fn with_store(organization: Organization, store: Arc<dyn Store>) -> Result<Self, RunError> {
-        let connector = build::connector(&organization.directory)?;
+        let connector = organization.directory.build()?;
         let target = build::target(&organization, &*store, Timestamp::now())?;
         Self::new(organization, store, connector, target)
     }

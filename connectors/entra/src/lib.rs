@@ -71,6 +71,7 @@ mod check;
 mod cloud;
 mod expiry;
 mod groups;
+mod kind;
 mod limits;
 mod lookup;
 mod managed;
@@ -87,6 +88,7 @@ mod sign_in;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use rollcall_kit::settings::refuse;
 use rollcall_kit::{
     Address, Capabilities, Certificate, Changes, CheckFinding, Connector, Cursor, DirectoryId, DirectoryUser, Entries,
     LookUp, ReadError,
@@ -112,7 +114,7 @@ pub struct EntraConnector {
 ///
 /// [`ReadError::Settings`], naming the setting and what to write instead. Nothing is sent.
 pub fn connector(settings: EntraSettings) -> Result<EntraConnector, ReadError> {
-    settings.validate()?;
+    refuse(&settings.problems())?;
     let api = Api::new(&settings, None)?;
     Ok(EntraConnector { settings, api, desk: Mutex::new(None) })
 }

@@ -50,7 +50,7 @@ pub(crate) fn identity(
     if let Some(first) = back_off {
         client = client.with_back_off(first);
     }
-    let graph = settings.graph().map_err(|error| HttpError::Settings(error.to_string()))?;
+    let graph = settings.graph().map_err(|problem| HttpError::Settings(problem.message))?;
     let version = if header.is_some() { "2019-08-01" } else { "2018-02-01" };
     let mut query = vec![("api-version", version), ("resource", resource(&graph))];
     query.extend(settings.client_id.as_deref().map(|id| ("client_id", id.trim())));

@@ -119,7 +119,7 @@ impl Reader<'_> {
                 let entry = groups::entry(&id, &json, &members, depth, self.sees_hidden, names);
                 self.entries.send(entry?).await?;
             }
-            Ok(())
+            Ok::<(), ReadError>(())
         };
         let ((), fetched) = tokio::try_join!(send, async { Ok(fetch.await) })?;
         let fetched = fetched?;

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use rollcall_kit::ReadError;
+use rollcall_kit::settings::Problems;
 use serde_json::Value as Json;
 
 /// What decides whether somebody may work, and who he is. Every row must hold these.
@@ -111,31 +111,27 @@ pub(crate) fn properties(extra: &[String]) -> Vec<&str> {
     all
 }
 
-/// Checks the names that the settings add.
-///
-/// # Errors
-///
-/// [`ReadError::Settings`] for one that no user has, with the nearest that users have.
-pub(crate) fn validate(names: &[String]) -> Result<(), ReadError> {
+/// Checks the names that the settings add: one that no user has is told with the nearest that users have.
+pub(crate) fn check(names: &[String], problems: &mut Problems) {
     let known = || LIFECYCLE.iter().chain(&ALWAYS).chain(&MORE).copied();
-    for name in names {
-        let name = name.trim();
+    for (index, name) in names.iter().map(|name| name.trim()).enumerate() {
         if known().any(|one| one == name) || is_extension(name) {
             continue;
         }
-        if ELSEWHERE.contains(&name) {
-            return Err(ReadError::Settings(format!(
+        let message = if ELSEWHERE.contains(&name) {
+            format!(
                 "extra_properties: {name} is not kept in the directory, and Graph refuses a list with it; leave it out"
-            )));
-        }
-        let likeness = |one: &str| strsim::jaro_winkler(&one.to_lowercase(), &name.to_lowercase());
-        let nearest = known().max_by(|a, b| likeness(a).total_cmp(&likeness(b))).unwrap_or_default();
-        return Err(ReadError::Settings(format!(
-            "extra_properties: no user has a property {name:?}, and Graph would leave it out without a word; is it {nearest}? A \
-             directory extension is spelled extension_APPID_NAME, a schema extension as its id"
-        )));
+            )
+        } else {
+            let likeness = |one: &str| strsim::jaro_winkler(&one.to_lowercase(), &name.to_lowercase());
+            let nearest = known().max_by(|a, b| likeness(a).total_cmp(&likeness(b))).unwrap_or_default();
+            format!(
+                "extra_properties: no user has a property {name:?}, and Graph would leave it out without a word; is it \
+                 {nearest}? A directory extension is spelled extension_APPID_NAME, a schema extension as its id"
+            )
+        };
+        problems.add(format!("extra_properties[{index}]"), message);
     }
-    Ok(())
 }
 
 /// Whether this is spelled as a directory extension (`extension_{appId without dashes}_{name}`) or a schema extension
@@ -171,10 +167,14 @@ impl Seen {
 
 #[cfg(test)]
 mod tests {
+    use rollcall_kit::settings;
+
     use super::*;
 
-    fn check(name: &str) -> Result<(), String> {
-        validate(&[name.to_owned()]).map_err(|error| error.to_string())
+    fn told(name: &str) -> Result<(), String> {
+        let mut problems = Problems::new();
+        check(&[name.to_owned()], &mut problems);
+        settings::refuse(&problems.all()).map_err(|error| error.to_string())
     }
 
     #[test]
@@ -186,18 +186,18 @@ mod tests {
             "extkvbmkofy_mySchema",
             "contoso_staff",
         ] {
-            assert_eq!(check(name), Ok(()), "{name}");
+            assert_eq!(told(name), Ok(()), "{name}");
         }
     }
 
     #[test]
     fn a_name_that_no_user_has_is_refused_with_the_nearest() {
-        assert!(check("onPremiseSamAccountName").unwrap_err().contains("is it onPremisesSamAccountName?"));
-        assert!(check("employeeid").unwrap_err().contains("is it employeeId?"));
+        assert!(told("onPremiseSamAccountName").unwrap_err().contains("is it onPremisesSamAccountName?"));
+        assert!(told("employeeid").unwrap_err().contains("is it employeeId?"));
         for name in ["", "extension_badge", "extension_4b1c_badge", "_x", "a b_c", "department,id"] {
-            assert!(check(name).is_err(), "{name}");
+            assert!(told(name).is_err(), "{name}");
         }
-        assert!(check("mailboxSettings").unwrap_err().contains("not kept in the directory"));
+        assert!(told("mailboxSettings").unwrap_err().contains("not kept in the directory"));
     }
 
     #[test]

@@ -2,13 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
-use rollcall_kit::ReadError;
 use rollcall_kit::http::HttpSettings;
 use rollcall_kit::http::token::Algorithm;
 use rollcall_kit::rest;
 use rollcall_kit::secret::SecretRef;
+use rollcall_kit::settings::{EndingFile, Problem, Problems};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 use url::Url;
 
 use crate::cloud::Cloud;
@@ -172,7 +173,7 @@ impl GroupSettings {
 
 impl EntraSettings {
     /// Lets relative paths start at this folder.
-    pub fn start_at(&mut self, folder: &Path) {
+    pub(crate) fn start_at(&mut self, folder: &Path) {
         let header = self.managed_identity.iter_mut().filter_map(|identity| identity.header.as_mut());
         let secrets = [&mut self.client_secret, &mut self.private_key, &mut self.federated_token];
         secrets.into_iter().flatten().chain(header).for_each(|secret| secret.start_at(folder));
@@ -181,40 +182,97 @@ impl EntraSettings {
     }
 
     /// Where tokens come from, without a path.
-    pub(crate) fn login(&self) -> Result<Url, ReadError> {
+    pub(crate) fn login(&self) -> Result<Url, Problem> {
         rest::place(self.login_url.as_ref(), self.cloud.login(), "login_url")
     }
 
     /// Where Graph is, without a path.
-    pub(crate) fn graph(&self) -> Result<Url, ReadError> {
+    pub(crate) fn graph(&self) -> Result<Url, Problem> {
         rest::place(self.graph_url.as_ref(), self.cloud.graph(), "graph_url")
     }
 
-    /// Checks what can be checked without asking anybody.
-    ///
-    /// # Errors
-    ///
-    /// [`ReadError::Settings`], naming the setting and what to write instead.
-    pub fn validate(&self) -> Result<(), ReadError> {
-        self.validate_sign_in()?;
-        self.login()?;
-        self.graph()?;
-        self.validate_reach()?;
-        self.validate_groups()?;
-        select::validate(&self.extra_properties)?;
-        if !(1..=16).contains(&self.parallel) {
-            return refuse("parallel must be between 1 and 16; Graph throttles whoever asks for more at once");
-        }
-        if !(1..=999).contains(&self.page_size) {
-            return refuse("page_size must be between 1 and 999; Graph refuses other sizes");
-        }
-        if self.read_timeout == 0 {
-            return refuse("read_timeout of 0 seconds can never be met; leave it out for the default");
-        }
-        Ok(())
+    /// Files that are good until a day.
+    pub(crate) fn ending_files(&self) -> Vec<EndingFile> {
+        let file = |path: &PathBuf| EndingFile::Certificate("the certificate of the app registration", path.clone());
+        self.certificate.iter().map(file).collect()
     }
 
-    fn validate_sign_in(&self) -> Result<(), ReadError> {
+    /// What decides whom and what a read can see: who answers, as whom we ask, and for what.
+    pub(crate) fn decisive(&self) -> Value {
+        let Self {
+            tenant,
+            client_id,
+            managed_identity,
+            cloud,
+            login_url,
+            graph_url,
+            assigned_to,
+            members_of,
+            transitive,
+            guests,
+            groups,
+            extra_properties,
+            manager,
+            // How the app proves who it is.
+            client_secret: _,
+            certificate: _,
+            private_key: _,
+            algorithm: _,
+            federated_token: _,
+            // How we connect, and how fast.
+            parallel: _,
+            read_timeout: _,
+            page_size: _,
+            http: _,
+        } = self;
+        // A managed identity is somebody else than an app; the secret of its endpoint is not.
+        let identity =
+            managed_identity.as_ref().map(|ManagedIdentitySettings { endpoint, header: _ }| json!([endpoint]));
+        json!({
+            "as": [tenant, client_id],
+            "managed_identity": identity,
+            "from": [cloud, login_url, graph_url],
+            "assigned_to": assigned_to,
+            "members_of": [members_of, transitive],
+            "guests": guests,
+            "groups": groups,
+            "properties": [extra_properties, manager],
+        })
+    }
+
+    /// Everything that can be found wrong without asking anybody.
+    pub(crate) fn problems(&self) -> Vec<Problem> {
+        let mut problems = Problems::new();
+        self.check_proof(&mut problems);
+        if self.managed_identity.is_none() {
+            self.check_app(&mut problems);
+        }
+        problems.check(self.login());
+        problems.check(self.graph());
+        self.check_reach(&mut problems);
+        self.check_groups(&mut problems);
+        select::check(&self.extra_properties, &mut problems);
+        problems.add_if(
+            !(1..=16).contains(&self.parallel),
+            "parallel",
+            "parallel must be between 1 and 16; Graph throttles whoever asks for more at once",
+        );
+        problems.add_if(
+            !(1..=999).contains(&self.page_size),
+            "page_size",
+            "page_size must be between 1 and 999; Graph refuses other sizes",
+        );
+        problems.add_if(
+            self.read_timeout == 0,
+            "read_timeout",
+            "read_timeout of 0 seconds can never be met; leave it out for the default",
+        );
+        problems.within("http", self.http.problems());
+        problems.all()
+    }
+
+    /// How we prove who we are.
+    fn check_proof(&self, problems: &mut Problems) {
         let ways: Vec<&str> = [
             ("client_secret", self.client_secret.is_some()),
             ("certificate", self.certificate.is_some()),
@@ -225,92 +283,98 @@ impl EntraSettings {
         .filter_map(|(name, there)| there.then_some(name))
         .collect();
         match ways.as_slice() {
-            [] => {
-                return refuse(
-                    "client_secret is missing: name it, or certificate, federated_token or managed_identity in its place",
-                );
-            }
+            [] => problems.add(
+                "client_secret",
+                "client_secret is missing: name it, or certificate, federated_token or managed_identity in its place",
+            ),
             [_] => {}
-            several => {
-                return refuse(format!("{} are several ways to sign in; keep one of them", several.join(" and ")));
+            [_, second, ..] => {
+                problems.add(*second, format!("{} are several ways to sign in; keep one of them", ways.join(" and ")));
             }
         }
-        if self.certificate.is_none() && self.private_key.is_some() {
-            return refuse("private_key belongs to a certificate, which is missing: Entra ID finds the key by it");
+        problems.add_if(
+            self.certificate.is_none() && self.private_key.is_some(),
+            "private_key",
+            "private_key belongs to a certificate, which is missing: Entra ID finds the key by it",
+        );
+        match self.algorithm {
+            Some(_) if self.certificate.is_none() => problems
+                .add("algorithm", "algorithm says how the key of a certificate signs, and there is none; leave it out"),
+            None | Some(Algorithm::Ps256 | Algorithm::Rs256) => {}
+            Some(_) => problems.add("algorithm", "algorithm must be PS256 or RS256; Entra ID takes no other"),
         }
-        if self.certificate.is_none() && self.algorithm.is_some() {
-            return refuse("algorithm says how the key of a certificate signs, and there is none; leave it out");
-        }
-        if self.algorithm.is_some_and(|algorithm| !matches!(algorithm, Algorithm::Ps256 | Algorithm::Rs256)) {
-            return refuse("algorithm must be PS256 or RS256; Entra ID takes no other");
-        }
-        if self.managed_identity.is_some() {
-            return Ok(());
-        }
-        if self.client_id.as_ref().is_none_or(|id| id.trim().is_empty()) {
-            return refuse("client_id is missing: it is the application (client) id of the app registration");
-        }
+    }
+
+    /// The app registration that we are.
+    fn check_app(&self, problems: &mut Problems) {
+        problems.add_if(
+            self.client_id.as_ref().is_none_or(|id| id.trim().is_empty()),
+            "client_id",
+            "client_id is missing: it is the application (client) id of the app registration",
+        );
         match self.tenant.as_deref().map(str::trim) {
-            None | Some("") => refuse("tenant is missing: it is the tenant's id, or one of its domains"),
+            None | Some("") => {
+                problems.add("tenant", "tenant is missing: it is the tenant's id, or one of its domains");
+            }
             Some(tenant @ ("common" | "organizations" | "consumers")) => {
-                refuse(format!("tenant {tenant:?} is no tenant; an app without a user signs in to one: write its id"))
+                let message = "an app without a user signs in to one: write its id";
+                problems.add("tenant", format!("tenant {tenant:?} is no tenant; {message}"));
             }
-            Some(tenant) if tenant.contains(['/', '?', '#', ' ']) => {
-                refuse("tenant must be the tenant's id or one of its domains, and no URL")
-            }
-            Some(_) => Ok(()),
+            Some(tenant) => problems.add_if(
+                tenant.contains(['/', '?', '#', ' ']),
+                "tenant",
+                "tenant must be the tenant's id or one of its domains, and no URL",
+            ),
         }
     }
 
-    fn validate_reach(&self) -> Result<(), ReadError> {
-        if self.assigned_to.is_some() && !self.members_of.is_empty() {
-            return refuse(
-                "members_of and assigned_to are two answers to one question; keep one, and narrow the other way by the \
-                 organization's scope",
-            );
-        }
-        if self.members_of.iter().any(|name| name.trim().is_empty()) {
-            return refuse("members_of holds an empty name");
-        }
-        if self.transitive && self.members_of.is_empty() {
-            return refuse(
-                "transitive is about the groups of members_of, and none is named; Entra ID itself never counts members of \
-                 groups within an assigned group as assigned",
-            );
-        }
-        if self.assigned_to.as_ref().is_some_and(|app| !is_guid(app)) {
-            return refuse(
-                "assigned_to must be the application id or the object id of the enterprise application, as its overview \
-                 page shows them",
-            );
-        }
-        Ok(())
+    fn check_reach(&self, problems: &mut Problems) {
+        problems.add_if(
+            self.assigned_to.is_some() && !self.members_of.is_empty(),
+            "members_of",
+            "members_of and assigned_to are two answers to one question; keep one, and narrow the other way by the \
+             organization's scope",
+        );
+        problems.blanks("members_of", &self.members_of, "members_of holds an empty name");
+        problems.add_if(
+            self.transitive && self.members_of.is_empty(),
+            "transitive",
+            "transitive is about the groups of members_of, and none is named; Entra ID itself never counts members of \
+             groups within an assigned group as assigned",
+        );
+        problems.add_if(
+            self.assigned_to.as_ref().is_some_and(|app| !is_guid(app)),
+            "assigned_to",
+            "assigned_to must be the application id or the object id of the enterprise application, as its overview \
+             page shows them",
+        );
     }
 
-    fn validate_groups(&self) -> Result<(), ReadError> {
-        let Some(groups) = &self.groups else { return Ok(()) };
-        if !groups.all && !groups.assigned && groups.named.is_empty() && groups.prefix.is_none() {
-            return refuse("groups names no group; write all = true, or assigned, named or prefix");
-        }
-        if groups.assigned && self.assigned_to.is_none() {
-            return refuse("groups.assigned means the application of assigned_to, which is missing");
-        }
-        let empty_prefix = groups.prefix.as_ref().is_some_and(|prefix| prefix.trim().is_empty());
-        if empty_prefix || groups.named.iter().any(|name| name.trim().is_empty()) {
-            return refuse("groups holds an empty name or prefix");
-        }
-        if groups.kinds.as_ref().is_some_and(Vec::is_empty) {
-            return refuse("groups.kinds is empty; leave it out for every kind but distribution lists");
-        }
-        Ok(())
+    fn check_groups(&self, problems: &mut Problems) {
+        let Some(groups) = &self.groups else { return };
+        problems.add_if(
+            !groups.all && !groups.assigned && groups.named.is_empty() && groups.prefix.is_none(),
+            "groups",
+            "groups names no group; write all = true, or assigned, named or prefix",
+        );
+        problems.add_if(
+            groups.assigned && self.assigned_to.is_none(),
+            "groups.assigned",
+            "groups.assigned means the application of assigned_to, which is missing",
+        );
+        let empty = "groups holds an empty name or prefix";
+        problems.blanks("groups.named", &groups.named, empty);
+        let no_prefix = groups.prefix.as_ref().is_some_and(|prefix| prefix.trim().is_empty());
+        problems.add_if(no_prefix, "groups.prefix", empty);
+        problems.add_if(
+            groups.kinds.as_ref().is_some_and(Vec::is_empty),
+            "groups.kinds",
+            "groups.kinds is empty; leave it out for every kind but distribution lists",
+        );
     }
 }
 
 /// Whether this is spelled as Entra ID spells ids.
 pub(crate) fn is_guid(text: &str) -> bool {
     text.trim().len() == 36 && uuid::Uuid::try_parse(text.trim()).is_ok()
-}
-
-fn refuse(sentence: impl Into<String>) -> Result<(), ReadError> {
-    Err(ReadError::Settings(sentence.into()))
 }

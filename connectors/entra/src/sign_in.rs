@@ -16,6 +16,7 @@ use rollcall_kit::http::token::{
 };
 use rollcall_kit::http::{HttpError, TokenSource};
 use rollcall_kit::secret::{Secret, SecretRef};
+use rollcall_kit::settings::Problem;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use serde_json::Value as Json;
@@ -98,7 +99,7 @@ fn roles(authorization: &str) -> Option<BTreeSet<String>> {
 
 /// The tenant's token endpoint, with the proof that the settings name.
 fn endpoint(settings: &EntraSettings, back_off: Option<Duration>) -> Result<TokenEndpoint, HttpError> {
-    let wrong = |error: rollcall_kit::ReadError| HttpError::Settings(error.to_string());
+    let wrong = |problem: Problem| HttpError::Settings(problem.message);
     let mut url = settings.login().map_err(wrong)?;
     url.set_path(&format!("{}/oauth2/v2.0/token", settings.tenant.as_deref().unwrap_or_default().trim()));
     let client_id = settings.client_id.as_deref().unwrap_or_default().trim();

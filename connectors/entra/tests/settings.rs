@@ -3,10 +3,11 @@
 use std::path::Path;
 
 use rollcall_entra::EntraSettings;
+use rollcall_kit::settings::{DirectorySettings as _, refuse};
 
 fn parse(text: &str) -> Result<EntraSettings, String> {
     let settings: EntraSettings = toml::from_str(text).map_err(|error| error.to_string())?;
-    settings.validate().map_err(|error| error.to_string())?;
+    refuse(&settings.problems()).map_err(|error| error.to_string())?;
     Ok(settings)
 }
 

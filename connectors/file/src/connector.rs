@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
 use jiff::Timestamp;
+use rollcall_kit::settings::refuse;
 use rollcall_kit::{
     Address, Capabilities, Certificate, CertificateDraft, CheckFinding, Connector, Container, DirectoryId,
     DirectoryUser, Entries, Entry, LookUp, ReadError, Source,
@@ -31,7 +32,8 @@ pub struct FileConnector {
 ///
 /// [`ReadError::Settings`] if the settings contradict each other.
 pub fn connector(settings: FileSettings) -> Result<FileConnector, ReadError> {
-    let format = settings.settle()?;
+    refuse(&settings.problems())?;
+    let format = settings.told_format()?;
     Ok(FileConnector { settings, format })
 }
 

@@ -37,6 +37,7 @@ pub mod connector;
 mod findings;
 mod hint;
 mod json;
+mod kind;
 mod ldif;
 pub mod settings;
 mod table;

@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use rollcall_kit::{ReadError, attribute};
+use rollcall_kit::attribute;
+use rollcall_kit::settings::{Problem, Problems};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 use crate::hint::did_you_mean;
 
@@ -117,45 +119,72 @@ impl FileSettings {
     }
 
     /// Lets relative paths start at this folder.
-    pub fn start_at(&mut self, folder: &Path) {
+    pub(crate) fn start_at(&mut self, folder: &Path) {
         self.users = folder.join(&self.users);
         for path in [&mut self.groups, &mut self.memberships].into_iter().flatten() {
             *path = folder.join(&path);
         }
     }
 
-    /// Checks the settings against each other. No file is looked at.
+    /// What decides whom and what a read can see: which files there are, and how they are understood.
+    pub(crate) fn decisive(&self) -> Value {
+        let Self {
+            users,
+            groups,
+            memberships,
+            format,
+            columns,
+            ignore,
+            status,
+            delimiter,
+            end_proof,
+            leaves_names,
+            // A larger file fails the read, and is never read in part.
+            max_size_mib: _,
+        } = self;
+        json!({
+            "files": [users, groups, memberships],
+            "format": format,
+            "columns": columns,
+            "ignore": ignore,
+            "status": status,
+            "delimiter": delimiter,
+            "end_proof": end_proof,
+            "leaves_names": leaves_names,
+        })
+    }
+
+    /// The format: what is set, or what the extension of `users` tells.
     ///
     /// # Errors
     ///
-    /// [`ReadError::Settings`], naming the setting and what to write instead.
-    pub fn validate(&self) -> Result<(), ReadError> {
-        self.settle().map(drop)
+    /// If neither tells.
+    pub(crate) fn told_format(&self) -> Result<Format, Problem> {
+        self.format.map_or_else(|| by_extension(&self.users), Ok)
     }
 
-    /// Checks the settings against each other, and settles the format. No file is looked at.
-    pub(crate) fn settle(&self) -> Result<Format, ReadError> {
-        let format = match self.format {
-            Some(format) => format,
-            None => by_extension(&self.users)?,
-        };
-        match format {
-            Format::Json => self.refuse_tables("json", true)?,
-            Format::Ldif => self.refuse_tables("ldif", false)?,
-            Format::Csv => self.check_tables()?,
+    /// Everything in which the settings contradict each other. No file is looked at.
+    pub(crate) fn problems(&self) -> Vec<Problem> {
+        let mut problems = Problems::new();
+        match problems.check(self.told_format()) {
+            Some(Format::Json) => self.refuse_tables("json", true, &mut problems),
+            Some(Format::Ldif) => self.refuse_tables("ldif", false, &mut problems),
+            Some(Format::Csv) => self.check_tables(&mut problems),
+            None => {}
         }
-        if let Some(name) = self.columns.keys().find(|name| !known_names().any(|known| known == name.as_str())) {
-            return Err(ReadError::Settings(format!(
+        for name in self.columns.keys().filter(|name| !known_names().any(|known| known == name.as_str())) {
+            let message = format!(
                 "columns names {name}, which is no attribute{}; the names are {}",
                 did_you_mean(name, known_names()),
                 known_names().collect::<Vec<_>>().join(", "),
-            )));
+            );
+            problems.add(format!("columns.{name}"), message);
         }
-        Ok(format)
+        problems.all()
     }
 
     /// A document that says everything itself takes no columns; one file of entries takes no table settings.
-    fn refuse_tables(&self, format: &str, document: bool) -> Result<(), ReadError> {
+    fn refuse_tables(&self, format: &str, document: bool, problems: &mut Problems) {
         let set = [
             ("memberships", self.memberships.is_some()),
             ("delimiter", self.delimiter.is_some()),
@@ -163,37 +192,37 @@ impl FileSettings {
             ("groups", document && self.groups.is_some()),
             ("columns", document && !self.columns.is_empty()),
         ];
-        match set.iter().find(|(_, given)| *given) {
-            Some((name, _)) => Err(ReadError::Settings(format!("{name} has no meaning for {format} files; remove it"))),
-            None => Ok(()),
+        for (name, given) in set {
+            problems.add_if(given, name, format!("{name} has no meaning for {format} files; remove it"));
         }
     }
 
-    fn check_tables(&self) -> Result<(), ReadError> {
+    fn check_tables(&self, problems: &mut Problems) {
         if let Some(delimiter) = self.delimiter.filter(|c| !c.is_ascii() || matches!(c, '"' | '\r' | '\n' | '#')) {
-            return Err(ReadError::Settings(format!(
-                "delimiter cannot be {delimiter:?}; take a comma, a semicolon or a tab (\"\\t\")"
-            )));
+            let message = "take a comma, a semicolon or a tab (\"\\t\")";
+            problems.add("delimiter", format!("delimiter cannot be {delimiter:?}; {message}"));
         }
-        if self.memberships.is_some() != self.groups.is_some() {
-            return Err(ReadError::Settings(
-                "groups and memberships of CSV files belong together; name both files or neither".to_owned(),
-            ));
-        }
-        Ok(())
+        problems.add_if(
+            self.memberships.is_some() != self.groups.is_some(),
+            if self.groups.is_some() { "groups" } else { "memberships" },
+            "groups and memberships of CSV files belong together; name both files or neither",
+        );
     }
 }
 
-fn by_extension(path: &Path) -> Result<Format, ReadError> {
+fn by_extension(path: &Path) -> Result<Format, Problem> {
     let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or_default().to_lowercase();
     match extension.as_str() {
         "ldif" | "ldf" => Ok(Format::Ldif),
         "json" => Ok(Format::Json),
         "csv" => Ok(Format::Csv),
-        _ => Err(ReadError::Settings(format!(
-            "the extension of {} does not tell the format; set format to \"ldif\", \"json\" or \"csv\"",
-            path.display()
-        ))),
+        _ => Err(Problem::new(
+            "users",
+            format!(
+                "the extension of {} does not tell the format; set format to \"ldif\", \"json\" or \"csv\"",
+                path.display()
+            ),
+        )),
     }
 }
 
@@ -202,15 +231,15 @@ mod tests {
     use super::*;
 
     fn refusal(settings: &FileSettings) -> String {
-        settings.settle().expect_err("these settings cannot work").to_string()
+        rollcall_kit::settings::refuse(&settings.problems()).expect_err("these settings cannot work").to_string()
     }
 
     #[test]
     fn the_extension_tells_the_format_unless_it_is_set() {
-        assert_eq!(FileSettings::of("staff.LDIF").settle().unwrap(), Format::Ldif);
-        assert_eq!(FileSettings::of("staff.json").settle().unwrap(), Format::Json);
+        assert_eq!(FileSettings::of("staff.LDIF").told_format().unwrap(), Format::Ldif);
+        assert_eq!(FileSettings::of("staff.json").told_format().unwrap(), Format::Json);
         let named = FileSettings { format: Some(Format::Csv), ..FileSettings::of("staff.txt") };
-        assert_eq!(named.settle().unwrap(), Format::Csv);
+        assert_eq!(named.told_format().unwrap(), Format::Csv);
         assert_eq!(
             refusal(&FileSettings::of("staff.txt")),
             "the extension of staff.txt does not tell the format; set format to \"ldif\", \"json\" or \"csv\""

@@ -16,6 +16,7 @@ use rollcall_kit::http::{
     Client, HeaderName, HeaderValue, HttpError, HttpSettings, Method, OriginUrl, Repeat, Request, Response, TokenSource,
 };
 use rollcall_kit::secret::Secret;
+use rollcall_kit::settings::Problem;
 use serde::Deserialize;
 use serde_json::{Map, Value as Json, json};
 
@@ -50,7 +51,7 @@ impl Keyless {
         http: &HttpSettings,
         back_off: Option<Duration>,
     ) -> Result<Self, HttpError> {
-        let wrong = |error: rollcall_kit::ReadError| HttpError::Settings(error.to_string());
+        let wrong = |problem: Problem| HttpError::Settings(problem.message);
         let patient = |client: Client| match back_off {
             Some(first) => client.with_back_off(first),
             None => client,

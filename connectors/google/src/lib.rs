@@ -80,6 +80,7 @@ mod check;
 mod groups;
 mod key_file;
 mod keyless;
+mod kind;
 mod limits;
 mod log;
 mod lookup;
@@ -95,6 +96,7 @@ mod sign_in;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use rollcall_kit::settings::refuse;
 use rollcall_kit::{
     Address, Capabilities, Certificate, Changes, CheckFinding, Connector, Cursor, DirectoryId, DirectoryUser, Entries,
     LookUp, ReadError,
@@ -119,7 +121,7 @@ pub struct GoogleConnector {
 ///
 /// [`ReadError::Settings`], naming the setting and what to write instead. Nothing is sent.
 pub fn connector(settings: GoogleSettings) -> Result<GoogleConnector, ReadError> {
-    settings.validate()?;
+    refuse(&settings.problems())?;
     let api = Api::new(&settings, None)?;
     Ok(GoogleConnector { settings, api, desk: Mutex::new(None) })
 }

@@ -4,9 +4,11 @@ use std::path::Path;
 
 use rollcall_kit::http::HttpSettings;
 use rollcall_kit::secret::SecretRef;
-use rollcall_kit::{Address, ReadError, rest};
+use rollcall_kit::settings::{Problem, Problems};
+use rollcall_kit::{Address, rest};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 use url::Url;
 
 /// What Google calls the customer of whoever asks.
@@ -154,7 +156,7 @@ const SCOPES: &str = "https://www.googleapis.com/auth/";
 
 impl GoogleSettings {
     /// Lets relative paths start at this folder.
-    pub fn start_at(&mut self, folder: &Path) {
+    pub(crate) fn start_at(&mut self, folder: &Path) {
         self.key_file.iter_mut().for_each(|secret| secret.start_at(folder));
         self.http.start_at(folder);
     }
@@ -180,167 +182,217 @@ impl GoogleSettings {
     }
 
     /// Where the Admin SDK is, without a path.
-    pub(crate) fn api(&self) -> Result<Url, ReadError> {
+    pub(crate) fn api(&self) -> Result<Url, Problem> {
         rest::place(self.api_url.as_ref(), "https://admin.googleapis.com", "api_url")
     }
 
-    /// Checks what can be checked without asking Google.
-    ///
-    /// # Errors
-    ///
-    /// [`ReadError::Settings`], naming the setting and what to write instead.
-    pub fn validate(&self) -> Result<(), ReadError> {
-        self.validate_sign_in()?;
-        self.api()?;
-        self.validate_reach()?;
-        self.validate_groups()?;
-        self.validate_fields()?;
-        if self.queries_per_minute == 0 {
-            return refuse("queries_per_minute of 0 lets nothing be read; Google's own limit is 2400");
-        }
-        if !(1..=16).contains(&self.parallel) {
-            return refuse("parallel must be between 1 and 16; Google refuses more at once");
-        }
-        if !(1..=500).contains(&self.page_size) {
-            return refuse("page_size must be between 1 and 500; Google refuses other sizes");
-        }
-        if self.read_timeout == 0 {
-            return refuse("read_timeout of 0 seconds can never be met; leave it out for the default");
-        }
-        Ok(())
+    /// What decides whom and what a read can see: who answers, as whom we ask, and for what.
+    pub(crate) fn decisive(&self) -> Value {
+        let Self {
+            keyless,
+            admin,
+            customer,
+            domain,
+            org_units,
+            members_of,
+            transitive,
+            groups,
+            custom_schemas,
+            extra_fields,
+            activity,
+            activity_lag,
+            scopes,
+            api_url,
+            token_url,
+            token_audience,
+            // Where the key is. As whom we read is said by `admin`, and of which customer by `customer`.
+            key_file: _,
+            // How we connect, and how fast.
+            queries_per_minute: _,
+            parallel: _,
+            read_timeout: _,
+            page_size: _,
+            http: _,
+        } = self;
+        json!({
+            "signs_in_at": [token_url, token_audience],
+            "keyless": keyless,
+            "as": [admin, customer],
+            "from": api_url,
+            "whom": [domain, org_units, members_of, transitive],
+            "groups": groups,
+            "fields": [custom_schemas, extra_fields],
+            "changes": [activity, activity_lag],
+            "scopes": scopes,
+        })
     }
 
-    fn validate_sign_in(&self) -> Result<(), ReadError> {
+    /// Everything that can be found wrong without asking Google.
+    pub(crate) fn problems(&self) -> Vec<Problem> {
+        let mut problems = Problems::new();
+        self.check_sign_in(&mut problems);
+        problems.check(self.api());
+        self.check_reach(&mut problems);
+        self.check_groups(&mut problems);
+        self.check_fields(&mut problems);
+        problems.add_if(
+            self.queries_per_minute == 0,
+            "queries_per_minute",
+            "queries_per_minute of 0 lets nothing be read; Google's own limit is 2400",
+        );
+        problems.add_if(
+            !(1..=16).contains(&self.parallel),
+            "parallel",
+            "parallel must be between 1 and 16; Google refuses more at once",
+        );
+        problems.add_if(
+            !(1..=500).contains(&self.page_size),
+            "page_size",
+            "page_size must be between 1 and 500; Google refuses other sizes",
+        );
+        problems.add_if(
+            self.read_timeout == 0,
+            "read_timeout",
+            "read_timeout of 0 seconds can never be met; leave it out for the default",
+        );
+        problems.within("http", self.http.problems());
+        problems.all()
+    }
+
+    fn check_sign_in(&self, problems: &mut Problems) {
         match (&self.key_file, &self.keyless) {
             (Some(_), None) => {}
-            (None, Some(keyless)) => keyless.validate()?,
-            (None, None) => {
-                return refuse(
-                    "key_file is missing: name the service account's key file, or write keyless = {} on a \
-                               machine of Google's",
-                );
+            (None, Some(keyless)) => problems.within("keyless", keyless.problems()),
+            (None, None) => problems.add(
+                "key_file",
+                "key_file is missing: name the service account's key file, or write keyless = {} on a machine of \
+                 Google's",
+            ),
+            (Some(_), Some(_)) => {
+                problems.add("keyless", "key_file and keyless are two ways to sign in; keep one of them");
             }
-            (Some(_), Some(_)) => return refuse("key_file and keyless are two ways to sign in; keep one of them"),
         }
-        if let Some(url) = &self.token_url
-            && let Some(problem) = rest::unfit(url)
-        {
-            return refuse(format!("token_url {problem}"));
+        if let Some(problem) = self.token_url.as_ref().and_then(rest::unfit) {
+            problems.add("token_url", format!("token_url {problem}"));
         }
-        match (&self.admin, &self.customer) {
-            (Some(admin), _) if Address::parse(admin).is_none() => {
-                return refuse("admin must be the address of an administrator, such as rollcall@acme.com");
-            }
-            (None, None) => {
-                return refuse(
-                    "admin is missing: name the administrator as whom the service account reads (or customer, if the \
-                     service account has an admin role itself)",
-                );
-            }
-            (None, Some(customer)) if !customer.trim().starts_with('C') => {
-                return refuse(
-                    "customer must be the customer's id, which begins with C: without admin there is no \
-                               my_customer",
-                );
-            }
-            _ => {}
-        }
-        if self.customer.as_ref().is_some_and(|customer| customer.trim().is_empty()) {
-            return refuse("customer is empty; leave it out for that of admin");
-        }
-        if self.wanted_scopes().is_empty() {
-            return refuse("scopes is empty; leave it out for those that are needed");
-        }
-        Ok(())
+        self.check_reader(problems);
+        problems.add_if(
+            self.wanted_scopes().is_empty(),
+            "scopes",
+            "scopes is empty; leave it out for those that are needed",
+        );
     }
 
-    fn validate_reach(&self) -> Result<(), ReadError> {
+    /// As whom is read, and of which customer.
+    fn check_reader(&self, problems: &mut Problems) {
+        match (&self.admin, &self.customer) {
+            (Some(admin), _) if Address::parse(admin).is_none() => {
+                problems.add("admin", "admin must be the address of an administrator, such as rollcall@acme.com");
+            }
+            (None, None) => problems.add(
+                "admin",
+                "admin is missing: name the administrator as whom the service account reads (or customer, if the \
+                 service account has an admin role itself)",
+            ),
+            (_, Some(customer)) if customer.trim().is_empty() => {
+                problems.add("customer", "customer is empty; leave it out for that of admin");
+            }
+            (None, Some(customer)) if !customer.trim().starts_with('C') => problems.add(
+                "customer",
+                "customer must be the customer's id, which begins with C: without admin there is no my_customer",
+            ),
+            _ => {}
+        }
+    }
+
+    fn check_reach(&self, problems: &mut Problems) {
         let ways = [
             ("domain", self.domain.is_some()),
             ("org_units", !self.org_units.is_empty()),
             ("members_of", !self.members_of.is_empty()),
         ];
         let ways: Vec<&str> = ways.into_iter().filter_map(|(name, there)| there.then_some(name)).collect();
-        if ways.len() > 1 {
-            return refuse(format!(
+        if let [_, second, ..] = ways.as_slice() {
+            let message = format!(
                 "{} are several answers to one question; keep one, and narrow further by the organization's scope",
                 ways.join(" and ")
-            ));
+            );
+            problems.add(*second, message);
         }
         let is_domain = |domain: &str| !domain.is_empty() && !domain.contains(['@', '/', ' ']) && domain.contains('.');
-        if self.domain.as_ref().is_some_and(|domain| !is_domain(domain.trim())) {
-            return refuse("domain must be one of the customer's domains, such as acme.com");
+        problems.add_if(
+            self.domain.as_ref().is_some_and(|domain| !is_domain(domain.trim())),
+            "domain",
+            "domain must be one of the customer's domains, such as acme.com",
+        );
+        for (index, unit) in self.org_units.iter().map(|unit| unit.trim()).enumerate() {
+            let message = match unit {
+                "/" => "org_units names the root, which holds everybody; leave it out".to_owned(),
+                _ if unit.starts_with('/') || unit.starts_with("id:") => continue,
+                _ => format!(
+                    "org_units: {unit:?} is neither a path, which begins with a slash, nor an id, which begins with id:"
+                ),
+            };
+            problems.add(format!("org_units[{index}]"), message);
         }
-        for unit in self.org_units.iter().map(|unit| unit.trim()) {
-            match unit {
-                "/" => return refuse("org_units names the root, which holds everybody; leave it out"),
-                _ if unit.starts_with('/') || unit.starts_with("id:") => {}
-                _ => {
-                    return refuse(format!(
-                        "org_units: {unit:?} is neither a path, which begins with a slash, nor an id, which begins with id:"
-                    ));
-                }
-            }
-        }
-        if self.members_of.iter().any(|name| name.trim().is_empty()) {
-            return refuse("members_of holds an empty name");
-        }
-        if self.transitive && self.members_of.is_empty() {
-            return refuse("transitive is about the groups of members_of, and none is named");
-        }
-        Ok(())
+        problems.blanks("members_of", &self.members_of, "members_of holds an empty name");
+        problems.add_if(
+            self.transitive && self.members_of.is_empty(),
+            "transitive",
+            "transitive is about the groups of members_of, and none is named",
+        );
     }
 
-    fn validate_groups(&self) -> Result<(), ReadError> {
-        let Some(groups) = &self.groups else { return Ok(()) };
-        if !groups.all && groups.named.is_empty() && groups.prefix.is_none() {
-            return refuse("groups names no group; write all = true, or named or prefix");
-        }
-        let empty_prefix = groups.prefix.as_ref().is_some_and(|prefix| prefix.trim().is_empty());
-        if empty_prefix || groups.named.iter().any(|name| name.trim().is_empty()) {
-            return refuse("groups holds an empty name or prefix");
-        }
-        Ok(())
+    fn check_groups(&self, problems: &mut Problems) {
+        let Some(groups) = &self.groups else { return };
+        problems.add_if(
+            !groups.all && groups.named.is_empty() && groups.prefix.is_none(),
+            "groups",
+            "groups names no group; write all = true, or named or prefix",
+        );
+        let empty = "groups holds an empty name or prefix";
+        problems.blanks("groups.named", &groups.named, empty);
+        let no_prefix = groups.prefix.as_ref().is_some_and(|prefix| prefix.trim().is_empty());
+        problems.add_if(no_prefix, "groups.prefix", empty);
     }
 
-    fn validate_fields(&self) -> Result<(), ReadError> {
-        let is_name = |name: &String| !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
-        if let Some(schema) = self.custom_schemas.iter().flatten().find(|name| !is_name(name)) {
-            return refuse(format!("custom_schemas: {schema:?} is no name of a schema"));
+    fn check_fields(&self, problems: &mut Problems) {
+        let is_name = |name: &str| !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+        for (index, schema) in self.custom_schemas.iter().flatten().enumerate().filter(|(_, name)| !is_name(name)) {
+            let message = format!("custom_schemas: {schema:?} is no name of a schema");
+            problems.add(format!("custom_schemas[{index}]"), message);
         }
-        match self.extra_fields.iter().find(|name| !is_name(name)) {
-            Some(field) => refuse(format!("extra_fields: {field:?} is no name of a field of a user")),
-            None => Ok(()),
+        for (index, field) in self.extra_fields.iter().enumerate().filter(|(_, name)| !is_name(name)) {
+            let message = format!("extra_fields: {field:?} is no name of a field of a user");
+            problems.add(format!("extra_fields[{index}]"), message);
         }
     }
 }
 
 impl KeylessSettings {
     /// Where the metadata server is: beside the machine, where no proxy leads and nobody else listens.
-    pub(crate) fn metadata(&self) -> Result<Url, ReadError> {
+    pub(crate) fn metadata(&self) -> Result<Url, Problem> {
         let text = "http://169.254.169.254";
         match &self.metadata_url {
             Some(url) => Ok(url.clone()),
-            None => Url::parse(text).map_err(|_| ReadError::Settings(format!("{text} is no URL"))),
+            None => Url::parse(text).map_err(|_| Problem::new("metadata_url", format!("{text} is no URL"))),
         }
     }
 
     /// Where the IAM Service Account Credentials API is, without a path.
-    pub(crate) fn iam(&self) -> Result<Url, ReadError> {
-        rest::place(self.iam_url.as_ref(), "https://iamcredentials.googleapis.com", "keyless.iam_url")
+    pub(crate) fn iam(&self) -> Result<Url, Problem> {
+        rest::place(self.iam_url.as_ref(), "https://iamcredentials.googleapis.com", "iam_url")
     }
 
-    fn validate(&self) -> Result<(), ReadError> {
+    fn problems(&self) -> Vec<Problem> {
+        let mut problems = Problems::new();
         let account = self.service_account.as_deref();
-        if account.is_some_and(|account| Address::parse(account).is_none()) {
-            return refuse(
-                "keyless.service_account must be an address, such as rollcall@project.iam.gserviceaccount.com",
-            );
-        }
-        self.iam().map(drop)
+        problems.add_if(
+            account.is_some_and(|account| Address::parse(account).is_none()),
+            "service_account",
+            "keyless.service_account must be an address, such as rollcall@project.iam.gserviceaccount.com",
+        );
+        problems.check(self.iam());
+        problems.all()
     }
-}
-
-fn refuse(sentence: impl Into<String>) -> Result<(), ReadError> {
-    Err(ReadError::Settings(sentence.into()))
 }

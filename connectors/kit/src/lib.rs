@@ -21,6 +21,8 @@ pub mod http;
 pub mod model;
 pub mod rest;
 pub mod secret;
+pub mod settings;
+pub mod template;
 pub mod traces;
 pub mod trial;
 pub mod value;

@@ -12,6 +12,7 @@ use url::{Host, Url};
 
 use crate::ReadError;
 use crate::http::{Client, HttpError, NextPage, PageError, Pages, Request, Response};
+use crate::settings::Problem;
 
 /// How one provider is asked, and as whom.
 pub trait Interface: Sync {
@@ -251,10 +252,10 @@ pub fn unfit(url: &Url) -> Option<&'static str> {
 ///
 /// # Errors
 ///
-/// [`ReadError::Settings`] about `setting`, for a URL that is unfit or holds something behind the host.
-pub fn place(own: Option<&Url>, usual: &str, setting: &str) -> Result<Url, ReadError> {
+/// A problem with `setting`, for a URL that is unfit or holds something behind the host.
+pub fn place(own: Option<&Url>, usual: &str, setting: &str) -> Result<Url, Problem> {
     let refused =
-        |why: &str| ReadError::Settings(format!("{setting} {why}; write, for example, {setting} = {usual:?}"));
+        |why: &str| Problem::new(setting, format!("{setting} {why}; write, for example, {setting} = {usual:?}"));
     let url = match own {
         Some(url) => url.clone(),
         None => Url::parse(usual).map_err(|_| refused("is no URL"))?,

@@ -15,6 +15,7 @@ mod entry;
 pub mod flavour;
 mod group;
 mod ids;
+mod kind;
 mod lookup;
 mod members;
 mod person;
@@ -27,11 +28,13 @@ mod root;
 mod search;
 pub mod settings;
 mod starttls;
+mod template;
 mod tls;
 
 use std::time::Duration;
 
 use async_trait::async_trait;
+use rollcall_kit::settings::refuse;
 use rollcall_kit::{
     Address, Capabilities, Certificate, CheckFinding, Connector, Container, DirectoryId, DirectoryUser, Entries,
     LookUp, ReadError,
@@ -59,7 +62,7 @@ pub struct LdapConnector {
 ///
 /// [`ReadError::Settings`], naming the setting and what to write instead. Nothing is sent.
 pub fn connector(settings: LdapSettings) -> Result<LdapConnector, ReadError> {
-    settings.validate()?;
+    refuse(&settings.problems())?;
     Ok(LdapConnector { settings, desk: Mutex::new(None) })
 }
 

@@ -6,9 +6,11 @@
 use std::path::{Path, PathBuf};
 
 use rollcall_kit::secret::SecretRef;
-use rollcall_kit::{Container, Dn, ReadError};
+use rollcall_kit::settings::{EndingFile, Problem, Problems};
+use rollcall_kit::{Container, Dn};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 use url::{Host, Url};
 
 use crate::active::ActiveRule;
@@ -205,55 +207,99 @@ fn default_page_size() -> u32 {
 
 impl LdapSettings {
     /// Lets relative paths start at this folder.
-    pub fn start_at(&mut self, folder: &Path) {
+    pub(crate) fn start_at(&mut self, folder: &Path) {
         if let Some(path) = &mut self.ca_file {
             *path = folder.join(&path);
         }
         self.bind_password.start_at(folder);
     }
 
-    /// Checks what can be checked without a server.
-    ///
-    /// # Errors
-    ///
-    /// [`ReadError::Settings`], naming the setting and what to write instead.
-    pub fn validate(&self) -> Result<(), ReadError> {
-        if self.servers.is_empty() {
-            return refuse("servers names no server; write, for example, servers = [\"ldaps://ldap.example.com\"]");
+    /// Files that are good until a day.
+    pub(crate) fn ending_files(&self) -> Vec<EndingFile> {
+        let file = |path: &PathBuf| EndingFile::Authorities("the authority of the directory (ca_file)", path.clone());
+        self.ca_file.iter().map(file).collect()
+    }
+
+    /// What decides whom and what a read can see: who answers, as whom we ask, and for what.
+    pub(crate) fn decisive(&self) -> Value {
+        let Self {
+            servers,
+            bind_dn,
+            flavour,
+            users,
+            groups,
+            id_attribute,
+            active,
+            attributes,
+            ignorable_referrals,
+            optional_bases,
+            // How we connect and prove who we are, and how fast.
+            start_tls: _,
+            ca_file: _,
+            danger_clear_text: _,
+            bind_password: _,
+            page_size: _,
+            timeouts: _,
+            // It lets a read fail, and never lets one see more or less.
+            canary: _,
+        } = self;
+        json!({
+            "servers": servers,
+            "bind_dn": bind_dn,
+            "flavour": flavour,
+            "users": users,
+            "groups": groups,
+            "id_attribute": id_attribute,
+            "active": active,
+            "attributes": attributes,
+            "ignorable_referrals": ignorable_referrals,
+            "optional_bases": optional_bases,
+        })
+    }
+
+    /// Everything that can be found wrong without asking a server.
+    pub(crate) fn problems(&self) -> Vec<Problem> {
+        let mut problems = Problems::new();
+        let no_server = "servers names no server; write, for example, servers = [\"ldaps://ldap.example.com\"]";
+        problems.add_if(self.servers.is_empty(), "servers", no_server);
+        for (index, server) in self.servers.iter().enumerate() {
+            if let Err(message) = self.check_server(server) {
+                problems.add(format!("servers[{index}]"), message);
+            }
         }
-        for server in &self.servers {
-            self.validate_server(server)?;
-        }
-        if self.bind_dn.trim().is_empty() {
-            return refuse(
-                "bind_dn is empty, which would read anonymously; anonymous readers see parts of a directory without any \
-                 error, so name an account",
-            );
-        }
-        if self.page_size == 0 || self.page_size > 100_000 {
-            return refuse("page_size must be between 1 and 100000");
-        }
-        let Timeouts { connect, bind, answer, read } = self.timeouts;
-        if [connect, bind, answer, read].contains(&0) {
-            return refuse("a timeout of 0 seconds can never be met; leave it out for the default");
-        }
-        validate_bases("users.bases", &self.users.bases)?;
-        validate_filters("users", [&self.users.filter, &self.users.class_filter])?;
+        problems.add_if(
+            self.bind_dn.trim().is_empty(),
+            "bind_dn",
+            "bind_dn is empty, which would read anonymously; anonymous readers see parts of a directory without any \
+             error, so name an account",
+        );
+        problems.add_if(
+            !(1..=100_000).contains(&self.page_size),
+            "page_size",
+            "page_size must be between 1 and 100000",
+        );
+        problems.within("timeouts", self.timeouts.problems());
+        self.check_entries(&mut problems);
+        problems.all()
+    }
+
+    /// The entries that are named.
+    fn check_entries(&self, problems: &mut Problems) {
+        check_bases("users", &self.users.bases, problems);
+        check_filters("users", &self.users.filter, &self.users.class_filter, problems);
         if let Some(groups) = &self.groups {
-            validate_bases("groups.bases", &groups.bases)?;
-            validate_filters("groups", [&groups.filter, &groups.class_filter])?;
+            check_bases("groups", &groups.bases, problems);
+            check_filters("groups", &groups.filter, &groups.class_filter, problems);
         }
-        for (setting, names) in
-            [("ignorable_referrals", &self.ignorable_referrals), ("optional_bases", &self.optional_bases)]
-        {
-            for name in names {
-                parse_dn(setting, name)?;
+        let lists = [("ignorable_referrals", &self.ignorable_referrals), ("optional_bases", &self.optional_bases)];
+        for (key, names) in lists {
+            for (index, name) in names.iter().enumerate() {
+                problems.check(parse_dn(&format!("{key}[{index}]"), name));
             }
         }
         if let Some(canary) = &self.canary {
-            parse_dn("canary.dn", &canary.dn)?;
+            problems.check(parse_dn("canary.dn", &canary.dn));
         }
-        Ok(())
     }
 
     /// Whether a base need not exist, however `optional_bases` spells it.
@@ -262,33 +308,33 @@ impl LdapSettings {
         self.optional_bases.iter().any(|optional| Container::new(optional.as_str()) == base)
     }
 
-    fn validate_server(&self, server: &Url) -> Result<(), ReadError> {
+    fn check_server(&self, server: &Url) -> Result<(), String> {
         let encrypted = match server.scheme() {
             "ldaps" => true,
             "ldap" => self.start_tls,
             other => {
-                return refuse(format!("the server {server} has the scheme {other}; only ldaps and ldap are known"));
+                return Err(format!("the server {server} has the scheme {other}; only ldaps and ldap are known"));
             }
         };
         if !server.username().is_empty() || server.password().is_some() {
-            return refuse("a server's URL holds credentials; use bind_dn and bind_password");
+            return Err("a server's URL holds credentials; use bind_dn and bind_password".to_owned());
         }
         if !matches!(server.path(), "" | "/") || server.query().is_some() {
-            return refuse(format!(
+            return Err(format!(
                 "the server {server} has more than a host and a port; bases and filters are settings of their own"
             ));
         }
         match server.host() {
-            None => return refuse(format!("the server {server} has no host")),
+            None => return Err(format!("the server {server} has no host")),
             Some(Host::Ipv6(_)) if encrypted => {
-                return refuse(format!(
+                return Err(format!(
                     "the server {server} is an IPv6 address, whose certificate cannot be verified; use its name"
                 ));
             }
             Some(_) => {}
         }
         if !encrypted && !self.danger_clear_text {
-            return refuse(format!(
+            return Err(format!(
                 "the server {server} would get the password in clear text; use ldaps://, or set start_tls = true"
             ));
         }
@@ -296,50 +342,58 @@ impl LdapSettings {
     }
 }
 
-fn refuse<T>(sentence: impl Into<String>) -> Result<T, ReadError> {
-    Err(ReadError::Settings(sentence.into()))
+impl Timeouts {
+    fn problems(&self) -> Vec<Problem> {
+        let Self { connect, bind, answer, read } = *self;
+        let mut problems = Problems::new();
+        for (key, seconds) in [("connect", connect), ("bind", bind), ("answer", answer), ("read", read)] {
+            problems.add_if(seconds == 0, key, "a timeout of 0 seconds can never be met; leave it out for the default");
+        }
+        problems.all()
+    }
 }
 
-/// Parses a DN of the settings.
-pub(crate) fn parse_dn(setting: &str, text: &str) -> Result<Dn, ReadError> {
+/// Parses a DN that stands at a key of the settings.
+pub(crate) fn parse_dn(key: &str, text: &str) -> Result<Dn, Problem> {
     Dn::parse(text).map_err(|error| {
-        ReadError::Settings(format!(
-            "{setting}: \"{text}\" is not a DN: {error}; write, for example, ou=people,dc=example,dc=com"
-        ))
+        let setting = key.split('[').next().unwrap_or(key);
+        let example = "write, for example, ou=people,dc=example,dc=com";
+        Problem::new(key, format!("{setting}: \"{text}\" is not a DN: {error}; {example}"))
     })
 }
 
-/// Refuses bases that are none, and a base inside another one, whose entries would be read twice.
-fn validate_bases(setting: &str, bases: &[String]) -> Result<(), ReadError> {
+/// Looks for bases that are none, and for a base inside another one, whose entries would be read twice.
+fn check_bases(table: &str, bases: &[String], problems: &mut Problems) {
+    let setting = format!("{table}.bases");
     if bases.is_empty() {
-        return refuse(format!(
-            "{setting} names no base; write, for example, bases = [\"ou=people,dc=example,dc=com\"]"
-        ));
+        let example = "write, for example, bases = [\"ou=people,dc=example,dc=com\"]";
+        return problems.add(&setting, format!("{setting} names no base; {example}"));
     }
-    let parsed: Vec<(&String, Dn)> =
-        bases.iter().map(|base| Ok((base, parse_dn(setting, base)?))).collect::<Result<_, ReadError>>()?;
-    for (index, (base, dn)) in parsed.iter().enumerate() {
-        for (other_index, (other, other_dn)) in parsed.iter().enumerate() {
-            if index != other_index && dn.is_within(other_dn) {
-                return refuse(format!(
-                    "{setting}: \"{base}\" lies within \"{other}\", which is read with everything below it"
-                ));
-            }
+    let named = bases.iter().enumerate();
+    let parsed: Vec<(usize, &String, Dn)> = named
+        .filter_map(|(index, base)| {
+            Some((index, base, problems.check(parse_dn(&format!("{setting}[{index}]"), base))?))
+        })
+        .collect();
+    for (index, base, dn) in &parsed {
+        let around = parsed.iter().find(|(other, _, other_dn)| index != other && dn.is_within(other_dn));
+        if let Some((_, around, _)) = around {
+            let message =
+                format!("{setting}: \"{base}\" lies within \"{around}\", which is read with everything below it");
+            problems.add(format!("{setting}[{index}]"), message);
         }
     }
-    Ok(())
 }
 
-fn validate_filters(setting: &str, filters: [&Option<String>; 2]) -> Result<(), ReadError> {
-    for filter in filters.into_iter().flatten() {
-        if ldap3::parse_filter(filter).is_err() {
-            return refuse(format!(
-                "{setting}: \"{filter}\" is not an LDAP filter; write, for example, (employeeType=staff), and ( ) * \\ in \
-                 values as \\28 \\29 \\2a \\5c"
-            ));
-        }
+fn check_filters(table: &str, filter: &Option<String>, class_filter: &Option<String>, problems: &mut Problems) {
+    for (key, filter) in [("filter", filter), ("class_filter", class_filter)] {
+        let Some(filter) = filter else { continue };
+        let message = format!(
+            "{table}: \"{filter}\" is not an LDAP filter; write, for example, (employeeType=staff), and ( ) * \\ in \
+             values as \\28 \\29 \\2a \\5c"
+        );
+        problems.add_if(ldap3::parse_filter(filter).is_err(), &format!("{table}.{key}"), message);
     }
-    Ok(())
 }
 
 #[cfg(test)]
@@ -351,7 +405,7 @@ mod tests {
     }
 
     fn refusal(settings: &LdapSettings) -> String {
-        settings.validate().unwrap_err().to_string()
+        rollcall_kit::settings::refuse(&settings.problems()).unwrap_err().to_string()
     }
 
     #[test]
@@ -359,11 +413,11 @@ mod tests {
         let mut clear = settings("ldap://127.0.0.1:389");
         assert!(refusal(&clear).contains("clear text"));
         clear.start_tls = true;
-        assert!(clear.validate().is_ok());
+        assert!(clear.problems().is_empty());
         clear.start_tls = false;
         clear.danger_clear_text = true;
-        assert!(clear.validate().is_ok());
-        assert!(settings("ldaps://ldap.example.com").validate().is_ok());
+        assert!(clear.problems().is_empty());
+        assert!(settings("ldaps://ldap.example.com").problems().is_empty());
     }
 
     #[test]
@@ -384,7 +438,7 @@ mod tests {
             users.bases = ["OU=People,DC=corp,DC=example"]
         "#;
         let settings: LdapSettings = toml::from_str(shortest).unwrap();
-        assert!(settings.validate().is_ok());
+        assert!(settings.problems().is_empty());
         assert_eq!((settings.page_size, settings.flavour), (500, Flavour::Auto));
         let more = r#"
             flavour = "389-ds"

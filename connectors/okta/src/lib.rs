@@ -58,6 +58,7 @@ mod api;
 mod changes;
 mod check;
 mod groups;
+mod kind;
 mod lifecycle;
 mod limits;
 mod lookup;
@@ -70,6 +71,7 @@ pub mod settings;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use rollcall_kit::settings::refuse;
 use rollcall_kit::{
     Address, Capabilities, Certificate, Changes, CheckFinding, Connector, Cursor, DirectoryId, DirectoryUser, Entries,
     LookUp, ReadError,
@@ -95,7 +97,7 @@ pub struct OktaConnector {
 ///
 /// [`ReadError::Settings`], naming the setting and what to write instead. Nothing is sent.
 pub fn connector(settings: OktaSettings) -> Result<OktaConnector, ReadError> {
-    settings.validate()?;
+    refuse(&settings.problems())?;
     let api = Api::new(&settings, None)?;
     Ok(OktaConnector { settings, api, desk: Mutex::new(None) })
 }

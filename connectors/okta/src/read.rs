@@ -90,7 +90,7 @@ impl Reader<'_> {
                 let entry = groups::entry(&group, members, |id| self.sent.contains(id));
                 self.entries.send(entry?).await?;
             }
-            Ok(())
+            Ok::<(), ReadError>(())
         };
         let ((), fetched) = tokio::try_join!(send, async { Ok(fetch.await) })?;
         let found = fetched?;

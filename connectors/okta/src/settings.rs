@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use rollcall_kit::ReadError;
 use rollcall_kit::http::HttpSettings;
 use rollcall_kit::http::token::{Algorithm, Possession};
 use rollcall_kit::rest;
 use rollcall_kit::secret::SecretRef;
+use rollcall_kit::settings::{Problem, Problems};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 use url::Url;
 
 use crate::lifecycle::Reading;
@@ -125,7 +126,7 @@ impl GroupSettings {
 
 impl OktaSettings {
     /// Lets relative paths start at this folder.
-    pub fn start_at(&mut self, folder: &Path) {
+    pub(crate) fn start_at(&mut self, folder: &Path) {
         self.private_key.iter_mut().chain(self.token.iter_mut()).for_each(|secret| secret.start_at(folder));
         self.http.start_at(folder);
     }
@@ -146,117 +147,165 @@ impl OktaSettings {
         needed.into_iter().filter(|(needed, _)| *needed).map(|(_, scope)| scope.to_owned()).collect()
     }
 
-    /// Checks what can be checked without asking Okta.
-    ///
-    /// # Errors
-    ///
-    /// [`ReadError::Settings`], naming the setting and what to write instead.
-    pub fn validate(&self) -> Result<(), ReadError> {
-        self.validate_url()?;
-        self.validate_sign_in()?;
-        self.validate_reach()?;
-        if !(1..=100).contains(&self.rate_limit_share) {
-            return refuse("rate_limit_share must be between 1 and 100 per cent");
-        }
-        if !(1..=15).contains(&self.parallel) {
-            return refuse(
-                "parallel must be between 1 and 15; Okta answers no more requests at once in a small organisation",
-            );
-        }
-        if !(20..=200).contains(&self.page_size) {
-            return refuse("page_size must be between 20 and 200; Okta refuses other sizes for some lists");
-        }
-        if self.read_timeout == 0 {
-            return refuse("read_timeout of 0 seconds can never be met; leave it out for the default");
-        }
-        Ok(())
+    /// What decides whom and what a read can see: who answers, as whom we ask, and for what.
+    pub(crate) fn decisive(&self) -> Value {
+        let Self {
+            url,
+            client_id,
+            scopes,
+            assigned_to,
+            members_of,
+            groups,
+            statuses,
+            system_log,
+            // How we prove who we are. A token is somebody else than an app, which shows by `client_id`.
+            private_key: _,
+            key_id: _,
+            algorithm: _,
+            dpop: _,
+            token: _,
+            // How we connect, and how fast.
+            rate_limit_share: _,
+            parallel: _,
+            read_timeout: _,
+            page_size: _,
+            http: _,
+        } = self;
+        json!({
+            "url": url,
+            "client_id": client_id,
+            "scopes": scopes,
+            "assigned_to": assigned_to,
+            "members_of": members_of,
+            "groups": groups,
+            "statuses": statuses,
+            "system_log": system_log,
+        })
     }
 
-    fn validate_url(&self) -> Result<(), ReadError> {
+    /// Everything that can be found wrong without asking Okta.
+    pub(crate) fn problems(&self) -> Vec<Problem> {
+        let mut problems = Problems::new();
+        self.check_url(&mut problems);
+        self.check_sign_in(&mut problems);
+        self.check_reach(&mut problems);
+        self.check_groups(&mut problems);
+        problems.add_if(
+            !(1..=100).contains(&self.rate_limit_share),
+            "rate_limit_share",
+            "rate_limit_share must be between 1 and 100 per cent",
+        );
+        problems.add_if(
+            !(1..=15).contains(&self.parallel),
+            "parallel",
+            "parallel must be between 1 and 15; Okta answers no more requests at once in a small organisation",
+        );
+        problems.add_if(
+            !(20..=200).contains(&self.page_size),
+            "page_size",
+            "page_size must be between 20 and 200; Okta refuses other sizes for some lists",
+        );
+        problems.add_if(
+            self.read_timeout == 0,
+            "read_timeout",
+            "read_timeout of 0 seconds can never be met; leave it out for the default",
+        );
+        problems.within("http", self.http.problems());
+        problems.all()
+    }
+
+    fn check_url(&self, problems: &mut Problems) {
         let host = match self.url.host() {
-            Some(host) if matches!(self.url.scheme(), "https" | "http") => host,
-            _ => return refuse("url is no https URL; write, for example, url = \"https://acme.okta.com\""),
+            Some(host) if matches!(self.url.scheme(), "https" | "http") => host.to_string(),
+            _ => {
+                let message = "url is no https URL; write, for example, url = \"https://acme.okta.com\"";
+                return problems.add("url", message);
+            }
         };
         if let Some(problem) = rest::unfit(&self.url) {
-            return refuse(format!("url {problem}"));
+            problems.add("url", format!("url {problem}"));
         }
-        if !matches!(self.url.path(), "" | "/") || self.url.query().is_some() {
-            return refuse(
-                "url must hold nothing behind the host; write, for example, url = \"https://acme.okta.com\"",
-            );
-        }
-        if let Some(organisation) = host.to_string().split_once('.').and_then(|(first, _)| first.strip_suffix("-admin"))
-        {
-            return refuse(format!(
+        problems.add_if(
+            !matches!(self.url.path(), "" | "/") || self.url.query().is_some(),
+            "url",
+            "url must hold nothing behind the host; write, for example, url = \"https://acme.okta.com\"",
+        );
+        if let Some(organisation) = host.split_once('.').and_then(|(first, _)| first.strip_suffix("-admin")) {
+            let message = format!(
                 "url names the admin console; leave out \"-admin\": the host of the API begins with {organisation}"
-            ));
+            );
+            problems.add("url", message);
         }
-        Ok(())
     }
 
-    fn validate_sign_in(&self) -> Result<(), ReadError> {
+    fn check_sign_in(&self, problems: &mut Problems) {
         match (&self.client_id, &self.private_key, &self.token) {
             (Some(id), Some(_), None) if !id.trim().is_empty() => {}
-            (None, None, Some(_)) => return Ok(()),
+            (None, None, Some(_)) => return,
             (Some(_), None, None) => {
-                return refuse("private_key is missing: an API Services app proves itself by its key");
+                problems.add("private_key", "private_key is missing: an API Services app proves itself by its key");
             }
             (None, Some(_), None) => {
-                return refuse("client_id is missing: name the API Services app that has this key");
+                problems.add("client_id", "client_id is missing: name the API Services app that has this key");
             }
-            (None, None, None) => {
-                return refuse(
-                    "client_id and private_key are missing: name an API Services app (or an API token in token)",
-                );
+            (None, None, None) => problems.add(
+                "client_id",
+                "client_id and private_key are missing: name an API Services app (or an API token in token)",
+            ),
+            (Some(_), Some(_), None) => problems.add("client_id", "client_id is empty"),
+            (_, _, Some(_)) => {
+                return problems.add("token", "token and client_id are two ways to sign in; keep one of them");
             }
-            (Some(_), Some(_), None) => return refuse("client_id is empty"),
-            (_, _, Some(_)) => return refuse("token and client_id are two ways to sign in; keep one of them"),
         }
-        if self.algorithm == Some(Algorithm::Ps256) {
-            return refuse("algorithm PS256 is not accepted by Okta; name RS256 or ES256, or leave it out");
-        }
-        if self.wanted_scopes().is_empty() {
-            return refuse("scopes is empty; leave it out for those that are needed");
-        }
-        Ok(())
+        problems.add_if(
+            self.algorithm == Some(Algorithm::Ps256),
+            "algorithm",
+            "algorithm PS256 is not accepted by Okta; name RS256 or ES256, or leave it out",
+        );
+        problems.add_if(
+            self.wanted_scopes().is_empty(),
+            "scopes",
+            "scopes is empty; leave it out for those that are needed",
+        );
     }
 
-    fn validate_reach(&self) -> Result<(), ReadError> {
-        if self.assigned_to.is_some() && !self.members_of.is_empty() {
-            return refuse(
-                "members_of and assigned_to are two answers to one question; keep one, and narrow the other way by the \
-                 organization's scope",
-            );
-        }
-        let blank = |names: &[String]| names.iter().any(|name| name.trim().is_empty());
-        if blank(&self.members_of) {
-            return refuse("members_of holds an empty name");
-        }
-        if self.assigned_to.as_ref().is_some_and(|app| !app.starts_with("0oa")) {
-            return refuse(
-                "assigned_to must be the application's id, which begins with 0oa; it is in the address of its page in the \
-                 admin console",
-            );
-        }
-        if self.statuses.get("DEPROVISIONED") == Some(&Reading::Active) {
-            return refuse("statuses would keep deactivated users (DEPROVISIONED) active");
-        }
-        let Some(groups) = &self.groups else { return Ok(()) };
-        let GroupSettings { all, assigned, named, prefix, search, .. } = groups;
-        if !all && !assigned && named.is_empty() && prefix.is_none() && search.is_none() {
-            return refuse("groups names no group; write all = true, or assigned, named, prefix or search");
-        }
-        if *assigned && self.assigned_to.is_none() {
-            return refuse("groups.assigned means the application of assigned_to, which is missing");
-        }
-        let empty = |text: &Option<String>| text.as_ref().is_some_and(|text| text.trim().is_empty());
-        if blank(named) || empty(prefix) || empty(search) {
-            return refuse("groups holds an empty name, prefix or search");
-        }
-        Ok(())
+    fn check_reach(&self, problems: &mut Problems) {
+        problems.add_if(
+            self.assigned_to.is_some() && !self.members_of.is_empty(),
+            "members_of",
+            "members_of and assigned_to are two answers to one question; keep one, and narrow the other way by the \
+             organization's scope",
+        );
+        problems.blanks("members_of", &self.members_of, "members_of holds an empty name");
+        problems.add_if(
+            self.assigned_to.as_ref().is_some_and(|app| !app.starts_with("0oa")),
+            "assigned_to",
+            "assigned_to must be the application's id, which begins with 0oa; it is in the address of its page in the \
+             admin console",
+        );
+        problems.add_if(
+            self.statuses.get("DEPROVISIONED") == Some(&Reading::Active),
+            "statuses.DEPROVISIONED",
+            "statuses would keep deactivated users (DEPROVISIONED) active",
+        );
     }
-}
 
-fn refuse(sentence: impl Into<String>) -> Result<(), ReadError> {
-    Err(ReadError::Settings(sentence.into()))
+    fn check_groups(&self, problems: &mut Problems) {
+        let Some(GroupSettings { all, assigned, named, prefix, search, types: _ }) = &self.groups else { return };
+        problems.add_if(
+            !all && !assigned && named.is_empty() && prefix.is_none() && search.is_none(),
+            "groups",
+            "groups names no group; write all = true, or assigned, named, prefix or search",
+        );
+        problems.add_if(
+            *assigned && self.assigned_to.is_none(),
+            "groups.assigned",
+            "groups.assigned means the application of assigned_to, which is missing",
+        );
+        let empty = "groups holds an empty name, prefix or search";
+        problems.blanks("groups.named", named, empty);
+        for (key, text) in [("groups.prefix", prefix), ("groups.search", search)] {
+            problems.add_if(text.as_ref().is_some_and(|text| text.trim().is_empty()), key, empty);
+        }
+    }
 }

@@ -1,5 +1,6 @@
 //! What people can write, and what they are told about what cannot be.
 
+use rollcall_kit::settings::{DirectorySettings as _, refuse};
 use rollcall_okta::OktaSettings;
 
 /// The settings that a configuration file spells.
@@ -9,7 +10,7 @@ fn parse(text: &str) -> Result<OktaSettings, String> {
 
 /// What is wrong with settings that can be read.
 fn complaint(text: &str) -> String {
-    parse(text).unwrap().validate().map_or_else(|error| error.to_string(), |()| "nothing".to_owned())
+    refuse(&parse(text).unwrap().problems()).map_or_else(|error| error.to_string(), |()| "nothing".to_owned())
 }
 
 const APP: &str = "url = \"https://acme.okta.com\"\nclient_id = \"0oa1\"\nprivate_key = { file = \"/k\" }\n";

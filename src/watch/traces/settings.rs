@@ -88,6 +88,9 @@ impl TraceSettings {
                 find("headers", format!("`{name}` is set by the protocol; remove it"));
             }
         }
+        for found in self.http.problems() {
+            find(&format!("http.{}", found.key), found.message);
+        }
         if self.service.trim().is_empty() {
             find("service", "`service` must be a name; leave it out for \"rollcall\"".to_owned());
         }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 use super::HttpError;
+use crate::settings::{Problem, Problems};
 
 /// How a client connects. Every field has a default; see [`Default`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -56,29 +57,39 @@ impl HttpSettings {
         }
     }
 
-    /// Refuses settings under which no request could ever succeed, and secrets in the proxy's URL.
+    /// What is wrong with them: bounds under which no request could ever succeed, or which no run could wait for, and
+    /// a secret in the proxy's URL.
+    #[must_use]
+    pub fn problems(&self) -> Vec<Problem> {
+        let mut problems = Problems::new();
+        let bounds = [
+            ("connect_timeout", self.connect_timeout, 3_600),
+            ("idle_timeout", self.idle_timeout, 3_600),
+            ("timeout", self.timeout, 86_400),
+            ("max_body_mib", self.max_body_mib, 4_096),
+            ("attempts", u64::from(self.attempts), 20),
+        ];
+        for (name, value, most) in bounds {
+            let is_wrong = !(1..=most).contains(&value);
+            problems.add_if(is_wrong, name, format!("`{name}` must be a whole number from 1 to {most}"));
+        }
+        problems.add_if(
+            self.proxy.as_ref().is_some_and(|proxy| proxy.password().is_some()),
+            "proxy",
+            "proxy holds a password, and settings hold no secrets; put the proxy with its password into the environment \
+             variable HTTPS_PROXY instead",
+        );
+        problems.all()
+    }
+
+    /// Refuses settings that have problems.
     ///
     /// # Errors
     ///
-    /// [`HttpError::Settings`] with the name of the setting.
+    /// [`HttpError::Settings`] with all of them.
     pub(super) fn validate(&self) -> Result<(), HttpError> {
-        let bounds = [
-            ("connect_timeout", self.connect_timeout),
-            ("idle_timeout", self.idle_timeout),
-            ("timeout", self.timeout),
-            ("max_body_mib", self.max_body_mib),
-            ("attempts", u64::from(self.attempts)),
-        ];
-        for (name, value) in bounds {
-            if value == 0 {
-                return Err(HttpError::Settings(format!("{name} is 0; it must be at least 1")));
-            }
-        }
-        if self.proxy.as_ref().is_some_and(|proxy| proxy.password().is_some()) {
-            let remedy = "put the proxy with its password into the environment variable HTTPS_PROXY instead";
-            return Err(HttpError::Settings(format!("proxy holds a password, and settings hold no secrets; {remedy}")));
-        }
-        Ok(())
+        let messages: Vec<String> = self.problems().into_iter().map(|problem| problem.message).collect();
+        if messages.is_empty() { Ok(()) } else { Err(HttpError::Settings(messages.join("; "))) }
     }
 
     /// The largest answer that is accepted, in bytes.
@@ -100,7 +111,7 @@ mod tests {
     fn a_bound_of_zero_is_refused_by_name() {
         let settings = HttpSettings { idle_timeout: 0, ..HttpSettings::default() };
         let error = settings.validate().unwrap_err().to_string();
-        assert_eq!(error, "idle_timeout is 0; it must be at least 1");
+        assert_eq!(error, "`idle_timeout` must be a whole number from 1 to 3600");
     }
 
     #[test]
