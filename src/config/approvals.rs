@@ -1,9 +1,8 @@
 //! How long held plans and their approvals count, as people write it: `expire_after = "7d"`.
 
+use rollcall_kit::HumanDuration;
 use schemars::JsonSchema;
 use serde::Deserialize;
-
-use crate::schedule::Lasting;
 
 /// How long held plans and their approvals count.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -11,12 +10,12 @@ use crate::schedule::Lasting;
 pub(super) struct ApprovalsFile {
     /// How long a held plan can be approved after it was last made, and how long an approval waits for the run that uses
     /// it: days (`"7d"`), hours (`"12h"`) or less.
-    pub expire_after: Lasting,
+    pub expire_after: HumanDuration,
 }
 
 impl Default for ApprovalsFile {
     /// Long enough for a weekend with a holiday behind it.
     fn default() -> Self {
-        Self { expire_after: Lasting::seconds(7 * 24 * 3_600) }
+        Self { expire_after: HumanDuration::seconds(7 * 24 * 3_600) }
     }
 }

@@ -8,10 +8,12 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
+use rollcall_kit::HumanDuration;
 use serde_json::Value;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use super::earlier;
 use super::error::{ConfigError, nearest};
 use super::expect::{self, Variant};
 use super::source::Source;
@@ -93,12 +95,34 @@ impl<'a> Checker<'a> {
             let message = expect::secret_instead_of_reference(path);
             return self.error(path, &node.span(), message);
         }
+        if expect::is_length_of_time(schema) {
+            return self.length_of_time(node, path);
+        }
         let resolved = self.resolve(schema);
         let variants: Vec<Variant<'_>> = expect::variants(resolved).map(|part| self.variant(part)).collect();
         match variants.as_slice() {
             [] => self.plain(resolved, node, path),
             [only] if expect::tag(&variants).is_none() => self.value(only.origin, node, path),
             several => self.one_of(several, node, path),
+        }
+    }
+
+    /// A length of time. A number alone is none: its unit would have to be guessed.
+    fn length_of_time(&mut self, node: &Node<'_>, path: &str) {
+        let name = last(path);
+        if let DeValue::String(text) = node.get_ref() {
+            if let Err(problem) = text.parse::<HumanDuration>() {
+                self.error(path, &node.span(), format!("`{name}` {problem}"));
+            }
+            return;
+        }
+        let key = name.split('[').next().unwrap_or(name);
+        match earlier::respelled(key, node.get_ref()) {
+            Some(spelled) if key == name => {
+                self.error(path, &node.span(), format!("`{name}` needs a unit; write {name} = {spelled}"));
+            }
+            Some(spelled) => self.error(path, &node.span(), format!("`{name}` needs a unit; write {spelled}")),
+            None => self.wrong_type("a length of time in quotes, such as \"15m\"", node, path),
         }
     }
 
@@ -201,20 +225,19 @@ impl<'a> Checker<'a> {
 
     fn number(&mut self, schema: &Value, node: &Node<'_>, path: &str) {
         let (least, most) = expect::bounds(schema);
-        let number = node
-            .get_ref()
-            .as_integer()
-            .and_then(|number| i128::from_str_radix(&number.as_str().replace('_', ""), number.radix()).ok());
-        if !number.is_some_and(|number| least <= number && number <= most) {
+        if !expect::whole_number(node.get_ref()).is_some_and(|number| least <= number && number <= most) {
             let range = expect::range(least, most);
             self.error(path, &node.span(), format!("`{}` must be a whole number {range}", last(path)));
         }
     }
 
     /// What to say of a key that the innermost table does not know.
-    fn unknown_key(&self, name: &str, path: &str) -> String {
+    fn unknown_key(&self, name: &str, value: &DeValue<'_>, path: &str) -> String {
         let unknown = format!("unknown key `{name}` {}", within(path));
         let Some(((_, known), outer)) = self.around.split_last() else { return unknown };
+        if let Some(renamed) = earlier::renamed(name, value, known.iter()) {
+            return renamed;
+        }
         if let Some(near) = nearest(name, known.iter().map(String::as_str)) {
             return format!("{unknown}; did you mean `{near}`?");
         }
@@ -238,7 +261,7 @@ impl<'a> Checker<'a> {
             let inner = join(path, name.get_ref());
             match properties.get(name.get_ref().as_ref()).or_else(|| schema.get("additionalProperties")) {
                 Some(Value::Bool(false)) => {
-                    let message = self.unknown_key(name.get_ref(), path);
+                    let message = self.unknown_key(name.get_ref(), node.get_ref(), path);
                     self.error(&inner, &name.span(), message);
                 }
                 Some(known) => self.value(known, node, &inner),

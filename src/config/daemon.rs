@@ -3,12 +3,13 @@
 
 use std::path::{Path, PathBuf};
 
+use rollcall_kit::HumanDuration;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::Error;
 use serde::{Deserialize, Deserializer};
 
 use crate::notify::NotifySettings;
-use crate::schedule::{Lasting, QuarantineSettings};
+use crate::schedule::QuarantineSettings;
 use crate::watch::{TraceSettings, WatchSettings};
 
 /// The daemon, `rollcall run`.
@@ -20,9 +21,9 @@ pub struct DaemonSettings {
     pub parallel: u16,
     /// The longest that a run may take. What it has begun to write is finished and recorded then, and the rest is left
     /// to the next run.
-    pub run_limit: Lasting,
+    pub run_limit: HumanDuration,
     /// How long a daemon that is told to stop waits for what is in flight.
-    pub stop_within: Lasting,
+    pub stop_within: HumanDuration,
     /// The socket on which the daemon serves the other commands.
     pub socket: SocketSettings,
     /// When an organization whose runs fail again and again is left alone for longer.
@@ -58,8 +59,8 @@ impl Default for DaemonSettings {
     fn default() -> Self {
         Self {
             parallel: 4,
-            run_limit: Lasting::seconds(6 * 3_600),
-            stop_within: Lasting::seconds(45),
+            run_limit: HumanDuration::seconds(6 * 3_600),
+            stop_within: HumanDuration::seconds(45),
             socket: SocketSettings::default(),
             quarantine: QuarantineSettings::default(),
             watch: None,

@@ -3,6 +3,7 @@
 //! What decides who is in, what they get, and whom a read can see counts as a rule; how we connect, and how fast, does
 //! not. Which settings of a directory decide is said by the connector itself.
 
+use rollcall_kit::HumanDuration;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -51,9 +52,26 @@ impl Organization {
                 settings.remove(key);
             }
         }
+        for (pointer, unit) in LENGTHS_BEFORE {
+            if let Some(length) = directory.pointer_mut(pointer)
+                && let Some(read) = length.as_str().and_then(|text| text.parse::<HumanDuration>().ok())
+            {
+                *length = (read.as_seconds() / unit).into();
+            }
+        }
         directory
     }
 }
+
+/// Lengths of time that were numbers in version 0.1.0, and the seconds of their unit.
+const LENGTHS_BEFORE: [(&str, u32); 6] = [
+    ("/read_timeout", 1),
+    ("/activity_lag", 60),
+    ("/http/connect_timeout", 1),
+    ("/http/idle_timeout", 1),
+    ("/http/timeout", 1),
+    ("/http/max_wait", 1),
+];
 
 /// The first 16 hexadecimal digits of the BLAKE3 hash of a value's JSON. Settings hold references to secrets, never
 /// secrets, so nothing can be guessed from it.

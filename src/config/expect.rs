@@ -165,6 +165,18 @@ pub(super) fn secret_instead_of_reference(path: &str) -> String {
     )
 }
 
+/// Whether a schema is that of a length of time.
+pub(super) fn is_length_of_time(schema: &Value) -> bool {
+    let here = schema.get("$ref").and_then(Value::as_str).is_some_and(|name| name.ends_with("/Duration"));
+    here || variants(schema).any(is_length_of_time)
+}
+
+/// The number, if a value is a whole one.
+pub(super) fn whole_number(value: &DeValue<'_>) -> Option<i128> {
+    let number = value.as_integer()?;
+    i128::from_str_radix(&number.as_str().replace('_', ""), number.radix()).ok()
+}
+
 /// The least and the most that an integer may be.
 pub(super) fn bounds(schema: &Value) -> (i128, i128) {
     let number = |name| schema.get(name).and_then(Value::as_i64).map(i128::from);

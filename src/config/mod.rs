@@ -22,6 +22,7 @@ mod check;
 mod daemon;
 mod digest;
 pub mod directory;
+mod earlier;
 pub mod error;
 mod expect;
 mod file;

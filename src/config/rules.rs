@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use rollcall_kit::{Address, attribute};
+use rollcall_kit::{Address, HumanDuration, attribute};
 
 use super::Organization;
 use super::directory::{DirectorySettings, TargetSettings};
@@ -199,7 +199,9 @@ fn scim(target: &ScimSettings, problems: &mut Vec<Problem>) {
     within("concurrency", target.concurrency as u64, 1, 256);
     within("members_per_request", target.members_per_request as u64, 1, 10_000);
     within("requests_per_minute", target.requests_per_minute.unwrap_or(1).into(), 1, 1_000_000);
-    within("delete_after_days", target.delete_after_days.unwrap_or(1).into(), 1, 36_500);
+    if target.delete_after.is_some_and(|wait| wait < HumanDuration::seconds(86_400)) {
+        problem("delete_after", "`delete_after` must be between \"1d\" and \"36500d\"".to_owned());
+    }
     for found in target.http.problems() {
         problem(&format!("http.{}", found.key), found.message);
     }

@@ -275,7 +275,7 @@ kind = "scim"
 url = "https://app.example.com/scim"
 user_name = "mail"
 concurrency = 0
-delete_after_days = 0
+delete_after = "0s"
 match_by = [""]
 [organization.beta.target.http]
 attempts = 0
@@ -299,7 +299,7 @@ kind = "scim"
 url = "https://app.example.com/scim"
 user_name = "mail"
 concurrency = 0
-delete_after_days = 0
+delete_after = "0s"
 match_by = [""]
 token = { env = "T" }
 [organization.gamma.target.oauth]
@@ -415,4 +415,5 @@ proptest::proptest! {
 }
 
 mod digests;
+mod lengths;
 mod problems;

@@ -87,7 +87,7 @@ async fn prepare(desk: &Desk) -> Result<Session, RunError> {
 }
 
 fn too_long(limits: Limits, end: &str) -> RunFailure {
-    let limit = crate::schedule::Lasting::seconds(limits.run.as_secs().try_into().unwrap_or(u32::MAX));
+    let limit = rollcall_kit::HumanDuration::seconds(limits.run.as_secs().try_into().unwrap_or(u32::MAX));
     RunFailure::new(FailureCode::TimeLimit, format!("the run took longer than its limit of {limit}, and {end}"))
 }
 

@@ -1,7 +1,6 @@
 //! Commands: a program of the site that is given the notice.
 
 use std::process::Stdio;
-use std::time::Duration;
 
 use tokio::io::AsyncWriteExt as _;
 use tokio::process::Command;
@@ -30,9 +29,9 @@ pub(super) async fn deliver(settings: &CommandSettings, notice: &Notice) -> Resu
         }
         child.wait_with_output().await
     };
-    let ended = tokio::time::timeout(Duration::from_secs(settings.timeout), talk).await;
+    let ended = tokio::time::timeout(settings.timeout.duration(), talk).await;
     let output = ended
-        .map_err(|_| format!("it did not end within {} seconds and was killed", settings.timeout))?
+        .map_err(|_| format!("it did not end within {} and was killed", settings.timeout))?
         .map_err(|error| format!("how it ended cannot be known: {error}"))?;
     if output.status.success() {
         return Ok(());

@@ -85,7 +85,7 @@ impl Notifier {
     /// Notes what was observed, and puts what has to be told because of it in line for every channel that takes it.
     pub fn observe(&self, organization: &str, at: Timestamp, observation: Observation) -> Vec<Notice> {
         let settings = self.settings();
-        let pace = Pace { failed_after: settings.failed_after, expiry_days: settings.expiry_days.clone() };
+        let pace = Pace { failed_after: settings.failed_after, expiry_days: settings.expiry_days() };
         let mut kept = lock(&self.kept);
         let before = kept.book.clone();
         let notices = kept.book.observe(organization, at, observation, &pace);
@@ -226,7 +226,7 @@ mod tests {
         let command = CommandSettings {
             program: "/bin/sh".into(),
             arguments: vec!["-c".to_owned(), format!("cd '{}' && {script}", folder.display())],
-            timeout: 10,
+            timeout: rollcall_kit::HumanDuration::seconds(10),
             kinds: Vec::new(),
             organizations: Vec::new(),
         };

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use rollcall_kit::HumanDuration;
 use rollcall_kit::http::HttpSettings;
 use rollcall_kit::secret::SecretRef;
 use schemars::JsonSchema;
@@ -10,6 +11,9 @@ use url::Url;
 
 use super::notice::{Kind, Notice};
 
+/// The seconds of a day.
+const DAY: u32 = 86_400;
+
 /// Whom to tell what, and how. Everybody is told once for each state and not once for each run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -17,8 +21,8 @@ pub struct NotifySettings {
     /// After how many failed runs in a row a failure is told.
     #[schemars(range(min = 1))]
     pub failed_after: u32,
-    /// How many days before the end of a secret or certificate it is told.
-    pub expiry_days: Vec<u32>,
+    /// How long before the end of a secret or certificate it is told, in days.
+    pub before_expiry: Vec<HumanDuration>,
     /// Web addresses that are told.
     pub webhook: Vec<WebhookSettings>,
     /// Mailboxes that are told.
@@ -31,7 +35,7 @@ impl Default for NotifySettings {
     fn default() -> Self {
         Self {
             failed_after: 1,
-            expiry_days: vec![30, 7, 1],
+            before_expiry: [30, 7, 1].map(|days| HumanDuration::seconds(days * DAY)).to_vec(),
             webhook: Vec::new(),
             mail: Vec::new(),
             command: Vec::new(),
@@ -55,6 +59,11 @@ impl NotifySettings {
         }
     }
 
+    /// The days before the end of a secret or certificate on which it is told.
+    pub(super) fn expiry_days(&self) -> Vec<u32> {
+        self.before_expiry.iter().map(|before| before.as_seconds() / DAY).collect()
+    }
+
     /// What a schema cannot say: the key within these settings, and what is wrong with it.
     #[must_use]
     pub fn problems(&self) -> Vec<(String, String)> {
@@ -72,6 +81,14 @@ impl NotifySettings {
         }
         for (index, mail) in self.mail.iter().enumerate() {
             find(format!("mail[{index}]"), mail.check());
+        }
+        for (index, command) in self.command.iter().enumerate() {
+            find(format!("command[{index}].timeout"), command.check());
+        }
+        for (index, before) in self.before_expiry.iter().enumerate() {
+            let is_in_days = !before.is_zero() && before.as_seconds() % DAY == 0;
+            let message = "ends of secrets are told on days: write whole days, such as \"30d\"";
+            find(format!("before_expiry[{index}]"), if is_in_days { Ok(()) } else { Err(message.to_owned()) });
         }
         problems
     }
@@ -246,10 +263,9 @@ pub struct CommandSettings {
     /// Its arguments.
     #[serde(default)]
     pub arguments: Vec<String>,
-    /// Seconds after which it is ended and counts as failed.
+    /// How long it may take before it is ended and counts as failed, from `"1s"` to `"10m"`.
     #[serde(default = "half_a_minute")]
-    #[schemars(range(min = 1, max = 600))]
-    pub timeout: u64,
+    pub timeout: HumanDuration,
     /// Which kinds of notices it takes; all of them if this is empty.
     #[serde(default)]
     pub kinds: Vec<Kind>,
@@ -259,11 +275,16 @@ pub struct CommandSettings {
 }
 
 impl CommandSettings {
+    fn check(&self) -> Result<(), String> {
+        let is_sound = !self.timeout.is_zero() && self.timeout <= HumanDuration::seconds(600);
+        if is_sound { Ok(()) } else { Err("`timeout` must be between \"1s\" and \"10m\"".to_owned()) }
+    }
+
     pub(super) fn taste(&self) -> Taste<'_> {
         Taste { kinds: &self.kinds, organizations: &self.organizations }
     }
 }
 
-fn half_a_minute() -> u64 {
-    30
+fn half_a_minute() -> HumanDuration {
+    HumanDuration::seconds(30)
 }

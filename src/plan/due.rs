@@ -6,10 +6,10 @@ use super::settings::PlanSettings;
 /// The whole days for which the account has been inactive, if that is long enough to delete it. An account without
 /// the moment of its deactivation is never due: nobody can say for how long it has been waiting.
 pub(super) fn days_if_due(account: &LedgerAccount, settings: &PlanSettings) -> Option<u32> {
-    let wait = settings.delete_after_days?;
+    let wait = settings.delete_after?;
     if account.active {
         return None;
     }
-    let hours = settings.as_of.duration_since(account.deactivated_at?).as_hours();
-    u32::try_from(hours / 24).ok().filter(|days| *days >= wait)
+    let inactive = settings.as_of.duration_since(account.deactivated_at?);
+    u32::try_from(inactive.as_hours() / 24).ok().filter(|_| inactive >= wait)
 }

@@ -156,7 +156,7 @@ fn settings(circumstances: &Circumstances, people: &[Person]) -> PlanSettings {
         managed_roles: ROLES[..2].iter().map(|name| (role(name), vec![format!("{name}s")])).collect(),
         protected_roles: BTreeSet::from([role("admin")]),
         pushed_groups: pushed.collect(),
-        delete_after_days: circumstances.delete.then_some(30),
+        delete_after: circumstances.delete.then_some(SignedDuration::from_hours(30 * 24)),
         user_name_attribute: if circumstances.names_apart { "preferred_username" } else { "email" }.to_owned(),
         sealed: circumstances.sealed,
         ..PlanSettings::new(as_of())

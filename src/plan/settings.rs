@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use rollcall_kit::{DirectoryId, attribute};
 
 use super::change::GroupKey;
@@ -26,8 +26,8 @@ pub struct PlanSettings {
     pub held_groups: BTreeSet<GroupKey>,
     /// Groups that rules name and that are confirmed to be gone. Decides nothing; it is told when a plan is held.
     pub gone_groups: GoneGroups,
-    /// Deletes accounts that have been inactive for so many days; nothing is deleted without it.
-    pub delete_after_days: Option<u32>,
+    /// Deletes accounts that have been inactive for so long; nothing is deleted without it.
+    pub delete_after: Option<SignedDuration>,
     /// Which attribute the target keeps as its unique user name.
     pub user_name_attribute: String,
     /// Whether the snapshot matches its seal. If not, nothing is taken from anybody.
@@ -50,7 +50,7 @@ impl PlanSettings {
             pushed_groups: Vec::new(),
             held_groups: BTreeSet::new(),
             gone_groups: GoneGroups::default(),
-            delete_after_days: None,
+            delete_after: None,
             user_name_attribute: attribute::EMAIL.to_owned(),
             sealed: true,
             as_of,

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::SignedDuration;
 use rollcall_kit::InactiveReason;
 
 use super::change::{Action, ActionKind, Cause, GroupKey};
@@ -295,7 +296,7 @@ fn an_account_is_deleted_only_when_it_is_due_and_its_owner_is_known_to_be_out() 
     let plan = world.plan(&directory).plan;
     world.apply(&plan, &directory.settings);
 
-    directory.settings.delete_after_days = Some(30);
+    directory.settings.delete_after = Some(SignedDuration::from_hours(30 * 24));
     let at = |directory: &mut Directory, text: &str| directory.settings.as_of = text.parse().unwrap();
     at(&mut directory, "2026-12-23T08:59:59Z");
     assert!(world.plan(&directory).plan.is_empty());
@@ -308,7 +309,7 @@ fn an_account_is_deleted_only_when_it_is_due_and_its_owner_is_known_to_be_out() 
     assert!(world.plan(&directory).plan.is_empty());
     directory.absences.insert(id("u1"), Leaving::Vanished);
     assert_eq!(lines(&world.plan(&directory).plan), ["delete jane@acme.com"]);
-    directory.settings.delete_after_days = None;
+    directory.settings.delete_after = None;
     assert!(world.plan(&directory).plan.is_empty());
 }
 

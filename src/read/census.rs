@@ -8,12 +8,11 @@
 
 use std::collections::BTreeMap;
 
-use rollcall_kit::{DirectoryGroup, DirectoryId, DirectoryUser, Entry, attribute};
+use rollcall_kit::{DirectoryGroup, DirectoryId, DirectoryUser, Entry, HumanDuration, attribute};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Percent;
-use crate::schedule::Lasting;
 
 /// How much of a reading there must have been for a loss to mean anything, and how large the loss must be. Small
 /// directories change by large shares every day.
@@ -38,13 +37,13 @@ pub struct ReadingLimits {
     pub group: Percent,
     /// For how long changes alone may be read before the directory is read in full again, because only a full read tells
     /// who is missing: days (`"7d"`), hours (`"24h"`) or less.
-    pub full_every: Lasting,
+    pub full_every: HumanDuration,
 }
 
 impl Default for ReadingLimits {
     fn default() -> Self {
         let [users, groups, members, attribute, group] = [20, 20, 20, 90, 90].map(Percent::of);
-        Self { users, groups, members, attribute, group, full_every: Lasting::seconds(24 * 3_600) }
+        Self { users, groups, members, attribute, group, full_every: HumanDuration::seconds(24 * 3_600) }
     }
 }
 

@@ -50,8 +50,8 @@ impl Session {
         people.extend(doubtful.keys().cloned());
         people.extend(self.unreadable()?.into_keys());
         people.extend(self.found()?.edits.into_iter().map(|found| found.user));
-        if let Some(days) = self.organization.target.delete_after_days {
-            let since = (self.clock)().checked_sub(SignedDuration::from_hours(24 * i64::from(days)));
+        if let Some(wait) = self.organization.target.delete_after {
+            let since = (self.clock)().checked_sub(wait.signed());
             people.extend(self.store.inactive_since(since.unwrap_or(Timestamp::MIN))?);
         }
         let (users, _) = self.store.mirror_counts();

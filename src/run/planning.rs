@@ -8,7 +8,7 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
-use rollcall_kit::{DirectoryId, DirectoryUser, Unreadable};
+use rollcall_kit::{DirectoryId, DirectoryUser, HumanDuration, Unreadable};
 use tracing::Instrument as _;
 
 use super::build::KnownProfile;
@@ -399,7 +399,7 @@ impl Session {
         let mut settings = PlanSettings::new((self.clock)());
         settings.email_mutable = target.mutable_email;
         settings.role_delivery_is_groups = target.roles == RoleDelivery::Groups;
-        settings.delete_after_days = target.delete_after_days;
+        settings.delete_after = target.delete_after.map(HumanDuration::signed);
         settings.user_name_attribute = target.user_name.clone();
         settings.sealed = self.store.is_sealed();
         settings.pace = self.reader().pace();

@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::catch_up::{is_note_of_changes, note_of_changes};
@@ -143,9 +143,8 @@ impl Session {
 
     /// When the first of the accounts that are not active may be old enough to be deleted.
     fn due(&self) -> Result<Option<Timestamp>, StoreError> {
-        let Some(days) = self.organization.target.delete_after_days else { return Ok(None) };
-        let wait = SignedDuration::from_hours(24 * i64::from(days));
+        let Some(wait) = self.organization.target.delete_after else { return Ok(None) };
         let first = self.store.first_inactive()?;
-        Ok(first.map(|since| since.checked_add(wait).unwrap_or(Timestamp::MAX)))
+        Ok(first.map(|since| since.checked_add(wait.signed()).unwrap_or(Timestamp::MAX)))
     }
 }

@@ -255,7 +255,7 @@ mod tests {
         let settings = ScheduleSettings {
             incremental: incremental.map(|text| text.parse().unwrap()),
             full: full.map(|text| text.parse().unwrap()),
-            jitter: super::super::Lasting::seconds(0),
+            jitter: rollcall_kit::HumanDuration::seconds(0),
             ..ScheduleSettings::default()
         };
         Schedule::new(&settings, "acme", QuarantineSettings::default())

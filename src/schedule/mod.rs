@@ -11,7 +11,6 @@
 mod blackout;
 mod cron;
 mod due;
-mod lasting;
 #[cfg(test)]
 mod properties;
 mod settings;
@@ -19,5 +18,4 @@ mod settings;
 pub use blackout::{Blackout, Blackouts, Forbids, OpenWindow};
 pub use cron::Cron;
 pub use due::{Depth, Due, Past, Quarantine, Schedule, Why};
-pub use lasting::Lasting;
 pub use settings::{QuarantineSettings, ScheduleSettings, Zone};

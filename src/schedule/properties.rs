@@ -6,6 +6,7 @@ use jiff::civil::{DateTime, date};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp, ToSpan as _};
 use proptest::prelude::*;
+use rollcall_kit::HumanDuration;
 
 use super::*;
 
@@ -101,7 +102,7 @@ proptest! {
             incremental: format!("{} * * * *", list(&incremental)).parse().ok(),
             full: format!("0 {} * * *", list(&full)).parse().ok(),
             zone: serde_json::from_value(zone.into()).unwrap(),
-            jitter: Lasting::seconds(jitter),
+            jitter: HumanDuration::seconds(jitter),
         };
         let schedule = Schedule::new(&settings, "acme", QuarantineSettings::default());
         let zone = TimeZone::get(zone).unwrap();

@@ -4,12 +4,12 @@ use std::borrow::Cow;
 
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
+use rollcall_kit::HumanDuration;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::Error;
 use serde::{Deserialize, Deserializer};
 
 use super::cron::Cron;
-use super::lasting::Lasting;
 
 /// When the daemon runs an organization.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -28,7 +28,7 @@ pub struct ScheduleSettings {
     /// Up to so much later, so that organizations do not all begin at once. How much is the same every time; it follows
     /// from the organization's name. At most the time between two runs.
     #[serde(default)]
-    pub jitter: Lasting,
+    pub jitter: HumanDuration,
 }
 
 impl ScheduleSettings {
@@ -64,7 +64,12 @@ fn shortest_pause(cron: &Cron) -> Option<SignedDuration> {
 impl Default for ScheduleSettings {
     /// Every hour: a leaver is out within one, and nobody has to remember to set a schedule.
     fn default() -> Self {
-        Self { incremental: None, full: "0 * * * *".parse().ok(), zone: Zone::default(), jitter: Lasting::seconds(300) }
+        Self {
+            incremental: None,
+            full: "0 * * * *".parse().ok(),
+            zone: Zone::default(),
+            jitter: HumanDuration::seconds(300),
+        }
     }
 }
 
@@ -76,14 +81,14 @@ pub struct QuarantineSettings {
     #[schemars(range(min = 1))]
     pub after: u32,
     /// The first pause; each further failure doubles it.
-    pub pause: Lasting,
+    pub pause: HumanDuration,
     /// The longest pause.
-    pub most: Lasting,
+    pub most: HumanDuration,
 }
 
 impl Default for QuarantineSettings {
     fn default() -> Self {
-        Self { after: 5, pause: Lasting::seconds(3_600), most: Lasting::seconds(86_400) }
+        Self { after: 5, pause: HumanDuration::seconds(3_600), most: HumanDuration::seconds(86_400) }
     }
 }
 

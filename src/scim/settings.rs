@@ -1,5 +1,6 @@
 //! The settings of a SCIM target.
 
+use rollcall_kit::HumanDuration;
 use rollcall_kit::http::HttpSettings;
 use rollcall_kit::http::token::ClientCredentialsSettings;
 use rollcall_kit::secret::SecretRef;
@@ -45,8 +46,8 @@ pub struct ScimSettings {
     /// Members that one request adds or removes at most.
     #[serde(default = "hundred")]
     pub members_per_request: usize,
-    /// Deletes accounts that have been inactive for so many days. Without it nothing is ever deleted.
-    pub delete_after_days: Option<u32>,
+    /// Deletes accounts that have been inactive for so long. Without it nothing is ever deleted.
+    pub delete_after: Option<HumanDuration>,
     /// Over what the directory is the authority: attributes, `active`, `roles`, or `*` for everything. An edit of these
     /// in the application is undone when it is found; every other edit stays until the directory's value changes.
     #[serde(default)]

@@ -235,8 +235,9 @@ fn a_target_that_does_not_say_whether_somebody_is_there() {
 #[test]
 fn a_write_of_which_nobody_knows_whether_it_was_done() {
     let site = changed(|company| company.people[0].name.1 = "Lovelace".to_owned());
-    let once =
-        site.configuration("").replace("kind = \"scim\"", "kind = \"scim\"\nhttp = { attempts = 1, max_wait = 1 }");
+    let once = site
+        .configuration("")
+        .replace("kind = \"scim\"", "kind = \"scim\"\nhttp = { attempts = 1, max_wait = \"1s\" }");
     site.write("config.toml", &once);
     site.sandbox.inject(Fault::LoseNextAnswer { method: "PATCH" });
     answers_nothing(&site, 2);

@@ -75,8 +75,8 @@ fn organizations() -> Vec<Organization> {
     let mut house = House::new();
     let ops = "\n[[organization.acme.role]]\ngroup = \"ops\"\nrole = \"admin\"\nprotected = true\n";
     let variants = [
-        (format!("keep_back = \"nobody\"{ops}"), "delete_after_days = 10"),
-        (format!("scope = {{ groups = [\"staff\"] }}{ops}"), "delete_after_days = 10"),
+        (format!("keep_back = \"nobody\"{ops}"), "delete_after = \"10d\""),
+        (format!("scope = {{ groups = [\"staff\"] }}{ops}"), "delete_after = \"10d\""),
         (format!("scope = {{ when = '\"guests\" in user.groups || user.login < \"p00030\"' }}{ops}"), ""),
         (ops.to_owned(), "mutable_email = true"),
     ];

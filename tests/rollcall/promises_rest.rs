@@ -82,7 +82,7 @@ async fn a_leaver_a_change_and_an_edit_of_the_rules_each_end_the_rest() {
 #[tokio::test]
 async fn an_account_that_becomes_due_for_deletion_ends_the_rest() {
     let mut house = House::new();
-    house.target_extra = "delete_after_days = 30".to_owned();
+    house.target_extra = "delete_after = \"30d\"".to_owned();
     house.directory(&active(&["ann", "bob"]));
     run(&house).await;
     house.directory(&[("ann", "active"), ("bob", "disabled")]);
@@ -97,7 +97,7 @@ async fn an_account_that_becomes_due_for_deletion_ends_the_rest() {
 #[tokio::test]
 async fn somebody_whose_account_was_deleted_is_told_by_the_address_and_the_id_that_it_had() {
     let mut house = House::new();
-    house.target_extra = "delete_after_days = 30".to_owned();
+    house.target_extra = "delete_after = \"30d\"".to_owned();
     house.directory(&active(&["ann", "bob"]));
     run(&house).await;
     let account = house.store.account(&DirectoryId::new("bob").unwrap()).unwrap().unwrap();

@@ -91,7 +91,7 @@ role = "editor"
 kind = "scim"
 url = "{url}"
 token = {{ file = "{token}" }}
-http = {{ attempts = 1, max_wait = 1 }}
+http = {{ attempts = 1, max_wait = "1s" }}
 {target}
 "#,
             folder = folder.display(),

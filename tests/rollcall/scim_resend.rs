@@ -14,7 +14,7 @@ use crate::scim_support::{answer, bare, change, create, fail, keep, members, set
 
 /// A target that tries a request three times and waits for at most two seconds.
 fn target(url: &str, token_file: Option<&std::path::Path>) -> ScimTarget {
-    let mut settings = json!({ "url": url, "http": { "attempts": 3, "max_wait": 2 } });
+    let mut settings = json!({ "url": url, "http": { "attempts": 3, "max_wait": "2s" } });
     if let Some(file) = token_file {
         settings["token"] = json!({ "file": file });
     }

@@ -18,7 +18,7 @@ pub(crate) fn settings(url: &str, token_file: &std::path::Path) -> ScimSettings 
     serde_json::from_value(json!({
         "url": url,
         "token": { "file": token_file },
-        "http": { "attempts": 1, "max_wait": 1 },
+        "http": { "attempts": 1, "max_wait": "1s" },
     }))
     .unwrap()
 }
@@ -152,7 +152,7 @@ impl Scripted {
         };
         Mock::given(wiremock::matchers::any()).respond_with(respond).mount(&server).await;
         let settings: ScimSettings = serde_json::from_value(json!({
-            "url": server.uri(), "concurrency": 1, "http": { "attempts": 1, "max_wait": 1 },
+            "url": server.uri(), "concurrency": 1, "http": { "attempts": 1, "max_wait": "1s" },
         }))
         .unwrap();
         let target = ScimTarget::new(&settings).unwrap().with_profile(profile);

@@ -107,7 +107,7 @@ impl Api {
             identity,
             issuer,
             attempts: settings.http.attempts,
-            longest_pause: Duration::from_secs(settings.http.max_wait),
+            longest_pause: settings.http.max_wait.duration(),
             first_pause: back_off.unwrap_or(Duration::from_secs(1)),
         })
     }

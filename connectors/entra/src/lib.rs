@@ -139,9 +139,9 @@ impl EntraConnector {
 
     /// A read within the time that the settings give it.
     async fn in_time<T>(&self, read: impl Future<Output = Result<T, ReadError>>) -> Result<T, ReadError> {
-        let seconds = self.settings.read_timeout;
-        tokio::time::timeout(Duration::from_secs(seconds), read).await.unwrap_or_else(|_| {
-            Err(ReadError::incomplete("directory", format!("it took longer than {seconds} seconds (read_timeout)")))
+        let longest = self.settings.read_timeout;
+        tokio::time::timeout(longest.duration(), read).await.unwrap_or_else(|_| {
+            Err(ReadError::incomplete("directory", format!("it took longer than {longest} (read_timeout)")))
         })
     }
 

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use rollcall_kit::HumanDuration;
 use rollcall_kit::http::HttpSettings;
 use rollcall_kit::http::token::Algorithm;
 use rollcall_kit::rest;
@@ -80,9 +81,9 @@ pub struct EntraSettings {
     /// Requests in flight; more than a few are mostly throttled.
     #[serde(default = "four")]
     pub parallel: usize,
-    /// Seconds for one whole read.
+    /// How long one whole read may take.
     #[serde(default = "six_hours")]
-    pub read_timeout: u64,
+    pub read_timeout: HumanDuration,
     /// Users, groups and members per page.
     #[serde(default = "largest_page")]
     pub page_size: u32,
@@ -152,8 +153,8 @@ fn four() -> usize {
     4
 }
 
-fn six_hours() -> u64 {
-    6 * 60 * 60
+fn six_hours() -> HumanDuration {
+    HumanDuration::seconds(6 * 60 * 60)
 }
 
 /// The largest that Graph takes.
@@ -263,9 +264,9 @@ impl EntraSettings {
             "page_size must be between 1 and 999; Graph refuses other sizes",
         );
         problems.add_if(
-            self.read_timeout == 0,
+            self.read_timeout.is_zero(),
             "read_timeout",
-            "read_timeout of 0 seconds can never be met; leave it out for the default",
+            "read_timeout of \"0s\" can never be met; leave it out for the default",
         );
         problems.within("http", self.http.problems());
         problems.all()

@@ -52,7 +52,7 @@ fn settings_that_cannot_be_meant_are_refused_with_what_to_write() {
         (base("extra_properties = [\"departmnt\"]"), "is it department?"),
         (base("page_size = 1000"), "page_size must be between 1 and 999"),
         (base("parallel = 0"), "parallel must be between 1 and 16"),
-        (base("read_timeout = 0"), "read_timeout of 0 seconds"),
+        (base("read_timeout = \"0s\""), "read_timeout of \"0s\""),
         (base("[groups]"), "groups names no group"),
         (base("[groups]\nassigned = true"), "groups.assigned means the application of assigned_to"),
         (base("[groups]\nnamed = [\"\"]"), "groups holds an empty name"),

@@ -48,7 +48,7 @@ impl Graph {
         let mut settings: EntraSettings = toml::from_str(&text).unwrap();
         settings.client_secret = Some(self.secret("secret", "hunter2"));
         settings.http.attempts = 3;
-        settings.http.max_wait = 5;
+        settings.http.max_wait = rollcall_kit::HumanDuration::seconds(5);
         settings
     }
 }

@@ -126,8 +126,7 @@ pub(crate) async fn read(
         if place.since > now || now.duration_since(place.since) > LOG_KEPT || !by_log(settings, api).await? {
             return Ok(None);
         }
-        let lag = SignedDuration::from_mins(settings.activity_lag.into());
-        let back = place.since.saturating_sub(lag).unwrap_or(Timestamp::UNIX_EPOCH);
+        let back = place.since.saturating_sub(settings.activity_lag.signed()).unwrap_or(Timestamp::UNIX_EPOCH);
         let customer = settings.customer.as_deref();
         told.read(api, log::ADMIN, back, customer, &place.heeded).await?;
         if settings.groups.is_some() || !settings.members_of.is_empty() {

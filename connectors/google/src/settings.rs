@@ -5,7 +5,7 @@ use std::path::Path;
 use rollcall_kit::http::HttpSettings;
 use rollcall_kit::secret::SecretRef;
 use rollcall_kit::settings::{Problem, Problems};
-use rollcall_kit::{Address, rest};
+use rollcall_kit::{Address, HumanDuration, rest};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -57,9 +57,9 @@ pub struct GoogleSettings {
     /// Needs the scope `admin.reports.audit.readonly`.
     #[serde(default)]
     pub activity: bool,
-    /// By how many minutes the audit logs may lag behind: each read of changes looks back as far again.
+    /// How far the audit logs may lag behind: each read of changes looks back as far again.
     #[serde(default = "three_hours")]
-    pub activity_lag: u32,
+    pub activity_lag: HumanDuration,
     /// The scopes to ask for, instead of those that what is read needs.
     #[serde(default)]
     pub scopes: Option<Vec<String>>,
@@ -69,9 +69,9 @@ pub struct GoogleSettings {
     /// Requests in flight.
     #[serde(default = "four")]
     pub parallel: usize,
-    /// Seconds for one whole read.
+    /// How long one whole read may take.
     #[serde(default = "six_hours")]
-    pub read_timeout: u64,
+    pub read_timeout: HumanDuration,
     /// Users per page; groups and members come by 200 at most.
     #[serde(default = "largest_page")]
     pub page_size: u32,
@@ -129,8 +129,8 @@ pub enum Called {
     Name,
 }
 
-fn three_hours() -> u32 {
-    180
+fn three_hours() -> HumanDuration {
+    HumanDuration::seconds(3 * 60 * 60)
 }
 
 /// Others ask as the same administrator, too.
@@ -142,8 +142,8 @@ fn four() -> usize {
     4
 }
 
-fn six_hours() -> u64 {
-    6 * 60 * 60
+fn six_hours() -> HumanDuration {
+    HumanDuration::seconds(6 * 60 * 60)
 }
 
 /// The largest that Google takes.
@@ -251,9 +251,9 @@ impl GoogleSettings {
             "page_size must be between 1 and 500; Google refuses other sizes",
         );
         problems.add_if(
-            self.read_timeout == 0,
+            self.read_timeout.is_zero(),
             "read_timeout",
-            "read_timeout of 0 seconds can never be met; leave it out for the default",
+            "read_timeout of \"0s\" can never be met; leave it out for the default",
         );
         problems.within("http", self.http.problems());
         problems.all()

@@ -25,7 +25,7 @@ impl Settings for Workspace {
     fn settings(&self) -> GoogleSettings {
         let mut settings: GoogleSettings = toml::from_str(&self.configuration()).unwrap();
         settings.http.attempts = 3;
-        settings.http.max_wait = 5;
+        settings.http.max_wait = rollcall_kit::HumanDuration::seconds(5);
         settings
     }
 

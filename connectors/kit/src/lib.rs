@@ -16,6 +16,7 @@ pub mod container;
 #[cfg(any(test, feature = "contract-tests"))]
 pub mod contract;
 pub mod dn;
+pub mod duration;
 pub mod expiry;
 pub mod http;
 pub mod model;
@@ -33,6 +34,7 @@ pub use changes::{Changes, Cursor};
 pub use connector::{Capabilities, CheckFinding, CheckLevel, Connector, Entries, Entry, LookUp, ReadError, Unreadable};
 pub use container::Container;
 pub use dn::Dn;
+pub use duration::HumanDuration;
 pub use model::{Address, DirectoryGroup, DirectoryId, DirectoryUser, InactiveReason, Member, Status, attribute};
 pub use trial::Trial;
 pub use value::Value;

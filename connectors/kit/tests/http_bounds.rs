@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use rollcall_kit::HumanDuration;
 use rollcall_kit::http::{HttpError, HttpSettings};
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpListener;
@@ -101,17 +102,17 @@ const HALF: &str = "HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nhalf";
 #[tokio::test]
 async fn a_server_that_stalls_in_the_middle_of_a_body_is_given_up_after_the_idle_timeout() {
     let server = Raw::start(&[Act::Stall(HALF), Act::Answer("whole")]).await;
-    let settings = HttpSettings { idle_timeout: 1, attempts: 1, ..HttpSettings::default() };
+    let settings = HttpSettings { idle_timeout: HumanDuration::seconds(1), attempts: 1, ..HttpSettings::default() };
     let client = client(&server.url, settings);
     let before = Instant::now();
     let error = client.send(read(&client)).await.unwrap_err();
     assert!(before.elapsed() < Duration::from_secs(3), "{:?}", before.elapsed());
-    assert!(error.to_string().contains("not a byte came for 1 seconds"), "{error}");
+    assert!(error.to_string().contains("not a byte came for 1s"), "{error}");
 }
 
 #[tokio::test]
 async fn after_a_stall_a_read_is_repeated_and_a_write_is_not() {
-    let settings = HttpSettings { idle_timeout: 1, ..HttpSettings::default() };
+    let settings = HttpSettings { idle_timeout: HumanDuration::seconds(1), ..HttpSettings::default() };
     let server = Raw::start(&[Act::Stall(HALF), Act::Answer("whole")]).await;
     let reader = client(&server.url, settings.clone());
     assert_eq!(reader.send(read(&reader)).await.unwrap().body.as_ref(), b"whole");
@@ -125,11 +126,14 @@ async fn after_a_stall_a_read_is_repeated_and_a_write_is_not() {
 #[tokio::test]
 async fn an_exchange_that_takes_longer_than_its_timeout_is_given_up() {
     let server = serving(ResponseTemplate::new(200).set_delay(Duration::from_secs(20))).await;
-    let client = client(&server.uri(), HttpSettings { timeout: 1, attempts: 1, ..HttpSettings::default() });
+    let client = client(
+        &server.uri(),
+        HttpSettings { timeout: HumanDuration::seconds(1), attempts: 1, ..HttpSettings::default() },
+    );
     let before = Instant::now();
     let error = client.send(read(&client)).await.unwrap_err();
     assert!(before.elapsed() < Duration::from_secs(3), "{:?}", before.elapsed());
-    assert!(error.to_string().contains("not complete within 1 seconds"), "{error}");
+    assert!(error.to_string().contains("not complete within 1s"), "{error}");
 }
 
 /// A server that answers only once three requests are there, and counts how many there are at most.

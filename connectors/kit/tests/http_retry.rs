@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use rollcall_kit::HumanDuration;
 use rollcall_kit::http::{HttpError, HttpSettings, Stats};
 use wiremock::matchers::{header, method};
 use wiremock::{Mock, MockServer, ResponseTemplate};
@@ -100,7 +101,8 @@ async fn retry_after_as_a_date_is_waited_by_the_servers_clock() {
 #[tokio::test]
 async fn a_pause_beyond_max_wait_is_an_error_at_once_and_for_all_clones() {
     let server = first(1, ResponseTemplate::new(429).insert_header("retry-after", "3600")).await;
-    let client = client(&server.uri(), HttpSettings { max_wait: 60, ..HttpSettings::default() });
+    let client =
+        client(&server.uri(), HttpSettings { max_wait: HumanDuration::seconds(60), ..HttpSettings::default() });
     let error = client.send(create(&client)).await.unwrap_err();
     assert!(matches!(error, HttpError::WaitTooLong { seconds: 3600, .. }), "{error}");
     let other = client.clone();

@@ -1,5 +1,6 @@
 //! Real TLS: whom we trust, how we prove ourselves, and what an administrator is told when either fails.
 
+use rollcall_kit::HumanDuration;
 use rollcall_kit::http::{Client, HttpError, HttpSettings};
 use url::Url;
 
@@ -132,7 +133,7 @@ async fn a_handshake_that_never_ends_is_no_connection_and_a_write_is_tried_again
     let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("https://{}/", silent.local_addr().unwrap());
     let authority = Authority::new();
-    let settings = HttpSettings { connect_timeout: 1, attempts: 2, ..trusting(&authority) };
+    let settings = HttpSettings { connect_timeout: HumanDuration::seconds(1), attempts: 2, ..trusting(&authority) };
     let client = client(&url, settings);
     let error = client.send(create(&client)).await.unwrap_err();
     assert!(matches!(error, HttpError::Unreachable { .. }), "{error:?}");

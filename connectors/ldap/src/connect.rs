@@ -111,7 +111,7 @@ async fn open(
     password: &str,
 ) -> Result<Session, ReadError> {
     let server = url.as_str().trim_end_matches('/').to_owned();
-    let patience = Duration::from_secs(settings.timeouts.connect);
+    let patience = settings.timeouts.connect.duration();
     let (connection, ldap) = timeout(patience, establish(settings, url, tls)).await.unwrap_or_else(|_| {
         Err(ReadError::Unreachable {
             server: server.clone(),
@@ -124,9 +124,9 @@ async fn open(
         server,
         host: url.host_str().unwrap_or_default().to_owned(),
         identity: settings.bind_dn.clone(),
-        answer_timeout: Duration::from_secs(settings.timeouts.answer),
+        answer_timeout: settings.timeouts.answer.duration(),
     };
-    session.bind(password, Duration::from_secs(settings.timeouts.bind)).await?;
+    session.bind(password, settings.timeouts.bind.duration()).await?;
     Ok(session)
 }
 

@@ -31,8 +31,6 @@ mod starttls;
 mod template;
 mod tls;
 
-use std::time::Duration;
-
 use async_trait::async_trait;
 use rollcall_kit::settings::refuse;
 use rollcall_kit::{
@@ -117,12 +115,9 @@ impl Connector for LdapConnector {
     }
 
     async fn read(&self, entries: Entries) -> Result<Certificate, ReadError> {
-        let patience = Duration::from_secs(self.settings.timeouts.read);
-        tokio::time::timeout(patience, aside(self.settings.clone(), entries)).await.unwrap_or_else(|_| {
-            Err(ReadError::incomplete(
-                "directory",
-                format!("it took longer than {} seconds (timeouts.read)", patience.as_secs()),
-            ))
+        let patience = self.settings.timeouts.read;
+        tokio::time::timeout(patience.duration(), aside(self.settings.clone(), entries)).await.unwrap_or_else(|_| {
+            Err(ReadError::incomplete("directory", format!("it took longer than {patience} (timeouts.read)")))
         })
     }
 

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use rollcall_kit::secret::SecretRef;
 use rollcall_kit::settings::{EndingFile, Problem, Problems};
-use rollcall_kit::{Container, Dn};
+use rollcall_kit::{Container, Dn, HumanDuration};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -169,23 +169,24 @@ pub struct AttributeNames {
     pub raw: Vec<String>,
 }
 
-/// How long to wait for what, in seconds.
+/// How long to wait for what.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Timeouts {
     /// Until a connection stands, TLS included.
-    pub connect: u64,
+    pub connect: HumanDuration,
     /// Until the sign-in is answered.
-    pub bind: u64,
+    pub bind: HumanDuration,
     /// Until the next message of an answer arrives.
-    pub answer: u64,
+    pub answer: HumanDuration,
     /// For one whole read.
-    pub read: u64,
+    pub read: HumanDuration,
 }
 
 impl Default for Timeouts {
     fn default() -> Self {
-        Self { connect: 10, bind: 15, answer: 60, read: 3600 }
+        let [connect, bind, answer, read] = [10, 15, 60, 3_600].map(HumanDuration::seconds);
+        Self { connect, bind, answer, read }
     }
 }
 
@@ -346,8 +347,12 @@ impl Timeouts {
     fn problems(&self) -> Vec<Problem> {
         let Self { connect, bind, answer, read } = *self;
         let mut problems = Problems::new();
-        for (key, seconds) in [("connect", connect), ("bind", bind), ("answer", answer), ("read", read)] {
-            problems.add_if(seconds == 0, key, "a timeout of 0 seconds can never be met; leave it out for the default");
+        for (key, length) in [("connect", connect), ("bind", bind), ("answer", answer), ("read", read)] {
+            problems.add_if(
+                length.is_zero(),
+                key,
+                "a timeout of \"0s\" can never be met; leave it out for the default",
+            );
         }
         problems.all()
     }
@@ -444,12 +449,13 @@ mod tests {
             flavour = "389-ds"
             active = { attribute = { name = "employeeStatus", active = ["A"], absent = "inactive" } }
             attributes = { email = ["mailPrimaryAddress", "mail"], raw = ["costCenter"] }
-            timeouts = { answer = 120 }
+            timeouts = { answer = "2m" }
             canary = { dn = "cn=reader,dc=corp,dc=example", attributes = ["mail"] }
             groups = { bases = ["ou=groups,dc=corp,dc=example"], primary_group = false }
         "#;
         let settings: LdapSettings = toml::from_str(&format!("{shortest}{more}")).unwrap();
-        assert_eq!((settings.timeouts.answer, settings.timeouts.bind), (120, 15));
+        let seconds = [settings.timeouts.answer, settings.timeouts.bind].map(HumanDuration::as_seconds);
+        assert_eq!(seconds, [120, 15]);
         assert!(matches!(settings.active, Some(ActiveRule::Attribute { .. })));
         let rule: LdapSettings = toml::from_str(&format!("{shortest}\nactive = \"ns-account-lock\"")).unwrap();
         assert_eq!(rule.active, Some(ActiveRule::NsAccountLock));

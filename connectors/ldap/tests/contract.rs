@@ -68,7 +68,7 @@ async fn nothing_broken_is_certified(server: &impl DirectoryServer) {
         let proxy = FaultProxy::start(server.ldaps_url(), &arguments);
         let mut setup = Setup::through(server, &proxy);
         setup.settings.page_size = 20;
-        setup.settings.timeouts.answer = 2;
+        setup.settings.timeouts.answer = rollcall_kit::HumanDuration::seconds(2);
         (setup, proxy)
     };
     for faults in [

@@ -11,7 +11,7 @@ async fn refusal_with(server: &OpenLdap, faults: &[&str]) -> String {
     let proxy = FaultProxy::start(server.ldap_url(), faults);
     let mut setup = Setup::through(server, &proxy);
     setup.settings.page_size = 200;
-    setup.settings.timeouts.answer = 1;
+    setup.settings.timeouts.answer = rollcall_kit::HumanDuration::seconds(1);
     setup.refusal().await
 }
 

@@ -70,7 +70,7 @@ impl Setup {
             active: None,
             attributes: AttributeNames::default(),
             page_size: 500,
-            timeouts: Timeouts { answer: 10, ..Timeouts::default() },
+            timeouts: Timeouts { answer: rollcall_kit::HumanDuration::seconds(10), ..Timeouts::default() },
             ignorable_referrals: Vec::new(),
             optional_bases: Vec::new(),
             canary: None,

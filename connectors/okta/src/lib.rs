@@ -152,13 +152,10 @@ impl Connector for OktaConnector {
     }
 
     async fn read(&self, entries: Entries) -> Result<Certificate, ReadError> {
-        let patience = Duration::from_secs(self.settings.read_timeout);
-        tokio::time::timeout(patience, read::read(&self.settings, &self.api, entries)).await.unwrap_or_else(|_| {
-            Err(ReadError::incomplete(
-                "directory",
-                format!("it took longer than {} seconds (read_timeout)", patience.as_secs()),
-            ))
-        })
+        let patience = self.settings.read_timeout;
+        tokio::time::timeout(patience.duration(), read::read(&self.settings, &self.api, entries)).await.unwrap_or_else(
+            |_| Err(ReadError::incomplete("directory", format!("it took longer than {patience} (read_timeout)"))),
+        )
     }
 
     async fn cursor(&self) -> Result<Option<Cursor>, ReadError> {

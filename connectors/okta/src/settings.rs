@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use rollcall_kit::HumanDuration;
 use rollcall_kit::http::HttpSettings;
 use rollcall_kit::http::token::{Algorithm, Possession};
 use rollcall_kit::rest;
@@ -65,9 +66,9 @@ pub struct OktaSettings {
     /// application or taken off it. Needs the scope `okta.logs.read`.
     #[serde(default)]
     pub system_log: bool,
-    /// Seconds for one whole read.
+    /// How long one whole read may take.
     #[serde(default = "six_hours")]
-    pub read_timeout: u64,
+    pub read_timeout: HumanDuration,
     /// Users, groups and members per page.
     #[serde(default = "two_hundred")]
     pub page_size: u32,
@@ -105,8 +106,8 @@ fn four() -> usize {
     4
 }
 
-fn six_hours() -> u64 {
-    6 * 60 * 60
+fn six_hours() -> HumanDuration {
+    HumanDuration::seconds(6 * 60 * 60)
 }
 
 /// What Okta recommends.
@@ -206,9 +207,9 @@ impl OktaSettings {
             "page_size must be between 20 and 200; Okta refuses other sizes for some lists",
         );
         problems.add_if(
-            self.read_timeout == 0,
+            self.read_timeout.is_zero(),
             "read_timeout",
-            "read_timeout of 0 seconds can never be met; leave it out for the default",
+            "read_timeout of \"0s\" can never be met; leave it out for the default",
         );
         problems.within("http", self.http.problems());
         problems.all()

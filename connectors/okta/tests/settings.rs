@@ -53,7 +53,7 @@ fn settings_that_cannot_be_are_refused_by_name() {
         (format!("{APP}parallel = 16"), "parallel must be between"),
         (format!("{APP}page_size = 10"), "page_size must be between"),
         (format!("{APP}page_size = 201"), "page_size must be between"),
-        (format!("{APP}read_timeout = 0"), "read_timeout of 0"),
+        (format!("{APP}read_timeout = \"0s\""), "read_timeout of \"0s\""),
         (format!("{APP}statuses = {{ DEPROVISIONED = \"active\" }}"), "statuses would keep deactivated users"),
         (format!("{APP}[groups]"), "groups names no group"),
         (format!("{APP}[groups]\nassigned = true"), "groups.assigned means the application of assigned_to"),

@@ -49,7 +49,7 @@ impl Okta {
         settings.private_key = Some(self.secret("app-key", P256_JWK));
         settings.groups = Some(GroupSettings { all: true, ..GroupSettings::default() });
         settings.http.attempts = 3;
-        settings.http.max_wait = 5;
+        settings.http.max_wait = rollcall_kit::HumanDuration::seconds(5);
         settings
     }
 

@@ -16,22 +16,22 @@ const TRANSPORT: [(&str, &[(&str, &str)]); 4] = [
         &[
             ("parallel = 4", "parallel = 9"),
             ("rate_limit_share = 50", "rate_limit_share = 30"),
-            ("read_timeout = 7200", "read_timeout = 3600"),
+            ("read_timeout = \"2h\"", "read_timeout = \"1h\""),
             ("page_size = 100", "page_size = 200"),
             ("/etc/okta.pem", "/etc/keys/okta.pem"),
             ("key_id = \"a\"", "key_id = \"b\""),
-            ("http.timeout = 90", "http.proxy = \"http://proxy.acme.com:3128\""),
+            ("http.timeout = \"90s\"", "http.proxy = \"http://proxy.acme.com:3128\""),
         ],
     ),
     (
         ENTRA,
         &[
             ("parallel = 4", "parallel = 9"),
-            ("read_timeout = 7200", "read_timeout = 3600"),
+            ("read_timeout = \"2h\"", "read_timeout = \"1h\""),
             ("page_size = 100", "page_size = 200"),
             ("client_secret = { file = \"/etc/entra\" }", "certificate = \"/etc/entra.pem\""),
             ("/etc/entra", "/etc/keys/entra"),
-            ("http.timeout = 90", "http.ca_file = \"/etc/ca.pem\""),
+            ("http.timeout = \"90s\"", "http.ca_file = \"/etc/ca.pem\""),
         ],
     ),
     (
@@ -39,16 +39,16 @@ const TRANSPORT: [(&str, &[(&str, &str)]); 4] = [
         &[
             ("queries_per_minute = 600", "queries_per_minute = 900"),
             ("parallel = 4", "parallel = 9"),
-            ("read_timeout = 7200", "read_timeout = 3600"),
+            ("read_timeout = \"2h\"", "read_timeout = \"1h\""),
             ("page_size = 100", "page_size = 200"),
             ("/etc/google.json", "/etc/keys/google.json"),
-            ("http.timeout = 90", "http.attempts = 3"),
+            ("http.timeout = \"90s\"", "http.attempts = 3"),
         ],
     ),
     (
         LDAP,
         &[
-            ("timeouts = { connect = 5 }", "timeouts = { answer = 30 }"),
+            ("timeouts = { connect = \"5s\" }", "timeouts = { answer = \"30s\" }"),
             ("page_size = 100", "page_size = 200"),
             ("/etc/ldap", "/etc/keys/ldap"),
             ("start_tls = true", "danger_clear_text = true"),
@@ -66,9 +66,9 @@ key_id = "a"
 assigned_to = "0oa1"
 rate_limit_share = 50
 parallel = 4
-read_timeout = 7200
+read_timeout = "2h"
 page_size = 100
-http.timeout = 90
+http.timeout = "90s"
 groups.all = true
 "#;
 
@@ -79,9 +79,9 @@ client_id = "00000000-0000-0000-0000-000000000001"
 client_secret = { file = "/etc/entra" }
 members_of = ["Staff"]
 parallel = 4
-read_timeout = 7200
+read_timeout = "2h"
 page_size = 100
-http.timeout = 90
+http.timeout = "90s"
 groups.all = true
 "#;
 
@@ -91,12 +91,12 @@ key_file = { file = "/etc/google.json" }
 admin = "rollcall@acme.com"
 org_units = ["/Staff"]
 activity = true
-activity_lag = 60
+activity_lag = "1h"
 queries_per_minute = 600
 parallel = 4
-read_timeout = 7200
+read_timeout = "2h"
 page_size = 100
-http.timeout = 90
+http.timeout = "90s"
 groups.all = true
 "#;
 
@@ -108,7 +108,7 @@ ca_file = "/etc/ca.pem"
 bind_dn = "cn=reader,dc=acme,dc=com"
 bind_password = { file = "/etc/ldap" }
 page_size = 100
-timeouts = { connect = 5 }
+timeouts = { connect = "5s" }
 users.bases = ["ou=people,dc=acme,dc=com"]
 groups.bases = ["ou=groups,dc=acme,dc=com"]
 "#;

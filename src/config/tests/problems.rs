@@ -40,7 +40,7 @@ connector = "ldap"
 servers = ["ldaps://ldap.acme.com", "https://ldap.acme.com", "ldap://ldap.acme.com"]
 bind_dn = " "
 bind_password = { file = "/etc/ldap" }
-timeouts = { connect = 0, read = 0 }
+timeouts = { connect = "0s", read = "0s" }
 users = { bases = ["ou=people"], filter = "(a" }
 "#;
     assert_eq!(

@@ -24,7 +24,7 @@ use super::settings::TraceSettings;
 
 /// The longest that one attempt may take, in seconds, and that a collector may ask us to wait: spans that come meanwhile
 /// wait in memory.
-const PATIENCE: u64 = 10;
+const PATIENCE: HumanDuration = HumanDuration::seconds(10);
 
 /// How often a batch is sent at most.
 const ATTEMPTS: u32 = 3;

@@ -57,13 +57,13 @@ impl World {
                     "ignorable_referrals": [format!("ou=elsewhere,ou=people,{base}")],
                     "users": { "bases": [format!("ou=people,{base}")] },
                     "groups": { "bases": [format!("ou=groups,{base}")], "leaves_names": directory.leaves_names() },
-                    "timeouts": { "connect": 5, "answer": 30 },
+                    "timeouts": { "connect": "5s", "answer": "30s" },
                 },
                 "target": {
                     "kind": "scim",
                     "url": target.url(),
                     "token": { "file": target.token_file() },
-                    "http": { "attempts": 3, "max_wait": 2, "connect_timeout": 5 },
+                    "http": { "attempts": 3, "max_wait": "2s", "connect_timeout": "5s" },
                 },
             }},
         });
@@ -105,7 +105,7 @@ impl World {
         directory["servers"] = json!([proxy.url()]);
         directory["danger_clear_text"] = true.into();
         directory["page_size"] = 100.into();
-        directory["timeouts"] = json!({ "connect": 2, "bind": 2, "answer": 1 });
+        directory["timeouts"] = json!({ "connect": "2s", "bind": "2s", "answer": "1s" });
         directory.as_object_mut().unwrap().remove("ca_file");
     }
 
@@ -114,7 +114,7 @@ impl World {
         let directory = self.directory();
         directory["servers"] = json!([server.ldaps_url()]);
         directory["ca_file"] = json!(server.ca_file());
-        directory["timeouts"] = json!({ "connect": 5, "answer": 30 });
+        directory["timeouts"] = json!({ "connect": "5s", "answer": "30s" });
         directory.as_object_mut().unwrap().remove("danger_clear_text");
     }
 

@@ -65,7 +65,7 @@ impl Client {
             .redirect(reqwest::redirect::Policy::none())
             .referer(false)
             .user_agent(USER_AGENT)
-            .connect_timeout(Duration::from_secs(settings.connect_timeout))
+            .connect_timeout(settings.connect_timeout.duration())
             .tls_backend_preconfigured(tls::config(&settings, origin.is_secure() || proxy_is_secure)?);
         match &settings.proxy {
             Some(proxy) => {
@@ -321,7 +321,7 @@ impl Client {
 
     /// Waits with everybody else until the pause that the server stated is over, and for a turn.
     async fn pass(&self, gate: &Gate, url: &str) -> Result<(), HttpError> {
-        let longest = Duration::from_secs(self.settings.max_wait);
+        let longest = self.settings.max_wait.duration();
         loop {
             gate.pass(longest).await.map_err(|remaining| wait_too_long(url, remaining))?;
             let Some(pace) = &self.pace else { return Ok(()) };
@@ -365,7 +365,7 @@ impl Client {
         self.counters.told_to_wait();
         gate.close_for(pause);
         tracing::debug!(url, seconds = pause.as_secs_f64(), "the server asks to wait");
-        if pause > Duration::from_secs(self.settings.max_wait) { Err(wait_too_long(url, pause)) } else { Ok(()) }
+        if pause > self.settings.max_wait.duration() { Err(wait_too_long(url, pause)) } else { Ok(()) }
     }
 
     /// The token to send. After a refusal another one than the refused: perhaps somebody renewed it meanwhile, and
@@ -384,10 +384,10 @@ impl Client {
 
     /// One attempt, within its time.
     async fn attempt(&self, url: &str, request: &Request, token: Option<&Secret>) -> Result<Response, Failure> {
-        let seconds = self.settings.timeout;
-        let outcome = match timeout(Duration::from_secs(seconds), self.exchange(url, request, token)).await {
+        let longest = self.settings.timeout;
+        let outcome = match timeout(longest.duration(), self.exchange(url, request, token)).await {
             Ok(outcome) => outcome,
-            Err(_) => Err(Failure::no_answer(url, format!("the answer was not complete within {seconds} seconds"))),
+            Err(_) => Err(Failure::no_answer(url, format!("the answer was not complete within {longest}"))),
         };
         match &outcome {
             Ok(answer) => tracing::debug!(method = %request.method, url, status = answer.status, "answered"),
@@ -416,8 +416,8 @@ impl Client {
             builder = builder.body(body.clone());
         }
         // Until the first byte the connection may still have to be made, which has a time-out of its own.
-        let first_byte = self.settings.idle_timeout.saturating_add(self.settings.connect_timeout);
-        let answer = match timeout(Duration::from_secs(first_byte), builder.send()).await {
+        let first_byte = self.settings.idle_timeout.duration() + self.settings.connect_timeout.duration();
+        let answer = match timeout(first_byte, builder.send()).await {
             Ok(answer) => answer.map_err(|error| Failure::of(url, &error))?,
             Err(_) => return Err(self.silence(url)),
         };
@@ -440,7 +440,7 @@ impl Client {
         }
         let mut body = Vec::new();
         loop {
-            let piece = match timeout(Duration::from_secs(self.settings.idle_timeout), answer.chunk()).await {
+            let piece = match timeout(self.settings.idle_timeout.duration(), answer.chunk()).await {
                 Ok(piece) => piece.map_err(|error| Failure::of(url, &error))?,
                 Err(_) => return Err(self.silence(url)),
             };
@@ -454,7 +454,7 @@ impl Client {
 
     /// The server went silent.
     fn silence(&self, url: &str) -> Failure {
-        Failure::no_answer(url, format!("not a byte came for {} seconds", self.settings.idle_timeout))
+        Failure::no_answer(url, format!("not a byte came for {}", self.settings.idle_timeout))
     }
 }
 

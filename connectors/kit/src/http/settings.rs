@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 use super::HttpError;
+use crate::HumanDuration;
 use crate::settings::{Problem, Problems};
 
 /// How a client connects. Every field has a default; see [`Default`].
@@ -19,18 +20,18 @@ pub struct HttpSettings {
     pub client_certificate: Option<PathBuf>,
     /// A proxy URL; without one, the environment's `HTTPS_PROXY` and `NO_PROXY` count.
     pub proxy: Option<Url>,
-    /// Seconds until a connection must stand.
-    pub connect_timeout: u64,
-    /// Seconds without a byte after which an answer counts as dead.
-    pub idle_timeout: u64,
-    /// Seconds for one whole exchange, one attempt.
-    pub timeout: u64,
+    /// How long a connection may take to stand.
+    pub connect_timeout: HumanDuration,
+    /// How long an answer may send no byte before it counts as dead.
+    pub idle_timeout: HumanDuration,
+    /// How long one whole exchange may take, one attempt.
+    pub timeout: HumanDuration,
     /// The largest answer that is accepted, in MiB.
     pub max_body_mib: u64,
     /// How often a request that is safe to repeat is sent at most, the first time included.
     pub attempts: u32,
-    /// The longest `Retry-After` that a run waits for, in seconds; a longer one ends the run for now.
-    pub max_wait: u64,
+    /// The longest `Retry-After` that a run waits for; a longer one ends the run for now.
+    pub max_wait: HumanDuration,
 }
 
 impl Default for HttpSettings {
@@ -39,12 +40,12 @@ impl Default for HttpSettings {
             ca_file: None,
             client_certificate: None,
             proxy: None,
-            connect_timeout: 10,
-            idle_timeout: 60,
-            timeout: 120,
+            connect_timeout: HumanDuration::seconds(10),
+            idle_timeout: HumanDuration::seconds(60),
+            timeout: HumanDuration::seconds(120),
             max_body_mib: 64,
             attempts: 5,
-            max_wait: 300,
+            max_wait: HumanDuration::seconds(300),
         }
     }
 }
@@ -62,14 +63,17 @@ impl HttpSettings {
     #[must_use]
     pub fn problems(&self) -> Vec<Problem> {
         let mut problems = Problems::new();
-        let bounds = [
-            ("connect_timeout", self.connect_timeout, 3_600),
-            ("idle_timeout", self.idle_timeout, 3_600),
-            ("timeout", self.timeout, 86_400),
-            ("max_body_mib", self.max_body_mib, 4_096),
-            ("attempts", u64::from(self.attempts), 20),
+        let lengths = [
+            ("connect_timeout", self.connect_timeout, HumanDuration::seconds(3_600)),
+            ("idle_timeout", self.idle_timeout, HumanDuration::seconds(3_600)),
+            ("timeout", self.timeout, HumanDuration::seconds(86_400)),
         ];
-        for (name, value, most) in bounds {
+        for (name, value, most) in lengths {
+            let is_wrong = value.is_zero() || value > most;
+            problems.add_if(is_wrong, name, format!("`{name}` must be between \"1s\" and \"{most}\""));
+        }
+        for (name, value, most) in [("max_body_mib", self.max_body_mib, 4_096), ("attempts", self.attempts.into(), 20)]
+        {
             let is_wrong = !(1..=most).contains(&value);
             problems.add_if(is_wrong, name, format!("`{name}` must be a whole number from 1 to {most}"));
         }
@@ -109,9 +113,9 @@ mod tests {
 
     #[test]
     fn a_bound_of_zero_is_refused_by_name() {
-        let settings = HttpSettings { idle_timeout: 0, ..HttpSettings::default() };
+        let settings = HttpSettings { idle_timeout: HumanDuration::seconds(0), ..HttpSettings::default() };
         let error = settings.validate().unwrap_err().to_string();
-        assert_eq!(error, "`idle_timeout` must be a whole number from 1 to 3600");
+        assert_eq!(error, "`idle_timeout` must be between \"1s\" and \"1h\"");
     }
 
     #[test]
