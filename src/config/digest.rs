@@ -52,6 +52,11 @@ impl Organization {
                 settings.remove(key);
             }
         }
+        if let Some(settings) = directory.as_object_mut()
+            && let Some(pace) = settings.remove("requests_per_minute")
+        {
+            settings.insert("queries_per_minute".to_owned(), pace);
+        }
         for (pointer, unit) in LENGTHS_BEFORE {
             if let Some(length) = directory.pointer_mut(pointer)
                 && let Some(read) = length.as_str().and_then(|text| text.parse::<HumanDuration>().ok())

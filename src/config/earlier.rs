@@ -7,7 +7,13 @@ use toml::de::DeValue;
 use super::expect;
 
 /// Keys that have another name now: the old name and the new one.
-const RENAMED: [(&str, &str); 2] = [("delete_after_days", "delete_after"), ("expiry_days", "before_expiry")];
+const RENAMED: [(&str, &str); 5] = [
+    ("concurrency", "parallel"),
+    ("delete_after_days", "delete_after"),
+    ("expiry_days", "before_expiry"),
+    ("places", "containers"),
+    ("queries_per_minute", "requests_per_minute"),
+];
 
 /// Keys whose numbers were no seconds, by the name that they had, and the seconds of their unit.
 const UNITS: [(&str, i128); 3] = [("activity_lag", 60), ("delete_after_days", 86_400), ("expiry_days", 86_400)];

@@ -131,10 +131,10 @@ fn scope(file: &OrganizationFile, problems: &mut Vec<Problem>) {
         let message = "`when` is blank; leave it out if everybody in the domains is meant";
         problems.push(("scope.when".to_owned(), message.to_owned()));
     }
-    for (index, place) in file.scope.places.iter().enumerate() {
-        if place.trim().is_empty() {
-            let message = "a blank place would let everybody in; leave it out".to_owned();
-            problems.push((format!("scope.places[{index}]"), message));
+    for (index, container) in file.scope.containers.iter().enumerate() {
+        if container.trim().is_empty() {
+            let message = "a blank container would let everybody in; leave it out".to_owned();
+            problems.push((format!("scope.containers[{index}]"), message));
         }
     }
     if file.attributes.email.as_ref().is_some_and(|expression| expression.trim().is_empty()) {
@@ -196,7 +196,7 @@ fn scim(target: &ScimSettings, problems: &mut Vec<Problem>) {
             problem(key, format!("`{name}` must be a whole number from {least} to {most}"));
         }
     };
-    within("concurrency", target.concurrency as u64, 1, 256);
+    within("parallel", target.parallel as u64, 1, 256);
     within("members_per_request", target.members_per_request as u64, 1, 10_000);
     within("requests_per_minute", target.requests_per_minute.unwrap_or(1).into(), 1, 1_000_000);
     if target.delete_after.is_some_and(|wait| wait < HumanDuration::seconds(86_400)) {

@@ -206,7 +206,7 @@ connector = "lpad"
 kind = "scim"
 url = "app.example.com"
 token = { file = "/etc/t" }
-concurrency = "8"
+parallel = "8"
 http = { attempts = 99999999999 }
 "#
     ));
@@ -274,7 +274,7 @@ users = "x"
 kind = "scim"
 url = "https://app.example.com/scim"
 user_name = "mail"
-concurrency = 0
+parallel = 0
 delete_after = "0s"
 match_by = [""]
 [organization.beta.target.http]
@@ -298,7 +298,7 @@ role = "r"
 kind = "scim"
 url = "https://app.example.com/scim"
 user_name = "mail"
-concurrency = 0
+parallel = 0
 delete_after = "0s"
 match_by = [""]
 token = { env = "T" }
@@ -369,7 +369,7 @@ fn an_error_found_later_points_into_the_file() {
     let part = configuration.error_within("acme", "scope.when", (5, 1), "there is no x").place.unwrap();
     assert_eq!((part.column, part.length), (14, 1));
     // A key that is not there leads to the table around it.
-    let missing = configuration.error("acme", "scope.places[4]", "x");
+    let missing = configuration.error("acme", "scope.containers[4]", "x");
     assert_eq!(missing.place.unwrap().text, "[organization.acme.scope]");
 }
 

@@ -204,12 +204,12 @@ fn domains(settings: &RosterSettings, errors: &mut Vec<RuleError>) -> BTreeSet<S
 
 fn places(settings: &RosterSettings, errors: &mut Vec<RuleError>) -> Vec<Container> {
     let mut places = Vec::new();
-    for text in &settings.scope.places {
+    for text in &settings.scope.containers {
         match Container::named(text) {
             Ok(place) => places.push(place),
             Err(why) => errors.push(RuleError::new(
-                "scope.places",
-                format!("{text:?} is no place: {why}; write a DN (OU=Staff,DC=acme,DC=com) or a path (/Staff)"),
+                "scope.containers",
+                format!("{text:?} is no container: {why}; write a DN (OU=Staff,DC=acme,DC=com) or a path (/Staff)"),
             )),
         }
     }

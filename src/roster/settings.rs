@@ -33,8 +33,10 @@ pub use super::account::Role;
 pub struct ScopeSettings {
     /// Members of at least one of these groups.
     pub groups: Vec<GroupRef>,
-    /// Records at or below one of these places (DNs of organisational units, paths), however either side spells them.
-    pub places: Vec<String>,
+    /// Records at or below one of these containers (DNs of organisational units, paths), however either side spells them.
+    // Written under the name that it had in version 0.1.0, so that an upgrade edits no rules.
+    #[serde(rename(serialize = "places"), alias = "places")]
+    pub containers: Vec<String>,
     /// A CEL expression over `user` that must be true.
     pub when: Option<String>,
 }

@@ -140,8 +140,8 @@ fn check_settings(settings: &ScimSettings) -> Result<(), TargetError> {
     if settings.token.is_some() && settings.oauth.is_some() {
         return problem("the target has both a token and oauth; name one of them".to_owned());
     }
-    if settings.concurrency == 0 || settings.members_per_request == 0 {
-        return problem("the target's concurrency and members_per_request must be at least 1".to_owned());
+    if settings.parallel == 0 || settings.members_per_request == 0 {
+        return problem("the target's parallel and members_per_request must be at least 1".to_owned());
     }
     if settings.requests_per_minute == Some(0) {
         return problem("the target's requests_per_minute must be at least 1".to_owned());
@@ -189,8 +189,8 @@ mod tests {
                 Ok(_) => String::new(),
             }
         };
-        assert_eq!(refused("concurrency", json!(1)), "");
-        assert!(refused("concurrency", json!(0)).contains("at least 1"));
+        assert_eq!(refused("parallel", json!(1)), "");
+        assert!(refused("parallel", json!(0)).contains("at least 1"));
         assert!(refused("match_by", json!(["userName", "nickName"])).contains("\"nickName\""));
         assert!(refused("user_name", json!("userName")).contains("preferred_username"));
         assert!(refused("custom_schema", json!("acme")).contains("URN"));

@@ -80,7 +80,7 @@ impl ScimTarget {
             Ok::<_, TargetError>((candidate, answer))
         };
         let questions = stream::iter(candidates.iter().map(ask));
-        let mut answers = std::pin::pin!(questions.buffered(self.settings.concurrency));
+        let mut answers = std::pin::pin!(questions.buffered(self.settings.parallel));
         let (mut matches, mut open) = (Matches::new(), Packed::default());
         while let Some(answered) = answers.next().await {
             match answered? {

@@ -40,7 +40,7 @@ pub struct ScimSettings {
     pub mutable_email: bool,
     /// Requests in flight.
     #[serde(default = "eight")]
-    pub concurrency: usize,
+    pub parallel: usize,
     /// Requests a minute that the target is sent at most. Without it the pace is learnt from what the target refuses.
     pub requests_per_minute: Option<u32>,
     /// Members that one request adds or removes at most.

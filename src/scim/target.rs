@@ -77,7 +77,7 @@ impl TargetReader for ScimTarget {
 #[async_trait]
 impl Target for ScimTarget {
     fn concurrency(&self) -> usize {
-        self.settings.concurrency
+        self.settings.parallel
     }
 
     fn roles_are_groups(&self) -> bool {

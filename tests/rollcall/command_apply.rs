@@ -186,7 +186,7 @@ fn on_a_terminal_a_plan_beyond_a_limit_wants_its_id() {
 fn what_fails_is_named_and_the_next_run_repairs_it() {
     let site = Site::new();
     // One after another, so that it is always the first whom it hits.
-    let serial = site.configuration("").replace("kind = \"scim\"", "kind = \"scim\"\nconcurrency = 1");
+    let serial = site.configuration("").replace("kind = \"scim\"", "kind = \"scim\"\nparallel = 1");
     site.write("config.toml", &serial);
     // Refused with the roles that go along, and once more without them.
     for _ in 0..2 {
@@ -204,7 +204,7 @@ fn what_fails_is_named_and_the_next_run_repairs_it() {
 #[expect(clippy::disallowed_methods, reason = "there is no runtime here whose worker would be blocked")]
 fn an_interrupt_finishes_what_is_under_way_and_the_next_run_does_the_rest() {
     let site = Site::new();
-    let slow = site.configuration("").replace("kind = \"scim\"", "kind = \"scim\"\nconcurrency = 1");
+    let slow = site.configuration("").replace("kind = \"scim\"", "kind = \"scim\"\nparallel = 1");
     site.write("config.toml", &slow);
     site.directory(&staff_but(|company| {
         company.people.extend((10..60).map(|n| person(&format!("p-{n}"), &format!("extra.{n}"), ("Extra", "Person"))));

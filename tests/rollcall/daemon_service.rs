@@ -229,7 +229,7 @@ fn a_blackout_that_begins_while_a_plan_is_applied_stops_what_was_not_sent() {
     let (site, gate) = behind_gate(SELDOM);
     let one_by_one = |more: &str| {
         let text = site.configuration(more).replace(site.sandbox.url(), gate.url());
-        text.replace("token = { file", "concurrency = 1\ntoken = { file")
+        text.replace("token = { file", "parallel = 1\ntoken = { file")
     };
     let second = |number: i64| jiff::Timestamp::from_second(number).unwrap().strftime("%Y-%m-%dT%H:%M:%S").to_string();
     let begins = jiff::Timestamp::now().as_second() + 20;

@@ -42,7 +42,7 @@ async fn a_plan_predicts_the_requests_that_it_takes() {
     for roles in ["roles", "groups"] {
         let mut house = House::new();
         // One at a time, so that members are not sent before the last of them has an account.
-        house.target_extra = format!("concurrency = 1\nroles = \"{roles}\"");
+        house.target_extra = format!("parallel = 1\nroles = \"{roles}\"");
         let first = people(6);
         house.write(&first, &ids(&first));
         let (predicted, sent) = predicted_and_sent(&house).await;

@@ -152,7 +152,7 @@ impl Scripted {
         };
         Mock::given(wiremock::matchers::any()).respond_with(respond).mount(&server).await;
         let settings: ScimSettings = serde_json::from_value(json!({
-            "url": server.uri(), "concurrency": 1, "http": { "attempts": 1, "max_wait": "1s" },
+            "url": server.uri(), "parallel": 1, "http": { "attempts": 1, "max_wait": "1s" },
         }))
         .unwrap();
         let target = ScimTarget::new(&settings).unwrap().with_profile(profile);

@@ -41,7 +41,7 @@ impl Call {
 /// Applies the company, one write after the other, and returns the calls that were made.
 fn applied() -> Vec<Call> {
     let site = Site::new();
-    let text = site.configuration("").replace("token = { file", "concurrency = 1\ntoken = { file");
+    let text = site.configuration("").replace("token = { file", "parallel = 1\ntoken = { file");
     site.write("config.toml", &text);
     let command = site.command(&["apply", "--yes"]);
     let mut strace = Command::new("strace");

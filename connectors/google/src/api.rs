@@ -82,7 +82,7 @@ impl Api {
             .with_endpoints(ENDPOINTS)
             .with_back_off(first)
             .with_pause(move |answer| limits::pause(answer, first))
-            .with_pace(settings.queries_per_minute)
+            .with_pace(settings.requests_per_minute)
             .with_parallel(settings.parallel);
         let identity = match &settings.admin {
             Some(admin) => format!("the administrator {}", admin.trim()),

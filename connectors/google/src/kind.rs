@@ -50,7 +50,7 @@ key_file = {{ file = {key} }}
 admin = {admin}
 # Without one of these everybody is read, in all of the customer's domains.
 #org_units = [\"/Staff\"]
-#queries_per_minute = 1200
+#requests_per_minute = 1200
 
 # Which groups to read: all, or those that are named, or whose addresses begin with a prefix.
 [{groups}]

@@ -1,6 +1,6 @@
 //! Google's quotas: so many requests a minute for an administrator, a project and a customer, none of which is told.
 //!
-//! So an even pace keeps to a budget (`queries_per_minute`), and a refusal that passes by itself is waited for with
+//! So an even pace keeps to a budget (`requests_per_minute`), and a refusal that passes by itself is waited for with
 //! growing pauses, in which nobody else asks either: the quota is everybody's.
 
 use std::time::Duration;

@@ -85,7 +85,7 @@ impl Refusal {
                  for the whole organisation and not for one unit"
             }
             (_, 403 | 429) => {
-                "the quota was used up again after each pause; lower queries_per_minute, or run at a quieter time"
+                "the quota was used up again after each pause; lower requests_per_minute, or run at a quieter time"
             }
             (_, 404) => "it is not there (any more), or not this customer's; correct it in the settings",
             ("conditionNotMet" | "invalid" | "badRequest" | "INVALID_ARGUMENT", _) => {

@@ -65,7 +65,7 @@ pub struct GoogleSettings {
     pub scopes: Option<Vec<String>>,
     /// Requests a minute. Google allows 2400 for each administrator and project, unless it was asked for others.
     #[serde(default = "half_the_quota")]
-    pub queries_per_minute: u32,
+    pub requests_per_minute: u32,
     /// Requests in flight.
     #[serde(default = "four")]
     pub parallel: usize,
@@ -208,7 +208,7 @@ impl GoogleSettings {
             // Where the key is. As whom we read is said by `admin`, and of which customer by `customer`.
             key_file: _,
             // How we connect, and how fast.
-            queries_per_minute: _,
+            requests_per_minute: _,
             parallel: _,
             read_timeout: _,
             page_size: _,
@@ -236,9 +236,9 @@ impl GoogleSettings {
         self.check_groups(&mut problems);
         self.check_fields(&mut problems);
         problems.add_if(
-            self.queries_per_minute == 0,
-            "queries_per_minute",
-            "queries_per_minute of 0 lets nothing be read; Google's own limit is 2400",
+            self.requests_per_minute == 0,
+            "requests_per_minute",
+            "requests_per_minute of 0 lets nothing be read; Google's own limit is 2400",
         );
         problems.add_if(
             !(1..=16).contains(&self.parallel),

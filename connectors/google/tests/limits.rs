@@ -33,7 +33,7 @@ async fn a_quota_that_does_not_pass_ends_the_read_and_is_named() {
     });
     let error = failure(workspace.alone()).await;
     assert!(matches!(error, ReadError::Incomplete { .. }), "{error}");
-    assert!(error.to_string().contains("lower queries_per_minute"), "{error}");
+    assert!(error.to_string().contains("lower requests_per_minute"), "{error}");
     assert_eq!(workspace.asked().await.len(), 1 + 3, "a token and three attempts");
 }
 
@@ -84,7 +84,7 @@ async fn the_budget_of_requests_a_minute_is_kept() {
     let workspace = Workspace::start().await;
     let began = std::time::Instant::now();
     // Four pages of users, and one of the deleted: five requests, fifty milliseconds apart.
-    certified(GoogleSettings { queries_per_minute: 1200, ..workspace.alone() }).await;
+    certified(GoogleSettings { requests_per_minute: 1200, ..workspace.alone() }).await;
     let requests = workspace.asked().await.len() - 1;
     let least = std::time::Duration::from_millis(50 * (u64::try_from(requests).unwrap() - 1));
     assert!(began.elapsed() >= least, "{requests} requests within {:?}", began.elapsed());

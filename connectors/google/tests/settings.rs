@@ -34,7 +34,7 @@ fn what_cannot_be_is_refused_with_a_sentence() {
         (format!("{key}groups = {{ prefix = \" \" }}"), "an empty name or prefix"),
         (format!("{key}page_size = 501"), "between 1 and 500"),
         (format!("{key}parallel = 0"), "between 1 and 16"),
-        (format!("{key}queries_per_minute = 0"), "lets nothing be read"),
+        (format!("{key}requests_per_minute = 0"), "lets nothing be read"),
         (format!("{key}read_timeout = \"0s\""), "can never be met"),
         (format!("{key}custom_schemas = [\"a,b\"]"), "is no name of a schema"),
         (format!("{key}extra_fields = [\"a(b)\"]"), "is no name of a field"),

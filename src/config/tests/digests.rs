@@ -37,7 +37,7 @@ const TRANSPORT: [(&str, &[(&str, &str)]); 4] = [
     (
         GOOGLE,
         &[
-            ("queries_per_minute = 600", "queries_per_minute = 900"),
+            ("requests_per_minute = 600", "requests_per_minute = 900"),
             ("parallel = 4", "parallel = 9"),
             ("read_timeout = \"2h\"", "read_timeout = \"1h\""),
             ("page_size = 100", "page_size = 200"),
@@ -92,7 +92,7 @@ admin = "rollcall@acme.com"
 org_units = ["/Staff"]
 activity = true
 activity_lag = "1h"
-queries_per_minute = 600
+requests_per_minute = 600
 parallel = 4
 read_timeout = "2h"
 page_size = 100
@@ -185,4 +185,14 @@ fn an_upgrade_is_no_edit() {
         assert!(organization.is_reading_hash(&organization.reading_hash()));
         assert!(!organization.is_rules_hash(reading) && !organization.is_reading_hash(rules));
     }
+}
+
+/// The containers of a scope are kept under the name that they had, and rules that were kept so are read.
+#[test]
+fn rules_that_name_containers_are_as_they_were_kept() {
+    let mut roster = organization(FILE).roster;
+    roster.scope.containers.push("/Staff".to_owned());
+    let kept = serde_json::to_value(&roster).unwrap();
+    assert_eq!(kept["scope"]["places"], serde_json::json!(["/Staff"]));
+    assert_eq!(serde_json::from_value::<crate::roster::RosterSettings>(kept).unwrap(), roster);
 }

@@ -76,9 +76,17 @@ fn an_old_key_is_answered_with_its_new_name() {
             "daemon.notify.expiry_days = [30, 7]",
             "`expiry_days` is called `before_expiry` now; write before_expiry = [\"30d\", \"7d\"]",
         ),
+        ("target", "concurrency = 4", "`concurrency` is called `parallel` now"),
+        (GOOGLE, "queries_per_minute = 600", "`queries_per_minute` is called `requests_per_minute` now"),
     ] {
         assert_eq!(wrong(part, line), expected, "{line}");
     }
+    let text = SOUND.replace(
+        "[organization.acme.limits]",
+        "[organization.acme.scope]\nplaces = [\"/a\"]\n[organization.acme.limits]",
+    );
+    let errors = parse("config.toml", &text).unwrap_err();
+    assert_eq!((errors.len(), errors[0].message.as_str()), (1, "`places` is called `containers` now"));
     // A table that never knew the key says so.
     assert!(wrong(OKTA, "delete_after_days = 90").starts_with("unknown key `delete_after_days`"));
 }

@@ -23,7 +23,10 @@ fn in_groups(names: &[&str]) -> RosterSettings {
 }
 
 fn in_places(places: &[&str]) -> RosterSettings {
-    scoped(ScopeSettings { places: places.iter().map(|&place| place.to_owned()).collect(), ..ScopeSettings::default() })
+    scoped(ScopeSettings {
+        containers: places.iter().map(|&place| place.to_owned()).collect(),
+        ..ScopeSettings::default()
+    })
 }
 
 fn expression(setting: impl FnOnce(&mut RosterSettings) -> &mut Option<String>, text: &str) -> RosterSettings {

@@ -54,7 +54,7 @@ fn settings_without_a_domain_are_an_error_and_not_an_empty_scope() {
 fn everything_that_is_wrong_is_said_at_once_and_each_with_its_key() {
     let told = errors(|settings| {
         settings.domains.push("*.acme.com".to_owned());
-        settings.scope.places.push("Staff".to_owned());
+        settings.scope.containers.push("Staff".to_owned());
         settings.scope.when = Some("user.depratment == 'x'".to_owned());
         settings.scope.groups.push(by_name(" "));
         settings.attributes.email = Some(String::new());
@@ -66,7 +66,7 @@ fn everything_that_is_wrong_is_said_at_once_and_each_with_its_key() {
     });
     insta::assert_snapshot!(told.join("\n"), @r#"
     domains: "*.acme.com" is no domain: there are no wildcards; list every sub-domain itself.
-    scope.places: "Staff" is no place: a part of it has no "=", at character 1; write a DN (OU=Staff,DC=acme,DC=com) or a path (/Staff).
+    scope.containers: "Staff" is no container: a part of it has no "=", at character 1; write a DN (OU=Staff,DC=acme,DC=com) or a path (/Staff).
     scope.when: the expression is refused at column 6: there is no attribute user.depratment; did you mean user.department?
     attributes.email: the address cannot be switched off: it decides which account is whose.
     attributes.locale: the expression is refused at column 30: there is no function lower; did you mean lowerAscii?
@@ -104,7 +104,7 @@ fn the_hash_changes_with_every_setting_that_decides_something() {
         hash(|_| ()),
         hash(|settings| settings.domains.push("acme.org".to_owned())),
         hash(|settings| settings.scope.groups.push(by_name("core"))),
-        hash(|settings| settings.scope.places.push("/Staff".to_owned())),
+        hash(|settings| settings.scope.containers.push("/Staff".to_owned())),
         hash(|settings| settings.scope.when = Some("true".to_owned())),
         hash(|settings| settings.attributes.name = Some("user.login".to_owned())),
         hash(|settings| settings.attributes.name = Some(String::new())),

@@ -140,7 +140,7 @@ impl Workspace {
 pub fn configuration(key: &Path, api: &str, tokens: &str) -> String {
     format!(
         "key_file = {{ file = {key:?} }}\nadmin = \"{ADMIN}\"\napi_url = \"{api}\"\ntoken_url = \"{tokens}/token\"\n\
-         queries_per_minute = 60000\ngroups = {{ all = true }}\n"
+         requests_per_minute = 60000\ngroups = {{ all = true }}\n"
     )
 }
 
