@@ -40,7 +40,7 @@ impl Organization {
     /// target. A plan names it, and is stale when it has changed.
     #[must_use]
     pub fn configuration_hash(&self) -> String {
-        let protection = (&self.protection, &self.protection.roles);
+        let protection = (&self.protection, self.protected_roles());
         hash(&(&self.roster, self.directory.decisive(), &self.reading, &self.limits, protection, &self.target))
     }
 

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use super::approvals::ApprovalsFile;
 use super::daemon::DaemonSettings;
 use super::directory::{DirectorySettings, TargetSettings};
-use crate::guard::{KeepsBack, Limits, Protection};
+use crate::guard::{KeepsBack, Limits, ProtectionSettings};
 use crate::read::ReadingLimits;
 use crate::roster::{AttributeSettings, Role, RoleMode, RoleRule, ScopeSettings};
 use crate::schedule::{Blackout, ScheduleSettings};
@@ -96,7 +96,7 @@ pub(super) struct OrganizationFile {
     pub limits: Limits,
     /// Accounts that are never deactivated or deleted.
     #[serde(default)]
-    pub protect: Protection,
+    pub protect: ProtectionSettings,
     /// The application that is written to.
     #[serde(default, deserialize_with = "never")]
     pub target: Option<TargetSettings>,

@@ -6,14 +6,14 @@
 //! say ([`rules`]) and the place of every key ([`locate`]), so that an error which another room finds later points
 //! into the file all the same. No secret is in the file and none is read here: the file says where they are.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use jiff::SignedDuration;
 
-use crate::guard::{KeepsBack, Limits, Protection};
+use crate::guard::{KeepsBack, Limits, ProtectionSettings};
 use crate::read::ReadingLimits;
-use crate::roster::RosterSettings;
+use crate::roster::{Role, RosterSettings};
 use crate::schedule::{Blackouts, ScheduleSettings};
 use crate::scim::ScimSettings;
 
@@ -91,8 +91,8 @@ pub struct Organization {
     pub reading: ReadingLimits,
     /// How much a plan may change without a person.
     pub limits: Limits,
-    /// Who is never put out. Its roles are those of the rules that say `protected = true`.
-    pub protection: Protection,
+    /// Who is never put out.
+    pub protection: ProtectionSettings,
     /// Whether the wait of the first plan is waived, in so many words.
     pub first_plan_waived: bool,
     /// What a hold keeps back.
@@ -113,10 +113,6 @@ impl Organization {
     /// Puts an organization together from its file; nothing if a required part is missing.
     fn from_file(name: &str, file: file::OrganizationFile) -> Option<Self> {
         let directory::TargetSettings::Scim(target) = file.target?;
-        let mut protection = file.protect;
-        protection.roles = file.role.iter().filter(|rule| rule.protected).map(|rule| rule.role.clone()).collect();
-        protection.roles.sort();
-        protection.roles.dedup();
         Some(Self {
             name: name.to_owned(),
             enabled: file.enabled,
@@ -130,7 +126,7 @@ impl Organization {
             },
             reading: file.reading,
             limits: file.limits,
-            protection,
+            protection: file.protect,
             first_plan_waived: file.first_plan == file::FirstPlan::Waived,
             keeps_back: file.hold,
             approvals_expire_after: file.approvals.expire_after.signed(),
@@ -139,6 +135,13 @@ impl Organization {
             directory: file.directory?,
             target: *target,
         })
+    }
+
+    /// Roles whose last holder never loses them: those of the rules that say `protected = true`.
+    #[must_use]
+    pub fn protected_roles(&self) -> Vec<Role> {
+        let protected = self.roster.role_rules.iter().filter(|rule| rule.protected);
+        protected.map(|rule| rule.role.clone()).collect::<BTreeSet<_>>().into_iter().collect()
     }
 
     /// Lets the relative paths of all settings start at this folder: that of the file in which they stand.

@@ -138,7 +138,7 @@ fn a_sound_configuration_means_what_it_says() {
     assert!(acme.enabled && !acme.first_plan_waived);
     assert_eq!(acme.roster.domains, ["acme.com", "acme.co.uk"]);
     assert_eq!(acme.roster.role_rules[0].group, GroupRef::Name("App Admins".to_owned()));
-    assert_eq!(acme.protection.roles, [Role("admin".to_owned())]);
+    assert_eq!(acme.protected_roles(), [Role("admin".to_owned())]);
     assert_eq!(acme.limits.deactivations, Limit { count: 20, percent: Some(Percent::of(10)) });
     assert_eq!(acme.limits.updates, Limits::default().updates);
     assert_eq!(acme.directory.kind(), "file");
@@ -383,6 +383,7 @@ fn the_rules_hash_changes_with_the_scope_and_not_with_a_limit() {
     let (same_rules, other) = hash(&SOUND.replace("count = 20", "count = 21"));
     assert_eq!(rules, same_rules);
     assert_ne!(all, other);
+    assert_ne!(all, hash(&SOUND.replace("protected = true", "protected = false")).1);
     assert_ne!(rules, hash(&SOUND.replace("App Admins", "Admins")).0);
     assert_ne!(rules, hash(&SOUND.replace("people.ldif", "others.ldif")).0);
     assert_eq!(all, hash(&SOUND.replace("# ", "")).1);

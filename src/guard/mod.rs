@@ -29,5 +29,5 @@ pub use decisions::{Decisions, Ruling, Waiting};
 pub use file::{KeptPlanError, PlanFile, PlanFileError};
 pub use hold::Hold;
 pub use limits::{Limit, Limits};
-pub use protection::{AccountMark, ProtectedBy, Protection, is_exit};
+pub use protection::{AccountMark, ProtectedBy, Protection, ProtectionSettings, is_exit};
 pub use review::{KeepsBack, Occasion, Reviewed, review};

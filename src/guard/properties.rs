@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use proptest::prelude::*;
 use rollcall_kit::DirectoryId;
 
-use super::{Hold, Limit, Limits, Occasion, PlanFile, Protection, Reviewed, review};
+use super::{Hold, Limit, Limits, Occasion, PlanFile, Protection, ProtectionSettings, Reviewed, review};
 use crate::plan::scene::scene;
 use crate::plan::world::{Directory, World, role};
 use crate::plan::{Action, ActionKind, Cause, Change, Plan, Planned};
@@ -56,12 +56,12 @@ pub(super) fn free() -> Limits {
 }
 
 pub(super) fn protection() -> Protection {
-    Protection {
+    let settings = ProtectionSettings {
         addresses: vec![" A3@ACME.com".to_owned()],
         ids: vec!["u5".to_owned()],
-        roles: vec![role("admin")],
-        ..Protection::default()
-    }
+        ..ProtectionSettings::default()
+    };
+    Protection { settings, roles: vec![role("admin")], ..Protection::default() }
 }
 
 fn judge(world: &World, directory: &Directory, limits: &Limits) -> (Planned, Reviewed) {

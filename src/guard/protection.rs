@@ -16,10 +16,10 @@ use serde::{Deserialize, Serialize};
 use crate::plan::{Action, Change, ChangeId, Holdings, Kinds, Plan};
 use crate::roster::{GroupRef, Reason, Role};
 
-/// Accounts that are never deactivated or deleted, and roles whose last holder never loses them.
+/// Accounts that are never deactivated or deleted, as the configuration names them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-pub struct Protection {
+pub struct ProtectionSettings {
     /// Addresses.
     pub addresses: Vec<String>,
     /// Directory ids.
@@ -28,11 +28,16 @@ pub struct Protection {
     pub groups: Vec<GroupRef>,
     /// Values that protect the accounts which carry them in the target.
     pub accounts: Vec<AccountMark>,
-    /// Roles; filled from the role rules that say `protected = true`.
-    #[serde(skip)]
+}
+
+/// What one plan must not do: what the configuration protects, and whom a run found to be protected by it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Protection {
+    /// What the configuration names.
+    pub settings: ProtectionSettings,
+    /// Roles whose last holder never loses them: those of the rules that say `protected = true`.
     pub roles: Vec<Role>,
-    /// Whom groups and values protect, of those whom the plan would put out; found out in each run.
-    #[serde(skip)]
+    /// Whom groups and values protect, of those whom the plan would put out.
     pub found: BTreeMap<DirectoryId, ProtectedBy>,
 }
 
@@ -112,7 +117,8 @@ impl Protection {
             let address = address.trim().to_lowercase();
             address == label || Some(&address) == other
         };
-        if self.ids.iter().any(|id| id.trim() == user.as_str()) || self.addresses.iter().any(named) {
+        let ProtectionSettings { addresses, ids, .. } = &self.settings;
+        if ids.iter().any(|id| id.trim() == user.as_str()) || addresses.iter().any(named) {
             return Some(
                 "which the configuration protects; take it off the protected accounts if it is to go".to_owned(),
             );

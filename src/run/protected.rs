@@ -112,15 +112,16 @@ impl Session {
         exits: &BTreeSet<DirectoryId>,
         found: Found,
     ) -> Result<Protection, RunError> {
-        let protection = Protection { found, ..self.organization.protection.clone() };
+        let settings = self.organization.protection.clone();
+        let protection = Protection { settings, roles: self.organization.protected_roles(), found };
         let holds = exits.iter().any(|user| !protection.found.contains_key(user));
         if let Some(groups) = groups {
-            plan.notes.extend(notes(&protection.groups, groups, holds));
+            plan.notes.extend(notes(&protection.settings.groups, groups, holds));
         }
         if holds {
             let carriers = self.carriers()?;
             let seen = |mark: &AccountMark| carriers.get(&mark.to_string()).is_none_or(Option::is_some);
-            let idle = protection.accounts.iter().filter(|mark| !seen(mark));
+            let idle = protection.settings.accounts.iter().filter(|mark| !seen(mark));
             plan.notes.extend(idle.map(|mark| Note { sentence: protects_nobody(mark), holds }));
         }
         plan.notes.sort();

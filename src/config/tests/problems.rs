@@ -34,6 +34,21 @@ page_size = 7
 }
 
 #[test]
+fn connections_are_checked_wherever_they_are_set() {
+    let daemon = "[daemon.traces]\nendpoint = \"http://127.0.0.1:4318\"\nhttp = { attempts = 0 }\n\
+                  [[daemon.notify.webhook]]\nshape = \"slack\"\nsecret_url = { env = \"U\" }\nhttp = { max_body_mib = 0 }\n";
+    let target = SOUND.replace("kind = \"scim\"", "kind = \"scim\"\nhttp = { idle_timeout = \"0s\" }");
+    let errors = parse("config.toml", &format!("{target}{daemon}")).unwrap_err();
+    let keys: Vec<&str> = errors.iter().map(|error| error.key.as_str()).collect();
+    let expected = [
+        "organization.acme.target.http.idle_timeout",
+        "daemon.traces.http.attempts",
+        "daemon.notify.webhook[0].http.max_body_mib",
+    ];
+    assert_eq!(keys, expected);
+}
+
+#[test]
 fn a_key_within_a_table_is_pointed_at_itself() {
     let ldap = r#"
 connector = "ldap"
