@@ -117,7 +117,8 @@ impl Session {
         if began > now || now.duration_since(began) > self.organization.reading.full_every.signed() {
             return Ok(Err(ReadsInFull::TooLongAgo(began)));
         }
-        Ok(Ok(place))
+        // The hash may be one of the version before, which is replaced by ours when the place moves on.
+        Ok(Ok(Place { settings: self.organization.reading_hash(), ..place }))
     }
 
     /// Lets the census follow changes of a mirror that was of this version before, so that what is strange about it is

@@ -100,7 +100,7 @@ impl Session {
         answers: (&Matches, &GroupMatches),
     ) -> Result<Option<Edited>, RunError> {
         match self.edited_since()? {
-            Since::Nothing => Ok(None),
+            Since::Nothing => self.renew_applied_rules().map(|()| None),
             Since::Unknown => Ok(Some(Edited::Unknown)),
             Since::Rules(rules, reading) => {
                 // Whoever took a rule out because its group cannot be asked about is not to be asked about it for ever.
@@ -116,6 +116,15 @@ impl Session {
                 self.under_rules_before(reading, &groups, doubtful, roll, answers).map(Some)
             }
         }
+    }
+
+    /// Keeps the same rules as this version does, if the version before kept them: a later edit of what that one counted
+    /// and this one does not would be taken for an edit of the rules.
+    fn renew_applied_rules(&self) -> Result<(), RunError> {
+        let kept = self.store.fact(fact::APPLIED_RULES)?;
+        let ours = self.organization.rules_hash();
+        let is_old = kept.is_some_and(|kept| kept.get("hash").is_some_and(|hash| *hash != ours));
+        if is_old { self.keep_applied_rules() } else { Ok(()) }
     }
 
     /// Keeps the rules as those that were applied last: one record, so that a crash leaves all of them or none.

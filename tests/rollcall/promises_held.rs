@@ -223,6 +223,31 @@ async fn rules_that_an_earlier_version_kept_as_a_hash_hold_whatever_takes_someth
 }
 
 #[tokio::test]
+async fn rules_that_version_0_1_0_kept_are_not_edited_and_are_kept_anew_by_the_next_plan() {
+    let house = House::new();
+    house.directory(&active(&["ann", "bob", "cal"]));
+    house.settle().await;
+    let organization = house.organization();
+    let mut reading = serde_json::to_value(&organization.directory).unwrap();
+    reading.as_object_mut().unwrap().remove("max_size_mib");
+    let digest = |json: Vec<u8>| blake3::hash(&json).to_hex()[..16].to_owned();
+    let kept = serde_json::json!({
+        "hash": digest(serde_json::to_vec(&(&organization.roster, &reading)).unwrap()),
+        "reading": digest(serde_json::to_vec(&reading).unwrap()),
+        "roster": organization.roster,
+    });
+    house.store.set_fact(fact::APPLIED_RULES, &kept).unwrap();
+    house.directory(&[("ann", "active"), ("bob", "disabled"), ("cal", "active")]);
+    let reviewed = house.plan().await.unwrap();
+    assert!(reviewed.holds().is_empty(), "{:?}", reviewed.holds());
+    assert!(!reviewed.plan().changes.iter().any(|change| change.is_of_rules()));
+    // From now on an edit of how fast the directory is read counts as little as it does for everybody else.
+    let now = house.store.fact(fact::APPLIED_RULES).unwrap().unwrap();
+    assert_eq!(now["hash"], organization.rules_hash());
+    assert_eq!(now["reading"], organization.reading_hash());
+}
+
+#[tokio::test]
 async fn a_strange_reading_stays_strange_while_only_the_harmless_part_of_its_plan_was_applied() {
     let mut house = House::new();
     house.extra = "hold = \"removals\"".to_owned();
