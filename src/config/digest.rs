@@ -1,6 +1,6 @@
 //! Digests of an organization's configuration: whether its rules were edited, and whether a plan was made from it.
 //!
-//! What decides who is in, what they get, and whom a read can see counts as a rule; how we connect, and how fast, does
+//! What decides who is in, what they get, and what a read can see counts as a rule; how we connect, and how fast, does
 //! not. Which settings of a directory decide is said by the connector itself.
 
 use rollcall_kit::HumanDuration;
@@ -11,14 +11,14 @@ use super::Organization;
 
 impl Organization {
     /// The hash of what decides who is in scope and as what: domains, scope, mapping, roles, and of the directory's
-    /// settings those that decide whom we see. When it changes, the next plan that takes something away waits for a
+    /// settings those that decide what we see. When it changes, the next plan that takes something away waits for a
     /// person.
     #[must_use]
     pub fn rules_hash(&self) -> String {
         hash(&(&self.roster, self.directory.decisive()))
     }
 
-    /// The hash of that part of it which decides whom the directory shows us: all but domains, scope, mapping, roles.
+    /// The hash of that part of it which decides what the directory shows us: all but domains, scope, mapping, roles.
     #[must_use]
     pub fn reading_hash(&self) -> String {
         hash(&self.directory.decisive())
@@ -30,7 +30,7 @@ impl Organization {
         kept == self.rules_hash() || kept == hash(&(&self.roster, self.reading_as_before()))
     }
 
-    /// Whether a hash that was kept is that of what decides whom we are shown, made by this version or by the one before.
+    /// Whether a hash that was kept is that of what decides what we are shown, made by this version or by the one before.
     #[must_use]
     pub fn is_reading_hash(&self, kept: &str) -> bool {
         kept == self.reading_hash() || kept == hash(&self.reading_as_before())

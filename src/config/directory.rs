@@ -145,7 +145,7 @@ impl DirectorySettings {
         self.0.problems()
     }
 
-    /// What of them decides whom and what a read can see, with the kind.
+    /// What of them decides what a read can see, with the kind.
     pub(super) fn decisive(&self) -> Value {
         serde_json::json!([self.kind(), self.0.decisive()])
     }

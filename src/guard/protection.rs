@@ -30,14 +30,14 @@ pub struct ProtectionSettings {
     pub accounts: Vec<AccountMark>,
 }
 
-/// What one plan must not do: what the configuration protects, and whom a run found to be protected by it.
+/// What one plan must not do: what the configuration protects, and the accounts that a run found to be protected by it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Protection {
     /// What the configuration names.
     pub settings: ProtectionSettings,
     /// Roles whose last holder never loses them: those of the rules that say `protected = true`.
     pub roles: Vec<Role>,
-    /// Whom groups and values protect, of those whom the plan would put out.
+    /// The accounts that groups and values protect, among those that the plan would deactivate or delete.
     pub found: BTreeMap<DirectoryId, ProtectedBy>,
 }
 

@@ -126,7 +126,7 @@ impl FileSettings {
         }
     }
 
-    /// What decides whom and what a read can see: which files there are, and how they are understood.
+    /// What decides what a read can see: which files there are, and how they are understood.
     pub(crate) fn decisive(&self) -> Value {
         let Self {
             users,

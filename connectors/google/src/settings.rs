@@ -186,7 +186,7 @@ impl GoogleSettings {
         rest::place(self.api_url.as_ref(), "https://admin.googleapis.com", "api_url")
     }
 
-    /// What decides whom and what a read can see: who answers, as whom we ask, and for what.
+    /// What decides what a read can see: who answers, who asks, and for what.
     pub(crate) fn decisive(&self) -> Value {
         let Self {
             keyless,
@@ -205,7 +205,7 @@ impl GoogleSettings {
             api_url,
             token_url,
             token_audience,
-            // Where the key is. As whom we read is said by `admin`, and of which customer by `customer`.
+            // Where the key is. `admin` and `customer` say who reads, and what.
             key_file: _,
             // How we connect, and how fast.
             requests_per_minute: _,
@@ -283,7 +283,7 @@ impl GoogleSettings {
         );
     }
 
-    /// As whom is read, and of which customer.
+    /// The reader, and the customer that is read.
     fn check_reader(&self, problems: &mut Problems) {
         match (&self.admin, &self.customer) {
             (Some(admin), _) if Address::parse(admin).is_none() => {

@@ -2,7 +2,7 @@
 //! beside its type.
 //!
 //! The engine reads a configuration file, and knows of a directory no more than this trait: its word in the file, what
-//! is wrong with its settings, which of them decide whom a read can see, where relative paths start, how to build the
+//! is wrong with its settings, which of them decide what a read can see, where relative paths start, how to build the
 //! connector, and what a first configuration looks like.
 
 use std::fmt::{self, Debug};
@@ -31,7 +31,7 @@ pub trait DirectorySettings:
     /// Everything that can be found wrong without asking anybody.
     fn problems(&self) -> Vec<Problem>;
 
-    /// What of the settings decides whom and what a read can see: who answers, as whom we ask, and for what. When it
+    /// What of the settings decides what a read can see: who answers, who asks, and for what. When it
     /// changes, the rules count as edited. What is not in it (how we connect, how fast, where a secret is kept) can be
     /// changed at any time without a question.
     ///

@@ -221,7 +221,7 @@ impl LdapSettings {
         self.ca_file.iter().map(file).collect()
     }
 
-    /// What decides whom and what a read can see: who answers, as whom we ask, and for what.
+    /// What decides what a read can see: who answers, who asks, and for what.
     pub(crate) fn decisive(&self) -> Value {
         let Self {
             servers,

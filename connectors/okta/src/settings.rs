@@ -148,7 +148,7 @@ impl OktaSettings {
         needed.into_iter().filter(|(needed, _)| *needed).map(|(_, scope)| scope.to_owned()).collect()
     }
 
-    /// What decides whom and what a read can see: who answers, as whom we ask, and for what.
+    /// What decides what a read can see: who answers, who asks, and for what.
     pub(crate) fn decisive(&self) -> Value {
         let Self {
             url,

@@ -1,4 +1,4 @@
-//! Which edits of a directory's settings count as edited rules: those that decide whom a read can see. How we connect,
+//! Which edits of a directory's settings count as edited rules: those that decide what a read can see. How we connect,
 //! and how fast we read, does not, and neither does a new version of this program.
 
 use super::*;
@@ -9,7 +9,7 @@ fn organization(directory: &str) -> Organization {
     parse_or_show(&text).organizations.remove("acme").unwrap()
 }
 
-/// A directory of each kind, and edits of it that say nothing about whom we see.
+/// A directory of each kind, and edits of it that say nothing about what we see.
 const TRANSPORT: [(&str, &[(&str, &str)]); 4] = [
     (
         OKTA,
@@ -169,7 +169,7 @@ fn who_is_asked_and_for_whom_is_a_rule() {
     }
 }
 
-/// Hashes of these very configurations that version 0.1.0 kept: of the rules, and of what decides whom we are shown.
+/// Hashes of these very configurations that version 0.1.0 kept: of the rules, and of what decides what we are shown.
 #[test]
 fn an_upgrade_is_no_edit() {
     for (directory, rules, reading) in [

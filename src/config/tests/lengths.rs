@@ -1,4 +1,4 @@
-//! Lengths of time are written in one way, and whoever wrote a number, or an old key, is told what to write.
+//! Lengths of time are written in one way, and a number or an old key is answered with what to write.
 
 use super::*;
 
