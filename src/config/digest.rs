@@ -1,9 +1,10 @@
 //! Digests of an organization's configuration: whether its rules were edited, and whether a plan was made from it.
 //!
 //! What decides who is in, what they get, and what a read can see counts as a rule; how we connect, and how fast, does
-//! not. Which settings of a directory decide is said by the connector itself.
+//! not. Which settings of a directory decide is said by the connector itself. Settings hold references to secrets, never
+//! secrets, so nothing can be guessed from a digest.
 
-use rollcall_kit::HumanDuration;
+use rollcall_kit::{DigestError, HumanDuration, digest};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -13,35 +14,45 @@ impl Organization {
     /// The hash of what decides who is in scope and as what: domains, scope, mapping, roles, and of the directory's
     /// settings those that decide what we see. When it changes, the next plan that takes something away waits for a
     /// person.
-    #[must_use]
-    pub fn rules_hash(&self) -> String {
-        hash(&(&self.roster, self.directory.decisive()))
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be written down.
+    pub fn rules_hash(&self) -> Result<String, DigestError> {
+        digest(&(&self.roster, self.directory.decisive()))
     }
 
     /// The hash of that part of it which decides what the directory shows us: all but domains, scope, mapping, roles.
-    #[must_use]
-    pub fn reading_hash(&self) -> String {
-        hash(&self.directory.decisive())
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be written down.
+    pub fn reading_hash(&self) -> Result<String, DigestError> {
+        digest(&self.directory.decisive())
     }
 
     /// Whether a hash that was kept is that of these rules, made by this version or by the one before.
     #[must_use]
     pub fn is_rules_hash(&self, kept: &str) -> bool {
-        kept == self.rules_hash() || kept == hash(&(&self.roster, self.reading_as_before()))
+        is_of(kept, &(&self.roster, self.directory.decisive()))
+            || is_of(kept, &(&self.roster, self.reading_as_before()))
     }
 
     /// Whether a hash that was kept is that of what decides what we are shown, made by this version or by the one before.
     #[must_use]
     pub fn is_reading_hash(&self, kept: &str) -> bool {
-        kept == self.reading_hash() || kept == hash(&self.reading_as_before())
+        is_of(kept, &self.directory.decisive()) || is_of(kept, &self.reading_as_before())
     }
 
     /// The hash of all that decides what a plan contains and whether it passes: the rules, limits, protection and the
     /// target. A plan names it, and is stale when it has changed.
-    #[must_use]
-    pub fn configuration_hash(&self) -> String {
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be written down.
+    pub fn configuration_hash(&self) -> Result<String, DigestError> {
         let protection = (&self.protection, self.protected_roles());
-        hash(&(&self.roster, self.directory.decisive(), &self.reading, &self.limits, protection, &self.target))
+        digest(&(&self.roster, self.directory.decisive(), &self.reading, &self.limits, protection, &self.target))
     }
 
     /// What version 0.1.0 hashed of the directory: all of its settings but a few. An upgrade is no edit.
@@ -78,9 +89,10 @@ const LENGTHS_BEFORE: [(&str, u32); 6] = [
     ("/http/max_wait", 1),
 ];
 
-/// The first 16 hexadecimal digits of the BLAKE3 hash of a value's JSON. Settings hold references to secrets, never
-/// secrets, so nothing can be guessed from it.
-fn hash(value: &impl Serialize) -> String {
-    let text = serde_json::to_vec(value).unwrap_or_default();
-    blake3::hash(&text).to_hex()[..16].to_owned()
+/// How many digits earlier versions kept.
+const KEPT_BEFORE: usize = 16;
+
+/// Whether a digest that was kept is that of this value.
+fn is_of(kept: &str, value: &impl Serialize) -> bool {
+    digest(value).is_ok_and(|digest| kept == digest || digest.get(..KEPT_BEFORE) == Some(kept))
 }

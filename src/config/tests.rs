@@ -377,7 +377,7 @@ fn an_error_found_later_points_into_the_file() {
 fn the_rules_hash_changes_with_the_scope_and_not_with_a_limit() {
     let hash = |text: &str| {
         let acme = parse("config.toml", text).unwrap().organizations.remove("acme").unwrap();
-        (acme.rules_hash(), acme.configuration_hash())
+        (acme.rules_hash().unwrap(), acme.configuration_hash().unwrap())
     };
     let (rules, all) = hash(SOUND);
     let (same_rules, other) = hash(&SOUND.replace("count = 20", "count = 21"));

@@ -64,7 +64,7 @@ impl Session {
     pub(super) fn plan_offline(&self, meant: &BTreeSet<DirectoryId>, past: &[PastRun]) -> Result<Offline, RunError> {
         let groups = self.find_groups_offline(&self.rules)?;
         let roll = self.last_roll()?;
-        let ground = self.ground_of(&groups);
+        let ground = self.ground_of(&groups)?;
         let is_alone = self.many_wait(&ground)?;
         let extent = match is_alone {
             true => self.with_namesakes(meant)?,

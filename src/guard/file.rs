@@ -9,7 +9,7 @@
 //! changes ([`PlanFile::if_still_asked_for`]).
 
 use std::collections::BTreeMap;
-use std::io::{self, BufWriter, Write};
+use std::io::{self, Write};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -247,10 +247,7 @@ fn name(kind: ActionKind) -> String {
     kind.words().replace(' ', "-")
 }
 
+/// A file that cannot be written down is not written, so what stands here then is never read.
 fn digest(version: u32, holds: &[Hold], plan: &Plan) -> String {
-    // Written into the hash as it is made, as the plan's own is.
-    let mut hasher = BufWriter::with_capacity(64 << 10, blake3::Hasher::new());
-    let written = serde_json::to_writer(&mut hasher, &Digested { version, holds, plan });
-    let hasher = hasher.into_inner().ok().filter(|_| written.is_ok()).unwrap_or_default();
-    hasher.finalize().to_hex()[..16].to_owned()
+    rollcall_kit::digest(&Digested { version, holds, plan }).unwrap_or_else(|error| error.to_string())
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::OnceLock;
 
+use rollcall_kit::digest;
 use serde::{Deserialize, Serialize};
 
 use super::change::ActionKind;
@@ -13,14 +14,17 @@ use super::refusals::Refusals;
 /// The version of the plan file's schema.
 pub const PLAN_VERSION: u32 = 1;
 
-/// A plan's digest: the first 16 hexadecimal digits of the BLAKE3 hash of its canonical JSON.
+/// A plan's digest, in 32 hexadecimal digits. People read and write the first 16 of them.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct PlanId(pub String);
 
+/// So many digits are shown to people.
+const SHOWN: usize = 16;
+
 impl fmt::Display for PlanId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(self.0.get(..SHOWN).unwrap_or(&self.0))
     }
 }
 
@@ -114,12 +118,10 @@ impl Plan {
         id
     }
 
+    /// A plan that cannot be written down is called so. It is kept nowhere, and nobody can approve it: its changes have no
+    /// marks.
     fn digested(&self) -> PlanId {
-        // Written into the hash as it is made: the plan of a large company is never in memory once more as text.
-        let mut hasher = std::io::BufWriter::with_capacity(64 << 10, blake3::Hasher::new());
-        let written = serde_json::to_writer(&mut hasher, self);
-        let hasher = hasher.into_inner().ok().filter(|_| written.is_ok()).unwrap_or_default();
-        PlanId(hasher.finalize().to_hex()[..16].to_owned())
+        PlanId(digest(self).unwrap_or_else(|error| error.to_string()))
     }
 
     /// Whether there is nothing to do. Refusals and notes are no work.

@@ -166,6 +166,10 @@ fn approval(approval: &Approval) -> String {
     }
 }
 
+fn name(certificate: &Certificate) -> String {
+    certificate.id().unwrap_or_else(|error| format!("without a name: {error}"))
+}
+
 /// What was read, and what proves that it was all, or up to where it is known what changed since.
 fn read(document: &mut Document, certificate: &Certificate, changes: Option<&Changes>) {
     document.heading("What was read");
@@ -176,11 +180,11 @@ fn read(document: &mut Document, certificate: &Certificate, changes: Option<&Cha
         Some(_) => format!(
             "What changed since the run before: {from}. Last read in full at {}, certificate {}.",
             time(certificate.ended()),
-            certificate.id()
+            name(certificate)
         ),
         None => {
             let took = duration(certificate.ended().duration_since(certificate.started()));
-            format!("{from}, in {took}. Certificate {}.", certificate.id())
+            format!("{from}, in {took}. Certificate {}.", name(certificate))
         }
     });
     let collections = changes.map_or(certificate.collections(), |changes| &changes.collections);

@@ -236,7 +236,7 @@ impl Session {
         file: PlanFile,
         listener: Listener<'_>,
     ) -> Result<(HeldPlan, Made), RunError> {
-        if file.plan().basis.configuration != self.organization.configuration_hash() {
+        if file.plan().basis.configuration != self.organization.configuration_hash()? {
             return Err(RunError::Stale(
                 "the plan is stale: the configuration was changed after it was made; nothing was changed. Plan again"
                     .to_owned(),

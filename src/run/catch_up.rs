@@ -118,7 +118,7 @@ impl Session {
             return Ok(Err(ReadsInFull::TooLongAgo(began)));
         }
         // The hash may be one of the version before, which is replaced by ours when the place moves on.
-        Ok(Ok(Place { settings: self.organization.reading_hash(), ..place }))
+        Ok(Ok(Place { settings: self.organization.reading_hash()?, ..place }))
     }
 
     /// Lets the census follow changes of a mirror that was of this version before, so that what is strange about it is

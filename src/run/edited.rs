@@ -4,6 +4,7 @@
 //! The rules that were applied last are kept whole, not only as a hash, so that everybody can be judged under them once
 //! more: over the same mirror, with the same answers of directory and target.
 
+use rollcall_kit::DigestError;
 use serde::{Deserialize, Serialize};
 
 use super::error::RunError;
@@ -27,12 +28,12 @@ pub(super) struct AppliedRules {
 }
 
 impl AppliedRules {
-    pub(super) fn of(organization: &Organization) -> Self {
-        Self {
-            hash: organization.rules_hash(),
-            reading: organization.reading_hash(),
+    pub(super) fn of(organization: &Organization) -> Result<Self, DigestError> {
+        Ok(Self {
+            hash: organization.rules_hash()?,
+            reading: organization.reading_hash()?,
             roster: organization.roster.clone(),
-        }
+        })
     }
 }
 
@@ -122,14 +123,14 @@ impl Session {
     /// and this one does not would be taken for an edit of the rules.
     fn renew_applied_rules(&self) -> Result<(), RunError> {
         let kept = self.store.fact(fact::APPLIED_RULES)?;
-        let ours = self.organization.rules_hash();
+        let ours = self.organization.rules_hash()?;
         let is_old = kept.is_some_and(|kept| kept.get("hash").is_some_and(|hash| *hash != ours));
         if is_old { self.keep_applied_rules() } else { Ok(()) }
     }
 
     /// Keeps the rules as those that were applied last: one record, so that a crash leaves all of them or none.
     pub(super) fn keep_applied_rules(&self) -> Result<(), RunError> {
-        let applied = AppliedRules::of(&self.organization);
+        let applied = AppliedRules::of(&self.organization)?;
         let json = serde_json::to_value(applied).map_err(|error| RunError::Internal(error.to_string()))?;
         Ok(self.store.set_fact(fact::APPLIED_RULES, &json)?)
     }

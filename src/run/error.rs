@@ -1,6 +1,6 @@
 //! Why a run failed as a whole. Nothing was removed because of any of these.
 
-use rollcall_kit::ReadError;
+use rollcall_kit::{DigestError, ReadError};
 use serde::{Deserialize, Serialize};
 
 use crate::apply::{JournalError, RecoverError, TargetError};
@@ -54,6 +54,9 @@ pub enum RunError {
     /// A run cannot be undone.
     #[error("{0}")]
     Undo(String),
+    /// What is to be recognised later cannot be written down.
+    #[error(transparent)]
+    Digest(#[from] DigestError),
     /// A task of ours ended in a way that it never should.
     #[error("an internal step failed: {0}; nothing after it was done")]
     Internal(String),
@@ -169,7 +172,7 @@ impl RunError {
             Self::Stale(_) => FailureCode::Stale,
             Self::Decision(_) => FailureCode::Decision,
             Self::Undo(_) => FailureCode::Undo,
-            Self::Internal(_) => FailureCode::Internal,
+            Self::Digest(_) | Self::Internal(_) => FailureCode::Internal,
         }
     }
 }

@@ -28,10 +28,10 @@ const COMPARED_EVERY: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 impl Session {
     /// What plans of these rules and groups rest on.
-    pub(crate) fn ground_of(&self, groups: &FoundGroups) -> String {
+    pub(crate) fn ground_of(&self, groups: &FoundGroups) -> Result<String, RunError> {
         let version = env!("CARGO_PKG_VERSION");
-        let configuration = self.organization.configuration_hash();
-        format!("{version} {PLAN_VERSION} {configuration} {}", groups.index_of_nobody().shape())
+        let configuration = self.organization.configuration_hash()?;
+        Ok(format!("{version} {PLAN_VERSION} {configuration} {}", groups.index_of_nobody().shape()))
     }
 
     /// Whether the next plan on this ground has to judge everybody, whatever the agenda says.

@@ -62,7 +62,7 @@ impl Session {
     ) -> Result<Made, RunError> {
         let doubtful = std::mem::take(&mut roll.doubtful);
         let (groups, protected) = self.groups_asked_for().instrument(step("look up groups")).await?;
-        let ground = self.ground_of(&groups);
+        let ground = self.ground_of(&groups)?;
         let extent = self.extent_of(&ground, &roll, &doubtful)?;
         let judge = |extent| self.stage_over(&groups, doubtful.clone(), extent);
         let mut stage = step("judge").in_scope(|| judge(extent))?;
@@ -363,11 +363,11 @@ impl Session {
         Ok(matches)
     }
 
-    pub(super) fn basis(&self, roll: &Roll) -> Result<Basis, StoreError> {
+    pub(super) fn basis(&self, roll: &Roll) -> Result<Basis, RunError> {
         Ok(Basis {
             generation: self.store.generation()?,
-            certificate: roll.certificate.id(),
-            configuration: self.organization.configuration_hash(),
+            certificate: roll.certificate.id()?,
+            configuration: self.organization.configuration_hash()?,
         })
     }
 

@@ -45,7 +45,7 @@ impl Session {
     /// If the read is not certified, contradicts itself, or cannot be kept. The mirror is then as it was.
     pub(super) async fn call_the_roll(&self, listener: Listener<'_>) -> Result<Roll, RunError> {
         let previous = self.store.certificate()?;
-        let settings = self.organization.reading_hash();
+        let settings = self.organization.reading_hash()?;
         let mut staging = self.store.staging()?;
         let mut arrived = (0, 0);
         let span = reads(Depth::Full);

@@ -126,7 +126,7 @@ impl Session {
         Ok(self.store.set_fact(fact::AT_REST, &json)?)
     }
 
-    fn ground(&self) -> Result<Ground, StoreError> {
+    fn ground(&self) -> Result<Ground, RunError> {
         let mut hasher = blake3::Hasher::new();
         for name in FACTS {
             let fact = self.store.fact(name)?.map(|fact| fact.to_string()).unwrap_or_default();
@@ -134,7 +134,7 @@ impl Session {
         }
         Ok(Ground {
             version: format!("{} {PLAN_VERSION}", env!("CARGO_PKG_VERSION")),
-            configuration: self.organization.configuration_hash(),
+            configuration: self.organization.configuration_hash()?,
             mirror: self.store.mirror_version()?,
             ledger: self.store.ledger_version(),
             facts: hasher.finalize().to_hex().to_string(),

@@ -6,7 +6,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::ReadError;
+use crate::{DigestError, ReadError, digest};
 
 /// Who answered, and as whom we asked.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -92,10 +92,12 @@ impl Certificate {
     }
 
     /// A short, stable name of this certificate: a hash of all that it says.
-    #[must_use]
-    pub fn id(&self) -> String {
-        let text = serde_json::to_vec(self).unwrap_or_default();
-        blake3::hash(&text).to_hex()[..16].to_owned()
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be written down.
+    pub fn id(&self) -> Result<String, DigestError> {
+        digest(self)
     }
 }
 
@@ -235,9 +237,9 @@ mod tests {
             draft.completed(collection("groups", 0, None));
             certify(draft).unwrap()
         };
-        assert_eq!(of(1).id(), of(1).id());
-        assert_ne!(of(1).id(), of(2).id());
-        assert_eq!(of(1).id().len(), 16);
+        assert_eq!(of(1).id().unwrap(), of(1).id().unwrap());
+        assert_ne!(of(1).id().unwrap(), of(2).id().unwrap());
+        assert_eq!(of(1).id().unwrap().len(), 32);
     }
 
     #[test]

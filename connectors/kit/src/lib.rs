@@ -15,6 +15,7 @@ pub mod connector;
 pub mod container;
 #[cfg(any(test, feature = "contract-tests"))]
 pub mod contract;
+pub mod digest;
 pub mod dn;
 pub mod duration;
 pub mod expiry;
@@ -33,6 +34,7 @@ pub use certificate::{Certificate, CertificateDraft, Collection, Source};
 pub use changes::{Changes, Cursor};
 pub use connector::{Capabilities, CheckFinding, CheckLevel, Connector, Entries, Entry, LookUp, ReadError, Unreadable};
 pub use container::Container;
+pub use digest::{DigestError, digest};
 pub use dn::Dn;
 pub use duration::HumanDuration;
 pub use model::{Address, DirectoryGroup, DirectoryId, DirectoryUser, InactiveReason, Member, Status, attribute};

@@ -122,7 +122,7 @@ columns = { email = "Mail" }
 
 fn hashes(directory: &str) -> (String, String) {
     let organization = organization(directory);
-    (organization.rules_hash(), organization.reading_hash())
+    (organization.rules_hash().unwrap(), organization.reading_hash().unwrap())
 }
 
 #[test]
@@ -181,8 +181,8 @@ fn an_upgrade_is_no_edit() {
     ] {
         let organization = organization(directory);
         assert!(organization.is_rules_hash(rules) && organization.is_reading_hash(reading), "{directory}");
-        assert!(organization.is_rules_hash(&organization.rules_hash()));
-        assert!(organization.is_reading_hash(&organization.reading_hash()));
+        assert!(organization.is_rules_hash(&organization.rules_hash().unwrap()));
+        assert!(organization.is_reading_hash(&organization.reading_hash().unwrap()));
         assert!(!organization.is_rules_hash(reading) && !organization.is_reading_hash(rules));
     }
 }

@@ -52,7 +52,7 @@ fn a_committed_reading_is_the_mirror(store: &dyn Store) {
     assert_eq!(user_ids(store), ["jane", "joe"], "in the order of their ids");
     assert_eq!(store.user(&id("joe")).unwrap(), Some(user("joe")));
     assert_eq!(store.groups().map(Result::unwrap).collect::<Vec<_>>(), [group("eng", &["joe"])]);
-    assert_eq!(store.certificate().unwrap().unwrap().id(), certificate(2, 1).id());
+    assert_eq!(store.certificate().unwrap().unwrap().id().unwrap(), certificate(2, 1).id().unwrap());
 }
 
 fn a_reading_that_was_not_committed_changes_nothing(store: &dyn Store) {
