@@ -8,7 +8,7 @@ use jiff::SignedDuration;
 use super::Options;
 use super::document::{Block, Document, Item, Text, Tone, lines};
 use super::sections::{self, Tense};
-use super::words::{capital, clean, count, duration, label, number, sentence};
+use super::words::{capital, clean, count, duration, label, number, sentence, short};
 use super::{edited, holds};
 use crate::guard::{Hold, Reviewed};
 use crate::plan::change::ActionKind;
@@ -90,8 +90,8 @@ fn parted(plan: &Plan, holds: &[Hold], goes: Option<&BTreeSet<ChangeId>>, option
         format!(
             "Made from snapshot {}, read certificate {} and configuration {}.",
             number(basis.generation),
-            clean(&basis.certificate),
-            clean(&basis.configuration)
+            short(&basis.certificate),
+            short(&basis.configuration)
         ),
         Tone::Faint,
     ));

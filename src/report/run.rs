@@ -7,7 +7,7 @@ use rollcall_kit::{Certificate, Changes};
 use super::document::{Document, Item, LONGEST, Text, Tone};
 use super::holds::{by, decided};
 use super::sections::{self, Tense};
-use super::words::{capital, clean, count, duration, label, number, sentence, time};
+use super::words::{capital, clean, count, duration, label, number, sentence, short, time};
 use super::{Options, words};
 use super::{drift, holds, plan};
 use crate::apply::Outcome;
@@ -167,7 +167,7 @@ fn approval(approval: &Approval) -> String {
 }
 
 fn name(certificate: &Certificate) -> String {
-    certificate.id().unwrap_or_else(|error| format!("without a name: {error}"))
+    certificate.id().map_or_else(|error| format!("without a name: {error}"), |id| short(&id))
 }
 
 /// What was read, and what proves that it was all, or up to where it is known what changed since.

@@ -48,6 +48,11 @@ pub(super) fn time(time: Timestamp) -> String {
     time.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()
 }
 
+/// A digest as people read it: its beginning.
+pub(super) fn short(digest: &str) -> String {
+    clean(digest.get(..16).unwrap_or(digest))
+}
+
 /// Text that came from elsewhere, made safe to print: control characters and those that turn the direction of writing
 /// could rewrite what the terminal shows (a user who calls himself `ESC [2J` is not a joke), so each is shown as its
 /// code point.

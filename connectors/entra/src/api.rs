@@ -5,12 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rollcall_kit::ReadError;
-use rollcall_kit::http::token::TokenError;
 use rollcall_kit::http::{
     Client, HeaderName, HeaderValue, HttpError, NextPage, OriginUrl, Pages, Request, Response, TokenSource,
 };
 use rollcall_kit::rest::{self, Interface};
-pub(crate) use rollcall_kit::rest::{Item, List, json};
+pub(crate) use rollcall_kit::rest::{Item, List, Query, json};
 use serde_json::Value as Json;
 
 use crate::limits;
@@ -41,7 +40,7 @@ const ENDPOINTS: &[&str] = &[
 ];
 
 /// A tenant, as one identity sees it.
-pub(crate) struct Api {
+pub struct Api {
     pub(crate) client: Client,
     tokens: Arc<Tokens>,
     /// Graph's URL, for sentences.
@@ -55,24 +54,6 @@ pub(crate) struct Api {
     pub(crate) longest_pause: Duration,
     /// The first pause of our own.
     pub(crate) first_pause: Duration,
-}
-
-/// One thing to ask for.
-#[derive(Clone, Copy)]
-pub(crate) struct Query<'a> {
-    /// The name of the collection, for sentences.
-    pub(crate) collection: &'static str,
-    /// The path below `/v1.0`.
-    pub(crate) path: &'a [&'a str],
-    /// The query parameters.
-    pub(crate) parameters: &'a [(&'a str, &'a str)],
-}
-
-impl Query<'_> {
-    /// What is asked for, in words that a certificate can keep.
-    pub(crate) fn words(&self) -> String {
-        rest::words(ROOT, self.path, self.parameters)
-    }
 }
 
 impl Api {
@@ -114,35 +95,13 @@ impl Api {
 
     /// Gets a new token, and says which permissions it carries, where it says so itself.
     pub(crate) async fn sign_in(&self) -> Result<Option<BTreeSet<String>>, ReadError> {
-        self.tokens.renew().await.map_err(|error| self.token_error(error))?;
+        self.tokens.renew().await.map_err(|error| self.no_token(error))?;
         Ok(self.tokens.roles().await)
-    }
-
-    fn token_error(&self, error: TokenError) -> ReadError {
-        let server = self.issuer.clone();
-        match error {
-            TokenError::Http(HttpError::Unreachable { reason, .. }) => ReadError::Unreachable { server, reason },
-            TokenError::Http(HttpError::Untrusted { reason, .. }) => ReadError::Untrusted { server, reason },
-            TokenError::Http(error) => {
-                ReadError::SignIn { server, identity: self.identity.clone(), reason: error.to_string() }
-            }
-            TokenError::Refused(reason) => {
-                let remedy = remedy(&reason);
-                let reason = if remedy.is_empty() { reason } else { format!("{reason}; {remedy}") };
-                ReadError::SignIn { server, identity: self.identity.clone(), reason }
-            }
-        }
-    }
-
-    /// One thing by its id; nothing if Graph itself says that there is none.
-    pub(crate) async fn one(&self, query: &Query<'_>) -> Result<Option<Json>, ReadError> {
-        rest::one(self, self.request(query), &query.words(), query.collection).await
     }
 
     /// A walk over a list.
     pub(crate) fn list(&self, query: &Query<'_>) -> List<'_> {
-        let pages = Pages::new(self.client.clone(), self.request(query)).one_ahead();
-        List::new(self, pages, query.collection, query.words(), take)
+        self.walk(self.pages(query), query, take)
     }
 
     /// A walk that goes on at a link which Graph gave.
@@ -157,10 +116,6 @@ impl Api {
         let url = self.client.follow(link).map_err(|error| error.to_string())?;
         let inside = url.as_url().path().strip_prefix("/v1.0").is_some_and(|rest| rest.starts_with('/'));
         if inside { Ok(url) } else { Err(format!("a link leads outside of /{ROOT}; it was not followed")) }
-    }
-
-    pub(crate) fn request(&self, query: &Query<'_>) -> Request {
-        marked(Request::get(self.client.url(query.path).with_query(query.parameters)))
     }
 }
 
@@ -177,12 +132,24 @@ impl Interface for Api {
         &self.identity
     }
 
-    fn refused(&self, answer: &Response, what: &str, collection: &str) -> ReadError {
-        Refusal::of(answer).into_error(&self.server, &self.identity, what, collection)
+    fn issuer(&self) -> &str {
+        &self.issuer
     }
 
-    fn is_absent(&self, answer: &Response) -> bool {
-        Refusal::of(answer).is_not_found()
+    fn root(&self) -> &'static str {
+        ROOT
+    }
+
+    fn dressed(&self, request: Request, _: &Query<'_>) -> Request {
+        marked(request)
+    }
+
+    fn refusal(&self, answer: &Response) -> Box<dyn rest::Refusal> {
+        Box::new(Refusal::of(answer))
+    }
+
+    fn sign_in_remedy(&self, reason: &str) -> Option<String> {
+        remedy(reason).map(str::to_owned)
     }
 }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use rollcall_kit::ReadError;
 use rollcall_kit::http::{Client, Method, Repeat, Request};
-use rollcall_kit::rest;
+use rollcall_kit::rest::{Interface as _, Refusal as _};
 use serde_json::{Value as Json, json};
 
 use crate::api::{self, Api, Query, marked};
@@ -102,7 +102,7 @@ impl Api {
                 }
                 let refusal = part.refusal();
                 if !refusal.is_not_found() {
-                    return Err(refusal.into_error(&self.server, &self.identity, &query.words(), query.collection));
+                    return Err(refusal.error((&self.server, &self.identity), &self.words(query), query.collection));
                 }
                 found.push(None);
             }
@@ -125,9 +125,9 @@ impl Api {
         // Every part of it only reads.
         let url = self.client.url(&["$batch"]);
         let request = marked(Request::json(Method::POST, url, "application/json", &body, Repeat::Safe));
-        let answer = self.client.send(request).await.map_err(|error| rest::no_answer(self, error, collection))?;
+        let answer = self.client.send(request).await.map_err(|error| self.no_answer(error, collection))?;
         if answer.status != 200 {
-            return Err(Refusal::of(&answer).into_error(&self.server, &self.identity, "/v1.0/$batch", collection));
+            return Err(Refusal::of(&answer).error((&self.server, &self.identity), "/v1.0/$batch", collection));
         }
         let damaged = |problem: &str| ReadError::incomplete(collection, format!("/v1.0/$batch: {problem}"));
         let mut body = api::json(&answer).map_err(|problem| damaged(&problem))?;

@@ -10,8 +10,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
+use rollcall_kit::Attributes;
 use rollcall_kit::http::{NextPage, PageError, Pages, Request};
-use rollcall_kit::{Attributes, rest};
+use rollcall_kit::rest::{Desk as _, Interface as _, Refusal as _};
 use rollcall_kit::{
     Changes, Collection, Cursor, DirectoryId, DirectoryUser, Entries, InactiveReason, LookUp, ReadError, Status,
 };
@@ -216,9 +217,9 @@ async fn walk(api: &Api, stream: &'static str, first: Request) -> Result<Option<
             Err(PageError::Refused { answer, .. }) if Refusal::of(&answer).is_lost_place() => return Ok(None),
             Err(PageError::Refused { answer, .. }) => {
                 let what = format!("/v1.0/{stream}/delta");
-                return Err(Refusal::of(&answer).into_error(&api.server, &api.identity, &what, stream));
+                return Err(Refusal::of(&answer).error((&api.server, &api.identity), &what, stream));
             }
-            Err(PageError::Http { page: 1, error }) => return Err(rest::no_answer(api, error, stream)),
+            Err(PageError::Http { page: 1, error }) => return Err(api.no_answer(error, stream)),
             Err(error) => return Err(ReadError::incomplete(stream, format!("/v1.0/{stream}/delta: {error}"))),
         }
     }

@@ -9,6 +9,7 @@ use serde_json::Value as Json;
 
 use crate::api::{Api, Query};
 use crate::settings::EntraSettings;
+use rollcall_kit::rest::Interface as _;
 
 /// What the secret is called, and when it ends; nothing if there is none, or if that cannot be seen.
 pub(crate) async fn secret_ends(settings: &EntraSettings, api: &Api) -> Vec<(String, Timestamp)> {

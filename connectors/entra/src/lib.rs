@@ -88,12 +88,8 @@ mod sign_in;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use rollcall_kit::settings::refuse;
-use rollcall_kit::{
-    Address, Capabilities, Certificate, Changes, CheckFinding, Connector, Cursor, DirectoryId, DirectoryUser, Entries,
-    LookUp, ReadError,
-};
-use tokio::sync::Mutex;
+use rollcall_kit::rest::{Provider, RestConnector};
+use rollcall_kit::{Capabilities, Certificate, Changes, CheckFinding, Cursor, Entries, HumanDuration, ReadError};
 
 use crate::api::Api;
 pub use crate::cloud::Cloud;
@@ -101,12 +97,7 @@ use crate::lookup::Desk;
 pub use crate::settings::{EntraSettings, GroupKind, GroupSettings, Guests, ManagedIdentitySettings};
 
 /// An Entra ID tenant.
-pub struct EntraConnector {
-    settings: EntraSettings,
-    api: Api,
-    /// What look-ups share.
-    desk: Mutex<Option<Desk>>,
-}
+pub type EntraConnector = RestConnector<Entra>;
 
 /// Makes a connector from its settings.
 ///
@@ -114,116 +105,58 @@ pub struct EntraConnector {
 ///
 /// [`ReadError::Settings`], naming the setting and what to write instead. Nothing is sent.
 pub fn connector(settings: EntraSettings) -> Result<EntraConnector, ReadError> {
-    refuse(&settings.problems())?;
-    let api = Api::new(&settings, None)?;
-    Ok(EntraConnector { settings, api, desk: Mutex::new(None) })
+    RestConnector::new(settings)
 }
 
-impl EntraConnector {
-    /// The same connector with another first pause between attempts, where Graph states none: for tests, which cannot
-    /// wait.
-    ///
-    /// # Errors
-    ///
-    /// As [`connector`].
-    pub fn with_back_off(self, first: Duration) -> Result<Self, ReadError> {
-        let api = Api::new(&self.settings, Some(first))?;
-        Ok(Self { api, ..self })
-    }
-
-    /// Where the directory is read, as sentences and certificates name it.
-    #[must_use]
-    pub fn server(&self) -> &str {
-        &self.api.server
-    }
-
-    /// A read within the time that the settings give it.
-    async fn in_time<T>(&self, read: impl Future<Output = Result<T, ReadError>>) -> Result<T, ReadError> {
-        let longest = self.settings.read_timeout;
-        tokio::time::timeout(longest.duration(), read).await.unwrap_or_else(|_| {
-            Err(ReadError::incomplete("directory", format!("it took longer than {longest} (read_timeout)")))
-        })
-    }
-
-    /// A desk for one look-up: the kept one, or a new one. Two look-ups at once have two.
-    async fn desk(&self) -> Result<Desk, ReadError> {
-        match self.desk.lock().await.take().filter(Desk::is_fresh) {
-            Some(desk) => Ok(desk),
-            None => Desk::open(&self.api, &self.settings).await,
-        }
-    }
-
-    /// Keeps the desk for the next look-up, unless this one failed.
-    async fn keep<T>(&self, desk: Desk, answer: &Result<T, ReadError>) {
-        if answer.is_ok() {
-            *self.desk.lock().await = Some(desk);
-        }
-    }
-}
+/// Microsoft Entra ID as a provider.
+pub enum Entra {}
 
 #[async_trait]
-impl Connector for EntraConnector {
-    fn kind(&self) -> &'static str {
-        "entra"
+impl Provider for Entra {
+    type Settings = EntraSettings;
+    type Api = Api;
+    type Desk = Desk;
+
+    fn api(settings: &EntraSettings, first_pause: Option<Duration>) -> Result<Api, ReadError> {
+        Api::new(settings, first_pause)
     }
 
-    fn capabilities(&self) -> Capabilities {
+    fn capabilities(settings: &EntraSettings) -> Capabilities {
         Capabilities {
-            groups: self.settings.groups.is_some(),
-            incremental: changes::possible(&self.settings),
+            groups: settings.groups.is_some(),
+            incremental: changes::possible(settings),
             shows_inactive: true,
-            assignment: self.settings.assigned_to.is_some(),
+            assignment: settings.assigned_to.is_some(),
             leaves_names: false,
         }
     }
 
-    async fn check(&self) -> Result<Vec<CheckFinding>, ReadError> {
-        check::check(&self.settings, &self.api).await
+    fn read_timeout(settings: &EntraSettings) -> HumanDuration {
+        settings.read_timeout
     }
 
-    async fn read(&self, entries: Entries) -> Result<Certificate, ReadError> {
-        self.in_time(read::read(&self.settings, &self.api, entries)).await
+    async fn check(settings: &EntraSettings, api: &Api) -> Result<Vec<CheckFinding>, ReadError> {
+        check::check(settings, api).await
     }
 
-    async fn secret_ends(&self) -> Vec<(String, jiff::Timestamp)> {
-        expiry::secret_ends(&self.settings, &self.api).await
+    async fn read(settings: &EntraSettings, api: &Api, entries: Entries) -> Result<Certificate, ReadError> {
+        read::read(settings, api, entries).await
     }
 
-    async fn cursor(&self) -> Result<Option<Cursor>, ReadError> {
-        changes::cursor(&self.settings, &self.api).await
+    async fn cursor(settings: &EntraSettings, api: &Api) -> Result<Option<Cursor>, ReadError> {
+        changes::cursor(settings, api).await
     }
 
-    async fn read_changes(&self, since: &Cursor, entries: Entries) -> Result<Option<Changes>, ReadError> {
-        self.in_time(changes::read(&self.settings, &self.api, since, entries)).await
+    async fn read_changes(
+        settings: &EntraSettings,
+        api: &Api,
+        since: &Cursor,
+        entries: Entries,
+    ) -> Result<Option<Changes>, ReadError> {
+        changes::read(settings, api, since, entries).await
     }
 
-    async fn look_up(&self, id: &DirectoryId) -> Result<LookUp, ReadError> {
-        let answer = self.look_up_many(std::slice::from_ref(id)).await?.pop();
-        answer.ok_or_else(|| ReadError::incomplete("look-up", "it was not answered"))
-    }
-
-    fn look_up_batch(&self) -> usize {
-        batch::PARTS
-    }
-
-    async fn look_up_many(&self, ids: &[DirectoryId]) -> Result<Vec<LookUp>, ReadError> {
-        let mut desk = self.desk().await?;
-        let answer = desk.users(&self.api, &self.settings, ids).await;
-        self.keep(desk, &answer).await;
-        answer
-    }
-
-    async fn look_up_address(&self, address: &Address) -> Result<Vec<DirectoryUser>, ReadError> {
-        let desk = self.desk().await?;
-        let answer = desk.address(&self.api, &self.settings, address).await;
-        self.keep(desk, &answer).await;
-        answer
-    }
-
-    async fn look_up_group(&self, id: &DirectoryId) -> Result<Option<String>, ReadError> {
-        let mut desk = self.desk().await?;
-        let answer = desk.group(&self.api, id).await;
-        self.keep(desk, &answer).await;
-        answer
+    async fn secret_ends(settings: &EntraSettings, api: &Api) -> Vec<(String, jiff::Timestamp)> {
+        expiry::secret_ends(settings, api).await
     }
 }

@@ -3,13 +3,14 @@
 //! "Gone" is said only of who is found neither in the directory nor among the deleted, by an identity that has shown
 //! that it can find somebody.
 
-use std::time::Duration;
-
+use async_trait::async_trait;
+use rollcall_kit::rest::{self, Interface as _};
 use rollcall_kit::{Address, DirectoryId, DirectoryUser, LookUp, ReadError};
 use serde_json::Value as Json;
-use tokio::time::Instant;
 
+use crate::Entra;
 use crate::api::{Api, Query};
+use crate::batch::PARTS;
 use crate::members::{self, Depth, MANAGER};
 use crate::permissions::HIDDEN;
 use crate::person::{self, Assignment, Place, text};
@@ -18,13 +19,9 @@ use crate::read::{DELETED, permitted, sound};
 use crate::select;
 use crate::settings::{EntraSettings, Guests};
 
-/// How long what was found out about the reach and the identity is believed.
-const FRESH: Duration = Duration::from_secs(300);
-
 /// What look-ups share, because a run may confirm many people in a row.
-pub(crate) struct Desk {
+pub struct Desk {
     reach: Reach,
-    opened: Instant,
     select: String,
     /// Whether the token lets us see hidden members, where it says so.
     pub(crate) sees_hidden: Option<bool>,
@@ -32,8 +29,11 @@ pub(crate) struct Desk {
     finds_groups: bool,
 }
 
-impl Desk {
-    pub(crate) async fn open(api: &Api, settings: &EntraSettings) -> Result<Self, ReadError> {
+#[async_trait]
+impl rest::Desk<Entra> for Desk {
+    const BATCH: usize = PARTS;
+
+    async fn open(api: &Api, settings: &EntraSettings) -> Result<Self, ReadError> {
         let roles = api.sign_in().await?;
         if let Some(roles) = &roles {
             permitted(settings, api, roles)?;
@@ -41,21 +41,11 @@ impl Desk {
         let reach = Reach::resolve(api, settings).await?;
         let select = select::properties(&settings.extra_properties).join(",");
         let sees_hidden = roles.map(|roles| roles.contains(HIDDEN));
-        Ok(Self { reach, opened: Instant::now(), select, sees_hidden, finds_users: false, finds_groups: false })
-    }
-
-    /// Whether it may still be used.
-    pub(crate) fn is_fresh(&self) -> bool {
-        self.opened.elapsed() < FRESH
-    }
-
-    /// Who is within reach.
-    pub(crate) fn reach(&self) -> &Reach {
-        &self.reach
+        Ok(Self { reach, select, sees_hidden, finds_users: false, finds_groups: false })
     }
 
     /// Users by their ids, in the order of the ids.
-    pub(crate) async fn users(
+    async fn users(
         &mut self,
         api: &Api,
         settings: &EntraSettings,
@@ -97,8 +87,8 @@ impl Desk {
     }
 
     /// Users by address, within reach. What Graph finds is compared here.
-    pub(crate) async fn address(
-        &self,
+    async fn address(
+        &mut self,
         api: &Api,
         settings: &EntraSettings,
         address: &Address,
@@ -133,7 +123,7 @@ impl Desk {
     }
 
     /// A group by its id.
-    pub(crate) async fn group(&mut self, api: &Api, id: &DirectoryId) -> Result<Option<String>, ReadError> {
+    async fn group(&mut self, api: &Api, _: &EntraSettings, id: &DirectoryId) -> Result<Option<String>, ReadError> {
         let path = ["groups", id.as_str()];
         let query = Query { collection: "groups", path: &path, parameters: &[("$select", "id,displayName")] };
         let group = api.one(&query).await?;
@@ -142,6 +132,13 @@ impl Desk {
         }
         self.finds_groups = true;
         Ok(group.map(|group| text(&group, "/displayName").unwrap_or_else(|| id.to_string())))
+    }
+}
+
+impl Desk {
+    /// Who is within reach.
+    pub(crate) fn reach(&self) -> &Reach {
+        &self.reach
     }
 
     /// What is known of the assignment of somebody who is deleted.

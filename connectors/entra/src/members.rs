@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use rollcall_kit::ReadError;
 use rollcall_kit::http::{Method, NextPage, Repeat, Request};
-use rollcall_kit::rest;
+use rollcall_kit::rest::{Interface as _, Refusal as _};
 use serde_json::{Value as Json, json};
 
 use crate::api::{self, Api, Item, Query, marked, page};
@@ -102,13 +102,13 @@ async fn of_chunk(
 
 /// The members in an answer, and those on the pages that follow it.
 async fn members(api: &Api, query: &Query<'_>, part: Part) -> Result<Option<Members>, ReadError> {
-    let words = query.words();
+    let words = api.words(query);
     if part.status != 200 {
         let refusal = part.refusal();
         if refusal.is_not_found() {
             return Ok(None);
         }
-        return Err(refusal.into_error(&api.server, &api.identity, &words, query.collection));
+        return Err(refusal.error((&api.server, &api.identity), &words, query.collection));
     }
     let damaged = |problem: String| ReadError::incomplete(query.collection, format!("{words}: {problem}"));
     let (items, next) = page(part.body).map_err(damaged)?;
@@ -174,13 +174,13 @@ async fn by_ids(api: &Api, settings: &EntraSettings, ids: &[String]) -> Result<B
     let url = api.client.url(&["directoryObjects", "getByIds"]).with_query(&[("$select", &select)]);
     let body = json!({"ids": ids, "types": ["user"]});
     let request = marked(Request::json(Method::POST, url, "application/json", &body, Repeat::Safe));
-    let answer = api.client.send(request).await.map_err(|error| rest::no_answer(api, error, "users"))?;
+    let answer = api.client.send(request).await.map_err(|error| api.no_answer(error, "users"))?;
     if matches!(answer.status, 400 | 403 | 404) {
         return Ok(BTreeMap::new());
     }
     if answer.status != 200 {
         let refusal = crate::refusal::Refusal::of(&answer);
-        return Err(refusal.into_error(&api.server, &api.identity, "/v1.0/directoryObjects/getByIds", "users"));
+        return Err(refusal.error((&api.server, &api.identity), "/v1.0/directoryObjects/getByIds", "users"));
     }
     let damaged = |problem| ReadError::incomplete("users", format!("/v1.0/directoryObjects/getByIds: {problem}"));
     let (items, _) = api::json(&answer).and_then(page).map_err(damaged)?;
@@ -217,7 +217,8 @@ pub(crate) async fn groups_of(api: &Api, ids: &[&str], depth: Depth) -> Result<V
     let mut groups = Vec::with_capacity(ids.len());
     for chunk in parts.chunks(PARTS) {
         for (query, part) in chunk.iter().zip(api.batch("members", chunk).await?) {
-            let vanished = || ReadError::incomplete("members", format!("{}: he is not there any more", query.words()));
+            let vanished =
+                || ReadError::incomplete("members", format!("{}: he is not there any more", api.words(query)));
             let found = members(api, query, part).await?.ok_or_else(vanished)?;
             groups.push(found.objects.into_iter().map(|object| object.id).collect());
         }

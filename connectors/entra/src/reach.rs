@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use rollcall_kit::ReadError;
+use rollcall_kit::rest::Interface as _;
 use serde::Serialize;
 use serde_json::Value as Json;
 

@@ -1,7 +1,7 @@
 //! Graph's errors as sentences: its code, its own words, its request id, and what to do.
 
-use rollcall_kit::ReadError;
 use rollcall_kit::http::Response;
+use rollcall_kit::rest::{self, Meaning};
 use serde_json::Value as Json;
 
 /// What Graph says in an answer that is no success.
@@ -35,30 +35,27 @@ impl Refusal {
         }
     }
 
-    /// Whether Graph itself, and not something between, says that there is no such thing.
-    pub(crate) fn is_not_found(&self) -> bool {
-        self.status == 404 && matches!(&*self.code, "Request_ResourceNotFound" | "ResourceNotFound" | "itemNotFound")
-    }
-
     /// Whether a place in the change stream is not known any more, so that everything has to be read anew.
     pub(crate) fn is_lost_place(&self) -> bool {
         let code = self.code.to_ascii_lowercase();
         self.status == 410 || (self.status >= 400 && matches!(&*code, "syncstatenotfound" | "resyncrequired"))
     }
+}
 
-    /// What it means for a read as this identity; `what` was asked for.
-    pub(crate) fn into_error(self, server: &str, identity: &str, what: &str, collection: &str) -> ReadError {
-        let reason = format!("{}; {}", self.words(), self.remedy());
-        let identity = identity.to_owned();
+impl rest::Refusal for Refusal {
+    fn is_not_found(&self) -> bool {
+        self.status == 404 && matches!(&*self.code, "Request_ResourceNotFound" | "ResourceNotFound" | "itemNotFound")
+    }
+
+    fn meaning(&self) -> Meaning {
         match self.status {
-            401 => ReadError::SignIn { server: server.to_owned(), identity, reason },
-            403 => ReadError::Denied { identity, what: what.to_owned(), reason },
-            _ => ReadError::incomplete(collection, format!("{what}: {reason}")),
+            401 => Meaning::SignIn,
+            403 => Meaning::Denied,
+            _ => Meaning::Incomplete,
         }
     }
 
-    /// Graph's own words.
-    pub(crate) fn words(&self) -> String {
+    fn words(&self) -> String {
         let Self { status, code, message, request } = self;
         let request = request.as_ref().map(|id| format!(", request {id}")).unwrap_or_default();
         match (&**code, &**message) {
@@ -68,8 +65,8 @@ impl Refusal {
         }
     }
 
-    fn remedy(&self) -> &'static str {
-        match (&*self.code, self.status) {
+    fn remedy(&self) -> String {
+        let remedy = match (&*self.code, self.status) {
             (_, 401) => "the token is not valid for this Graph: compare cloud, login_url and graph_url",
             (_, 403) => {
                 "grant the app the application permission and admin consent; `rollcall check` names what is missing"
@@ -84,6 +81,7 @@ impl Refusal {
             (_, 429) => "the limit was reached again after each pause; lower parallel, or run at a quieter time",
             (_, 500..) => "the next run tries again",
             _ => "check that graph_url is Microsoft Graph, and not a page in front of it",
-        }
+        };
+        remedy.to_owned()
     }
 }

@@ -148,7 +148,7 @@ fn assertion(settings: &EntraSettings, path: &Path) -> Result<Assertion, String>
 }
 
 /// What to do about a refusal by Entra ID's own code for it, which its sentence holds.
-pub(crate) fn remedy(said: &str) -> &'static str {
+pub(crate) fn remedy(said: &str) -> Option<&'static str> {
     let remedies: [(&str, &str); 11] = [
         ("AADSTS7000215", "the secret is wrong: name the secret's value, not its id"),
         ("AADSTS7000222", "the secret has expired: make a new one on the app's page, under Certificates & secrets"),
@@ -168,7 +168,7 @@ pub(crate) fn remedy(said: &str) -> &'static str {
     let is_code = |code: &str| {
         said.match_indices(code).any(|(at, _)| !said[at + code.len()..].starts_with(|c: char| c.is_ascii_digit()))
     };
-    remedies.iter().find(|(code, _)| is_code(code)).map_or("", |(_, remedy)| remedy)
+    remedies.into_iter().find(|(code, _)| is_code(code)).map(|(_, remedy)| remedy)
 }
 
 #[cfg(test)]
@@ -191,9 +191,9 @@ mod tests {
 
     #[test]
     fn a_code_is_not_taken_for_a_longer_one_that_begins_like_it() {
-        assert!(remedy("AADSTS70021: No matching").contains("issuer and subject"));
-        assert!(remedy("AADSTS700213: No matching").contains("token's subject"));
-        assert!(remedy("AADSTS7000215: Invalid").contains("secret's value"));
-        assert_eq!(remedy("AADSTS70021999: else"), "");
+        assert!(remedy("AADSTS70021: No matching").unwrap().contains("issuer and subject"));
+        assert!(remedy("AADSTS700213: No matching").unwrap().contains("token's subject"));
+        assert!(remedy("AADSTS7000215: Invalid").unwrap().contains("secret's value"));
+        assert_eq!(remedy("AADSTS70021999: else"), None);
     }
 }

@@ -6,13 +6,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
-use jiff::fmt::rfc2822;
 use rollcall_kit::ReadError;
-use rollcall_kit::http::token::TokenError;
-use rollcall_kit::http::{Client, HttpError, NextPage, Pages, Request, Response, TokenSource};
+use rollcall_kit::http::{Client, HttpError, NextPage, Response, TokenSource};
 use rollcall_kit::rest::{self, Interface, Take};
-pub(crate) use rollcall_kit::rest::{Item, List};
+pub(crate) use rollcall_kit::rest::{Item, List, Query};
 use serde_json::Value as Json;
 
 use crate::limits;
@@ -38,7 +35,7 @@ const ENDPOINTS: &[&str] = &[
 pub(crate) const PAGE: &str = "200";
 
 /// A customer, as one identity sees it.
-pub(crate) struct Api {
+pub struct Api {
     client: Client,
     pub(crate) tokens: Arc<Tokens>,
     /// The Admin SDK's URL, for sentences.
@@ -46,25 +43,6 @@ pub(crate) struct Api {
     /// As whom we ask, for sentences.
     pub(crate) identity: String,
     admin: Option<String>,
-}
-
-/// One thing to ask for.
-#[derive(Clone, Copy)]
-pub(crate) struct Query<'a> {
-    /// The name of the collection, for sentences.
-    pub(crate) collection: &'static str,
-    /// The path below `/admin`.
-    pub(crate) path: &'a [&'a str],
-    /// The query parameters.
-    pub(crate) parameters: &'a [(&'a str, &'a str)],
-}
-
-impl Query<'_> {
-    /// What is asked for, in words that a certificate can keep. The names of fields are left out.
-    pub(crate) fn words(&self) -> String {
-        let told: Vec<(&str, &str)> = self.parameters.iter().filter(|(name, _)| *name != "fields").copied().collect();
-        rest::words(ROOT, self.path, &told)
-    }
 }
 
 impl Api {
@@ -94,26 +72,7 @@ impl Api {
 
     /// Gets a new token, and says what it is good for.
     pub(crate) async fn sign_in(&self) -> Result<Vec<String>, ReadError> {
-        self.tokens.renew().await.map_err(|error| self.token_error(error))
-    }
-
-    /// Why there is no token.
-    pub(crate) fn token_error(&self, error: TokenError) -> ReadError {
-        let refused = |reason: String| {
-            let remedy = remedy(&reason, self.admin.as_deref());
-            let reason = if remedy.is_empty() { reason } else { format!("{reason}; {remedy}") };
-            ReadError::SignIn { server: "Google".to_owned(), identity: self.identity.clone(), reason }
-        };
-        match error {
-            TokenError::Http(HttpError::Unreachable { reason, url }) => ReadError::Unreachable { server: url, reason },
-            TokenError::Http(HttpError::Untrusted { reason, url }) => ReadError::Untrusted { server: url, reason },
-            other => refused(other.to_string()),
-        }
-    }
-
-    /// One thing by its id; nothing if Google itself says that there is none.
-    pub(crate) async fn one(&self, query: &Query<'_>) -> Result<Option<Json>, ReadError> {
-        rest::one(self, self.request(query), &query.words(), query.collection).await
+        self.tokens.renew().await.map_err(|error| self.no_token(error))
     }
 
     /// A walk over a list of users.
@@ -129,36 +88,18 @@ impl Api {
     /// A walk over the members of a group. They are no objects with ids ([`members`]). With `believed`, a page that holds
     /// nothing is not asked for again: the group says itself that it has no members.
     pub(crate) fn members(&self, query: &Query<'_>, believed: bool) -> List<'_> {
-        let pages = Pages::new(self.client.clone(), self.request(query)).one_ahead();
+        let pages = self.pages(query);
         let pages = if believed { pages } else { pages.with_second_look(holds_nothing) };
-        List::new(self, pages, query.collection, query.words(), |_| Err("members are read in another way".to_owned()))
+        self.walk(pages, query, |_| Err("members are read in another way".to_owned()))
     }
 
     /// A walk over an audit log, whose entries are no objects with ids ([`activities`]).
     pub(crate) fn log(&self, query: &Query<'_>) -> List<'_> {
-        let pages = Pages::new(self.client.clone(), self.request(query));
-        List::new(self, pages, query.collection, query.words(), |_| Err("a log is read in another way".to_owned()))
+        self.walk(self.pages(query).in_step(), query, |_| Err("a log is read in another way".to_owned()))
     }
 
     fn list(&self, query: &Query<'_>, take: Take) -> List<'_> {
-        let pages = Pages::new(self.client.clone(), self.request(query)).with_second_look(holds_nothing).one_ahead();
-        List::new(self, pages, query.collection, query.words(), take)
-    }
-
-    /// What time it is at Google, whose clock its logs are by.
-    pub(crate) async fn now(&self, query: &Query<'_>) -> Result<Timestamp, ReadError> {
-        let answer = self.client.send(self.request(query)).await;
-        let answer = answer.map_err(|error| rest::no_answer(self, error, query.collection))?;
-        if answer.status != 200 {
-            return Err(self.refused(&answer, &query.words(), query.collection));
-        }
-        let date = answer.header("date").and_then(|date| rfc2822::parse(date).ok());
-        let missing = || ReadError::incomplete(query.collection, "the answer does not say what time it is at Google");
-        date.map(|date| date.timestamp()).ok_or_else(missing)
-    }
-
-    fn request(&self, query: &Query<'_>) -> Request {
-        Request::get(self.client.url(query.path).with_query(query.parameters))
+        self.walk(self.pages(query).with_second_look(holds_nothing), query, take)
     }
 }
 
@@ -175,12 +116,25 @@ impl Interface for Api {
         &self.identity
     }
 
-    fn refused(&self, answer: &Response, what: &str, collection: &str) -> ReadError {
-        Refusal::of(answer).into_error(&self.server, &self.identity, what, collection)
+    fn issuer(&self) -> &'static str {
+        "Google"
     }
 
-    fn is_absent(&self, answer: &Response) -> bool {
-        Refusal::of(answer).is_not_found()
+    fn root(&self) -> &'static str {
+        ROOT
+    }
+
+    /// The names of fields are left out.
+    fn tells(&self, parameter: &str) -> bool {
+        parameter != "fields"
+    }
+
+    fn refusal(&self, answer: &Response) -> Box<dyn rest::Refusal> {
+        Box::new(Refusal::of(answer))
+    }
+
+    fn sign_in_remedy(&self, reason: &str) -> Option<String> {
+        remedy(reason, self.admin.as_deref())
     }
 }
 

@@ -14,6 +14,7 @@ use std::collections::BTreeSet;
 
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use jiff::{SignedDuration, Timestamp};
+use rollcall_kit::rest::{Desk as _, Interface as _};
 use rollcall_kit::{Changes, CheckFinding, Collection, Cursor, DirectoryId, Entries, Entry, LookUp, ReadError};
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;

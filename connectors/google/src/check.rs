@@ -1,6 +1,7 @@
 //! `check`: signs in, reads as a run would, and says in sentences what it found.
 
 use rollcall_kit::http::token::TokenError;
+use rollcall_kit::rest::Interface as _;
 use rollcall_kit::{CheckFinding, Entries, ReadError, Trial};
 use serde_json::Value as Json;
 
@@ -99,7 +100,7 @@ async fn refused_scopes(settings: &GoogleSettings, api: &Api) -> Result<Vec<Chec
         match endpoint.granted_scopes().await {
             Ok(_) => {}
             Err(TokenError::Refused(_)) => refused.push(scope),
-            Err(error) => return Err(api.token_error(error)),
+            Err(error) => return Err(api.no_token(error)),
         }
     }
     // With all of them refused it is not the scopes.

@@ -15,6 +15,7 @@ use rollcall_kit::http::token::{Ambient, Signer, TokenError};
 use rollcall_kit::http::{
     Client, HeaderName, HeaderValue, HttpError, HttpSettings, Method, OriginUrl, Repeat, Request, Response, TokenSource,
 };
+use rollcall_kit::rest::Refusal as _;
 use rollcall_kit::secret::Secret;
 use rollcall_kit::settings::Problem;
 use serde::Deserialize;

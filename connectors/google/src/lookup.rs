@@ -5,12 +5,13 @@
 //! which settles nothing.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
+use async_trait::async_trait;
+use rollcall_kit::rest::{self, Interface as _};
 use rollcall_kit::{Address, DirectoryId, DirectoryUser, LookUp, ReadError};
 use serde_json::Value as Json;
-use tokio::time::Instant;
 
+use crate::Google;
 use crate::api::{Api, Query};
 use crate::asking::Asking;
 use crate::members::{Flat, Walk};
@@ -18,14 +19,10 @@ use crate::person::{self, Place, text};
 use crate::reach::{GROUP, GROUPS, Group, Reach, USERS};
 use crate::settings::GoogleSettings;
 
-/// How long what was found out about the reach and the identity is believed.
-const FRESH: Duration = Duration::from_secs(300);
-
 /// What look-ups share, because a run may confirm many people in a row.
-pub(crate) struct Desk {
+pub struct Desk {
     reach: Reach,
     pub(crate) asking: Asking,
-    opened: Instant,
     /// Who was deleted of late, by id; read when it is first needed.
     deleted: Option<BTreeMap<String, Json>>,
     /// The members of the groups of the reach; read when they are first needed.
@@ -34,20 +31,89 @@ pub(crate) struct Desk {
     finds_groups: bool,
 }
 
-impl Desk {
-    pub(crate) async fn open(api: &Api, settings: &GoogleSettings) -> Result<Self, ReadError> {
+#[async_trait]
+impl rest::Desk<Google> for Desk {
+    async fn open(api: &Api, settings: &GoogleSettings) -> Result<Self, ReadError> {
         api.sign_in().await?;
         let reach = Reach::resolve(api, settings).await?;
         let asking = Asking::new(settings, &reach);
         let (deleted, members) = (None, None);
-        Ok(Self { reach, asking, opened: Instant::now(), deleted, members, finds_users: false, finds_groups: false })
+        Ok(Self { reach, asking, deleted, members, finds_users: false, finds_groups: false })
     }
 
-    /// Whether it may still be used.
-    pub(crate) fn is_fresh(&self) -> bool {
-        self.opened.elapsed() < FRESH
+    async fn users(
+        &mut self,
+        api: &Api,
+        settings: &GoogleSettings,
+        ids: &[DirectoryId],
+    ) -> Result<Vec<LookUp>, ReadError> {
+        let mut answers = Vec::with_capacity(ids.len());
+        for id in ids {
+            answers.push(self.user(api, settings, id).await?);
+        }
+        Ok(answers)
     }
 
+    /// Users by address, within reach. An alias leads to a user, too, and is not his address.
+    async fn address(
+        &mut self,
+        api: &Api,
+        settings: &GoogleSettings,
+        address: &Address,
+    ) -> Result<Vec<DirectoryUser>, ReadError> {
+        let user = match self.fetch(api, address.as_str()).await {
+            Ok(user) => user,
+            // An address in a domain that is not the customer's is nobody's within reach.
+            Err(ReadError::Denied { .. }) => {
+                self.prove_users(api).await?;
+                None
+            }
+            Err(error) => return Err(error),
+        };
+        let mut found = Vec::new();
+        if let Some(user) = user {
+            let id = text(&user, "/id").and_then(|id| DirectoryId::new(&id));
+            let id = id.ok_or_else(|| unproved(format!("the user of {address} came without an id")))?;
+            if let LookUp::Found(user) = self.judge(api, settings, id, &user).await? {
+                found.push(*user);
+            }
+        }
+        for (id, user) in self.deleted(api).await? {
+            if let Some(id) = DirectoryId::new(id) {
+                found.push(person::read(id, user, Place::Deleted));
+            }
+        }
+        found.retain(|user| user.address().as_ref() == Some(address));
+        Ok(found)
+    }
+
+    /// A group by its id.
+    async fn group(
+        &mut self,
+        api: &Api,
+        settings: &GoogleSettings,
+        id: &DirectoryId,
+    ) -> Result<Option<String>, ReadError> {
+        let path = [&GROUPS[..], &[id.as_str()]].concat();
+        let query = Query { collection: "groups", path: &path, parameters: &[("fields", GROUP)] };
+        let Some(json) = api.one(&query).await? else {
+            if !self.finds_groups {
+                prove_groups(api, settings).await?;
+                self.finds_groups = true;
+            }
+            return Ok(None);
+        };
+        if json.get("id").and_then(Json::as_str) != Some(id.as_str()) {
+            return Err(unproved(format!("{id} is no group's id, but leads to one")));
+        }
+        self.finds_groups = true;
+        let called = settings.groups.as_ref().map(|groups| groups.called).unwrap_or_default();
+        let group = Group::of(id.to_string(), &json);
+        Ok(Some(group.called(called).unwrap_or(id.as_str()).to_owned()))
+    }
+}
+
+impl Desk {
     /// Who is within reach.
     pub(crate) fn reach(&self) -> &Reach {
         &self.reach
@@ -81,64 +147,6 @@ impl Desk {
     pub(crate) async fn fetch(&self, api: &Api, who: &str) -> Result<Option<Json>, ReadError> {
         let path = [&USERS[..], &[who]].concat();
         api.one(&Query { collection: "users", path: &path, parameters: &self.asking.one() }).await
-    }
-
-    /// Users by address, within reach. An alias leads to a user, too, and is not his address.
-    pub(crate) async fn address(
-        &mut self,
-        api: &Api,
-        settings: &GoogleSettings,
-        address: &Address,
-    ) -> Result<Vec<DirectoryUser>, ReadError> {
-        let user = match self.fetch(api, address.as_str()).await {
-            Ok(user) => user,
-            // An address in a domain that is not the customer's is nobody's within reach.
-            Err(ReadError::Denied { .. }) => {
-                self.prove_users(api).await?;
-                None
-            }
-            Err(error) => return Err(error),
-        };
-        let mut found = Vec::new();
-        if let Some(user) = user {
-            let id = text(&user, "/id").and_then(|id| DirectoryId::new(&id));
-            let id = id.ok_or_else(|| unproved(format!("the user of {address} came without an id")))?;
-            if let LookUp::Found(user) = self.judge(api, settings, id, &user).await? {
-                found.push(*user);
-            }
-        }
-        for (id, user) in self.deleted(api).await? {
-            if let Some(id) = DirectoryId::new(id) {
-                found.push(person::read(id, user, Place::Deleted));
-            }
-        }
-        found.retain(|user| user.address().as_ref() == Some(address));
-        Ok(found)
-    }
-
-    /// A group by its id.
-    pub(crate) async fn group(
-        &mut self,
-        api: &Api,
-        settings: &GoogleSettings,
-        id: &DirectoryId,
-    ) -> Result<Option<String>, ReadError> {
-        let path = [&GROUPS[..], &[id.as_str()]].concat();
-        let query = Query { collection: "groups", path: &path, parameters: &[("fields", GROUP)] };
-        let Some(json) = api.one(&query).await? else {
-            if !self.finds_groups {
-                prove_groups(api, settings).await?;
-                self.finds_groups = true;
-            }
-            return Ok(None);
-        };
-        if json.get("id").and_then(Json::as_str) != Some(id.as_str()) {
-            return Err(unproved(format!("{id} is no group's id, but leads to one")));
-        }
-        self.finds_groups = true;
-        let called = settings.groups.as_ref().map(|groups| groups.called).unwrap_or_default();
-        let group = Group::of(id.to_string(), &json);
-        Ok(Some(group.called(called).unwrap_or(id.as_str()).to_owned()))
     }
 
     /// Whether a user who is there is within reach.

@@ -3,6 +3,7 @@
 //! A narrower reach must itself be there before anybody's absence from it means something: a unit or group that cannot be
 //! found is an error and never an empty list.
 
+use rollcall_kit::rest::Interface as _;
 use rollcall_kit::{Container, ReadError};
 use serde_json::Value as Json;
 

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use futures::{StreamExt as _, stream};
 use jiff::Timestamp;
-use rollcall_kit::rest::Met;
+use rollcall_kit::rest::{Interface as _, Met};
 use rollcall_kit::{Certificate, CertificateDraft, Collection, DirectoryId, Entries, Entry, ReadError, Source};
 use serde_json::Value as Json;
 

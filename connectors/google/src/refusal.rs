@@ -3,8 +3,8 @@
 //! A 403 has two meanings, and only its reasons tell them apart: too many requests for now, which passes, or a right that
 //! is missing, which does not. Their domain does not help: an API that was never enabled is a `usageLimits` too.
 
-use rollcall_kit::ReadError;
 use rollcall_kit::http::Response;
+use rollcall_kit::rest::{self, Meaning};
 use serde_json::Value as Json;
 
 /// Reasons of refusals that pass by themselves within minutes.
@@ -40,25 +40,22 @@ impl Refusal {
             _ => false,
         }
     }
+}
 
-    /// Whether Google itself, and not something between, says that there is no such thing.
-    pub(crate) fn is_not_found(&self) -> bool {
+impl rest::Refusal for Refusal {
+    fn is_not_found(&self) -> bool {
         self.status == 404 && matches!(&*self.reason, "notFound" | "NOT_FOUND")
     }
 
-    /// What it means for a read as this identity; `what` was asked for.
-    pub(crate) fn into_error(self, server: &str, identity: &str, what: &str, collection: &str) -> ReadError {
-        let reason = format!("{}; {}", self.words(), self.remedy());
-        let identity = identity.to_owned();
+    fn meaning(&self) -> Meaning {
         match self.status {
-            401 => ReadError::SignIn { server: server.to_owned(), identity, reason },
-            403 if !self.is_passing() => ReadError::Denied { identity, what: what.to_owned(), reason },
-            _ => ReadError::incomplete(collection, format!("{what}: {reason}")),
+            401 => Meaning::SignIn,
+            403 if !self.is_passing() => Meaning::Denied,
+            _ => Meaning::Incomplete,
         }
     }
 
-    /// Google's own words.
-    pub(crate) fn words(&self) -> String {
+    fn words(&self) -> String {
         let Self { status, reason, message } = self;
         match (&**reason, &**message) {
             ("", "") => format!("the answer has the status {status} and none of Google's reasons"),
@@ -67,8 +64,8 @@ impl Refusal {
         }
     }
 
-    fn remedy(&self) -> &'static str {
-        match (&*self.reason, self.status) {
+    fn remedy(&self) -> String {
+        let remedy = match (&*self.reason, self.status) {
             ("accessNotConfigured" | "SERVICE_DISABLED", _) => {
                 "enable the Admin SDK API in the service account's Cloud project"
             }
@@ -93,7 +90,8 @@ impl Refusal {
             }
             (_, 500..) => "the next run tries again",
             _ => "check that api_url is the Admin SDK, and not a page in front of it",
-        }
+        };
+        remedy.to_owned()
     }
 }
 
@@ -101,6 +99,8 @@ impl Refusal {
 mod tests {
     use rollcall_kit::http::HeaderMap;
     use serde_json::json;
+
+    use rollcall_kit::rest::Refusal as _;
 
     use super::*;
 
@@ -129,7 +129,7 @@ mod tests {
         ] {
             let refusal = said(403, domain, reason);
             assert!(!refusal.is_passing(), "{reason}");
-            assert!(matches!(refusal.into_error("s", "i", "w", "users"), ReadError::Denied { .. }), "{reason}");
+            assert_eq!(refusal.meaning(), Meaning::Denied, "{reason}");
         }
         assert!(!refusal(403, &json!("<html>")).is_passing(), "a page of something in between");
     }

@@ -94,7 +94,7 @@ impl TokenSource for Tokens {
 }
 
 /// What to do about a refusal of the token endpoint, by its words.
-pub(crate) fn remedy(said: &str, admin: Option<&str>) -> String {
+pub(crate) fn remedy(said: &str, admin: Option<&str>) -> Option<String> {
     let admin = admin.unwrap_or("the administrator");
     let remedies: [(&str, String); 11] = [
         (
@@ -120,5 +120,5 @@ pub(crate) fn remedy(said: &str, admin: Option<&str>) -> String {
         ("disabled_client", "the service account is switched off: switch it on".to_owned()),
         ("invalid_scope", "one of the scopes does not exist: leave scopes out".to_owned()),
     ];
-    remedies.into_iter().find(|(words, _)| said.contains(words)).map(|(_, remedy)| remedy).unwrap_or_default()
+    remedies.into_iter().find(|(words, _)| said.contains(words)).map(|(_, remedy)| remedy)
 }

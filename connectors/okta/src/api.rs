@@ -4,20 +4,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use jiff::fmt::rfc2822;
-use rollcall_kit::http::token::{Assertion, BearerToken, ClientProof, TokenEndpoint, TokenError, TokenRequest};
-use rollcall_kit::http::{Client, HeaderName, HeaderValue, HttpError, NextPage, Pages, Request, Response, TokenSource};
+use rollcall_kit::http::token::{Assertion, BearerToken, ClientProof, TokenEndpoint, TokenRequest};
+use rollcall_kit::http::{Client, HeaderName, HeaderValue, HttpError, NextPage, Request, Response, TokenSource};
 use rollcall_kit::rest::{self, Interface};
-pub(crate) use rollcall_kit::rest::{Item, List};
+pub(crate) use rollcall_kit::rest::{Item, List, Query};
 use rollcall_kit::{Collection, ReadError};
 use serde_json::Value;
 
-use crate::limits::{self, class};
+use crate::limits;
 use crate::refusal::Refusal;
 use crate::settings::OktaSettings;
 
 /// Where Okta's interface lies below the organisation's URL.
-const ROOT: [&str; 2] = ["api", "v1"];
+const ROOT: &str = "api/v1";
 
 /// What we ask for below it, for traces.
 const ENDPOINTS: &[&str] = &[
@@ -38,7 +37,7 @@ const ENDPOINTS: &[&str] = &[
 pub(crate) const END: &str = "an answer with status 200 and no next link";
 
 /// An organisation, as one identity sees it.
-pub(crate) struct Api {
+pub struct Api {
     client: Client,
     /// The app's token endpoint; none with an API token.
     tokens: Option<Arc<TokenEndpoint>>,
@@ -46,25 +45,6 @@ pub(crate) struct Api {
     pub(crate) server: String,
     /// As whom we ask, for sentences.
     pub(crate) identity: String,
-}
-
-/// One thing to ask for.
-pub(crate) struct Query<'a> {
-    /// The name of the collection, for sentences.
-    pub(crate) collection: &'static str,
-    /// Against which of the limits it counts.
-    pub(crate) class: &'static str,
-    /// The path below `/api/v1`.
-    pub(crate) path: &'a [&'a str],
-    /// The query parameters.
-    pub(crate) parameters: &'a [(&'a str, &'a str)],
-}
-
-impl Query<'_> {
-    /// What is asked for, in words that a certificate can keep.
-    pub(crate) fn words(&self) -> String {
-        rest::words(&ROOT.join("/"), self.path, self.parameters)
-    }
 }
 
 impl Api {
@@ -78,7 +58,7 @@ impl Api {
             (None, None) => None,
         };
         let mut base = settings.url.clone();
-        base.set_path(&ROOT.join("/"));
+        base.set_path(ROOT);
         let share = f64::from(settings.rate_limit_share) / 100.0;
         let mut client = Client::new(base, settings.http.clone(), source)
             .map_err(http)?
@@ -100,9 +80,9 @@ impl Api {
     /// later questions with less. Yields what was granted; an API token does not say what it is good for.
     pub(crate) async fn sign_in(&self) -> Result<Vec<String>, ReadError> {
         let Some(tokens) = &self.tokens else { return Ok(Vec::new()) };
-        let missing = tokens.missing_scopes().await.map_err(|error| self.token_error(error))?;
+        let missing = tokens.missing_scopes().await.map_err(|error| self.no_token(error))?;
         if missing.is_empty() {
-            return tokens.granted_scopes().await.map_err(|error| self.token_error(error));
+            return tokens.granted_scopes().await.map_err(|error| self.no_token(error));
         }
         Err(ReadError::Denied {
             identity: self.identity.clone(),
@@ -111,57 +91,15 @@ impl Api {
         })
     }
 
-    /// Why there is no token.
-    pub(crate) fn token_error(&self, error: TokenError) -> ReadError {
-        let sign_in =
-            |reason| ReadError::SignIn { server: self.server.clone(), identity: self.identity.clone(), reason };
-        match error {
-            TokenError::Http(error @ (HttpError::Unreachable { .. } | HttpError::Untrusted { .. })) => {
-                rest::no_answer(self, error, "token")
-            }
-            TokenError::Http(error) => sign_in(error.to_string()),
-            TokenError::Refused(reason) => sign_in(reason),
-        }
-    }
-
-    /// One thing by its id; nothing if Okta itself says that there is none.
-    pub(crate) async fn one(&self, query: &Query<'_>) -> Result<Option<Value>, ReadError> {
-        rest::one(self, self.request(query), &query.words(), query.collection).await
-    }
-
     /// What time it is at Okta, whose clock its time stamps are by.
     pub(crate) async fn now(&self) -> Result<Timestamp, ReadError> {
-        let query = Query { collection: "users", class: class::USERS, path: &["users"], parameters: &[("limit", "1")] };
-        let answer = self.client.send(self.request(&query)).await;
-        let answer = answer.map_err(|error| rest::no_answer(self, error, query.collection))?;
-        if answer.status != 200 {
-            return Err(self.refused(&answer, &query.words(), query.collection));
-        }
-        let date = answer.header("date").and_then(|date| rfc2822::parse(date).ok());
-        let missing = || ReadError::incomplete("users", "the answer does not say what time it is at Okta");
-        date.map(|date| date.timestamp()).ok_or_else(missing)
+        let query = Query { collection: "users", path: &["users"], parameters: &[("limit", "1")] };
+        Interface::now(self, &query).await
     }
 
     /// A walk over a list.
     pub(crate) fn list(&self, query: &Query<'_>) -> List<'_> {
-        let pages = Pages::new(self.client.clone(), self.request(query)).one_ahead();
-        List::new(self, pages, query.collection, query.words(), page)
-    }
-
-    fn request(&self, query: &Query<'_>) -> Request {
-        let url = self.client.url(query.path).with_query(query.parameters);
-        let request = Request::get(url).class(query.class);
-        // Spares Okta the parts of users that we do not read; some of them are slow to come by. No media type as RFC 9110
-        // has them, but spelled as Okta documents it.
-        match query.path {
-            ["users"] | ["users", _] => request.header(
-                HeaderName::from_static("content-type"),
-                HeaderValue::from_static(
-                    "application/json; okta-response=omitCredentials,omitCredentialsLinks,omitTransitioningToStatus",
-                ),
-            ),
-            _ => request,
-        }
+        self.walk(self.pages(query), query, page)
     }
 }
 
@@ -178,12 +116,27 @@ impl Interface for Api {
         &self.identity
     }
 
-    fn refused(&self, answer: &Response, what: &str, collection: &str) -> ReadError {
-        Refusal::of(answer).into_error(&self.server, &self.identity, what, collection)
+    fn root(&self) -> &'static str {
+        ROOT
     }
 
-    fn is_absent(&self, answer: &Response) -> bool {
-        Refusal::of(answer).is_not_found()
+    fn dressed(&self, request: Request, query: &Query<'_>) -> Request {
+        let request = request.class(limits::class(query.path));
+        // Spares Okta the parts of users that we do not read; some of them are slow to come by. No media type as RFC 9110
+        // has them, but spelled as Okta documents it.
+        match query.path {
+            ["users"] | ["users", _] => request.header(
+                HeaderName::from_static("content-type"),
+                HeaderValue::from_static(
+                    "application/json; okta-response=omitCredentials,omitCredentialsLinks,omitTransitioningToStatus",
+                ),
+            ),
+            _ => request,
+        }
+    }
+
+    fn refusal(&self, answer: &Response) -> Box<dyn rest::Refusal> {
+        Box::new(Refusal::of(answer))
     }
 }
 

@@ -10,6 +10,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
+use rollcall_kit::rest::{Desk as _, Interface as _};
 use rollcall_kit::{
     Attributes, Changes, Collection, Cursor, DirectoryId, DirectoryUser, Entries, Entry, InactiveReason, LookUp,
     ReadError, Status, Unreadable,
@@ -19,7 +20,6 @@ use serde_json::Value as Json;
 
 use crate::api::{self, Api, END, Item, List, Query};
 use crate::groups::{begins_with, entry, kind_of, members};
-use crate::limits::class;
 use crate::lookup::Desk;
 use crate::reach::{Reach, name_of};
 use crate::settings::{GroupSettings, OktaSettings};
@@ -113,7 +113,7 @@ impl Reader<'_> {
         let filter = format!("lastUpdated gt \"{}\"", self.moment());
         let size = self.settings.page_size.to_string();
         let parameters = [("filter", &*filter), ("limit", &*size)];
-        self.list(&Query { collection: "users", class: class::USERS, path: &["users"], parameters: &parameters }).await
+        self.list(&Query { collection: "users", path: &["users"], parameters: &parameters }).await
     }
 
     /// Sends the users of a list.
@@ -163,8 +163,7 @@ impl Reader<'_> {
             ASSIGNED.iter().chain([&DELETED]).map(|event| format!("eventType eq \"{event}\"")).collect();
         let (filter, since) = (events.join(" or "), self.moment());
         let parameters = [("since", &*since), ("filter", &*filter), ("sortOrder", "ASCENDING"), ("limit", "1000")];
-        let mut list =
-            self.api.list(&Query { collection: "log", class: class::LOGS, path: &["logs"], parameters: &parameters });
+        let mut list = self.api.list(&Query { collection: "log", path: &["logs"], parameters: &parameters });
         let mut people: BTreeMap<String, String> = BTreeMap::new();
         let mut entries = 0;
         while let Some(events) = list.next_by(api::events).await? {
@@ -201,7 +200,7 @@ impl Reader<'_> {
         if self.sent.contains(id) {
             return Ok(());
         }
-        let query = Query { collection: "users", class: class::USER, path: &["users", id], parameters: &[] };
+        let query = Query { collection: "users", path: &["users", id], parameters: &[] };
         if let Some(json) = self.api.one(&query).await? {
             return self.user(&Item { id: id.to_owned(), json }).await.map(|_| ());
         }
@@ -228,8 +227,7 @@ impl Reader<'_> {
         for group in changed.iter().filter(|group| named.contains(&group.id)) {
             let path = ["groups", &*group.id, "users"];
             let parameters = [("limit", &*size)];
-            self.list(&Query { collection: "users", class: class::GROUP, path: &path, parameters: &parameters })
-                .await?;
+            self.list(&Query { collection: "users", path: &path, parameters: &parameters }).await?;
         }
         Ok(())
     }
@@ -264,8 +262,7 @@ impl Reader<'_> {
         let size = self.settings.page_size.to_string();
         let parameters = [("filter", &*filter), ("limit", &*size)];
         let api = self.api;
-        let mut list =
-            api.list(&Query { collection: "groups", class: class::GROUPS, path: &["groups"], parameters: &parameters });
+        let mut list = api.list(&Query { collection: "groups", path: &["groups"], parameters: &parameters });
         let mut changed = BTreeMap::new();
         while let Some(page) = list.next().await? {
             changed.extend(page.into_iter().map(|group| (group.id.clone(), group)));
@@ -281,13 +278,12 @@ impl Reader<'_> {
         if let (true, Some(app)) = (settings.assigned, &self.settings.assigned_to) {
             let path = ["apps", &**app, "groups"];
             let parameters = [("limit", "200")];
-            let query = Query { collection: "groups", class: class::APP, path: &path, parameters: &parameters };
+            let query = Query { collection: "groups", path: &path, parameters: &parameters };
             listed.extend(api.list(&query).all().await?.into_iter().map(|group| group.id));
         }
         if let Some(search) = &settings.search {
             let parameters = [("limit", &*size), ("search", &**search)];
-            let query =
-                Query { collection: "groups", class: class::GROUPS, path: &["groups"], parameters: &parameters };
+            let query = Query { collection: "groups", path: &["groups"], parameters: &parameters };
             let found = api.list(&query).all().await?;
             let found = found.into_iter().filter(|group| settings.takes(kind_of(&group.json)));
             listed.extend(found.map(|group| group.id));

@@ -4,11 +4,11 @@
 //! `Everyone` betrays it: Okta counts its members whoever asks.
 
 use rollcall_kit::http::token::TokenError;
+use rollcall_kit::rest::Interface as _;
 use rollcall_kit::{CheckFinding, Entries, ReadError, Trial};
 use serde_json::Value as Json;
 
 use crate::api::{Api, Query, endpoint};
-use crate::limits::class;
 use crate::reach::application;
 use crate::read;
 use crate::settings::OktaSettings;
@@ -87,7 +87,7 @@ async fn refused_scopes(settings: &OktaSettings, api: &Api) -> Result<Vec<CheckF
         match tokens.missing_scopes().await {
             Ok(missing) if missing.is_empty() => {}
             Ok(_) | Err(TokenError::Refused(_)) => refused.push(scope),
-            Err(error) => return Err(api.token_error(error)),
+            Err(error) => return Err(api.no_token(error)),
         }
     }
     // With all of them refused it is the app that is, for whatever reason.
@@ -114,7 +114,7 @@ async fn canary(settings: &OktaSettings, api: &Api, trial: &Trial) -> Option<Che
         )));
     }
     let parameters = [("filter", "type eq \"BUILT_IN\""), ("expand", "stats"), ("limit", "200")];
-    let query = Query { collection: "groups", class: class::GROUPS, path: &["groups"], parameters: &parameters };
+    let query = Query { collection: "groups", path: &["groups"], parameters: &parameters };
     let groups = match api.list(&query).all().await {
         Ok(groups) => groups,
         Err(error) => return Some(CheckFinding::warning(format!("the group Everyone cannot be read: {error}"))),

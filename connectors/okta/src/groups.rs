@@ -5,11 +5,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures::{StreamExt as _, TryStreamExt as _, stream};
+use rollcall_kit::rest::Interface as _;
 use rollcall_kit::{Collection, DirectoryGroup, DirectoryId, Entry, Member, ReadError, Unreadable, ahead};
 use serde_json::Value as Json;
 
 use crate::api::{Api, Item, Query, collection};
-use crate::limits::class;
 use crate::reach::{find_group, is_group_id, name_of, quoted};
 use crate::settings::{GroupSettings, OktaSettings};
 
@@ -86,7 +86,7 @@ impl Fetch<'_> {
         let (api, settings) = (self.api, self.settings);
         let mut parameters = vec![("limit", self.page_size)];
         parameters.extend(expression.map(|expression| ("search", expression)));
-        let query = Query { collection: "groups", class: class::GROUPS, path: &["groups"], parameters: &parameters };
+        let query = Query { collection: "groups", path: &["groups"], parameters: &parameters };
         let mut list = api.list(&query);
         let (mut held, mut sent) = (0, 0);
         while let Some(page) = list.next().await? {
@@ -112,7 +112,7 @@ impl Fetch<'_> {
         let api = self.api;
         let parameters = [("limit", "200"), ("expand", "group")];
         let path = ["apps", app, "groups"];
-        let query = Query { collection: "groups", class: class::APP, path: &path, parameters: &parameters };
+        let query = Query { collection: "groups", path: &path, parameters: &parameters };
         let mut list = api.list(&query);
         let mut sent = 0;
         while let Some(page) = list.next().await? {
@@ -207,14 +207,14 @@ pub(crate) fn kind_of(group: &Json) -> &str {
 }
 
 async fn by_id(api: &Api, id: &str) -> Result<Option<Item>, ReadError> {
-    let query = Query { collection: "groups", class: class::GROUP, path: &["groups", id], parameters: &[] };
+    let query = Query { collection: "groups", path: &["groups", id], parameters: &[] };
     Ok(api.one(&query).await?.map(|json| Item { id: id.to_owned(), json }))
 }
 
 /// The members of a group; nothing if Okta says, asked for its id, that it is gone by now.
 pub(crate) async fn members(api: &Api, group: &str, size: &str) -> Result<Option<Members>, ReadError> {
     let path = ["groups", group, "users"];
-    let query = Query { collection: "members", class: class::GROUP, path: &path, parameters: &[("limit", size)] };
+    let query = Query { collection: "members", path: &path, parameters: &[("limit", size)] };
     let mut list = api.list(&query);
     let mut ids = Vec::new();
     loop {

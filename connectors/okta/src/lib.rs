@@ -71,12 +71,8 @@ pub mod settings;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use rollcall_kit::settings::refuse;
-use rollcall_kit::{
-    Address, Capabilities, Certificate, Changes, CheckFinding, Connector, Cursor, DirectoryId, DirectoryUser, Entries,
-    LookUp, ReadError,
-};
-use tokio::sync::Mutex;
+use rollcall_kit::rest::{Provider, RestConnector};
+use rollcall_kit::{Capabilities, Certificate, Changes, CheckFinding, Cursor, Entries, HumanDuration, ReadError};
 
 use crate::api::Api;
 pub use crate::lifecycle::Reading;
@@ -84,12 +80,7 @@ use crate::lookup::Desk;
 pub use crate::settings::{GroupSettings, OktaSettings};
 
 /// An Okta organisation.
-pub struct OktaConnector {
-    settings: OktaSettings,
-    api: Api,
-    /// What look-ups share.
-    desk: Mutex<Option<Desk>>,
-}
+pub type OktaConnector = RestConnector<Okta>;
 
 /// Makes a connector from its settings.
 ///
@@ -97,93 +88,55 @@ pub struct OktaConnector {
 ///
 /// [`ReadError::Settings`], naming the setting and what to write instead. Nothing is sent.
 pub fn connector(settings: OktaSettings) -> Result<OktaConnector, ReadError> {
-    refuse(&settings.problems())?;
-    let api = Api::new(&settings, None)?;
-    Ok(OktaConnector { settings, api, desk: Mutex::new(None) })
+    RestConnector::new(settings)
 }
 
-impl OktaConnector {
-    /// The same connector with another first pause between attempts, where Okta states none: for tests, which cannot
-    /// wait.
-    ///
-    /// # Errors
-    ///
-    /// As [`connector`].
-    pub fn with_back_off(self, first: Duration) -> Result<Self, ReadError> {
-        let api = Api::new(&self.settings, Some(first))?;
-        Ok(Self { api, ..self })
-    }
-
-    /// A desk for one look-up: the kept one, or a new one. Two look-ups at once have two.
-    async fn desk(&self) -> Result<Desk, ReadError> {
-        match self.desk.lock().await.take().filter(Desk::is_fresh) {
-            Some(desk) => Ok(desk),
-            None => Desk::open(&self.api, &self.settings).await,
-        }
-    }
-
-    /// Keeps the desk for the next look-up, unless this one failed.
-    async fn keep<T>(&self, desk: Desk, answer: &Result<T, ReadError>) {
-        if answer.is_ok() {
-            *self.desk.lock().await = Some(desk);
-        }
-    }
-}
+/// Okta as a provider.
+pub enum Okta {}
 
 #[async_trait]
-impl Connector for OktaConnector {
-    fn kind(&self) -> &'static str {
-        "okta"
+impl Provider for Okta {
+    type Settings = OktaSettings;
+    type Api = Api;
+    type Desk = Desk;
+
+    fn api(settings: &OktaSettings, first_pause: Option<Duration>) -> Result<Api, ReadError> {
+        Api::new(settings, first_pause)
     }
 
-    fn capabilities(&self) -> Capabilities {
+    fn capabilities(settings: &OktaSettings) -> Capabilities {
         Capabilities {
-            groups: self.settings.groups.is_some(),
+            groups: settings.groups.is_some(),
             incremental: true,
             shows_inactive: true,
-            assignment: self.settings.assigned_to.is_some(),
+            assignment: settings.assigned_to.is_some(),
             // A deletion takes all memberships along.
             leaves_names: false,
         }
     }
 
-    async fn check(&self) -> Result<Vec<CheckFinding>, ReadError> {
-        check::check(&self.settings, &self.api).await
+    fn read_timeout(settings: &OktaSettings) -> HumanDuration {
+        settings.read_timeout
     }
 
-    async fn read(&self, entries: Entries) -> Result<Certificate, ReadError> {
-        let patience = self.settings.read_timeout;
-        tokio::time::timeout(patience.duration(), read::read(&self.settings, &self.api, entries)).await.unwrap_or_else(
-            |_| Err(ReadError::incomplete("directory", format!("it took longer than {patience} (read_timeout)"))),
-        )
+    async fn check(settings: &OktaSettings, api: &Api) -> Result<Vec<CheckFinding>, ReadError> {
+        check::check(settings, api).await
     }
 
-    async fn cursor(&self) -> Result<Option<Cursor>, ReadError> {
-        changes::cursor(&self.settings, &self.api).await.map(Some)
+    async fn read(settings: &OktaSettings, api: &Api, entries: Entries) -> Result<Certificate, ReadError> {
+        read::read(settings, api, entries).await
     }
 
-    async fn read_changes(&self, since: &Cursor, entries: Entries) -> Result<Option<Changes>, ReadError> {
-        changes::read(&self.settings, &self.api, since, entries).await
+    async fn cursor(settings: &OktaSettings, api: &Api) -> Result<Option<Cursor>, ReadError> {
+        changes::cursor(settings, api).await.map(Some)
     }
 
-    async fn look_up(&self, id: &DirectoryId) -> Result<LookUp, ReadError> {
-        let mut desk = self.desk().await?;
-        let answer = desk.user(&self.api, &self.settings, id).await;
-        self.keep(desk, &answer).await;
-        answer
-    }
-
-    async fn look_up_address(&self, address: &Address) -> Result<Vec<DirectoryUser>, ReadError> {
-        let desk = self.desk().await?;
-        let answer = desk.address(&self.api, &self.settings, address).await;
-        self.keep(desk, &answer).await;
-        answer
-    }
-
-    async fn look_up_group(&self, id: &DirectoryId) -> Result<Option<String>, ReadError> {
-        let mut desk = self.desk().await?;
-        let answer = desk.group(&self.api, id).await;
-        self.keep(desk, &answer).await;
-        answer
+    async fn read_changes(
+        settings: &OktaSettings,
+        api: &Api,
+        since: &Cursor,
+        entries: Entries,
+    ) -> Result<Option<Changes>, ReadError> {
+        changes::read(settings, api, since, entries).await
     }
 }

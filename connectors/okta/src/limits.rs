@@ -7,20 +7,16 @@ use std::time::Duration;
 
 use rollcall_kit::http::{RateLimit, Response};
 
-/// The classes of endpoints that Okta counts apart.
-pub(crate) mod class {
-    /// The list of users.
-    pub(crate) const USERS: &str = "users";
-    /// One user.
-    pub(crate) const USER: &str = "user";
-    /// The list of groups.
-    pub(crate) const GROUPS: &str = "groups";
-    /// One group and its members.
-    pub(crate) const GROUP: &str = "group";
-    /// The System Log.
-    pub(crate) const LOGS: &str = "logs";
-    /// One application and who is assigned to it.
-    pub(crate) const APP: &str = "app";
+/// Against which limit a request for this path counts.
+pub(crate) fn class(path: &[&str]) -> &'static str {
+    match path {
+        ["users"] => "users",
+        ["users", ..] => "user",
+        ["groups"] => "groups",
+        ["groups", ..] => "group",
+        ["logs"] => "logs",
+        _ => "app",
+    }
 }
 
 fn limit(answer: &Response) -> Option<RateLimit> {

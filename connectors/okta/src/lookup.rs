@@ -4,81 +4,57 @@
 //! it can find somebody: a token with too narrow a role answers as if nobody were there.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
+use async_trait::async_trait;
+use rollcall_kit::rest::{self, Interface as _};
 use rollcall_kit::{Address, DirectoryId, DirectoryUser, Entry, LookUp, ReadError};
 use serde_json::Value as Json;
-use tokio::time::Instant;
 
+use crate::Okta;
 use crate::api::{Api, Query};
-use crate::limits::class;
 use crate::person::{Assignment, People};
 use crate::reach::{Reach, application, name_of, quoted};
 use crate::settings::OktaSettings;
 
-/// How long what was found out about the reach and the identity is believed.
-const FRESH: Duration = Duration::from_secs(300);
-
 /// What look-ups share, because a run may confirm many people in a row.
-pub(crate) struct Desk {
+pub struct Desk {
     reach: Reach,
-    opened: Instant,
     finds_users: bool,
     finds_groups: bool,
 }
 
-impl Desk {
-    pub(crate) async fn open(api: &Api, settings: &OktaSettings) -> Result<Self, ReadError> {
+#[async_trait]
+impl rest::Desk<Okta> for Desk {
+    async fn open(api: &Api, settings: &OktaSettings) -> Result<Self, ReadError> {
         api.sign_in().await?;
         let reach = Reach::resolve(api, settings).await?;
-        Ok(Self { reach, opened: Instant::now(), finds_users: false, finds_groups: false })
+        Ok(Self { reach, finds_users: false, finds_groups: false })
     }
 
-    /// Whether it may still be used.
-    pub(crate) fn is_fresh(&self) -> bool {
-        self.opened.elapsed() < FRESH
-    }
-
-    /// Who is within reach.
-    pub(crate) fn reach(&self) -> &Reach {
-        &self.reach
-    }
-
-    /// A user by his id.
-    pub(crate) async fn user(
+    async fn users(
         &mut self,
         api: &Api,
         settings: &OktaSettings,
-        id: &DirectoryId,
-    ) -> Result<LookUp, ReadError> {
-        let path = ["users", id.as_str()];
-        let query = Query { collection: "users", class: class::USER, path: &path, parameters: &[] };
-        let Some(json) = api.one(&query).await? else {
-            if !self.finds_users {
-                prove(api, "users", class::USERS, class::USER).await?;
-                self.finds_users = true;
-            }
-            return Ok(LookUp::Gone);
-        };
-        // Okta takes a login for an id as well, and "me".
-        if json.get("id").and_then(Json::as_str) != Some(id.as_str()) {
-            return Err(unproved(format!("{id} is no user's id, but leads to one")));
+        ids: &[DirectoryId],
+    ) -> Result<Vec<LookUp>, ReadError> {
+        let mut answers = Vec::with_capacity(ids.len());
+        for id in ids {
+            answers.push(self.user(api, settings, id).await?);
         }
-        self.finds_users = true;
-        self.judge(api, settings, id.as_str(), &json).await?.map_err(unproved)
+        Ok(answers)
     }
 
     /// Users by address, within reach. Okta searches in an index that lags behind by seconds, so what it finds is
     /// compared here.
-    pub(crate) async fn address(
-        &self,
+    async fn address(
+        &mut self,
         api: &Api,
         settings: &OktaSettings,
         address: &Address,
     ) -> Result<Vec<DirectoryUser>, ReadError> {
         let search = format!("profile.email eq {}", quoted(address.as_str()));
         let parameters = [("search", &*search), ("limit", "200")];
-        let query = Query { collection: "users", class: class::USERS, path: &["users"], parameters: &parameters };
+        let query = Query { collection: "users", path: &["users"], parameters: &parameters };
         let mut found = Vec::new();
         for item in api.list(&query).all().await? {
             let email = item.json.pointer("/profile/email").and_then(Json::as_str).and_then(Address::parse);
@@ -94,15 +70,46 @@ impl Desk {
     }
 
     /// A group by its id.
-    pub(crate) async fn group(&mut self, api: &Api, id: &DirectoryId) -> Result<Option<String>, ReadError> {
+    async fn group(&mut self, api: &Api, _: &OktaSettings, id: &DirectoryId) -> Result<Option<String>, ReadError> {
         let path = ["groups", id.as_str()];
-        let query = Query { collection: "groups", class: class::GROUP, path: &path, parameters: &[] };
+        let query = Query { collection: "groups", path: &path, parameters: &[] };
         let group = api.one(&query).await?;
         if group.is_none() && !self.finds_groups {
-            prove(api, "groups", class::GROUPS, class::GROUP).await?;
+            prove(api, "groups").await?;
         }
         self.finds_groups = true;
         Ok(group.map(|group| name_of(&group).unwrap_or_else(|| id.to_string())))
+    }
+}
+
+impl Desk {
+    /// Who is within reach.
+    pub(crate) fn reach(&self) -> &Reach {
+        &self.reach
+    }
+
+    /// A user by his id.
+    pub(crate) async fn user(
+        &mut self,
+        api: &Api,
+        settings: &OktaSettings,
+        id: &DirectoryId,
+    ) -> Result<LookUp, ReadError> {
+        let path = ["users", id.as_str()];
+        let query = Query { collection: "users", path: &path, parameters: &[] };
+        let Some(json) = api.one(&query).await? else {
+            if !self.finds_users {
+                prove(api, "users").await?;
+                self.finds_users = true;
+            }
+            return Ok(LookUp::Gone);
+        };
+        // Okta takes a login for an id as well, and "me".
+        if json.get("id").and_then(Json::as_str) != Some(id.as_str()) {
+            return Err(unproved(format!("{id} is no user's id, but leads to one")));
+        }
+        self.finds_users = true;
+        self.judge(api, settings, id.as_str(), &json).await?.map_err(unproved)
     }
 
     /// Whether a user who is there is within reach; a sentence if that cannot be told of him.
@@ -124,7 +131,7 @@ impl Desk {
         match &self.reach {
             Reach::Assigned(app) => {
                 let path = ["apps", &**app, "users", id];
-                let query = Query { collection: "users", class: class::APP, path: &path, parameters: &[] };
+                let query = Query { collection: "users", path: &path, parameters: &[] };
                 if let Some(assignment) = api.one(&query).await? {
                     return Ok(read(&Assignment::As(&assignment)).map(LookUp::Found));
                 }
@@ -160,7 +167,7 @@ impl Desk {
 /// The groups that a user is in, by their ids.
 async fn groups_of(api: &Api, id: &str) -> Result<BTreeSet<String>, ReadError> {
     let path = ["users", id, "groups"];
-    let query = Query { collection: "members", class: class::USER, path: &path, parameters: &[] };
+    let query = Query { collection: "members", path: &path, parameters: &[] };
     Ok(api.list(&query).all().await?.into_iter().map(|group| group.id).collect())
 }
 
@@ -168,14 +175,14 @@ async fn groups_of(api: &Api, id: &str) -> Result<BTreeSet<String>, ReadError> {
 async fn assigned_through(api: &Api, app: &str, id: &str) -> Result<Option<String>, ReadError> {
     let of = groups_of(api, id).await?;
     let path = ["apps", app, "groups"];
-    let query = Query { collection: "groups", class: class::APP, path: &path, parameters: &[("limit", "200")] };
+    let query = Query { collection: "groups", path: &path, parameters: &[("limit", "200")] };
     let assigned = api.list(&query).all().await?;
     Ok(assigned.into_iter().map(|group| group.id).find(|group| of.contains(group)))
 }
 
 /// Before "gone" is said: finds somebody who is there by his id.
-async fn prove(api: &Api, what: &'static str, list: &'static str, one: &'static str) -> Result<(), ReadError> {
-    let first = Query { collection: what, class: list, path: &[what], parameters: &[("limit", "1")] };
+async fn prove(api: &Api, what: &'static str) -> Result<(), ReadError> {
+    let first = Query { collection: what, path: &[what], parameters: &[("limit", "1")] };
     let example = api.list(&first).first().await?.into_iter().next();
     let Some(example) = example else {
         return Err(unproved(format!(
@@ -183,7 +190,7 @@ async fn prove(api: &Api, what: &'static str, list: &'static str, one: &'static 
             api.identity
         )));
     };
-    let by_id = Query { collection: what, class: one, path: &[what, &example.id], parameters: &[] };
+    let by_id = Query { collection: what, path: &[what, &example.id], parameters: &[] };
     match api.one(&by_id).await? {
         Some(_) => Ok(()),
         None => Err(unproved(format!(

@@ -4,10 +4,10 @@
 //! cannot be found is an error and never an empty list.
 
 use rollcall_kit::ReadError;
+use rollcall_kit::rest::Interface as _;
 use serde_json::Value as Json;
 
 use crate::api::{Api, Item, Query};
-use crate::limits::class;
 use crate::person::text;
 use crate::settings::OktaSettings;
 
@@ -53,7 +53,7 @@ impl Reach {
 
 /// The application, which must be there.
 pub(crate) async fn application(api: &Api, app: &str) -> Result<Json, ReadError> {
-    let query = Query { collection: "users", class: class::APP, path: &["apps", app], parameters: &[] };
+    let query = Query { collection: "users", path: &["apps", app], parameters: &[] };
     api.one(&query).await?.ok_or_else(|| {
         ReadError::Settings(format!(
             "assigned_to: there is no application {app}, or the admin role does not show it; whom to read is unknown"
@@ -64,12 +64,12 @@ pub(crate) async fn application(api: &Api, app: &str) -> Result<Json, ReadError>
 /// A group by its id or its exact name; nothing if Okta says that there is none.
 pub(crate) async fn find_group(api: &Api, wanted: &str) -> Result<Option<Item>, ReadError> {
     if is_group_id(wanted) {
-        let query = Query { collection: "groups", class: class::GROUP, path: &["groups", wanted], parameters: &[] };
+        let query = Query { collection: "groups", path: &["groups", wanted], parameters: &[] };
         return Ok(api.one(&query).await?.map(|json| Item { id: wanted.to_owned(), json }));
     }
     let search = format!("profile.name eq {}", quoted(wanted));
     let parameters = [("search", &*search), ("limit", "200")];
-    let query = Query { collection: "groups", class: class::GROUPS, path: &["groups"], parameters: &parameters };
+    let query = Query { collection: "groups", path: &["groups"], parameters: &parameters };
     let found = api.list(&query).all().await?;
     let mut found: Vec<Item> =
         found.into_iter().filter(|group| name_of(&group.json).as_deref() == Some(wanted.trim())).collect();

@@ -8,13 +8,12 @@
 
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use jiff::Timestamp;
-use rollcall_kit::rest::Met;
+use rollcall_kit::rest::{Interface as _, Met};
 use rollcall_kit::{Certificate, CertificateDraft, Entries, ReadError, Source, ahead};
 use serde_json::Value as Json;
 
 use crate::api::{Api, Item, Query, collection};
 use crate::groups;
-use crate::limits::class;
 use crate::person::{Assignment, People};
 use crate::reach::Reach;
 use crate::settings::{GroupSettings, OktaSettings};
@@ -103,7 +102,7 @@ impl Reader<'_> {
         let found = match reach {
             Reach::Everybody => {
                 let size = self.page_size.clone();
-                self.list(&["users"], class::USERS, &[("limit", &size)], &Assignment::Unknown).await?
+                self.list(&["users"], &[("limit", &size)], &Assignment::Unknown).await?
             }
             Reach::Assigned(app) => self.assigned(app).await?,
             Reach::MembersOf(named) => {
@@ -120,7 +119,7 @@ impl Reader<'_> {
         let size = self.page_size.clone();
         let parameters = [("filter", DEACTIVATED), ("limit", &*size)];
         let assignment = if matches!(reach, Reach::Assigned(_)) { Assignment::None } else { Assignment::Unknown };
-        self.list(&["users"], class::USERS, &parameters, &assignment).await?;
+        self.list(&["users"], &parameters, &assignment).await?;
         Ok(())
     }
 
@@ -144,12 +143,11 @@ impl Reader<'_> {
     async fn list(
         &mut self,
         path: &[&str],
-        class: &'static str,
         parameters: &[(&str, &str)],
         assignment: &Assignment<'_>,
     ) -> Result<u64, ReadError> {
         let api = self.api;
-        let mut list = api.list(&Query { collection: "users", class, path, parameters });
+        let mut list = api.list(&Query { collection: "users", path, parameters });
         let (mut held, mut sent) = (0, 0);
         while let Some(page) = list.next().await? {
             for item in page {
@@ -178,8 +176,7 @@ impl Reader<'_> {
         let (api, parallel) = (self.api, self.settings.parallel);
         let path = ["apps", app, "users"];
         let parameters = [("limit", APP_USERS), ("expand", "user")];
-        let mut list =
-            api.list(&Query { collection: "users", class: class::APP, path: &path, parameters: &parameters });
+        let mut list = api.list(&Query { collection: "users", path: &path, parameters: &parameters });
         let (mut held, mut sent) = (0, 0);
         while let Some(page) = list.next().await? {
             let mut users = stream::iter(page).map(|item| whole(api, item)).buffered(parallel);
@@ -197,8 +194,7 @@ impl Reader<'_> {
         let api = self.api;
         let size = self.page_size.clone();
         let path = ["groups", group, "users"];
-        let mut list =
-            api.list(&Query { collection: "users", class: class::GROUP, path: &path, parameters: &[("limit", &size)] });
+        let mut list = api.list(&Query { collection: "users", path: &path, parameters: &[("limit", &size)] });
         let (mut members, mut sent) = (Vec::new(), 0);
         while let Some(page) = list.next().await? {
             for item in page {
@@ -225,7 +221,7 @@ async fn whole(api: &Api, mut assignment: Item) -> Result<(Item, Json), ReadErro
         return Ok((assignment, user));
     }
     let path = ["users", &*assignment.id];
-    let query = Query { collection: "users", class: class::USER, path: &path, parameters: &[] };
+    let query = Query { collection: "users", path: &path, parameters: &[] };
     // Deleted while the list was read, or hidden from us: which of the two is for another read to tell.
     let user = api.one(&query).await?.ok_or_else(|| {
         let reason = format!("{} is assigned to the application and is not found by his id", assignment.id);

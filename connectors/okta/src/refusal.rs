@@ -1,7 +1,7 @@
 //! Okta's errors as sentences: its code, its own words, its request id, and what to do.
 
-use rollcall_kit::ReadError;
 use rollcall_kit::http::Response;
+use rollcall_kit::rest::{self, Meaning};
 use serde::Deserialize;
 
 /// What Okta says in an answer that is no success.
@@ -38,26 +38,23 @@ impl Refusal {
             request: answer.header("x-okta-request-id").map(ToOwned::to_owned),
         }
     }
+}
 
-    /// Whether Okta itself, and not something between, says that there is no such thing.
-    pub(crate) fn is_not_found(&self) -> bool {
+impl rest::Refusal for Refusal {
+    fn is_not_found(&self) -> bool {
         self.status == 404 && self.body.error_code == "E0000007"
     }
 
-    /// What it means for a read as this identity; `what` was asked for.
-    pub(crate) fn into_error(self, server: &str, identity: &str, what: &str, collection: &str) -> ReadError {
-        let reason = format!("{}; {}", self.words(), self.remedy());
-        let identity = identity.to_owned();
+    fn meaning(&self) -> Meaning {
         match (self.status, &*self.body.error_code) {
-            (401, code) if code != "E0000015" => ReadError::SignIn { server: server.to_owned(), identity, reason },
-            (401 | 403, _) => ReadError::Denied { identity, what: what.to_owned(), reason },
-            (400, "E0000001" | "E0000031") => ReadError::Settings(format!("Okta does not understand {what}: {reason}")),
-            _ => ReadError::incomplete(collection, format!("{what}: {reason}")),
+            (401, code) if code != "E0000015" => Meaning::SignIn,
+            (401 | 403, _) => Meaning::Denied,
+            (400, "E0000001" | "E0000031") => Meaning::NotUnderstood,
+            _ => Meaning::Incomplete,
         }
     }
 
-    /// Okta's own words.
-    pub(crate) fn words(&self) -> String {
+    fn words(&self) -> String {
         let Body { error_code, error_summary, error_causes } = &self.body;
         let causes: Vec<&str> =
             error_causes.iter().map(|cause| &*cause.error_summary).filter(|s| !s.is_empty()).collect();
