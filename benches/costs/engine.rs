@@ -100,7 +100,7 @@ pub(crate) fn plan(store: &dyn Store, rules: &Rules) -> Planned {
     })
 }
 
-/// Enters everybody who is wanted into the ledger, as a run would that wrote him.
+/// Enters everybody who is wanted into the ledger, as a run would that wrote them.
 pub(crate) fn settle(store: &dyn Store, rules: &Rules) {
     let roster = roster(store, rules);
     let written: Vec<LedgerAccount> = judged(store, &roster)

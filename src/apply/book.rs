@@ -356,7 +356,7 @@ impl<'a> Book<'a> {
         group.ok_or_else(|| missing("there is no group of ours in the target that it could be done to"))
     }
 
-    /// Takes somebody out of every group, and puts others there in his place.
+    /// Takes somebody out of every group, and puts others there in their place.
     fn memberships(&self, user: &DirectoryId, instead: &[DirectoryId]) -> Result<Vec<MembersSettled>, Unwritable> {
         let mut theirs = self.reader.groups_of(user)?;
         // What this plan changed is newer than what the reader may show.

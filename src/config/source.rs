@@ -2,7 +2,7 @@
 //!
 //! Lines are shown beside errors, and errors end up in logs. So a line whose key sounds like a secret is shown without
 //! its value, and so is one that carries a URL with credentials: somebody who wrote the secret itself where a
-//! reference belongs must not have it copied into a log by the very error that tells him.
+//! reference belongs must not have it copied into a log by the very error that tells them.
 
 use std::fmt::Write as _;
 use std::ops::Range;

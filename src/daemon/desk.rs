@@ -150,7 +150,7 @@ impl Desk {
     }
 
     /// Lets go of the snapshot, so that it is opened anew. While somebody else works with it, it could not be, so it
-    /// stays open if he is not done soon.
+    /// stays open if they are not done soon.
     pub(super) async fn close(&self) {
         let mut open = self.store.lock().await;
         if let Some(store) = open.take() {
@@ -221,7 +221,7 @@ impl Desk {
     pub(super) fn tell(&self, event: Event) {
         let told = Arc::new(Told { organization: self.name.clone(), at: self.now(), event });
         for consumer in &*self.consumers {
-            // Whoever only watches must not bring down what he watches.
+            // Whoever only watches must not bring down what they watch.
             if catch_unwind(AssertUnwindSafe(|| consumer(&told))).is_err() {
                 tracing::error!(organization = self.name, "a consumer of events panicked, and missed one");
             }

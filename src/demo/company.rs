@@ -107,7 +107,7 @@ impl Company {
     /// | Walter Pförtner | has no address |
     /// | Bob Harris | is disabled |
     /// | Maya Lindqvist | has an address in a sub-domain that is not registered |
-    /// | Felix Brandt | is a contractor with an address of his own |
+    /// | Felix Brandt | is a contractor with a private address |
     #[must_use]
     pub fn founded() -> Self {
         let mut company = Self {
@@ -182,7 +182,7 @@ impl Company {
         self
     }
 
-    /// Kwame Mensah leaves: the directory disables him and keeps his record.
+    /// Kwame Mensah leaves: the directory disables them and keeps their record.
     #[must_use]
     pub fn leaver(mut self) -> Self {
         self.person_mut("kwame.mensah", |person| person.status = "disabled".to_owned());

@@ -35,7 +35,7 @@ impl Session {
         known
     }
 
-    /// Asks the directory whether what was read of him is still true.
+    /// Asks the directory whether what was read of them is still true.
     pub(super) async fn ask_directory(&self, user: &DirectoryUser, answer: &mut Explanation) {
         let (verdict, detail) = match self.connector.look_up(&user.id).await {
             Ok(LookUp::Found(now)) if *now == *user => {
@@ -51,7 +51,7 @@ impl Session {
         answer.tell(verdict, DIRECTORY, detail);
     }
 
-    /// Asks the target for his account, or, if he has none of ours, for one that could be his. Yields what is to be
+    /// Asks the target for their account, or, if they have none of ours, for one that could be theirs. Yields what is to be
     /// expected of the next run's look-up.
     pub(super) async fn ask_target(
         &self,

@@ -184,7 +184,7 @@ impl Session {
         Ok(answer)
     }
 
-    /// Somebody whose record could not be understood: what an older reading says of him decides nothing.
+    /// Somebody whose record could not be understood: what an older reading says of them decides nothing.
     fn explain_unreadable(&self, odd: &Unreadable, known: &Known) -> Result<Explanation, RunError> {
         let who = self.store.user(&odd.id)?.map_or_else(|| odd.label.clone(), |user| described(&user));
         let past = Past::of(&*self.store, &known.history)?;
@@ -206,7 +206,7 @@ impl Session {
         Ok(answer)
     }
 
-    /// Whether what the next run does for him waits for a person. An offline plan lacks the newcomers, and may be empty
+    /// Whether what the next run does for them waits for a person. An offline plan lacks the newcomers, and may be empty
     /// and unheld for that reason alone; the first plan is held because of them all the same.
     fn awaits_approval(&self, user: &DirectoryId, candidate: bool, next: &Offline) -> Result<bool, RunError> {
         let occasion = self.occasion()?;
@@ -284,7 +284,7 @@ impl Session {
         Ok(answer)
     }
 
-    /// Tells what only the target could say of him, as the last plan had it, and what an earlier run left open.
+    /// Tells what only the target could say of them, as the last plan had it, and what an earlier run left open.
     fn tell_what_the_target_said(
         &self,
         answer: &mut Explanation,

@@ -8,10 +8,10 @@ use crate::guard::Reviewed;
 use crate::plan::{Action, Change, LedgerAccount, Subject};
 use crate::roster::{Role, Standing};
 
-/// What is to be expected of the look-up in the target that comes before anything is done for him.
+/// What is to be expected of the look-up in the target that comes before anything is done for them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Expected {
-    /// There is none: he has an account of ours, or should have none.
+    /// There is none: they have an account of ours, or should have none.
     NoLookUp,
     /// Nobody asked yet.
     Unasked,
@@ -23,7 +23,7 @@ pub(super) enum Expected {
     Nobody,
     /// Asked just now: this account is there.
     One(String),
-    /// Asked just now: the answer does not say which account is his, if any.
+    /// Asked just now: the answer does not say which account is theirs, if any.
     Refused,
 }
 
@@ -33,7 +33,7 @@ pub(super) struct Outlook<'a> {
     pub(super) expected: Expected,
     /// Roles whose groups the next run looks for in the target first.
     pub(super) unasked_roles: Vec<Role>,
-    /// Whether anything is refused to him.
+    /// Whether anything is refused to them.
     pub(super) refused: bool,
     /// Whether the plan waits for a person.
     pub(super) unapproved: bool,
@@ -79,7 +79,7 @@ impl Outlook<'_> {
         first.into_iter().chain(planned).chain(roles).collect()
     }
 
-    /// What a change does to him, if it does anything.
+    /// What a change does to them, if it does anything.
     fn step(&self, change: &Change) -> Option<String> {
         match &change.subject {
             Subject::Account { user, .. } if user == self.user => Some(step(&change.action)),

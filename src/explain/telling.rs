@@ -91,7 +91,7 @@ fn refused(answer: &mut Explanation, refusal: &Refusal) {
     }
 }
 
-/// What is refused to a group and so to him: a role whose group nobody finds. True if there is anything.
+/// What is refused to a group and so to them: a role whose group nobody finds. True if there is anything.
 pub(super) fn groups(answer: &mut Explanation, standing: &Standing, known: &Known) -> bool {
     let Standing::Wanted(desired) = standing else { return false };
     if desired.undecided_roles.is_empty() {
@@ -113,7 +113,7 @@ pub(super) fn groups(answer: &mut Explanation, standing: &Standing, known: &Know
     !told.is_empty()
 }
 
-/// Roles that he should have, that his account lacks and that the offline plan does not grant: their groups in the
+/// Roles that they should have, that their account lacks and that the offline plan does not grant: their groups in the
 /// target are not ours yet, and only a look there shows whether they can be.
 pub(super) fn barred(standing: &Standing, account: Option<&LedgerAccount>, reviewed: &Reviewed) -> Vec<Role> {
     let (Standing::Wanted(desired), Some(account)) = (standing, account) else { return Vec::new() };

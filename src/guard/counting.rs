@@ -74,7 +74,7 @@ fn rules(limits: &Limits, waits_as_first: bool) -> Vec<Rule> {
         rule("updates", limits.updates, &updates, update, active),
         rule("attribute_changes", limits.attribute_changes, &updates, attribute_changes, active),
     ];
-    // A first plan consists of these, and whoever reads it counts them himself.
+    // A first plan consists of these, and whoever reads it counts them themselves.
     if !waits_as_first {
         rules.push(rule("creations", limits.creations, &[ActionKind::Create], creation, active));
         rules.push(rule("adoptions", limits.adoptions, &[ActionKind::Adopt], adoption, active));

@@ -78,7 +78,7 @@ impl fmt::Display for AccountMark {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ProtectedBy {
-    /// Its owner is in this group, or was in it when he was last seen.
+    /// Its owner is in this group, or was in it when they were last seen.
     Group(String),
     /// It carries this value in the target.
     Mark(AccountMark),
@@ -154,7 +154,7 @@ pub fn is_exit(change: &Change) -> bool {
 
 /// Keeps one holder if everybody who holds the role now would lose it.
 ///
-/// Somebody who gets the role by the same plan does not count: his grant comes later and may fail. Kept is rather one
+/// Somebody who gets the role by the same plan does not count: their grant comes later and may fail. Kept is rather one
 /// who would only lose the role than one who would be deactivated, because the latter has left.
 fn spare_last_holder(plan: &Plan, role: &Role, holders: &BTreeSet<DirectoryId>, refused: &mut Refused) {
     let mut losers: BTreeMap<DirectoryId, Vec<Change>> = BTreeMap::new();

@@ -114,7 +114,7 @@ fn a_mapping_that_suddenly_adopts_everybody_is_held_and_names_by_what_it_matches
     let reviewed = judge(&planned, &Occasion::default());
     insta::assert_snapshot!(sentences(&reviewed));
     let first = Occasion { first_plan: true, ..Occasion::default() };
-    assert_eq!(judge(&planned, &first).holds(), [Hold::FirstPlan], "whoever reads a first plan counts them himself");
+    assert_eq!(judge(&planned, &first).holds(), [Hold::FirstPlan], "whoever reads a first plan counts them themselves");
 }
 
 #[test]
@@ -303,7 +303,7 @@ fn a_plan_that_should_wait_for_a_new_step_is_stale() {
     world.apply(&plan, &directory(people.clone()).settings);
     people[1] = wanted("u001", "p001@acme.com", &[("name", "Somebody")], &["editor"]);
     let kept = PlanFile::of(&judge(&world.plan(&directory(people.clone())), &Occasion::default()));
-    // Meanwhile he lost the role: it has to go before he is let in.
+    // Meanwhile they lost the role: it has to go before they are let in.
     people[1] = wanted("u001", "p001@acme.com", &[("name", "Somebody")], &[]);
     let fresh = judge(&world.plan(&directory(people)), &Occasion::default());
     let Err(KeptPlanError::Stale(stale)) = kept.if_still_asked_for(&fresh) else { panic!("it is stale") };

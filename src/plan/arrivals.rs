@@ -1,7 +1,7 @@
 //! Arrivals: what happens to users who are wanted and have no account of ours.
 //!
-//! In this order: an account of ours that carries his address and whose owner is out passes to him (relink); an
-//! account in the target that is clearly his is adopted; if there is reliably none, one is created. Everything else is
+//! In this order: an account of ours that carries their address and whose owner is out passes to them (relink); an
+//! account in the target that is clearly theirs is adopted; if there is reliably none, one is created. Everything else is
 //! a refusal that names everybody concerned: two claims on one account, several accounts, an answer that cannot be
 //! relied on. Nothing is ever created when it might be there already.
 
@@ -65,7 +65,7 @@ impl Planner<'_> {
         })
     }
 
-    /// A newcomer whose address an account of ours carries: the account passes to him if its owner is out.
+    /// A newcomer whose address an account of ours carries: the account passes to them if its owner is out.
     fn settle_claim(&mut self, newcomer: &Newcomer, contested: &BTreeMap<DirectoryId, Vec<String>>) {
         let label = newcomer.desired.address.to_string();
         let refuse = |planner: &mut Self, reason, detail| {
@@ -106,7 +106,7 @@ impl Planner<'_> {
 
     /// The account of one who is out passes to a new directory id of the same address.
     ///
-    /// What the new owner should not have is revoked first, while the account is still the old one's, so that he
+    /// What the new owner should not have is revoked first, while the account is still the old one's, so that they
     /// never has it.
     fn relink(&mut self, newcomer: &Newcomer, account: &LedgerAccount) {
         let Newcomer { user, desired } = newcomer;
@@ -150,8 +150,8 @@ impl Planner<'_> {
         contested: &BTreeMap<&str, Vec<String>>,
     ) {
         if let Some(owner) = self.owners.get(&account.target_id) {
-            // The address is about to be given up: the account is not his, and his own comes after that. Where user
-            // name and address are two values, the other one may lead to yet another account, so he waits for a run.
+            // The address is about to be given up: the account is not theirs, and their own comes after that. Where user
+            // name and address are two values, the other one may lead to yet another account, so they wait for a run.
             if by != "externalId" && owner.gives_up == Some(newcomer.desired.address.folded()) {
                 return self.create(newcomer);
             }

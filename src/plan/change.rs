@@ -145,7 +145,7 @@ pub enum Action {
     },
     /// `active: false`.
     Deactivate,
-    /// `active: true`, with what changed while he was away.
+    /// `active: true`, with what changed while they were away.
     Reactivate {
         /// Which attributes, from what to what.
         changes: Vec<AttributeChange>,
@@ -316,13 +316,13 @@ impl AttributeChange {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "cause")]
 pub enum Cause {
-    /// He is in scope and had no account.
+    /// They are in scope and had no account.
     Joined,
-    /// He is back in scope.
+    /// They are back in scope.
     Returned,
     /// These attributes changed in the directory or in the mapping.
     AttributesChanged,
-    /// He should have no active account.
+    /// They should have no active account.
     Left {
         /// Why.
         leaving: Leaving,

@@ -6,7 +6,7 @@
 //!   as they are: no change of any kind names them.
 //! * An account that is deactivated keeps its roles and memberships. Without an active account they give access to
 //!   nothing, one flag is all that a mistake has to set back, and the limit on deactivations counts each leaver once.
-//!   When its owner returns, what he should not have any more is revoked *before* he is let in.
+//!   When its owner returns, what they should not have any more is revoked *before* they are let in.
 //! * Newcomers who may get an account that is there, and accounts that newcomers may claim, are set aside until everybody
 //!   has been seen ([`super::arrivals`]).
 
@@ -162,7 +162,7 @@ pub(super) fn without_removals(plan: Plan, holdings: &Holdings) -> Plan {
     plan.without(&refused, holdings.costs)
 }
 
-/// An account of ours that a newcomer may claim, until it is clear whether he does.
+/// An account of ours that a newcomer may claim, until it is clear whether they do.
 pub(super) struct Claimed {
     pub(super) judged: Option<Judged>,
     pub(super) account: LedgerAccount,
@@ -177,7 +177,7 @@ pub(super) struct Newcomer {
 /// An account of ours that a look-up found for somebody else.
 pub(super) struct Owner {
     pub(super) label: String,
-    /// The address that he gives up by this plan, folded, if it is the one value that accounts are recognised by.
+    /// The address that they give up by this plan, folded, if it is the one value that accounts are recognised by.
     pub(super) gives_up: Option<String>,
 }
 
@@ -279,7 +279,7 @@ impl<'a> Planner<'a> {
         }
     }
 
-    /// The owner is wanted: his attributes, roles and memberships follow the directory.
+    /// The owner is wanted: their attributes, roles and memberships follow the directory.
     fn keep(&mut self, desired: &DesiredAccount, account: &LedgerAccount) {
         let compared = against_written(desired, &account.written, self.settings);
         self.refuse_email(&compared, &account.user, account.address.as_str());
@@ -351,7 +351,7 @@ impl<'a> Planner<'a> {
     }
 }
 
-/// The milestones of all revocations: he is not let in before they are done.
+/// The milestones of all revocations: they are not let in before they are done.
 pub(super) fn revoked(user: &DirectoryId, shift: &roles::Shift) -> Vec<Milestone> {
     shift.revoke.iter().map(|role| Milestone::Revoked(user.clone(), role.clone())).collect()
 }

@@ -115,9 +115,9 @@ pub enum Becomes {
     Immutable,
     /// It was overwritten before, and the target did not keep what was written: it stays.
     NotKept,
-    /// Its owner has left, and the directory is the authority here: it is undone when he returns.
+    /// Its owner has left, and the directory is the authority here: it is undone when they return.
     OnReturn,
-    /// Its owner has left: he is put out again.
+    /// Its owner has left: they are put out again.
     PutOut,
     /// The account is created again, or another one that is there is adopted.
     CreatedAgain,
@@ -127,7 +127,7 @@ pub enum Becomes {
     Missed,
     /// More accounts are gone than is believed without a person.
     NotBelieved,
-    /// Nothing is done to its owner until his refusal is settled.
+    /// Nothing is done to its owner until their refusal is settled.
     Withheld,
 }
 

@@ -159,9 +159,9 @@ fn by_hand(action: &Action, edits: &[&Drifted]) -> Vec<ByHand> {
 fn name_cause(change: &mut Change, hand: &ByHand) {
     let cause = Cause::ByHand { what: hand.clone() };
     match hand {
-        // That he left is what decides.
+        // That they left is what decides.
         ByHand::Activated => change.causes.push(cause),
-        // He was never away.
+        // They were never away.
         ByHand::Deactivated => {
             change.causes.retain(|cause| *cause != Cause::Returned);
             change.causes.insert(0, cause);

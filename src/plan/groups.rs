@@ -1,7 +1,7 @@
 //! Groups of ours in the target: those that carry a role, and those that mirror a directory group.
 //!
 //! Who joins and who leaves is worked out once, group by group, before anybody is walked; the walk then asks for the
-//! few that concern each wanted user. Only wanted users join and leave: somebody withheld, absent or on his way out
+//! few that concern each wanted user. Only wanted users join and leave: somebody withheld, absent or on their way out
 //! stays a member, for the reasons that [`super::diff`] gives.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -32,9 +32,9 @@ pub(super) struct Groups<'a> {
     barred: BTreeSet<GroupKey>,
     /// Roles that somebody is given, whose groups are therefore needed.
     needed: BTreeSet<GroupKey>,
-    /// By user: indices of pushed groups that he joins.
+    /// By user: indices of pushed groups that they join.
     joins: BTreeMap<&'a DirectoryId, Vec<usize>>,
-    /// By user: indices of pushed groups that he leaves.
+    /// By user: indices of pushed groups that they leave.
     leaves: BTreeMap<&'a DirectoryId, Vec<usize>>,
 }
 

@@ -333,7 +333,7 @@ proptest! {
             let arrival = changes.iter().find(|change| {
                 matches!(change.action, Action::Create { .. } | Action::Adopt { .. } | Action::Relink { .. })
             });
-            let arrival = arrival.expect("he gets an account");
+            let arrival = arrival.expect("they get an account");
             let deleted = Cause::ByHand { what: ByHand::Deleted };
             let is_relink = matches!(arrival.action, Action::Relink { .. });
             prop_assert!(is_relink || arrival.causes.contains(&deleted), "{:#?}", arrival);

@@ -91,7 +91,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 256, max_global_rejects: 4_096, ..ProptestConfig::default() })]
 
     /// Rule 6. Mutations that it catches: `Planner::keep` puts an account out whose owner has another address, and
-    /// `Planner::is_vacated` holds for whoever has another address than his account.
+    /// `Planner::is_vacated` holds for whoever has another address than their account.
     #[test]
     fn whoever_is_wanted_keeps_his_account_whatever_he_is_called((directory, mut world) in scene()) {
         let before = world.clone();

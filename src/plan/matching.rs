@@ -19,7 +19,7 @@ use crate::roster::account::Attributes;
 pub struct Candidate {
     /// Who.
     pub user: DirectoryId,
-    /// His address.
+    /// Their address.
     pub address: Address,
     /// Of the attributes that the account should get those that only one account may have: it is recognised by them.
     pub attributes: Attributes,

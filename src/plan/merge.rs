@@ -12,12 +12,12 @@ use rollcall_kit::DirectoryId;
 use super::ledger::LedgerAccount;
 use crate::roster::Judgement;
 
-/// One directory user with his label and the roster's verdict.
+/// One directory user with their label and the roster's verdict.
 pub type Judged = (DirectoryId, String, Judgement);
 
 /// What stands under one directory id.
 pub(super) enum Met {
-    /// The directory has him, the ledger does not.
+    /// The directory has them, the ledger does not.
     OnlyJudged(Judged),
     /// The ledger has an account, and nobody judged its owner.
     OnlyLedger(LedgerAccount),

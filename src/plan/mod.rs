@@ -5,7 +5,7 @@
 //!
 //! Two walks over the same sorted streams make a plan: [`survey`] finds what has to be asked of target and directory,
 //! and [`diff`], once that is answered, what has to be done; `arrivals` decides who gets which account, `roles` and
-//! `groups` what he holds, `order` puts it all in order. [`stale()`] compares a kept plan with a fresh one, [`Mark`] a
+//! `groups` what they hold, `order` puts it all in order. [`stale()`] compares a kept plan with a fresh one, [`Mark`] a
 //! change with an approved one, and [`edited`] a plan with that of the rules before they were edited.
 //!
 //! [`compare()`] finds where the target is not as the ledger says ([`drift`]), and [`found`] keeps why, for the plans that

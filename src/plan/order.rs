@@ -4,8 +4,8 @@
 //! the same order whatever order they were drafted in.
 //!
 //! Values that only one may have at a time (addresses, user names, names of groups) are freed before they are taken.
-//! Where that goes round in a circle, nobody can be first: everybody in the circle keeps his value, everybody who
-//! waits for one of these values keeps his, and each is told so. The rest of their changes goes through.
+//! Where that goes round in a circle, nobody can be first: everybody in the circle keeps their value, everybody who
+//! waits for one of these values keeps theirs, and each is told so. The rest of their changes goes through.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, BinaryHeap};

@@ -16,7 +16,7 @@ pub(super) struct Shift {
 
 /// From the roles that an account has to those that it should have.
 ///
-/// Only a role that a rule names is ever revoked. One of which it is unknown whether he should have it is neither
+/// Only a role that a rule names is ever revoked. One of which it is unknown whether they should have it is neither
 /// granted nor revoked: the group that would say so could not be found, and that proves nothing.
 pub(super) fn shift(desired: &DesiredAccount, has: &BTreeSet<Role>, settings: &PlanSettings) -> Shift {
     let undecided = |role: &Role| desired.undecided_roles.contains(role);

@@ -27,7 +27,7 @@ fn address(index: usize, shout: bool) -> String {
     if shout { address.to_uppercase() } else { address }
 }
 
-/// The standing of one user, without his unique values.
+/// The standing of one user, without their unique values.
 #[derive(Clone, Debug)]
 struct Person {
     standing: u8,
@@ -117,7 +117,7 @@ pub(crate) fn scene() -> impl Strategy<Value = (Directory, World)> {
     let pasts = prop::collection::vec(past(), VALUES);
     (people, pasts, circumstances(), [order(), order(), order(), order()], 0..4_u8).prop_map(
         |(people, pasts, circumstances, [to, name_to, from, name_from], still)| {
-            // Most of the time nearly everybody keeps his values; without that, worlds are nothing but swaps.
+            // Most of the time nearly everybody keeps their values; without that, worlds are nothing but swaps.
             let keep = |shuffled: Vec<usize>| if still > 0 { settled(&shuffled, still) } else { shuffled };
             let (to, name_to, from, name_from) = (keep(to), keep(name_to), keep(from), keep(name_from));
             let directory = directory(&people, &circumstances, &to, &name_to);

@@ -20,12 +20,12 @@ use crate::roster::{DesiredAccount, Standing};
 pub struct Survey {
     /// Users to look up in the target, in the order of their ids.
     pub candidates: Candidates,
-    /// Owners of accounts of ours whom the mirror does not have. Each must be looked up in the directory; until his
-    /// absence is confirmed, his account is left as it is.
+    /// Owners of accounts of ours whom the mirror does not have. Each must be looked up in the directory; until their
+    /// absence is confirmed, their account is left as it is.
     pub unconfirmed: BTreeSet<DirectoryId>,
     /// How many active accounts of ours the target must have.
     pub ours: usize,
-    /// By newcomer: the owners of accounts of ours that carry his address.
+    /// By newcomer: the owners of accounts of ours that carry their address.
     pub(super) claims: BTreeMap<DirectoryId, Vec<DirectoryId>>,
 }
 
@@ -67,7 +67,7 @@ impl Survey {
         survey
     }
 
-    /// A newcomer is looked up in the target, unless the ledger itself already knows an account with his address.
+    /// A newcomer is looked up in the target, unless the ledger itself already knows an account with their address.
     fn place(&mut self, newcomer: Candidate, carried: &BTreeMap<String, Vec<(DirectoryId, bool)>>) {
         let Some(owners) = carried.get(&newcomer.address.folded()) else {
             self.candidates.push(newcomer);

@@ -1,7 +1,7 @@
 //! Reads what changed since a place in the directory's stream of changes.
 //!
 //! What is told is staged as a full read is, and taken over only when the stream was told to its end. Whoever is not
-//! told of is as he was: from here nobody is ever missing.
+//! told of is as they were: from here nobody is ever missing.
 //!
 //! A connector cannot know whom the last full read brought, so it tells that somebody is not assigned to the application
 //! of everybody who changed and is not. Of those, only whom the mirror has are staged: the others a full read would not

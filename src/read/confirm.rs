@@ -16,14 +16,14 @@ const AT_ONCE: usize = 4;
 /// People that a contradiction names; with so many found, nothing more is to be learnt.
 const NAMED: usize = 5;
 
-/// Why somebody is missing from a read, confirmed by a look-up of his id.
+/// Why somebody is missing from a read, confirmed by a look-up of their id.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Absence {
     /// The directory, asked for the id, says that there is nobody.
     Gone,
-    /// The directory holds him outside of what the connector reads; the text says where and by which setting.
+    /// The directory holds them outside of what the connector reads; the text says where and by which setting.
     OutOfReach(String),
-    /// The directory holds him, and says that he may not work any more: a positive fact, whatever the read missed. The
+    /// The directory holds them, and says that they may not work any more: a positive fact, whatever the read missed. The
     /// text is the provider's own.
     Inactive(InactiveReason, String),
 }

@@ -72,9 +72,9 @@ pub enum ReadFailure {
 /// Somebody whom a read missed and a look-up found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Missed {
-    /// His record as the look-up showed it.
+    /// Their record as the look-up showed it.
     pub user: DirectoryUser,
-    /// By which rule the scope leaves him out; nothing if it does not, or if nobody asked it yet.
+    /// By which rule the scope leaves them out; nothing if it does not, or if nobody asked it yet.
     pub left_out: Option<String>,
 }
 
@@ -82,7 +82,7 @@ impl fmt::Display for Missed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.user.label())?;
         match &self.left_out {
-            Some(rule) => write!(f, " (out of scope anyway, so he leaves once a read shows him: {rule})"),
+            Some(rule) => write!(f, " (out of scope anyway, so they leave once a read shows them: {rule})"),
             None => Ok(()),
         }
     }

@@ -46,7 +46,7 @@ pub trait Staging: Send {
 pub trait FullStaging: Staging {
     /// Users who were not staged and whom the mirror has, or for whom the ledger has an active account, in the order of
     /// their ids. The ledger counts, because a run may have died between the commit that took somebody out of the
-    /// mirror and the write that was to deactivate him.
+    /// mirror and the write that was to deactivate them.
     ///
     /// # Errors
     ///

@@ -1,12 +1,12 @@
 //! Traces: what people leave behind when they vanish, and the doubts that follow from them.
 //!
-//! A directory that hides somebody answers exactly as one that deleted him: the list leaves him out, and the look-up
-//! finds nobody. What tells the two apart lies around him. Who hides people rarely hides their names in the groups; who
+//! A directory that hides somebody answers exactly as one that deleted them: the list leaves them out, and the look-up
+//! finds nobody. What tells the two apart lies around them. Who hides people rarely hides their names in the groups; who
 //! hides a whole container hides the container too, or leaves it standing without anybody in it. An absence with such a
 //! trace is not proved, and waits for a person.
 //!
-//! Traces are taken from the mirror before the reading that misses somebody replaces it, and kept until he is back or
-//! out: a doubt must not end because a second reading misses him as well. Where they are lost with a damaged snapshot, that
+//! Traces are taken from the mirror before the reading that misses somebody replaces it, and kept until they are back or
+//! out: a doubt must not end because a second reading misses them as well. Where they are lost with a damaged snapshot, that
 //! is a doubt by itself. Pure: what has to be asked comes in as
 //! [`Surroundings`].
 
@@ -22,18 +22,18 @@ const STRANGE: u64 = 2;
 /// What somebody left behind who is missing from a reading.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Trace {
-    /// The container in which he stood.
+    /// The container in which they stood.
     pub container: Option<Container>,
     /// How many others vanished from the same container at the same time and have no account of ours. Those who have one
     /// have a trace of their own.
     #[serde(default)]
     pub company: u64,
-    /// The groups that he was in.
+    /// The groups that they were in.
     pub groups: BTreeMap<DirectoryId, TracedGroup>,
-    /// The groups that he was in only through those.
+    /// The groups that they were in only through those.
     #[serde(default)]
     pub through: BTreeSet<DirectoryId>,
-    /// Whether nobody knows what he left behind: the snapshot that knew him was damaged or lost.
+    /// Whether nobody knows what they left behind: the snapshot that knew them was damaged or lost.
     #[serde(default)]
     pub lost: bool,
 }
@@ -45,13 +45,13 @@ impl Trace {
         Self { lost: true, ..Self::default() }
     }
 
-    /// Every group that he was in, directly or through others.
+    /// Every group that they were in, directly or through others.
     pub fn all_groups(&self) -> impl Iterator<Item = &DirectoryId> {
         self.groups.keys().chain(&self.through)
     }
 }
 
-/// A group that somebody was in when he was last read.
+/// A group that somebody was in when they were last read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TracedGroup {
     /// Its name.
@@ -70,7 +70,7 @@ pub struct Surroundings {
     pub leaves_names: bool,
     /// How many members of each traced group lead nowhere now. A group that is gone is not here.
     pub unresolved: BTreeMap<DirectoryId, u64>,
-    /// Who of the traced was found outside of what is read. A group that names him names nobody who can be seen either,
+    /// Who of the traced was found outside of what is read. A group that names them names nobody who can be seen either,
     /// and nothing is strange about that.
     pub elsewhere: BTreeSet<DirectoryId>,
     /// Traced containers that the directory does not show.
@@ -83,22 +83,22 @@ pub struct Surroundings {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "sign")]
 pub enum Doubt {
-    /// The container in which he stood is not shown any more.
+    /// The container in which they stood is not shown any more.
     PlaceHidden {
         /// Which.
         place: Container,
     },
-    /// A group that he was in names more people than before who cannot be seen.
+    /// A group that they were in names more people than before who cannot be seen.
     StillNamed {
         /// The group's name.
         group: String,
     },
-    /// Everybody who stood in his container is missing at once.
+    /// Everybody who stood in their container is missing at once.
     PlaceEmptied {
         /// Which.
         place: Container,
     },
-    /// The snapshot lost what it knew of him, so no sign could be looked for.
+    /// The snapshot lost what it knew of them, so no sign could be looked for.
     Untraced,
 }
 

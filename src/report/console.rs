@@ -11,7 +11,7 @@ use crate::run::Event;
 /// Makes a text while it is written, so that nobody holds all of it.
 pub type Make<'a> = &'a mut dyn FnMut(&mut dyn Write) -> io::Result<()>;
 
-/// The terminal, or what stands in its place, of whoever gave a command; and his files.
+/// The terminal, or what stands in its place, of whoever gave a command; and their files.
 pub trait Console: Send + Sync {
     /// Prints a result.
     ///
@@ -51,7 +51,7 @@ pub trait Console: Send + Sync {
     /// Follows a run, as long as it is not dropped.
     fn listener(&self) -> Box<dyn Fn(Event) + Send + Sync + '_>;
 
-    /// The text of his file of this name; nothing if there is none.
+    /// The text of their file of this name; nothing if there is none.
     fn file(&self, name: &str) -> Option<io::Result<String>>;
 
     /// Writes a file of theirs, in UTF-8, while it is made: whole or not at all, and readable by its owner only.

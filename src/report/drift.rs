@@ -138,7 +138,7 @@ const fn words(becomes: Becomes, kind: Kind) -> &'static str {
         Becomes::NotBelieved => {
             "not believed without a person: so many at once may be another target, or an old backup"
         }
-        Becomes::Withheld => "left as it is: nothing is done to the owner until his refusal is settled",
+        Becomes::Withheld => "left as it is: nothing is done to the owner until their refusal is settled",
     }
 }
 

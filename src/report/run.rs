@@ -68,7 +68,7 @@ pub fn document(record: &RunRecord, options: Options) -> Document {
     document
 }
 
-/// How a run ended, for whoever has the plan before him already: only what did not go as planned.
+/// How a run ended, for whoever has the plan before them already: only what did not go as planned.
 #[must_use]
 pub fn ending(record: &RunRecord) -> Document {
     let mut document = Document::new(String::new());

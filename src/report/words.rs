@@ -54,7 +54,7 @@ pub(super) fn short(digest: &str) -> String {
 }
 
 /// Text that came from elsewhere, made safe to print: control characters and those that turn the direction of writing
-/// could rewrite what the terminal shows (a user who calls himself `ESC [2J` is not a joke), so each is shown as its
+/// could rewrite what the terminal shows (a user who calls themselves `ESC [2J` is not a joke), so each is shown as its
 /// code point.
 pub(super) fn clean(text: &str) -> String {
     let dangerous = |c: char| {

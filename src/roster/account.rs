@@ -44,7 +44,7 @@ pub enum Standing {
     Wanted(Box<DesiredAccount>),
     /// No active account; one that is ours is deactivated, for this reason.
     Unwanted(Leaving),
-    /// Nothing is done to him, neither in nor out, until the refusal beside this is settled.
+    /// Nothing is done to them, neither in nor out, until the refusal beside this is settled.
     Withheld,
 }
 
@@ -57,7 +57,7 @@ pub struct DesiredAccount {
     pub attributes: Attributes,
     /// The roles, each with its causes; a role without a cause is not here.
     pub roles: BTreeMap<Role, Vec<GrantCause>>,
-    /// Roles of which it is unknown whether he should have them (their group cannot be found, and nobody confirmed
+    /// Roles of which it is unknown whether they should have them (their group cannot be found, and nobody confirmed
     /// that it was deleted): neither granted nor revoked.
     pub undecided_roles: Vec<Role>,
     /// Attributes of which it is unknown what they should be (see the refusal): left in the target as they are.
@@ -68,7 +68,7 @@ pub struct DesiredAccount {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum GrantCause {
-    /// He is in this group.
+    /// They are in this group.
     Group {
         /// The group's id.
         id: DirectoryId,
@@ -83,41 +83,41 @@ pub enum GrantCause {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "why")]
 pub enum Leaving {
-    /// The directory says that he is not active.
+    /// The directory says that they are not active.
     Inactive {
         /// Our reading.
         reason: InactiveReason,
         /// The provider's own words.
         raw: String,
     },
-    /// His address is in no registered domain.
+    /// Their address is in no registered domain.
     DomainNotOwned {
-        /// His domain.
+        /// Their domain.
         domain: String,
     },
-    /// He is not assigned to the application.
+    /// They are not assigned to the application.
     NotAssigned,
-    /// He is in none of the groups that the scope names.
+    /// They are in none of the groups that the scope names.
     NotInGroups,
-    /// His record stands outside of the places that the scope names.
+    /// Their record stands outside of the places that the scope names.
     OutsidePlaces {
         /// Where it stands.
         place: Container,
     },
-    /// The scope's expression is false for him.
+    /// The scope's expression is false for them.
     WhenFalse {
         /// The expression.
         expression: String,
     },
-    /// He vanished from the directory, and a look-up by his id confirmed that nobody is there.
+    /// They vanished from the directory, and a look-up by their id confirmed that nobody is there.
     Vanished,
-    /// He is not found in the directory any more, by search or by his id, but something about that is strange: he may be
+    /// They are not found in the directory any more, by search or by their id, but something about that is strange: they may be
     /// hidden rather than gone. Waits for a person.
     Unproved {
         /// What is strange.
         doubt: Doubt,
     },
-    /// The directory still holds him, but outside of what the connector reads.
+    /// The directory still holds them, but outside of what the connector reads.
     OutOfReach {
         /// Where, and by which setting.
         detail: String,

@@ -1,7 +1,7 @@
 //! Addresses that more than one user in scope claims.
 //!
 //! Found in a pass of its own, because the first of two claimants cannot know of the second. Only users whom the
-//! scope lets in compete: a leaver whose record still shows the address does not keep his successor out, and a
+//! scope lets in compete: a leaver whose record still shows the address does not keep their successor out, and a
 //! record that is held back for a reason of its own stops only itself.
 
 use std::collections::BTreeMap;
@@ -11,9 +11,9 @@ use rollcall_kit::{Address, DirectoryId, DirectoryUser};
 /// Who else claims an address.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Claimant {
-    /// His id.
+    /// Their id.
     pub id: DirectoryId,
-    /// What people call his record.
+    /// What people call their record.
     pub login: String,
 }
 

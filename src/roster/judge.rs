@@ -3,12 +3,12 @@
 //! At each gate two questions were asked: may this path put somebody out by mistake, and may somebody who left stay
 //! in? The answers:
 //!
-//! - **Status** comes first. A leaver is out however odd the rest of his record is: no missing address, failing
-//!   expression or contested address holds him in. A status that is unknown or hidden decides nothing, and neither
+//! - **Status** comes first. A leaver is out however odd the rest of their record is: no missing address, failing
+//!   expression or contested address holds them in. A status that is unknown or hidden decides nothing, and neither
 //!   does anything behind it: a record of which something is hidden may hide more.
 //! - **Assignment** is a positive word of the directory. Where it is not known, it does not narrow.
 //! - **E-mail**: a missing or broken address withholds, for it may be hidden from us like a status, and without it
-//!   nobody can say which account would be his. He is named in every run until somebody sees to it.
+//!   nobody can say which account would be theirs. They are named in every run until somebody sees to it.
 //! - **Domain** is an exact comparison of something that is there, so it may put out. What protects from a domain
 //!   struck off by mistake is the guard.
 //! - **Places** may put out only a record that stands at a place of the kind that the scope names. A record without a

@@ -1,7 +1,7 @@
 //! From a directory user to the attributes of the account.
 //!
 //! May this put somebody out by mistake? No: whatever goes wrong here leaves an attribute, or the whole account, as
-//! it is. May somebody who left stay in? Only if he passed every gate of the scope before, so he has not left.
+//! it is. May somebody who left stay in? Only if they passed every gate of the scope before, so they have not left.
 
 use rollcall_kit::{Address, DirectoryUser, Value, attribute};
 
@@ -56,7 +56,7 @@ pub(crate) fn address(rules: &Rules, person: &Person<'_>) -> AddressOutcome {
 /// # Errors
 ///
 /// The refusal, if an expression failed: the rest of what the expressions yield cannot be trusted then, and the user
-/// is left as he is.
+/// is left as they are.
 pub(crate) fn map(
     rules: &Rules,
     person: &Person<'_>,

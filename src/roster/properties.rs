@@ -152,7 +152,7 @@ proptest! {
     }
 
     /// A group that vanishes without a confirmed deletion may leave things undecided, but it puts nobody out, takes
-    /// no role, and gives nobody one that he did not have.
+    /// no role, and gives nobody one that they did not have.
     #[test]
     fn a_missing_group_puts_nobody_out_and_takes_no_role(world in any_world(), which in any::<Index>()) {
         let mut without = world.clone();
@@ -229,7 +229,7 @@ proptest! {
         }
         for (user, judgement) in &judged {
             for refusal in judgement.refusals.iter().filter(|refusal| refusal.reason == Reason::AddressConflict) {
-                prop_assert!(!wanted.contains(&refusal.label.to_lowercase()), "{user} lost against one of his rivals");
+                prop_assert!(!wanted.contains(&refusal.label.to_lowercase()), "{user} lost against one of their rivals");
                 let rivals = judged.values().flat_map(|other| &other.refusals);
                 let alike = rivals.filter(|other| other.reason == Reason::AddressConflict && other.label.eq_ignore_ascii_case(&refusal.label));
                 prop_assert!(alike.count() >= 2);
@@ -257,7 +257,7 @@ proptest! {
         prop_assert_eq!(with, without);
     }
 
-    /// In union mode the roles are exactly those of the groups he is in, by a walk of the members.
+    /// In union mode the roles are exactly those of the groups they are in, by a walk of the members.
     #[test]
     fn the_union_is_exactly_its_causes(mut world in any_world()) {
         world.settings.role_mode = RoleMode::Union;

@@ -5,14 +5,14 @@ use std::fmt;
 use rollcall_kit::DirectoryId;
 use serde::{Deserialize, Serialize};
 
-/// Something that the directory asks for and a rule forbids. It names the person and stops only him.
+/// Something that the directory asks for and a rule forbids. It names the person and stops only them.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Refusal {
     /// The stable reason code.
     pub reason: Reason,
     /// Whom it concerns; none if it concerns nobody in particular (a group that cannot be found).
     pub user: Option<DirectoryId>,
-    /// What a report calls him: the address, else the login.
+    /// What a report calls them: the address, else the login.
     pub label: String,
     /// What was asked, what forbids it, and what to do, in a sentence.
     pub detail: String,

@@ -1,8 +1,8 @@
-//! From a user's groups to the roles of his account, each with its causes.
+//! From a user's groups to the roles of their account, each with its causes.
 //!
 //! May this take a role from somebody by mistake? A role whose group cannot be found is undecided: neither granted
-//! nor revoked. May somebody keep a role that he lost? Only one whose every group that could still give it cannot be
-//! found; a group that is there and that he is not in gives nothing, whatever is unknown beside it.
+//! nor revoked. May somebody keep a role that they lost? Only one whose every group that could still give it cannot be
+//! found; a group that is there and that they are not in gives nothing, whatever is unknown beside it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -78,8 +78,8 @@ fn union(said: Vec<(&Role, Said)>, default: Option<&Role>) -> Roles {
 }
 
 /// The role of the first rule that gives one, with all causes of that role; the default if no rule gives one. If it
-/// is unknown whether an earlier rule gives one, it is unknown which role is his: nothing is granted, and of all that
-/// he could have nothing is revoked.
+/// is unknown whether an earlier rule gives one, it is unknown which role is theirs: nothing is granted, and of all that
+/// they could have nothing is revoked.
 fn single(said: Vec<(&Role, Said)>, default: Option<&Role>) -> Roles {
     let mut roles = Roles::default();
     let decisive = said.iter().position(|(_, said)| !matches!(said, Said::GivesNot));

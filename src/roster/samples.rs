@@ -139,7 +139,7 @@ pub(crate) fn judge(settings: RosterSettings, user: &DirectoryUser) -> Judgement
 pub(crate) fn wanted(judgement: &Judgement) -> &DesiredAccount {
     match &judgement.standing {
         Standing::Wanted(account) => account,
-        other => panic!("he is not wanted: {other:?} {:?}", judgement.refusals),
+        other => panic!("they are not wanted: {other:?} {:?}", judgement.refusals),
     }
 }
 
@@ -147,14 +147,14 @@ pub(crate) fn wanted(judgement: &Judgement) -> &DesiredAccount {
 pub(crate) fn unwanted(judgement: &Judgement) -> &Leaving {
     match &judgement.standing {
         Standing::Unwanted(leaving) => leaving,
-        other => panic!("he is not unwanted: {other:?} {:?}", judgement.refusals),
+        other => panic!("they are not unwanted: {other:?} {:?}", judgement.refusals),
     }
 }
 
-/// That he is withheld, for this reason.
+/// That they are withheld, for this reason.
 #[track_caller]
 pub(crate) fn assert_withheld(judgement: &Judgement, reason: Reason) {
     assert_eq!(judgement.standing, Standing::Withheld);
     assert_eq!(judgement.refusals.iter().map(|refusal| refusal.reason).collect::<Vec<_>>(), [reason]);
-    assert!(judgement.refusals[0].user.is_some(), "the refusal names him");
+    assert!(judgement.refusals[0].user.is_some(), "the refusal names them");
 }

@@ -20,9 +20,9 @@ pub struct Gate {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verdict {
-    /// He went on.
+    /// They went on.
     Passed,
-    /// He went no further.
+    /// They went no further.
     Stopped,
     /// It was not asked: an earlier gate had decided.
     NotReached,
@@ -50,12 +50,12 @@ pub(crate) trait Trace {
     /// One gate has decided. The sentence is only made if somebody listens.
     fn gate(&mut self, name: &str, verdict: Verdict, detail: impl FnOnce() -> String);
 
-    /// He passed a gate.
+    /// They passed a gate.
     fn passed(&mut self, name: &str, detail: impl FnOnce() -> String) {
         self.gate(name, Verdict::Passed, detail);
     }
 
-    /// A gate stopped him.
+    /// A gate stopped them.
     fn stopped(&mut self, name: &str, detail: impl FnOnce() -> String) {
         self.gate(name, Verdict::Stopped, detail);
     }

@@ -1,7 +1,7 @@
 //! Who has which role where the target is told by membership in groups: the groups that carry roles, as it shows them.
 //!
 //! Targets show members badly: none at all, or the first hundred. So that somebody is in a group is believed as it is
-//! shown, and that he is not only where the list is whole; of everybody else the ledger is believed, and no difference is
+//! shown, and that they are not only where the list is whole; of everybody else the ledger is believed, and no difference is
 //! found where none was seen.
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -94,7 +94,7 @@ impl Session {
         }
         let changes = increment.changes().clone();
         listener(Event::CaughtUp { changes: changes.clone() });
-        // Whose account is to go because he is missing is looked up again before it goes, as in every run.
+        // Whose account is to go because they are missing is looked up again before it goes, as in every run.
         Ok(Ok(Roll { certificate, absences: BTreeMap::new(), changes: Some(changes), doubtful: Doubtful::new() }))
     }
 
@@ -146,7 +146,7 @@ impl Session {
     }
 
     /// Counts the mirror, so that what is strange about it is noticed whichever way it came about. A member who is not
-    /// in the mirror is not counted, as a full read names none: the next one would seem to have lost him.
+    /// in the mirror is not counted, as a full read names none: the next one would seem to have lost them.
     fn recount(&self) -> Result<(), RunError> {
         let (mut census, mut there) = (Census::default(), Met::default());
         for user in self.store.users() {

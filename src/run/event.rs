@@ -231,7 +231,7 @@ impl RunRecord {
         }
     }
 
-    /// Whether somebody was left as he is, or access that should go stayed, until a person does something about it. An
+    /// Whether somebody was left as they are, or access that should go stayed, until a person does something about it. An
     /// address of a foreign domain and one that the target cannot change are no such thing: rules did their work there.
     #[must_use]
     pub fn leaves_something(&self) -> bool {

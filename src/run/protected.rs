@@ -1,8 +1,8 @@
 //! Finds out whom protected groups and protected values protect, for the guard, which only compares.
 //!
 //! Groups are asked as the rules ask them: names bound to ids, members of member groups included, look-ups before
-//! anything counts as deleted. Somebody whom the directory does not show any more counts with the groups in which he
-//! was last seen: whoever hides a board member must not put him out. The target is only read, and only for accounts
+//! anything counts as deleted. Somebody whom the directory does not show any more counts with the groups in which they
+//! were last seen: whoever hides a board member must not put them out. The target is only read, and only for accounts
 //! that the plan would put out.
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,13 +1,13 @@
 //! From the directory to the mirror: read, prove, confirm, commit.
 //!
-//! Nothing is committed unless the read is certified and every absence that would cost somebody his account was
+//! Nothing is committed unless the read is certified and every absence that would cost somebody their account was
 //! confirmed by a look-up of the id (a directory that says "gone" in a list and "here" when asked is not believed).
 //!
-//! Whom a look-up finds outside of the connector's reach, the read was right to leave out: where he is and by which
-//! setting is the cause of his leaving. Whom it finds within reach the read was wrong to miss, also if the scope would
-//! leave him out, because scope is judged on what reads bring: such a read may miss others for the same reason, and
-//! members of groups, whom nobody looks up. The run fails, names him and his rule, and he leaves by that rule as soon as a
-//! read shows him.
+//! Whom a look-up finds outside of the connector's reach, the read was right to leave out: where they are and by which
+//! setting is the cause of their leaving. Whom it finds within reach the read was wrong to miss, also if the scope would
+//! leave them out, because scope is judged on what reads bring: such a read may miss others for the same reason, and
+//! members of groups, whom nobody looks up. The run fails, names them and their rule, and they leave by that rule as soon as a
+//! read shows them.
 
 use std::collections::{BTreeMap, BTreeSet};
 

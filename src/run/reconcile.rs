@@ -291,7 +291,7 @@ impl Session {
         Ok(known.is_some_and(|user| !matches!(roster.judge(&user).standing, Standing::Unwanted(_))))
     }
 
-    /// Who has left gets an account again when he returns.
+    /// Who has left gets an account again when they return.
     pub(super) fn forget_deleted_leavers(&self, roster: &Roster) -> Result<(), RunError> {
         let mut found = self.found()?;
         let mut gone = BTreeSet::new();

@@ -106,7 +106,7 @@ impl Session {
         Self { clock, ..self }
     }
 
-    /// The same, while somebody else in this process has been at work with the snapshot since this moment: what he has
+    /// The same, while somebody else in this process has been at work with the snapshot since this moment: what they have
     /// not finished is no failure.
     #[must_use]
     pub fn beside(self, since: Timestamp) -> Self {

@@ -14,7 +14,7 @@ use crate::snapshot::fact;
 impl Session {
     /// Keeps what absent people leave behind in the mirror; `vanished` are all whom the reading misses, also those who
     /// have no account of ours. Called before the reading that misses them is committed, because the mirror forgets them
-    /// then. Who is missing for longer keeps the trace that he has.
+    /// then. Who is missing for longer keeps the trace that they have.
     ///
     /// # Errors
     ///

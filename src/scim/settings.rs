@@ -114,9 +114,9 @@ pub enum RoleDelivery {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Deleted {
-    /// He gets a new one, if the directory still asks for it.
+    /// They get a new one, if the directory still asks for it.
     #[default]
     CreateAgain,
-    /// He gets none until he has left and returned.
+    /// They get none until they have left and returned.
     Leave,
 }

@@ -35,7 +35,7 @@ impl ScimTarget {
         }
         match self.read_user(target_id).await {
             Ok(Some(user)) => compare(&user, wishes, answer.status),
-            // Some targets hide or delete whom they deactivate. He is out.
+            // Some targets hide or delete whom they deactivate. They are out.
             Ok(None) if deactivates => Ok(Vec::new()),
             Ok(None) => Err(errors::failed(
                 WriteFailure::NotFound,

@@ -1,4 +1,4 @@
-//! The folder of a snapshot, which nobody but its owner and his group may enter.
+//! The folder of a snapshot, which nobody but its owner and their group may enter.
 //!
 //! Mirror, ledger and history hold people's names, addresses and roles. sled makes its files readable by everybody, so
 //! what keeps others out is the folder around them. Whoever may write in the folder above could put another one in its

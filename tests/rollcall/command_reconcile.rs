@@ -25,7 +25,7 @@ fn delete(site: &Site, login: &str) {
     assert!(status < 300);
 }
 
-/// Somebody left; he is let in again by hand, and so on.
+/// Somebody left; they are let in again by hand, and so on.
 fn edited() -> Site {
     let site = Site::settled();
     site.directory(&staff_but(|company| company.people[5].status = "disabled".into()));

@@ -1,8 +1,8 @@
-//! Somebody who left comes back under a new id of the directory, with his address: what the commands say of it.
+//! Somebody who left comes back under a new id of the directory, with their address: what the commands say of it.
 
 use super::command_support::{Site, person, staff_but};
 
-/// A site that Cem left, who was an editor: his record is disabled, and stays.
+/// A site that Cem left, who was an editor: their record is disabled, and stays.
 fn left() -> Site {
     let site = Site::settled();
     site.directory(&staff_but(|company| company.people[2].status = "disabled".into()));

@@ -212,7 +212,7 @@ fn nobody_harms_the_daemon_through_its_socket() {
     let whole = |text: &[u8]| {
         let mut stream = connect();
         let _ = stream.write_all(text);
-        // Whoever hangs up interrupts his command, so only those who ask for nothing do.
+        // Whoever hangs up interrupts their command, so only those who ask for nothing do.
         if !text.ends_with(b"}\n") {
             let _ = stream.shutdown(std::net::Shutdown::Write);
         }

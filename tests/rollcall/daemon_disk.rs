@@ -53,7 +53,7 @@ fn on_a_small_disk(test: impl FnOnce(&Site, &Disk<'_>, &WriteGate)) {
     test(&site, &disk, &gate);
 }
 
-/// One left and two came: everybody has what he should have, and nothing is in doubt.
+/// One left and two came: everybody has what they should have, and nothing is in doubt.
 #[track_caller]
 fn all_is_well(site: &Site) {
     assert_eq!((site.active(), site.accounts().len()), (7, 8), "nobody twice, nobody forgotten");

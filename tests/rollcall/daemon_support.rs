@@ -93,7 +93,7 @@ impl Drop for Daemon {
     }
 }
 
-/// Somebody who types `rollcall apply lumen` on a terminal, reads what it would do, and says nothing. He leaves when this is
+/// Somebody who types `rollcall apply lumen` on a terminal, reads what it would do, and says nothing. They leave when this is
 /// dropped.
 #[track_caller]
 pub(super) fn at_the_question(site: &Site) -> UnixStream {

@@ -102,7 +102,7 @@ fn whoever_is_paused_while_he_waits_for_his_turn_is_not_run() {
     site.run(&["pause", "lumen"]).ends_with(0);
     let before = runs(&site, "lumen");
     drop(question);
-    // One more run of the other, and he would have had his turn long ago.
+    // One more run of the other, and they would have had their turn long ago.
     for _ in 0..2 {
         let _ = code(trigger(&site, "second"));
     }
@@ -120,7 +120,7 @@ fn a_full_run_that_is_asked_for_while_an_incremental_one_waits_is_a_full_one() {
     std::thread::sleep(Duration::from_millis(300));
     site.run(&["trigger", "lumen"]).ends_with(0);
     drop(question);
-    until("he was run", || site.active() == 7);
+    until("they were run", || site.active() == 7);
     daemon.stop();
     let log = site.read("log");
     let began: Vec<&str> = log.lines().filter(|line| line.contains("a run begins") && line.contains("Asked")).collect();

@@ -97,7 +97,7 @@ async fn nobody_is_put_out_by_an_answer_that_only_looks_like_success() {
     way.run(&["apply", "--yes"], 0);
     let before = way.active();
     let empty = || ResponseTemplate::new(200).set_body_json(serde_json::json!({"kind": "admin#directory#users"}));
-    // Nobody at all; then everybody behind the first page; then an administrator who is suspended himself.
+    // Nobody at all; then everybody behind the first page; then an administrator who is suspended themselves.
     way.workspace.break_by(move |request, _| lists_users(request).then(empty));
     let ran = way.run(&["apply", "--yes"], 1);
     assert!(ran.err.contains("not one user is shown"), "{}", ran.err);

@@ -225,6 +225,26 @@ fn every_file_says_what_it_is_for() {
     assert!(mute.is_empty(), "no opening `//!` in:\n{}", mute.join("\n"));
 }
 
+/// The user, the administrator and the newcomer may be anybody.
+#[test]
+fn nobody_is_called_he() {
+    let mut said = Vec::new();
+    let texts = ["README.md", "ARCHITECTURE.md", "CHANGELOG.md", "config.example.toml"].map(|name| root().join(name));
+    let documents = std::fs::read_dir(root().join("docs")).unwrap().map(|entry| entry.unwrap().path());
+    let sources = ["src", "connectors", "tests", "benches"].iter().flat_map(|folder| rust_files(&root().join(folder)));
+    let here = root().join(file!());
+    for file in texts.into_iter().chain(documents).chain(sources).filter(|file| file.is_file() && *file != here) {
+        let text = std::fs::read_to_string(&file).unwrap();
+        for (line, content) in text.lines().enumerate() {
+            let mut words = content.split(|letter: char| !letter.is_alphanumeric() && letter != '_');
+            if words.any(|word| ["he", "his", "him", "himself"].contains(&word.to_lowercase().as_str())) {
+                said.push(format!("{}:{}: {content}", file.display(), line + 1));
+            }
+        }
+    }
+    assert!(said.is_empty(), "say \"the user\" or \"they\":\n{}", said.join("\n"));
+}
+
 #[test]
 fn the_scan_sees_what_it_should() {
     assert_eq!(imported_rooms("use crate::plan::Plan; let x = crate::scim::Y; xcrate::run"), ["plan", "scim"]);

@@ -345,7 +345,7 @@ async fn an_odd_record_among_the_changes_stops_only_itself_until_it_is_mended() 
     directory.set(2, Some(false), false);
     directory.with(|contents| contents.odd.extend([1]));
     course.apply(course.plan_at(Depth::Incremental, directory.clone()).await.unwrap()).await;
-    assert_eq!(course.application.who_is_in(), members(&[1]), "held as he was");
+    assert_eq!(course.application.who_is_in(), members(&[1]), "held as they were");
     directory.set(3, Some(true), false);
     course.apply(course.plan_at(Depth::Incremental, directory.clone()).await.unwrap()).await;
     assert_eq!(course.application.who_is_in(), members(&[1, 3]), "and still");

@@ -67,7 +67,7 @@ async fn whose_signs_went_with_a_damaged_snapshot_waits_for_a_person_when_it_is_
     let mut house = House::on_disk(state.path());
     house.directory(&active(&["ann", "bob", "cem"]));
     house.settle().await;
-    // He is missing in a run that somebody did not let through; the mirror forgets him, and the ledger does not.
+    // They are missing in a run that somebody did not let through; the mirror forgets them, and the ledger does not.
     house.extra = "limits.deactivations.count = 0".to_owned();
     house.directory(&active(&["ann", "cem"]));
     assert!(matches!(house.plan().await.unwrap(), Reviewed::Held(_)));

@@ -352,7 +352,7 @@ fn whoever_is_missing_is_out_only_if_the_directory_says_that_he_is_gone() {
     });
 }
 
-/// Rule 2 where the scope would leave him out. Mutation that it catches: `read::confirm` takes whoever is found and out of
+/// Rule 2 where the scope would leave them out. Mutation that it catches: `read::confirm` takes whoever is found and out of
 /// scope for absent.
 #[tokio::test]
 async fn a_read_that_missed_somebody_is_wrong_also_if_the_scope_leaves_him_out_and_his_rule_is_named() {
@@ -372,12 +372,12 @@ async fn a_read_that_missed_somebody_is_wrong_also_if_the_scope_leaves_him_out_a
 
     assert!(
         error.contains(
-            "it missed somebody that a look-up by id found within reach: p2@acme.com (out of scope anyway, so he leaves \
-             once a read shows him: the scope's expression is false: user.login != \"p2\")"
+            "it missed somebody that a look-up by id found within reach: p2@acme.com (out of scope anyway, so they leave \
+             once a read shows them: the scope's expression is false: user.login != \"p2\")"
         ),
         "{error}"
     );
     assert_eq!(course.state(), state);
     course.settle(Scripted::honest(&both)).await;
-    assert_eq!(course.application.who_is_in(), ["p1".to_owned()].into(), "a read that shows him puts him out");
+    assert_eq!(course.application.who_is_in(), ["p1".to_owned()].into(), "a read that shows them puts them out");
 }

@@ -104,7 +104,7 @@ async fn a_leaver_whom_a_lost_snapshot_forgot_is_named_and_the_plan_waits() {
     house.directory(&active(&["ann", "bob"]));
     house.settle().await;
     lose_the_database(&mut house, state.path());
-    // Gone, not disabled: with the ledger the last trace of him is lost.
+    // Gone, not disabled: with the ledger the last trace of them is lost.
     house.directory(&active(&["ann", "cal"]));
     let reviewed = house.plan().await.unwrap();
     let named = |hold: &Hold| matches!(hold, Hold::Finding { sentence } if sentence.contains("bob@acme.com"));

@@ -83,7 +83,7 @@ impl Target for Deadly {
     }
 }
 
-/// Everybody by id: the local part of his address, and whether he is active.
+/// Everybody by id: the local part of their address, and whether they are active.
 type People = BTreeMap<String, (String, bool)>;
 
 struct Story {

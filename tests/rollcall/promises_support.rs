@@ -148,7 +148,7 @@ pub(crate) fn private_file(path: &Path, text: &str) {
     std::io::Write::write_all(&mut file, text.as_bytes()).unwrap();
 }
 
-/// A user with an id, the local part of his address, and a status.
+/// A user with an id, the local part of their address, and a status.
 pub(crate) fn user(id: &str, local: &str, status: &str) -> Value {
     json!({ "id": id, "login": local, "status": status, "email": format!("{local}@acme.com"), "name": local })
 }

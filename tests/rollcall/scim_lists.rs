@@ -171,7 +171,11 @@ async fn a_target_that_ignores_the_filter_never_yields_a_stranger() {
         (after, page(41, &[])),
     ])
     .await;
-    assert_eq!(matched(&found), Some(("userName", "7")), "one of the strangers' page is he, without regard to case");
+    assert_eq!(
+        matched(&found),
+        Some(("userName", "7")),
+        "one of the strangers' page is the user, without regard to case"
+    );
     assert_eq!(script.target.known().unfilterable.len(), 3, "and it is not asked like this again");
 }
 

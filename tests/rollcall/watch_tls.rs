@@ -1,4 +1,4 @@
-//! The server that monitors ask, over TLS: who proves himself by a certificate is answered, and nobody else.
+//! The server that monitors ask, over TLS: who proves themselves by a certificate is answered, and nobody else.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};

@@ -101,7 +101,7 @@ impl Api {
 
     /// A walk over a list.
     pub(crate) fn list(&self, query: &Query<'_>) -> List<'_> {
-        self.walk(self.pages(query), query, take)
+        List::of(self, self.pages(query), query, take)
     }
 
     /// A walk that goes on at a link which Graph gave.

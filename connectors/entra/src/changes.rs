@@ -4,7 +4,7 @@
 //! set, and a group's members come as additions and removals over several pages. So what they tell is gathered per
 //! object, the later word over the earlier; then each object is read as it is now, and what the stream said is laid over
 //! it, because a replica that was asked may lag behind the stream. Whether somebody may work is taken from neither while
-//! they differ. The removal of a deleted user from his groups may
+//! they differ. The removal of a deleted user from their groups may
 //! never be told, nor is an assignment to an application. Full reads stay the authority on absence.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -360,12 +360,12 @@ impl Reader<'_> {
         Ok((!found.iter().any(differs)).then_some(found))
     }
 
-    /// Somebody who is there, if he is within reach.
+    /// Somebody who is there, if they are within reach.
     fn live(&self, id: &str, user: &Json, of: &[String]) -> Result<Option<DirectoryUser>, ReadError> {
         let id = DirectoryId::new(id).ok_or_else(|| ReadError::incomplete("users", "a user has an id that is none"))?;
         Ok(match self.desk.judge(self.settings, id, user, of) {
             LookUp::Found(user) => Some(*user),
-            // That he is not assigned is a fact about him; that he is in none of some groups a full read will tell.
+            // That they are not assigned is a fact about them; that they are in none of some groups a full read will tell.
             LookUp::OutOfReach(user, _) if user.assigned == Some(false) => Some(*user),
             LookUp::OutOfReach(..) | LookUp::Gone => None,
         })

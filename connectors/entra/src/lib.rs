@@ -43,8 +43,8 @@
 //! - schema extensions by their id, `ext{eight letters}_{name}`: `user.raw.extkvbmkofy_staff.floor`;
 //! - `customSecurityAttributes`, which need a permission of their own: `user.raw.customSecurityAttributes.HR.badge`.
 //!
-//! With `assigned_to`, `user.raw.app.roles` lists the values of the app roles that a user has by himself and through
-//! groups, and `user.raw.app.groups` the groups that he is assigned through.
+//! With `assigned_to`, `user.raw.app.roles` lists the values of the app roles that a user has on their own and through
+//! groups, and `user.raw.app.groups` the groups that they are assigned through.
 //!
 //! # What to set up in Entra ID
 //!
@@ -60,9 +60,9 @@
 //!
 //! # What a status means
 //!
-//! `accountEnabled` says whether a user is active. Null holds him as he is. Whoever is among the deleted users (thirty
-//! days, then nowhere) is inactive, and active again under the same id when he is restored. A guest who has not accepted
-//! his invitation yet is active; `user.raw.externalUserState` says so.
+//! `accountEnabled` says whether a user is active. Null holds them as they are. Whoever is among the deleted users (thirty
+//! days, then nowhere) is inactive, and active again under the same id when they are restored. A guest who has not accepted
+//! their invitation yet is active; `user.raw.externalUserState` says so.
 
 mod api;
 mod batch;

@@ -202,7 +202,7 @@ fn read(id: DirectoryId, json: &Json, assignment: &Assignment) -> DirectoryUser 
     person::read(id, json, Place::Live, assignment)
 }
 
-/// Somebody who is within reach unless the rule about guests keeps him out.
+/// Somebody who is within reach unless the rule about guests keeps them out.
 fn within(user: DirectoryUser, json: &Json, rule: Guests) -> LookUp {
     if person::admitted(json, rule) {
         return LookUp::Found(Box::new(user));
@@ -219,7 +219,7 @@ fn is_he(id: &str, user: &Json) -> Result<(), ReadError> {
     Err(unproved(format!("{id} is no user's id, but leads to one")))
 }
 
-/// Before "gone" is said: finds somebody who is there by his id.
+/// Before "gone" is said: finds somebody who is there by their id.
 async fn prove(api: &Api, what: &'static str) -> Result<(), ReadError> {
     let parameters = [("$select", "id"), ("$top", "1")];
     let first = Query { collection: what, path: &[what], parameters: &parameters };

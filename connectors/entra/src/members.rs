@@ -17,7 +17,7 @@ use crate::settings::EntraSettings;
 /// How many ids Graph takes at once.
 const IDS: usize = 1000;
 
-/// The query option that fetches each user's manager along with him.
+/// The query option that fetches each user's manager along with them.
 pub(crate) const MANAGER: (&str, &str) = ("$expand", "manager($select=id)");
 
 /// Whether members of groups within a group count.
@@ -129,7 +129,7 @@ fn objects(items: Vec<Item>) -> Result<Vec<Object>, String> {
     items.into_iter().map(|item| object(&item.json)).collect()
 }
 
-/// A member by his type. One without a type could be anybody, so that the answer counts as damaged.
+/// A member by their type. One without a type could be anybody, so that the answer counts as damaged.
 pub(crate) fn object(json: &Json) -> Result<Object, String> {
     let id = text(json, "/id").ok_or("a member came without an id")?;
     let kind = match json.get("@odata.type").and_then(Json::as_str) {
@@ -141,7 +141,7 @@ pub(crate) fn object(json: &Json) -> Result<Object, String> {
     Ok(Object { id, kind })
 }
 
-/// Users by their ids, in the order of the ids; nothing for one that Graph, asked for his id, says is not there.
+/// Users by their ids, in the order of the ids; nothing for one that Graph, asked for their id, says is not there.
 pub(crate) async fn users(
     api: &Api,
     settings: &EntraSettings,
@@ -153,7 +153,7 @@ pub(crate) async fn users(
     Ok(fetched.into_iter().flatten().collect())
 }
 
-/// Users of up to a thousand ids. Who is not in the answer, or is there with an id only, is asked for by himself:
+/// Users of up to a thousand ids. Who is not in the answer, or is there with an id only, is asked for on their own:
 /// `getByIds` leaves out without a word whom it does not find.
 async fn users_of(
     api: &Api,
@@ -192,7 +192,7 @@ async fn by_ids(api: &Api, settings: &EntraSettings, ids: &[String]) -> Result<B
     Ok(whole.map(|item| (item.id, item.json)).collect())
 }
 
-/// Users, each by a question of his own, twenty at once, in the order of the ids.
+/// Users, each by a question of their own, twenty at once, in the order of the ids.
 pub(crate) async fn one_by_one(
     api: &Api,
     settings: &EntraSettings,
@@ -218,7 +218,7 @@ pub(crate) async fn groups_of(api: &Api, ids: &[&str], depth: Depth) -> Result<V
     for chunk in parts.chunks(PARTS) {
         for (query, part) in chunk.iter().zip(api.batch("members", chunk).await?) {
             let vanished =
-                || ReadError::incomplete("members", format!("{}: he is not there any more", api.words(query)));
+                || ReadError::incomplete("members", format!("{}: they are not there any more", api.words(query)));
             let found = members(api, query, part).await?.ok_or_else(vanished)?;
             groups.push(found.objects.into_iter().map(|object| object.id).collect());
         }

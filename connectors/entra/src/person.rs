@@ -42,9 +42,9 @@ pub(crate) enum Assignment {
     /// Nobody asked.
     #[default]
     Unknown,
-    /// He is not assigned.
+    /// They are not assigned.
     None,
-    /// He is, with these app roles, through these groups.
+    /// They are, with these app roles, through these groups.
     As {
         /// The values of the app roles; the default access is none of them.
         roles: BTreeSet<String>,
@@ -90,7 +90,7 @@ pub(crate) fn read(id: DirectoryId, user: &Json, place: Place, assignment: &Assi
     }
 }
 
-/// Whether the rule about guests lets him in. A missing user type is an old synchronised member's.
+/// Whether the rule about guests lets them in. A missing user type is an old synchronised member's.
 pub(crate) fn admitted(user: &Json, rule: Guests) -> bool {
     let guest = user.get("userType").and_then(Json::as_str).is_some_and(|kind| kind.eq_ignore_ascii_case("guest"));
     match rule {
@@ -100,7 +100,7 @@ pub(crate) fn admitted(user: &Json, rule: Guests) -> bool {
     }
 }
 
-/// Our reading of whether he may work, and Graph's words for it.
+/// Our reading of whether they may work, and Graph's words for it.
 fn status(user: &Json, place: Place) -> (Status, String) {
     if place == Place::Deleted {
         let since = user.get("deletedDateTime").and_then(Json::as_str).unwrap_or("unknown");
@@ -116,7 +116,7 @@ fn status(user: &Json, place: Place) -> (Status, String) {
     }
 }
 
-/// The user principal name. While somebody is deleted, his id without dashes stands in front of it.
+/// The user principal name. While somebody is deleted, their id without dashes stands in front of it.
 fn login(id: &DirectoryId, user: &Json, place: Place) -> Option<String> {
     let name = text(user, "/userPrincipalName")?;
     let mark = id.as_str().replace('-', "");

@@ -94,7 +94,7 @@ impl Application {
         blake3::hash(said.to_string().as_bytes()).to_hex()[..16].to_owned()
     }
 
-    /// What is known of somebody's assignment: his own, and those of the groups that he is a direct member of.
+    /// What is known of somebody's assignment: their own, and those of the groups that they are a direct member of.
     pub(crate) fn assignment<'a>(&self, user: &str, of: impl Iterator<Item = &'a str>) -> Assignment {
         let direct = self.direct.get(user);
         let through: Vec<&(Named, BTreeSet<String>)> = of.filter_map(|group| self.groups.get(group)).collect();

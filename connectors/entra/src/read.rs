@@ -229,7 +229,7 @@ impl Reader<'_> {
         Ok(held)
     }
 
-    /// The users in some groups, each with the groups that he is in. A group that vanished since it was found makes the
+    /// The users in some groups, each with the groups that they are in. A group that vanished since it was found makes the
     /// read worthless: who was in it looks like somebody who left.
     async fn members_of_groups(
         &mut self,
@@ -286,7 +286,7 @@ impl Reader<'_> {
         Ok(held)
     }
 
-    /// Sends a user, unless he was sent already: a list that changes while it is read can show somebody twice.
+    /// Sends a user, unless they were sent already: a list that changes while it is read can show somebody twice.
     async fn user(&mut self, id: &str, user: &Json, place: Place, assignment: &Assignment) -> Result<u64, ReadError> {
         sound(self.api, id, user)?;
         if place == Place::Live {
@@ -314,7 +314,7 @@ pub(crate) fn sound(api: &Api, id: &str, user: &Json) -> Result<(), ReadError> {
     let missing: Vec<&str> = LIFECYCLE.iter().filter(|name| user.get(**name).is_none()).copied().collect();
     if !missing.is_empty() {
         let reason = format!(
-            "the user {id} came without {}, so that it is unknown who he is and whether he may work",
+            "the user {id} came without {}, so that it is unknown who they are and whether they may work",
             missing.join(", ")
         );
         return Err(ReadError::incomplete("users", reason));
@@ -323,7 +323,7 @@ pub(crate) fn sound(api: &Api, id: &str, user: &Json) -> Result<(), ReadError> {
         return Err(ReadError::Denied {
             identity: api.identity.clone(),
             what: format!("the user {id}"),
-            reason: "he came back with an id and nothing else; grant User.Read.All with admin consent".to_owned(),
+            reason: "they came back with an id and nothing else; grant User.Read.All with admin consent".to_owned(),
         });
     }
     Ok(())

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use rollcall_kit::settings::Problems;
 use serde_json::Value as Json;
 
-/// What decides whether somebody may work, and who he is. Every row must hold these.
+/// What decides whether somebody may work, and who they are. Every row must hold these.
 pub(crate) const LIFECYCLE: [&str; 4] = ["id", "accountEnabled", "userPrincipalName", "userType"];
 
 /// What is asked for of every user besides.

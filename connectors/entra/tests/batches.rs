@@ -136,7 +136,7 @@ async fn whom_get_by_ids_leaves_out_or_shows_hollow_is_asked_for_by_himself() {
         ask.path.ends_with("/getByIds").then(|| Answer::error(403, "Authorization_RequestDenied", "No."))
     });
     assert_eq!(users(&certified(settings.clone()).await).len(), 30);
-    // Hollow by himself as well: he was not read, and that is no reason to take him for disabled.
+    // Hollow by themselves as well: they were not read, and that is no reason to take them for disabled.
     graph.break_by(|ask| {
         let hollow = json!({"id": user_id(3), "accountEnabled": null, "userPrincipalName": null, "userType": null});
         ask.path

@@ -165,10 +165,10 @@ async fn a_group_that_is_cut_up_over_pages_is_one_group_with_all_of_its_members(
     assert_eq!(groups(&entries).into_keys().collect::<Vec<_>>(), [group_id(0), group_id(2)]);
     let eng = groups(&entries)[&*group_id(0)];
     let nested = |number: usize| Member::Group(DirectoryId::new(&group_id(number)).unwrap());
-    // 5 came and went, 0 went and came; 1 is as he was; 3 went, though the replica still names him.
+    // 5 came and went, 0 went and came; 1 is as before; 3 went, though the replica still names them.
     assert_eq!(eng.members, [user_member(0), user_member(1), nested(1), nested(2)]);
     assert_eq!(eng.unresolved_members, 0, "the device went");
-    assert_eq!(groups(&entries)[&*group_id(2)].members, [user_member(6)], "the replica does not name him yet");
+    assert_eq!(groups(&entries)[&*group_id(2)].members, [user_member(6)], "the replica does not name them yet");
 }
 
 #[tokio::test]

@@ -88,7 +88,7 @@ async fn a_property_that_comes_with_nobody_takes_it_from_nobody() {
     });
     let error = failure(graph.settings()).await;
     assert!(error.contains("of 7 users not one came with department"), "{error}");
-    // With one person it is his.
+    // With one person it is theirs.
     graph.change(|state| state.users[3]["department"] = Value::Null);
     certified(graph.settings()).await;
 }

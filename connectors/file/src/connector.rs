@@ -190,7 +190,7 @@ impl Connector for FileConnector {
         let found: BTreeMap<_, _> = found.into_iter().collect();
         let answer = |id: &DirectoryId| match (found.get(id), set_aside.get(id)) {
             (Some(Ok(user)), _) => Ok(LookUp::Found(user.clone())),
-            // He is there; what he is cannot be told.
+            // They are there; what they are cannot be told.
             (Some(Err(why)), _) | (None, Some(why)) => Err(ReadError::incomplete("users", why.clone())),
             (None, None) => Ok(LookUp::Gone),
         };

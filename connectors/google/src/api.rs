@@ -90,16 +90,16 @@ impl Api {
     pub(crate) fn members(&self, query: &Query<'_>, believed: bool) -> List<'_> {
         let pages = self.pages(query);
         let pages = if believed { pages } else { pages.with_second_look(holds_nothing) };
-        self.walk(pages, query, |_| Err("members are read in another way".to_owned()))
+        List::of(self, pages, query, |_| Err("members are read in another way".to_owned()))
     }
 
     /// A walk over an audit log, whose entries are no objects with ids ([`activities`]).
     pub(crate) fn log(&self, query: &Query<'_>) -> List<'_> {
-        self.walk(self.pages(query).in_step(), query, |_| Err("a log is read in another way".to_owned()))
+        List::of(self, self.pages(query).in_step(), query, |_| Err("a log is read in another way".to_owned()))
     }
 
     fn list(&self, query: &Query<'_>, take: Take) -> List<'_> {
-        self.walk(self.pages(query).with_second_look(holds_nothing), query, take)
+        List::of(self, self.pages(query).with_second_look(holds_nothing), query, take)
     }
 }
 

@@ -162,7 +162,7 @@ pub(crate) async fn read(
 /// Users by their etags.
 struct Compared {
     marks: Marks,
-    /// Whoever is not as he was.
+    /// Whoever is not as they were.
     changed: BTreeSet<String>,
     live: BTreeSet<Box<str>>,
     collections: Vec<Collection>,
@@ -217,7 +217,7 @@ impl Compared {
     fn take(&mut self, kind: &str, id: &str, user: &Json, before: &Marks) {
         let etag = etag(user);
         self.marks.keep(&[kind, id, &etag]);
-        // Without an etag nobody knows whether he changed.
+        // Without an etag nobody knows whether they changed.
         if etag.is_empty() || !before.hold(&[kind, id, &etag]) {
             self.changed.insert(id.to_owned());
         }
@@ -288,7 +288,7 @@ impl Reader<'_> {
                 self.sent.insert(user.id.to_string());
                 self.entries.user(*user).await
             }
-            // That he is not within reach any more a full read will tell.
+            // That they are not within reach any more a full read will tell.
             LookUp::OutOfReach(..) | LookUp::Gone => Ok(()),
         }
     }

@@ -3,7 +3,7 @@
 //! Google answers 200 with less than there is: an empty list lacks its key, and so does a broken answer; a list asked for
 //! by `domain` leaves out the other domains; fields that are not named do not come. So an answer is a page only if it says
 //! of what kind it is, one that holds nothing is asked for twice (`api`), the number of members that a group says it has
-//! is compared with those it shows (`members`), and a user of whom it is not told whether he is suspended is neither let
+//! is compared with those it shows (`members`), and a user of whom it is not told whether they are suspended is neither let
 //! in nor put out (`person`).
 //!
 //! | what | where |
@@ -63,8 +63,8 @@
 //! | in the list of the deleted (twenty days), or `deletionTime` is there | inactive: deleted |
 //! | `suspended` is true, whatever the reason | inactive: suspended; `suspensionReason` is quoted |
 //! | `archived` is true | inactive: archived |
-//! | both are false | active; whether he ever signed in does not matter |
-//! | one of them is missing | held as he is: it was not read |
+//! | both are false | active; whether they ever signed in does not matter |
+//! | one of them is missing | held as they are: it was not read |
 //!
 //! # Groups
 //!

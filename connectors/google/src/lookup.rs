@@ -1,6 +1,6 @@
 //! Looking up by id and by address: the second look before somebody is put out.
 //!
-//! "Gone" is said only of who is found neither by his id nor among the deleted, by an identity that has shown that it can
+//! "Gone" is said only of who is found neither by their id nor among the deleted, by an identity that has shown that it can
 //! find somebody. A user of another customer and one whom the administrator may not see are refused alike, with a 403,
 //! which settles nothing.
 
@@ -54,7 +54,7 @@ impl rest::Desk<Google> for Desk {
         Ok(answers)
     }
 
-    /// Users by address, within reach. An alias leads to a user, too, and is not his address.
+    /// Users by address, within reach. An alias leads to a user, too, and is not their address.
     async fn address(
         &mut self,
         api: &Api,
@@ -119,7 +119,7 @@ impl Desk {
         &self.reach
     }
 
-    /// A user by his id.
+    /// A user by their id.
     pub(crate) async fn user(
         &mut self,
         api: &Api,
@@ -193,7 +193,7 @@ impl Desk {
         Ok(self.deleted.get_or_insert_default())
     }
 
-    /// Before "gone" is said: finds somebody who is there by his id.
+    /// Before "gone" is said: finds somebody who is there by their id.
     async fn prove_users(&mut self, api: &Api) -> Result<(), ReadError> {
         let parameters = self.asking.marks(None);
         let list = api.users(&Query { collection: "look-up", path: &USERS, parameters: &parameters });

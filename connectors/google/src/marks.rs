@@ -1,7 +1,7 @@
-//! Marks: a few bytes that stand for a user as he was, or for an event that was heeded, kept from one read of changes to
+//! Marks: a few bytes that stand for a user as they were, or for an event that was heeded, kept from one read of changes to
 //! the next.
 //!
-//! Google has no list of who changed. But each user bears an etag, which is another when anything about him is, and a
+//! Google has no list of who changed. But each user bears an etag, which is another when anything about them is, and a
 //! list of ids and etags costs a hundredth of the users themselves.
 
 use std::collections::BTreeSet;

@@ -86,7 +86,7 @@ pub(crate) fn read(id: DirectoryId, user: &Json, place: Place) -> DirectoryUser 
     }
 }
 
-/// Our reading of whether he may work, and Google's words for it. Suspended or archived is each enough for no; for yes
+/// Our reading of whether they may work, and Google's words for it. Suspended or archived is each enough for no; for yes
 /// both must be denied. What is not there was not read, and says neither.
 fn status(user: &Json, place: Place) -> (Status, String) {
     let deleted = text(user, "/deletionTime");

@@ -1,6 +1,6 @@
 //! The full read: users, then groups with their members, as a stream that ends in a certificate or an error.
 //!
-//! Suspended and archived users are in the ordinary list; whoever was deleted is in a list of his own for twenty days,
+//! Suspended and archived users are in the ordinary list; whoever was deleted is in a list of their own for twenty days,
 //! and is read from there, so that who left is seen to have left and nobody has to be missed.
 
 use std::collections::BTreeSet;
@@ -143,7 +143,7 @@ impl Reader<'_> {
         Ok(held)
     }
 
-    /// Sends a user, unless he was sent already: a list that changes while it is read can show somebody twice.
+    /// Sends a user, unless they were sent already: a list that changes while it is read can show somebody twice.
     async fn user(&mut self, id: &str, user: &Json, place: Place) -> Result<u64, ReadError> {
         if self.knows(id) {
             return Ok(0);
@@ -176,7 +176,7 @@ impl Reader<'_> {
         if users.len() > BY_ID {
             held += self.listed(reach, Place::Live, Some(&users)).await?;
         }
-        // Whoever a list did not show is asked for by his id, before he is taken for somebody from outside.
+        // Whoever a list did not show is asked for by their id, before they are taken for somebody from outside.
         let open: Vec<String> = users.into_iter().filter(|id| !self.knows(id)).collect();
         Ok(held + self.by_ids(open).await?)
     }

@@ -66,7 +66,7 @@ async fn whoever_was_deleted_of_late_is_found_as_deleted_and_not_as_gone() {
     let workspace = Workspace::start().await;
     let connector = quick(workspace.alone());
     let LookUp::Found(user) = connector.look_up(&DirectoryId::new(&user_id(6)).unwrap()).await.unwrap() else {
-        panic!("he is among the deleted");
+        panic!("they are among the deleted");
     };
     assert_eq!(user.status, Status::Inactive(InactiveReason::Deleted));
 }

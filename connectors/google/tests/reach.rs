@@ -119,7 +119,7 @@ async fn many_members_are_picked_out_of_a_list_and_those_it_skips_are_asked_for_
     });
     let skipped = user_id(333);
     let hidden = skipped.clone();
-    // The list does not show him, though he is there.
+    // The list does not show them, though they are there.
     let all = workspace.state.lock().unwrap().users.clone();
     workspace.break_by(move |request, _| {
         let live =

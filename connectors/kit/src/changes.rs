@@ -1,7 +1,7 @@
 //! Reading what changed since a full read, for directories that can tell.
 //!
 //! Changes make runs quick; they prove nothing about absence. Streams of changes lag, and miss what they were not made
-//! to tell, so whoever is not among the changes is as he was last read, and only a full read with a certificate finds
+//! to tell, so whoever is not among the changes is as they were last read, and only a full read with a certificate finds
 //! out who is missing. A place in the stream is asked for *before* the full read that it belongs to: what changes while
 //! that read goes on is then told twice and never lost.
 

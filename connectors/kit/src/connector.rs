@@ -73,7 +73,7 @@ pub enum Entry {
     User(Box<DirectoryUser>),
     /// A group with its direct members.
     Group(Box<DirectoryGroup>),
-    /// A record whose owner is known but which cannot be understood. He is held as he is, and named.
+    /// A record whose owner is known but which cannot be understood. They are held as they are, and named.
     Unreadable(Unreadable),
 }
 
@@ -106,9 +106,9 @@ pub struct Capabilities {
 /// The answer to a look-up of one user by id.
 #[derive(Clone, Debug, PartialEq)]
 pub enum LookUp {
-    /// The directory holds him within what this connector reads: a read that missed him was wrong.
+    /// The directory holds them within what this connector reads: a read that missed them was wrong.
     Found(Box<DirectoryUser>),
-    /// The directory holds him outside of what this connector reads; the text says where and by which setting.
+    /// The directory holds them outside of what this connector reads; the text says where and by which setting.
     OutOfReach(Box<DirectoryUser>, String),
     /// The directory, asked for this id, says that there is nobody.
     Gone,
@@ -235,7 +235,7 @@ pub trait Connector: Send + Sync {
     /// before groups. What was sent before an error is worth nothing and is thrown away by the caller.
     async fn read(&self, entries: Entries) -> Result<Certificate, ReadError>;
 
-    /// Looks one user up by his immutable id, past all filters of the read. An answer that does not settle the
+    /// Looks one user up by their immutable id, past all filters of the read. An answer that does not settle the
     /// question is an error, never [`LookUp::Gone`].
     async fn look_up(&self, id: &DirectoryId) -> Result<LookUp, ReadError>;
 
@@ -268,7 +268,7 @@ pub trait Connector: Send + Sync {
     }
 
     /// Reads what changed since a place in the stream: users as they are now, groups with all of their direct members as
-    /// they are now, users before groups, each once. Whoever is not sent is as he was; members are named whether they
+    /// they are now, users before groups, each once. Whoever is not sent is as they were; members are named whether they
     /// are within reach or not. None if the place is no good any more, so that only a full read helps.
     async fn read_changes(&self, _since: &Cursor, _entries: Entries) -> Result<Option<Changes>, ReadError> {
         Ok(None)

@@ -115,7 +115,7 @@ pub enum Status {
     /// May not work: the account is deactivated, never silently deleted.
     Inactive(InactiveReason),
     /// The provider said something that we do not know, or hid what we need in order to know. The user is held as
-    /// he is: neither let in nor put out.
+    /// they are: neither let in nor put out.
     Unknown(String),
 }
 
@@ -195,7 +195,7 @@ pub mod attribute {
     ];
 }
 
-/// A user, as a directory holds him.
+/// A user, as a directory holds them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DirectoryUser {
     /// The directory's immutable id.

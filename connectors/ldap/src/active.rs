@@ -45,7 +45,7 @@ pub enum ActiveRule {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Absent {
-    /// The user is held as he is, and named.
+    /// The user is held as they are, and named.
     #[default]
     Unknown,
     /// The user is active.

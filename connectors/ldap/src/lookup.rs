@@ -63,7 +63,7 @@ impl Desk {
         self.last_used.elapsed() < FRESH
     }
 
-    /// Looks a user up by id, wherever he is.
+    /// Looks a user up by id, wherever they are.
     pub(crate) async fn user(&mut self, settings: &LdapSettings, id: &DirectoryId) -> Result<LookUp, ReadError> {
         let dialect = self.dialect.clone();
         let entry = self.by_id(id, People::new(&dialect, Timestamp::now()).attributes()).await?;
@@ -244,7 +244,7 @@ impl Desk {
         }
     }
 
-    /// Before "gone" is said: finds somebody who is there by his id.
+    /// Before "gone" is said: finds somebody who is there by their id.
     async fn prove_that_ids_find(&mut self, bases: &[String], filter: &str) -> Result<(), ReadError> {
         if self.finds_by_id {
             return Ok(());

@@ -98,13 +98,13 @@ async fn people_are_looked_up(server: &Samba, setup: &Setup, reading: &Reading) 
     let base = server.base();
     let connector = setup.connector();
     let id = |login: &str| reading.user(login).id.clone();
-    let LookUp::Found(user) = connector.look_up(&id("mover")).await.unwrap() else { panic!("he is there") };
+    let LookUp::Found(user) = connector.look_up(&id("mover")).await.unwrap() else { panic!("they are there") };
     assert_eq!(*user, reading.users["mover"]);
     server.modify(&format!(
         "dn: CN=mover,OU=People,{base}\nchangetype: modrdn\nnewrdn: CN=moved\ndeleteoldrdn: 1\nnewsuperior: OU=Leavers,{base}\n\n\
          dn: CN=nomail,OU=People,{base}\nchangetype: delete\n"
     ));
-    let LookUp::OutOfReach(user, why) = connector.look_up(&id("mover")).await.unwrap() else { panic!("he moved") };
+    let LookUp::OutOfReach(user, why) = connector.look_up(&id("mover")).await.unwrap() else { panic!("they moved") };
     assert!(user.login == "mover" && why.contains("OU=Leavers"), "{why}");
     assert_eq!(connector.look_up(&id("nomail")).await.unwrap(), LookUp::Gone);
     let found = connector.look_up_address(&Address::parse("OLD.u0000001@example.org").unwrap()).await.unwrap();

@@ -173,7 +173,7 @@ async fn a_user_is_found_out_of_reach_or_gone() {
     ));
     let LookUp::Found(user) = connector.look_up(&id("u0000001")).await.unwrap() else { panic!("she is there") };
     assert_eq!(user.login, "married");
-    let LookUp::OutOfReach(user, why) = connector.look_up(&id("u0000002")).await.unwrap() else { panic!("he moved") };
+    let LookUp::OutOfReach(user, why) = connector.look_up(&id("u0000002")).await.unwrap() else { panic!("they moved") };
     assert!(user.login == "u0000002" && why.contains("ou=leavers") && why.contains("users.bases"), "{why}");
     assert_eq!(connector.look_up(&id("u0000003")).await.unwrap(), LookUp::Gone);
     let LookUp::OutOfReach(_, why) = connector.look_up(&id("u0000004")).await.unwrap() else { panic!("filtered") };

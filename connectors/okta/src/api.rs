@@ -99,7 +99,7 @@ impl Api {
 
     /// A walk over a list.
     pub(crate) fn list(&self, query: &Query<'_>) -> List<'_> {
-        self.walk(self.pages(query), query, page)
+        List::of(self, self.pages(query), query, page)
     }
 }
 

@@ -1,6 +1,6 @@
 //! What changed since a moment: quick runs between full reads.
 //!
-//! A user's `lastUpdated` moves with his profile and status; a group's `lastMembershipUpdated` says that its members
+//! A user's `lastUpdated` moves with their profile and status; a group's `lastMembershipUpdated` says that its members
 //! changed, and not who, so such a group is read anew. Neither moves when somebody is assigned to an application, and
 //! who was deleted is in no list: those are told by the System Log alone. Full reads stay the authority on absence.
 //!
@@ -30,7 +30,7 @@ const OVERLAP: SignedDuration = SignedDuration::from_mins(10);
 /// How long the System Log is kept, less a day: a place before that has lost events.
 const LOG_KEPT: SignedDuration = SignedDuration::from_hours(89 * 24);
 
-/// The events after which a person must be looked at, and which of them say that he is no more.
+/// The events after which a person must be looked at, and which of them say that they are no more.
 const ASSIGNED: [&str; 2] = ["application.user_membership.add", "application.user_membership.remove"];
 const DELETED: &str = "user.lifecycle.delete.completed";
 
@@ -129,7 +129,7 @@ impl Reader<'_> {
         Ok(())
     }
 
-    /// Sends a user as he is now, once.
+    /// Sends a user as they are now, once.
     async fn user(&mut self, item: &Item) -> Result<u64, ReadError> {
         if self.sent.contains(&item.id) {
             return Ok(0);
@@ -137,7 +137,7 @@ impl Reader<'_> {
         let judged = self.desk.judge(self.api, self.settings, &item.id, &item.json).await?;
         let user = match judged {
             Ok(LookUp::Found(user)) => user,
-            // That he is not assigned is a fact about him; that he is in none of some groups a full read will tell.
+            // That they are not assigned is a fact about them; that they are in none of some groups a full read will tell.
             Ok(LookUp::OutOfReach(user, _)) if user.assigned == Some(false) => user,
             Ok(LookUp::OutOfReach(..) | LookUp::Gone) => return Ok(0),
             Err(problem) => return self.unclear(item, problem).await,
@@ -147,7 +147,7 @@ impl Reader<'_> {
         Ok(1)
     }
 
-    /// Sends somebody of whom it cannot be told how he stands, so that he is held as he is.
+    /// Sends somebody of whom it cannot be told how they stand, so that they are held as they are.
     async fn unclear(&mut self, item: &Item, problem: String) -> Result<u64, ReadError> {
         let Some(id) = DirectoryId::new(&item.id) else { return Ok(0) };
         let login = item.json.pointer("/profile/login").and_then(Json::as_str);
@@ -179,7 +179,7 @@ impl Reader<'_> {
         Ok(())
     }
 
-    /// Whom an event is about, unless it is about another application: his id and his login.
+    /// Whom an event is about, unless it is about another application: their id and their login.
     fn whom(&self, event: &Json) -> Option<(String, String)> {
         let targets = event.get("target").and_then(Json::as_array)?;
         let of = |kind: &str| targets.iter().find(|target| target["type"] == kind);
@@ -195,7 +195,7 @@ impl Reader<'_> {
         Some((text(user, "id")?, text(user, "alternateId").unwrap_or_default()))
     }
 
-    /// Sends somebody of whom the log tells, as he is now; who is no more is sent as deleted.
+    /// Sends somebody of whom the log tells, as they are now; who is no more is sent as deleted.
     async fn told_of(&mut self, id: &str, login: String) -> Result<(), ReadError> {
         if self.sent.contains(id) {
             return Ok(());

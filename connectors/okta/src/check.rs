@@ -142,7 +142,7 @@ async fn canary(settings: &OktaSettings, api: &Api, trial: &Trial) -> Option<Che
     Some(if shown < count {
         CheckFinding::warning(format!(
             "Okta counts {count} members in the group Everyone and shows {shown}; the admin role of {} is narrower than the \
-             organisation, and who is outside of it looks as if he had left",
+             organisation, and who is outside of it looks as if they had left",
             api.identity
         ))
     } else {

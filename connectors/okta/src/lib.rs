@@ -46,13 +46,13 @@
 //!
 //! Everything in the profile, custom attributes of every type among it, is within reach of a mapping as
 //! `user.raw.profile.NAME`; beside it stand `status`, `created`, `activated`, `statusChanged`, `lastUpdated`, `type` and
-//! `realmId`. With `assigned_to`, the application's own profile of the user is `user.raw.app.profile.NAME`, and his name
+//! `realmId`. With `assigned_to`, the application's own profile of the user is `user.raw.app.profile.NAME`, and their name
 //! there `user.raw.app.userName`.
 //!
 //! # What a status means
 //!
 //! `ACTIVE`, `PROVISIONED`, `RECOVERY`, `PASSWORD_EXPIRED` and `LOCKED_OUT` are active; `STAGED`, `SUSPENDED` and
-//! `DEPROVISIONED` are not. Any other word holds the user as he is. `statuses` overrides each of them.
+//! `DEPROVISIONED` are not. Any other word holds the user as they are. `statuses` overrides each of them.
 
 mod api;
 mod changes;

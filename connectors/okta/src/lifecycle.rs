@@ -2,7 +2,7 @@
 //!
 //! Locked out, a password that expired and one that is being reset pass by themselves and are no reason to take an
 //! account away; suspended and deactivated are an administrator's decision. A word that we do not know holds the user
-//! as he is: Okta has added some before.
+//! as they are: Okta has added some before.
 
 use std::collections::BTreeMap;
 
@@ -18,7 +18,7 @@ pub enum Reading {
     Active,
     /// May not work.
     Inactive,
-    /// Is left as he is.
+    /// Is left as they are.
     Hold,
 }
 

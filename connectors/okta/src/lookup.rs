@@ -88,7 +88,7 @@ impl Desk {
         &self.reach
     }
 
-    /// A user by his id.
+    /// A user by their id.
     pub(crate) async fn user(
         &mut self,
         api: &Api,
@@ -112,7 +112,7 @@ impl Desk {
         self.judge(api, settings, id.as_str(), &json).await?.map_err(unproved)
     }
 
-    /// Whether a user who is there is within reach; a sentence if that cannot be told of him.
+    /// Whether a user who is there is within reach; a sentence if that cannot be told of them.
     pub(crate) async fn judge(
         &self,
         api: &Api,
@@ -135,7 +135,7 @@ impl Desk {
                 if let Some(assignment) = api.one(&query).await? {
                     return Ok(read(&Assignment::As(&assignment)).map(LookUp::Found));
                 }
-                // Not there may mean that the application is not; then nothing is known about him.
+                // Not there may mean that the application is not; then nothing is known about them.
                 application(api, app).await?;
                 if deactivated {
                     return Ok(read(&Assignment::None).map(LookUp::Found));
@@ -171,7 +171,7 @@ async fn groups_of(api: &Api, id: &str) -> Result<BTreeSet<String>, ReadError> {
     Ok(api.list(&query).all().await?.into_iter().map(|group| group.id).collect())
 }
 
-/// A group that should assign a user to an application, if he is in one.
+/// A group that should assign a user to an application, if they are in one.
 async fn assigned_through(api: &Api, app: &str, id: &str) -> Result<Option<String>, ReadError> {
     let of = groups_of(api, id).await?;
     let path = ["apps", app, "groups"];
@@ -180,7 +180,7 @@ async fn assigned_through(api: &Api, app: &str, id: &str) -> Result<Option<Strin
     Ok(assigned.into_iter().map(|group| group.id).find(|group| of.contains(group)))
 }
 
-/// Before "gone" is said: finds somebody who is there by his id.
+/// Before "gone" is said: finds somebody who is there by their id.
 async fn prove(api: &Api, what: &'static str) -> Result<(), ReadError> {
     let first = Query { collection: what, path: &[what], parameters: &[("limit", "1")] };
     let example = api.list(&first).first().await?.into_iter().next();

@@ -42,14 +42,14 @@ pub(crate) struct People<'a> {
 pub(crate) enum Assignment<'a> {
     /// Nobody asked.
     Unknown,
-    /// He is not assigned.
+    /// They are not assigned.
     None,
-    /// He is; this is the application's own object about him.
+    /// They are; this is the application's own object about them.
     As(&'a Json),
 }
 
 impl People<'_> {
-    /// Reads a user object; one that cannot be understood is held as he is.
+    /// Reads a user object; one that cannot be understood is held as they are.
     pub(crate) fn read(&self, id: &str, user: &Json, assignment: &Assignment<'_>) -> Option<Entry> {
         let id = DirectoryId::new(id)?;
         let Some(profile) = user.get("profile").and_then(Json::as_object) else {

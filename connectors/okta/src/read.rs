@@ -159,7 +159,7 @@ impl Reader<'_> {
         Ok(held)
     }
 
-    /// Sends a user, unless he was sent already: a list that changes while it is read can show somebody twice.
+    /// Sends a user, unless they were sent already: a list that changes while it is read can show somebody twice.
     async fn user(&mut self, id: &str, user: &Json, assignment: &Assignment<'_>) -> Result<u64, ReadError> {
         if !self.sent.meet(id) {
             return Ok(0);
@@ -214,7 +214,7 @@ impl Reader<'_> {
     }
 }
 
-/// The user behind an assignment: embedded as asked for, or else fetched by his id.
+/// The user behind an assignment: embedded as asked for, or else fetched by their id.
 async fn whole(api: &Api, mut assignment: Item) -> Result<(Item, Json), ReadError> {
     let embedded = assignment.json.pointer_mut("/_embedded/user").map(Json::take);
     if let Some(user) = embedded.filter(|user| user.get("id").and_then(Json::as_str) == Some(&*assignment.id)) {
@@ -224,7 +224,7 @@ async fn whole(api: &Api, mut assignment: Item) -> Result<(Item, Json), ReadErro
     let query = Query { collection: "users", path: &path, parameters: &[] };
     // Deleted while the list was read, or hidden from us: which of the two is for another read to tell.
     let user = api.one(&query).await?.ok_or_else(|| {
-        let reason = format!("{} is assigned to the application and is not found by his id", assignment.id);
+        let reason = format!("{} is assigned to the application and is not found by their id", assignment.id);
         ReadError::incomplete("users", reason)
     })?;
     Ok((assignment, user))

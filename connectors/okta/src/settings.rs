@@ -41,7 +41,7 @@ pub struct OktaSettings {
     #[serde(default)]
     pub dpop: Possession,
     /// Where an API token (SSWS) is, instead of an API Services app. It has the rights of the administrator who made
-    /// it, and ends with him.
+    /// it, and ends with them.
     #[serde(default)]
     pub token: Option<SecretRef>,
     /// Read only users who are assigned to this application, directly or through a group: its id, `0oa…`.

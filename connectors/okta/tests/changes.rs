@@ -133,7 +133,7 @@ async fn somebody_who_changed_is_judged_by_his_assignment() {
         });
     })
     .await;
-    // A group should assign the second, and does not: he is held as he is.
+    // A group should assign the second, and does not: they are held as they are.
     assert!(ids(&entries).contains(&format!("unreadable {}", user_id(2))));
     let assigned: Vec<(String, Option<bool>)> =
         users(&entries).values().map(|user| (user.id.to_string(), user.assigned)).collect();
@@ -169,7 +169,7 @@ async fn the_log_tells_who_was_deleted_assigned_or_taken_off() {
                 event("application.user_membership.add", 3, APP),
                 event("application.user_membership.remove", 1, APP),
                 event("application.user_membership.add", 4, "0oaother"),
-                // Deleted, the log says; but he is there.
+                // Deleted, the log says; but they are there.
                 event("user.lifecycle.delete.completed", 6, APP),
                 json!({"uuid": "e", "eventType": "application.user_membership.add", "target": null}),
             ];

@@ -74,7 +74,7 @@ async fn a_role_that_is_narrower_than_the_organisation_is_betrayed_by_everyone()
     okta.change(|state| state.everyone = Some(40));
     let findings = check(okta.settings()).await;
     let sentence = says(&findings, CheckLevel::Warning, "Okta counts 40 members in the group Everyone and shows 9");
-    assert!(sentence.contains("looks as if he had left"), "{sentence}");
+    assert!(sentence.contains("looks as if they had left"), "{sentence}");
     // A group administrator is not shown the group at all.
     okta.change(|state| state.everyone = None);
     says(&check(okta.settings()).await, CheckLevel::Warning, "its role may be narrower than the organisation");

@@ -1,4 +1,4 @@
-//! Who is read, and what of him.
+//! Who is read, and what of them.
 
 use std::collections::BTreeMap;
 
@@ -29,7 +29,7 @@ async fn a_list_that_shows_the_deactivated_too_shows_them_once() {
     okta.change(|state| state.users.push(user(7, "ACTIVE")));
     let entries = certified(okta.settings()).await;
     assert_eq!(users(&entries).len(), 9);
-    // What was listed first counts: he left while the read went on, and the next one sees it.
+    // What was listed first counts: they left while the read went on, and the next one sees it.
     assert_eq!(users(&entries)[&*user_id(7)].status, Status::Active);
 }
 

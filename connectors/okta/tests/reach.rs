@@ -30,7 +30,7 @@ async fn who_is_assigned_is_read_with_the_applications_profile_and_who_was_deact
     let Value::Map(app) = &people[&*user_id(1)].raw["app"] else { panic!() };
     assert_eq!((&app["scope"], &app["userName"]), (&"GROUP".into(), &"app1".into()));
     assert_eq!(app["profile"].to_json()["role"], "editor");
-    // Suspension leaves assignments; the application's status of somebody says nothing about him.
+    // Suspension leaves assignments; the application's status of somebody says nothing about them.
     assert_eq!(people[&*user_id(6)].status, Status::Inactive(InactiveReason::Suspended));
     assert_eq!(people[&*user_id(7)].status, Status::Inactive(InactiveReason::Disabled));
     assert!(okta.asked().await.contains(&format!("/api/v1/apps/{APP}/users?limit=500&expand=user")));
@@ -45,7 +45,7 @@ async fn users_that_are_not_embedded_are_fetched_by_id() {
     // Assigned, and not there: deleted meanwhile, or hidden from us.
     okta.change(|state| state.app_users.push(app_user(99, "USER")));
     let error = failure(assigned(&okta)).await;
-    assert!(error.contains("is assigned to the application and is not found by his id"), "{error}");
+    assert!(error.contains("is assigned to the application and is not found by their id"), "{error}");
 }
 
 #[tokio::test]

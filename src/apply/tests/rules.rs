@@ -450,7 +450,7 @@ async fn whoever_is_gone_already_is_out() {
     ];
     let outcomes = apply(&world, &books, &plan_of(steps)).await;
     assert!(is_done(&outcomes[0]) && is_done(&outcomes[1]), "{outcomes:?}");
-    assert_eq!(failure(&outcomes[2]), WriteFailure::NotFound, "but nothing else can be done to him");
+    assert_eq!(failure(&outcomes[2]), WriteFailure::NotFound, "but nothing else can be done to them");
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! Who is at the other end of a socket, by the word of the system and not his own.
+//! Who is at the other end of a socket, by the word of the system and not their own.
 
 use std::fmt::Display;
 use std::io;
@@ -20,8 +20,8 @@ impl Peer {
         Ok(Self { uid: credentials.uid(), process: credentials.pid() })
     }
 
-    /// His login name. Of somebody who became root (by sudo, say) also the name under which he had logged in, where the
-    /// system keeps that: if root's processes cannot be seen from here, as in a unit with `ProtectProc=`, by his own
+    /// Their login name. Of somebody who became root (by sudo, say) also the name under which they had logged in, where the
+    /// system keeps that: if root's processes cannot be seen from here, as in a unit with `ProtectProc=`, by their own
     /// word.
     pub(super) fn name(self, claimed: Option<u32>) -> String {
         let name = of(self.uid);

@@ -16,13 +16,13 @@ pub struct Request {
     pub version: u32,
     /// The command line, without the program's name.
     pub arguments: Vec<String>,
-    /// The configuration file that he means.
+    /// The configuration file that they mean.
     pub config: PathBuf,
-    /// How many columns his standard output has, if it is a terminal.
+    /// How many columns their standard output has, if it is a terminal.
     pub columns: Option<usize>,
-    /// Whether he can be asked.
+    /// Whether they can be asked.
     pub can_ask: bool,
-    /// The user id under which he had logged in, as the system keeps it (`/proc/self/loginuid`). It is believed of root
+    /// The user id under which they had logged in, as the system keeps it (`/proc/self/loginuid`). It is believed of root
     /// only, who could be anybody anyway: the daemon, which is no root, may not be able to see it.
     #[serde(default)]
     pub login: Option<u32>,
@@ -79,7 +79,7 @@ pub enum Frame {
     },
 }
 
-/// What a client says after his request.
+/// What a client says after their request.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "is")]
 pub enum Reply {
@@ -102,6 +102,6 @@ pub enum Reply {
         /// Why not.
         error: Option<String>,
     },
-    /// He wants the command to end.
+    /// They want the command to end.
     Interrupt,
 }

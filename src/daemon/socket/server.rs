@@ -127,7 +127,7 @@ impl Server {
     }
 }
 
-/// One client: his command, from the request to its end.
+/// One client: their command, from the request to its end.
 async fn client(
     stream: UnixStream,
     floor: Floor,

@@ -1,4 +1,4 @@
-//! What an expression sees: one user, with the groups he is in, handed to CEL by reference and looked up on demand.
+//! What an expression sees: one user, with the groups they are in, handed to CEL by reference and looked up on demand.
 
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
@@ -22,17 +22,17 @@ pub(super) const LENIENT: &str = "@user";
 /// `user.groups` on the right of `in`. No expression can spell this name; errors about groups carry it.
 pub(super) const GROUPS: &str = "@groups";
 
-/// One user, as expressions see him.
+/// One user, as expressions see them.
 #[derive(Debug)]
 pub(crate) struct Person<'a> {
-    /// His record.
+    /// Their record.
     pub user: &'a DirectoryUser,
-    /// The groups he is in.
+    /// The groups they are in.
     pub belonging: Belonging<'a>,
 }
 
 impl Person<'_> {
-    /// Whether a known name has no value for him.
+    /// Whether a known name has no value for them.
     pub(super) fn lacks(&self, name: &str) -> bool {
         self.get(name).is_none()
     }

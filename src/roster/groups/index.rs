@@ -349,18 +349,18 @@ pub struct Belonging<'a> {
 }
 
 impl<'a> Belonging<'a> {
-    /// Whether he is in the group of the role rule at this place in the settings.
+    /// Whether they are in the group of the role rule at this place in the settings.
     pub(crate) fn in_rule(&self, rule: usize, nested: bool) -> Membership {
         self.index.role_groups.get(rule).map_or(Membership::Out, |target| self.within(target, nested))
     }
 
-    /// Whether he is in the scope's group at this place in the settings, directly or through other groups.
+    /// Whether they are in the scope's group at this place in the settings, directly or through other groups.
     pub(crate) fn in_scope_group(&self, place: usize) -> Membership {
         self.index.scope_groups.get(place).map_or(Membership::Out, |target| self.within(target, true))
     }
 
-    /// Whether he is in the group that an expression names. A name that no expression spells out is compared with
-    /// the names of his groups.
+    /// Whether they are in the group that an expression names. A name that no expression spells out is compared with
+    /// the names of their groups.
     pub(crate) fn in_named(&self, name: &str) -> Membership {
         let named = &self.index.named;
         match named.binary_search_by(|(known, _)| known.as_str().cmp(name)) {
@@ -378,8 +378,8 @@ impl<'a> Belonging<'a> {
             Target::Unknown(why) => return Membership::Unknown(why.clone()),
             Target::Groups(groups) => groups,
         };
-        let his = if nested { self.all.as_slice() } else { &self.direct };
-        if let Some(number) = groups.iter().find(|number| his.binary_search(number).is_ok()) {
+        let theirs = if nested { self.all.as_slice() } else { &self.direct };
+        if let Some(number) = groups.iter().find(|number| theirs.binary_search(number).is_ok()) {
             return Membership::In(*number);
         }
         let hole = groups.iter().filter(|_| nested).find_map(|number| {
@@ -390,7 +390,7 @@ impl<'a> Belonging<'a> {
         hole.map_or(Membership::Out, Membership::Unknown)
     }
 
-    /// The names of all groups he is in, nested ones included, sorted, each once.
+    /// The names of all groups they are in, nested ones included, sorted, each once.
     pub(crate) fn names(&self) -> Vec<&'a str> {
         let mut names: Vec<&str> =
             self.all.iter().filter_map(|number| self.index.group(*number)).map(|(_, name)| name).collect();

@@ -168,7 +168,7 @@ fn an_unreadable_record_among_changes_is_held_until_it_is_read_properly(store: &
     assert_eq!(users(store), [user("jane"), user("joe")]);
     assert_eq!(store.unreadable().unwrap(), [unreadable("jane"), unreadable("new"), unreadable("old")]);
     commit_changes(store, &[entry(named("joe", "Joe"))], "third");
-    assert_eq!(store.unreadable().unwrap().len(), 3, "who is not told of is as he was");
+    assert_eq!(store.unreadable().unwrap().len(), 3, "who is not told of is as they were");
     commit_changes(store, &[Entry::Unreadable(unreadable("jane")), entry(named("jane", "Jane"))], "fourth");
     commit_changes(store, &[Entry::Group(Box::new(group("old", &[])))], "fifth");
     assert_eq!(store.unreadable().unwrap(), [unreadable("new")]);

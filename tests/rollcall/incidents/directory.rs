@@ -8,9 +8,9 @@ pub(super) const ROWS: &[Incident] = &[
         sources: &["firezone/firezone #9194", "slashdevops/idp-scim-sync #70"],
         happened: "A directory answered with success and left people out. The synchronizer took them for leavers and \
                    deleted all of them.",
-        rule: "A good status proves nothing. Whoever is missing is looked up by id before it costs him anything; found \
-               after all, the read was wrong and the run fails. Where even the look-up says that he is gone while a \
-               group still names him or his place is not shown any more, the plan waits for a person.",
+        rule: "A good status proves nothing. A user who is missing is looked up by id before it costs them anything; found \
+               after all, the read was wrong and the run fails. Where even the look-up says that they are gone while a \
+               group still names them or their place is not shown any more, the plan waits for a person.",
         played: &[
             "rollcall::rollcall whole_way::hidden::people_whom_a_proxy_hides_from_lists_and_look_ups_wait_for_a_person",
             "rollcall read::tests::whoever_is_found_after_all_fails_the_run_and_is_named",
@@ -107,7 +107,7 @@ pub(super) const ROWS: &[Incident] = &[
         sources: &["multiOTP #59"],
         happened: "One of several servers lacked people whom the others had. Whenever it was asked, they were deleted.",
         rule: "Absence is confirmed by id, and the certificate of a read names the server that answered. Whom the same \
-               replica also denies by id is held only if he left a trace (a group that still names him, a place that \
+               replica also denies by id is held only if the user left a trace (a group that still names them, a place that \
                is not shown any more); the limits bound the rest.",
         played: &[
             "rollcall::rollcall whole_way::cut_reads::who_is_hidden_while_another_leaves_stays_and_the_leaver_waits",
@@ -118,7 +118,7 @@ pub(super) const ROWS: &[Incident] = &[
     Incident {
         title: "An edited filter",
         sources: &["goauthentik/authentik #19295", "keycloak/keycloak #21359", "glpi-project/glpi #9265"],
-        happened: "Somebody narrowed a filter. Whoever did not fit any more was deleted at the next run, with second \
+        happened: "Somebody narrowed a filter. Users who did not fit any more were deleted at the next run, with second \
                    factors that could not be restored.",
         rule: "The first plan that takes something away after scope, mapping or the directory's settings changed waits \
                for a person, also when its effect shows only later. And nothing is deleted unless deletion is \

@@ -30,8 +30,8 @@ pub(super) const ROWS: &[Incident] = &[
     Incident {
         title: "Somebody who comes back under a new id",
         sources: &["better-auth/better-auth #11111", "awslabs/ssosync #304", "keycloak/keycloak #19056"],
-        happened: "A returning employee met his own inactive account and got a conflict for ever, or the record of his \
-                   old deletion removed his new account.",
+        happened: "A returning employee met their own inactive account and got a conflict for ever, or the record of their \
+                   old deletion removed the new account.",
         rule: "The same address under a new id is a relink that the plan names, and it gives the account back that is \
                there. Many of them at once wait for a person.",
         played: &[

@@ -34,7 +34,7 @@ pub(super) const ROWS: &[Incident] = &[
         sources: &["slashdevops/idp-scim-sync #104"],
         happened: "The tool's own record named an account that somebody had deleted in the application. Every later \
                    run failed at it.",
-        rule: "Whoever is gone is out: a deactivation that finds nobody is done. Any other change of such an account fails \
+        rule: "A user who is gone is out: a deactivation that finds nobody is done. Any other change of such an account fails \
                alone and is named, and everybody else goes on; `reconcile` finds it and says what becomes of it.",
         played: &[
             "rollcall::rollcall promises_people::an_account_that_was_deleted_by_hand_stops_only_its_own_change_and_its_owner_can_leave",
@@ -59,7 +59,7 @@ pub(super) const ROWS: &[Incident] = &[
         sources: &["bitwarden/directory-connector #28", "bitwarden/directory-connector #22"],
         happened: "The application answered with success, and nobody was there.",
         rule: "What a write left behind is compared with what was sent. What was not kept is named, and somebody is \
-               out only if the application shows him so.",
+               out only if the application shows them so.",
         played: &[
             "rollcall::rollcall command_bad_input::a_target_that_keeps_nothing_of_a_write_is_named",
             "rollcall::rollcall scim_wire::a_deactivation_that_was_answered_and_not_carried_out_is_a_failure",
@@ -69,7 +69,7 @@ pub(super) const ROWS: &[Incident] = &[
     Incident {
         title: "An application that shows only a part",
         sources: &["bitwarden/directory-connector #39", "awslabs/ssosync #65"],
-        happened: "Lists ended at 50 or 200 entries without a word. Whoever was not on them was created again, or \
+        happened: "Lists ended at 50 or 200 entries without a word. A user who was not on them was created again, or \
                    could not be.",
         rule: "A list is read until a page brings nothing new and has to add up: to the application's own count, and \
                to the accounts of ours that must be on it. From a list that does not, nothing is concluded about \

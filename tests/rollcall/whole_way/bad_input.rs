@@ -131,7 +131,7 @@ fn targets_that_do_not_answer(settled: &mut Settled<'_>, server: &OpenLdap) {
     settled.world.run(&["check"]).expect(1).says(&[&nowhere]);
     settled.with(|_| (), &[1, 4], &[&nowhere]);
 
-    // He is not forgotten over it.
+    // They are not forgotten over it.
     settled.world.apply();
     let after = Dump::of(settled.target);
     after.differs_only_in(&settled.before, &["u0000030@example.com"], &[]);

@@ -1,4 +1,4 @@
-//! The application's administrator edits accounts by hand: a name, an activity, a role, a deletion, an account of his
+//! The application's administrator edits accounts by hand: a name, an activity, a role, a deletion, an account of their
 //! own. `reconcile` finds it all and writes nothing, the plan that follows does what the configuration says, and a run
 //! is taken back.
 

@@ -59,7 +59,7 @@ fn people_whom_an_openldap_hides_wait_for_a_person_and_are_no_leavers() {
     server.show();
     world.expect_nothing_pending();
 
-    // Who is deleted while his groups keep his name looks the same, so a person is asked; whoever knows that his
+    // Who is deleted while their groups keep their name looks the same, so a person is asked; whoever knows that their
     // directory leaves names says so once, and leavers leave at the next run.
     world.directory()["groups"]["leaves_names"] = false.into();
     server.modify(&format!("dn: uid=u0000014,ou=people,{base}\nchangetype: delete\n"));

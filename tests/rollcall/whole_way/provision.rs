@@ -105,7 +105,7 @@ fn a_day_in_openldap(server: &OpenLdap, world: &World, target: &ScimServer, befo
     assert!(active("joiner") && active("u0000020") && active("u0000021") && active("juergen"));
     assert!(!active("u0000030") && !active("u0000040"));
 
-    // The next day: he is let in again, and a renamed group stays the same group.
+    // The next day: they are let in again, and a renamed group stays the same group.
     server.modify(&format!(
         "dn: uid=u0000040,ou=people,{base}\nchangetype: modify\ndelete: pwdAccountLockedTime\n\n\
          dn: cn=nest-a,ou=groups,{base}\nchangetype: modrdn\nnewrdn: cn=nest-new\ndeleteoldrdn: 1\n"

@@ -131,7 +131,7 @@ impl OpenLdap {
         }
     }
 
-    /// Takes somebody's name out of every group, as the `refint` overlay does when he is deleted.
+    /// Takes somebody's name out of every group, as the `refint` overlay does when they are deleted.
     ///
     /// # Panics
     ///

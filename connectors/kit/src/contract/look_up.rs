@@ -113,7 +113,9 @@ async fn nobody_is_found(connector: &dyn Connector) {
     match connector.look_up(&id).await {
         Ok(LookUp::Gone) => {}
         Ok(_) => panic!("somebody was found by an id that nobody ever had"),
-        Err(error) => panic!("the look-up of an id that nobody ever had must say that he is gone, but failed: {error}"),
+        Err(error) => {
+            panic!("the look-up of an id that nobody ever had must say that they are gone, but failed: {error}")
+        }
     }
     match connector.look_up_group(&id).await {
         Ok(None) => {}

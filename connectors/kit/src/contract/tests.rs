@@ -187,7 +187,7 @@ async fn each_broken_promise_is_noticed_and_named() {
         (Breaks::Repeatability, "sent other entries than the first"),
         (Breaks::Cancelling, "was certified though its consumer left"),
         (Breaks::LookUp, "was read, and is gone when looked up"),
-        (Breaks::GoneAnswer, "must say that he is gone, but failed"),
+        (Breaks::GoneAnswer, "must say that they are gone, but failed"),
         (Breaks::AddressCase, "is not found by the address JANE@ACME.COM"),
         (Breaks::GroupName, "has another name by id"),
         (Breaks::Capability, "that the capabilities deny"),

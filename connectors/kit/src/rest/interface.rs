@@ -6,7 +6,6 @@ use jiff::fmt::rfc2822;
 use serde_json::Value as Json;
 
 use super::json;
-use super::list::{List, Take};
 use super::refusal::Refusal;
 use crate::ReadError;
 use crate::http::token::TokenError;
@@ -77,14 +76,6 @@ pub trait Interface: Sync {
     /// The pages of a list, of which the next is asked for while the last one is worked on.
     fn pages(&self, query: &Query<'_>) -> Pages {
         Pages::new(self.client().clone(), self.request(query)).one_ahead()
-    }
-
-    /// A walk over these pages of a list, each of which is read by `take`.
-    fn walk(&self, pages: Pages, query: &Query<'_>, take: Take) -> List<'_>
-    where
-        Self: Sized,
-    {
-        List::new(self, pages, query.collection, self.words(query), take)
     }
 
     /// One thing; nothing if the provider itself says that there is none.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value as Json;
 
-use super::interface::Interface;
+use super::interface::{Interface, Query};
 use crate::ReadError;
 use crate::http::{NextPage, PageError, Pages, Response};
 
@@ -49,6 +49,12 @@ impl<'a> List<'a> {
     #[must_use]
     pub fn new(api: &'a dyn Interface, pages: Pages, collection: &'static str, words: String, take: Take) -> Self {
         Self { api, pages, collection, words, take }
+    }
+
+    /// A walk over the pages of what is asked for.
+    #[must_use]
+    pub fn of(api: &'a dyn Interface, pages: Pages, query: &Query<'_>, take: Take) -> Self {
+        Self::new(api, pages, query.collection, api.words(query), take)
     }
 
     /// The objects of the next page, each with its id; nothing when the list has ended.

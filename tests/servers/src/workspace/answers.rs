@@ -233,7 +233,7 @@ fn matches(user: &Value, query: &Query) -> bool {
     of_domain && suspended && below
 }
 
-/// A user as a projection shows him: custom fields come only when they are asked for.
+/// A user as a projection shows them: custom fields come only when they are asked for.
 fn seen(mut user: Value, query: &Query) -> Value {
     let projection = query.get("projection").map(String::as_str).unwrap_or("basic");
     let schemas: Vec<&str> = query.get("customFieldMask").map(|mask| mask.split(',').collect()).unwrap_or_default();
