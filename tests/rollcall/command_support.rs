@@ -157,7 +157,7 @@ const FILTERS: [(&str, &str); 13] = [
     (r"from snapshot \d+", "from snapshot [NUMBER]"),
     (r"\d{8}-\d{9}-[0-9a-f]{4}", "[RUN]"),
     (r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC", "[TIME]"),
-    (r"\b[0-9a-f]{16}\b", "[DIGEST]"),
+    (r"\b[0-9a-f]{16}(?:[0-9a-f]{16})?\b", "[DIGEST]"),
     (r"\b[0-9a-f]{8}\b", "[SHORT]"),
     (r"\b\d+(\.\d+)? (ms|s|min)\b", "[DURATION]"),
     // A column is as wide as its widest duration, which is nobody's business here.

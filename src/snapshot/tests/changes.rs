@@ -30,7 +30,7 @@ both! {
 const NOON: i64 = 1_793_534_400;
 const DAY: i64 = 24 * 60 * 60;
 
-fn run(number: u16) -> String {
+pub(super) fn run(number: u16) -> String {
     format!("20261101-1200{:02}000-{number:04x}", number % 60)
 }
 
@@ -50,11 +50,11 @@ fn record(change: ChangeId, name: &str, deed: Deed, cause: Cause) -> ChangeRecor
     }
 }
 
-fn create(change: ChangeId, name: &str) -> ChangeRecord {
+pub(super) fn create(change: ChangeId, name: &str) -> ChangeRecord {
     record(change, name, Deed::Create, Cause::Joined)
 }
 
-fn grant(change: ChangeId, name: &str) -> ChangeRecord {
+pub(super) fn grant(change: ChangeId, name: &str) -> ChangeRecord {
     let group = GrantCause::Group { id: id("g-1"), name: "editors".to_owned() };
     record(change, name, Deed::GrantRole { role: Role("editor".to_owned()) }, Cause::RoleGiven { through: vec![group] })
 }
@@ -63,7 +63,7 @@ fn later(days: i64, record: ChangeRecord) -> ChangeRecord {
     ChangeRecord { at: NOON + days * DAY, ..record }
 }
 
-fn settle(store: &dyn Store, run: &str, changes: Vec<ChangeRecord>) {
+pub(super) fn settle(store: &dyn Store, run: &str, changes: Vec<ChangeRecord>) {
     let history = RecordedChanges { run: run.to_owned(), changes };
     let sequence = store.begin(vec![intent("x")]).unwrap()[0];
     store.settle(vec![(sequence, Some(Settlement { history, ..Settlement::default() }))]).unwrap();

@@ -23,6 +23,7 @@ mod agenda;
 mod changes;
 mod faults;
 mod glance;
+mod golden;
 mod group_commit;
 mod kill;
 mod mirror_file;
