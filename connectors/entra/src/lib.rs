@@ -18,51 +18,8 @@
 //! | looking up by id, twenty at once, and by address | `lookup` |
 //! | what `check` says | `check` |
 //!
-//! # Which of Graph's properties each attribute comes from
-//!
-//! | ours | Graph |
-//! |---|---|
-//! | `email` | `mail`, else the first of `otherMails`, else `userPrincipalName` unless it was made up for a guest (`#EXT#`) |
-//! | `preferred_username`, the login | `userPrincipalName`; of a deleted user without the id that stands in front of it |
-//! | `name` | `displayName` |
-//! | `given_name`, `family_name` | `givenName`, `surname` |
-//! | `picture` | none: a photo is a request of its own for each user |
-//! | `phone_number` | `mobilePhone`, else the first of `businessPhones` |
-//! | `locale`, `preferred_language` | `preferredLanguage` |
-//! | `department`, `title`, `organization`, `office` | `department`, `jobTitle`, `companyName`, `officeLocation` |
-//! | `employee_number`, `employee_type` | `employeeId`, `employeeType` |
-//! | `cost_center` | `employeeOrgData.costCenter` |
-//! | `manager` | with `manager = true`, the object id of the `manager` |
-//! | `emails` | `mail`, `proxyAddresses` (`SMTP:` and `smtp:`) and `otherMails`, each once |
-//!
-//! Every property that is read is within reach of a mapping under Graph's name: `user.raw.usageLocation`,
-//! `user.raw.onPremisesExtensionAttributes.extensionAttribute1`. `extra_properties` adds others:
-//!
-//! - directory extensions by their full name, `extension_{application id without dashes}_{name}`:
-//!   `user.raw.extension_…_badge`; who has none has no such member;
-//! - schema extensions by their id, `ext{eight letters}_{name}`: `user.raw.extkvbmkofy_staff.floor`;
-//! - `customSecurityAttributes`, which need a permission of their own: `user.raw.customSecurityAttributes.HR.badge`.
-//!
-//! With `assigned_to`, `user.raw.app.roles` lists the values of the app roles that a user has on their own and through
-//! groups, and `user.raw.app.groups` the groups that they are assigned through.
-//!
-//! # What to set up in Entra ID
-//!
-//! 1. App registrations, New registration, for this directory only, without a redirect URI. Its overview page shows
-//!    `client_id` (application id) and `tenant` (directory id).
-//! 2. Certificates & secrets: upload a certificate, add a federated credential, or make a client secret; its value, and
-//!    not its id, is what `client_secret` points to. It expires. On Azure, a managed identity needs none of these.
-//! 3. API permissions, Microsoft Graph, application permissions, each with admin consent: `User.Read.All`;
-//!    `GroupMember.Read.All` for groups, `members_of` and `assigned_to`; `Application.Read.All` for `assigned_to`;
-//!    `Member.Read.Hidden` for groups that hide their members; `CustomSecAttributeAssignment.Read.All` for custom
-//!    security attributes. `rollcall check` names what is missing. A permission counts from the next run on; with a
-//!    managed identity Azure may keep the old token for a day.
-//!
-//! # What a status means
-//!
-//! `accountEnabled` says whether a user is active. Null holds them as they are. Whoever is among the deleted users (thirty
-//! days, then nowhere) is inactive, and active again under the same id when they are restored. A guest who has not accepted
-//! their invitation yet is active; `user.raw.externalUserState` says so.
+//! What to set up in Entra ID, which property each attribute comes from and what a status means:
+//! `docs/connectors/entra.md`.
 
 mod api;
 mod batch;

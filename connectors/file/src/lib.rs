@@ -15,23 +15,7 @@
 //! | the [`rollcall_kit::Connector`] | [`mod@connector`] |
 //! | what `check` says | `findings` |
 //!
-//! # What proves that a file is whole
-//!
-//! Always: it did not change while it was read (its length, time and inode before and after), it ends in a line end
-//! (LDIF, CSV), its document is closed (JSON), every row has as many fields as the header (CSV), and it names somebody.
-//!
-//! That still lets an LDIF or CSV file pass which was cut exactly between two records, as a full disk or a broken
-//! copy leaves it. So one of these must vouch for the end, unless `end_proof = "where-given"` waives it:
-//!
-//! - a side file `FILE.sha256`, as `sha256sum FILE > FILE.sha256` writes it;
-//! - LDIF: the comment `# numEntries: N` as last line, as `ldapsearch` writes it, with `-L` or without;
-//! - CSV: a last line `# rows: N`.
-//!
-//! Where one of them is there it is always checked. A JSON document is closed by its last bracket and needs none.
-//!
-//! The count of `ldapsearch` proves that the file is whole, not that the search was: after a size limit it counts what
-//! it got. Without `-L` the file says so (`result: 4 …`) and is refused; with `-L` only the exit code does, so a script
-//! that exports must look at it. `-LLL` and `slapcat` write no count.
+//! What proves that a file is whole, where each attribute comes from and what a status means: `docs/connectors/file.md`.
 
 pub mod connector;
 mod findings;

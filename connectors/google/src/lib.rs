@@ -18,60 +18,8 @@
 //! | what changed since, by etags or by the audit logs | `changes`, `marks`, `log` |
 //! | what `check` says | `check` |
 //!
-//! # Which of Google's fields each attribute comes from
-//!
-//! | ours | Google |
-//! |---|---|
-//! | `email`, `preferred_username`, the login | `primaryEmail` |
-//! | `name` | `name.displayName`, else `name.fullName`, else the two parts |
-//! | `given_name`, `family_name` | `name.givenName`, `name.familyName`; the zero-width space that stands for a missing part is none |
-//! | `picture` | `thumbnailPhotoUrl`; Google may let it expire, or show it to signed-in users only |
-//! | `phone_number` | of `phones` the primary one, else the first of the types `work_mobile`, `mobile`, `work`, `main`; never a private one |
-//! | `locale` | of `languages` the preferred one, else the first: `languageCode` |
-//! | `preferred_language` | the same, else its `customLanguage` |
-//! | `department`, `title`, `organization`, `cost_center` | of `organizations` the primary one, else the first: `department`, `title`, `name`, `costCenter` |
-//! | `employee_type` | its `description`, which the admin console calls type of employee |
-//! | `employee_number` | of `externalIds` the one of the type `organization` |
-//! | `manager` | of `relations` the one of the type `manager`: an address, and no id |
-//! | `office` | of `locations` the primary one, else the first: `buildingId` |
-//! | `emails` | `primaryEmail` and `aliases`, each once |
-//!
-//! Every field that is read is within reach of a mapping under Google's name: `user.raw.organizations`,
-//! `user.raw.relations`, `user.raw.orgUnitPath`, and fields of custom schemas as
-//! `user.raw.customSchemas.SCHEMA.FIELD`, where one with several values is a list of `{value, type}`. `custom_schemas`
-//! narrows those down; `extra_fields` adds others, such as `recoveryEmail`, which is private and not read otherwise.
-//!
-//! # What to set up at Google
-//!
-//! 1. In a Google Cloud project: enable the Admin SDK API, and make a service account. Either make a key for it (JSON),
-//!    which `key_file` points to; or, on a machine of Google's, grant the machine's service account the role Service
-//!    Account Token Creator on it, enable the IAM Service Account Credentials API, and write `keyless`.
-//! 2. In the admin console: an account of its own for `admin`, which no person leaves with, with a role that holds
-//!    Users > Read, Groups > Read and Organisational Units > Read (and Reports, for `activity`), for the whole organisation.
-//! 3. Security, API controls, Domain-wide delegation: the service account's numeric client id, with exactly these scopes,
-//!    each under `https://www.googleapis.com/auth/`: `admin.directory.user.readonly`;
-//!    `admin.directory.group.readonly` for groups and `members_of`; `admin.directory.orgunit.readonly` for `org_units`;
-//!    `admin.reports.audit.readonly` for `activity`. A new entry may take a day to count; `rollcall check` names what is
-//!    missing.
-//!
-//! Without delegation, assign the role of step 2 to the service account itself, leave `admin` out and name `customer`.
-//!
-//! # What a status means
-//!
-//! | rule, in this order | status |
-//! |---|---|
-//! | in the list of the deleted (twenty days), or `deletionTime` is there | inactive: deleted |
-//! | `suspended` is true, whatever the reason | inactive: suspended; `suspensionReason` is quoted |
-//! | `archived` is true | inactive: archived |
-//! | both are false | active; whether they ever signed in does not matter |
-//! | one of them is missing | held as they are: it was not read |
-//!
-//! # Groups
-//!
-//! Rules name groups by address, which no two groups share, unless `groups.called = "name"`. A member who is everybody
-//! (`CUSTOMER`) stands for every user who is read. People of other organisations, service accounts and members of unknown
-//! types are left out and counted. Groups within groups are worked out from the groups that are read; with `transitive`,
-//! each is walked here.
+//! What to set up at Google, which field each attribute comes from, what a status means and how groups are read:
+//! `docs/connectors/google.md`.
 
 mod api;
 mod asking;

@@ -1,25 +1,5 @@
 //! Dialects: what differs between kinds of LDAP servers, as presets that the settings can override part by part.
-//!
-//! Which of the directory's attributes each of ours comes from, in order of preference:
-//!
-//! | ours | `openldap`, `389-ds`, `freeipa` | `active-directory` | `lldap` |
-//! |---|---|---|---|
-//! | `email` | mail | mail, else the primary one of proxyAddresses | mail |
-//! | `emails` | mail | mail, proxyAddresses | mail |
-//! | `preferred_username` | uid | userPrincipalName, sAMAccountName | uid |
-//! | `name` | displayName, cn | displayName, cn | cn |
-//! | `given_name`, `family_name` | givenName, sn | givenName, sn | givenName, sn |
-//! | `phone_number` | telephoneNumber, mobile | telephoneNumber, mobile | – |
-//! | `locale`, `preferred_language` | preferredLanguage | preferredLanguage | – |
-//! | `department` | departmentNumber, ou | department | – |
-//! | `title` | title | title | – |
-//! | `employee_number` | employeeNumber | employeeNumber, employeeID | – |
-//! | `employee_type` | employeeType | employeeType | – |
-//! | `organization` | o | company | – |
-//! | `manager` | manager (a DN) | manager (a DN) | – |
-//! | `office` | physicalDeliveryOfficeName, roomNumber | physicalDeliveryOfficeName | – |
-//!
-//! `picture` and `cost_center` are empty unless the settings name an attribute; photos are never fetched.
+//! `docs/connectors/ldap.md` lists which of the directory's attributes each of ours comes from.
 
 use rollcall_kit::{ReadError, attribute};
 

@@ -5,7 +5,8 @@
 //! are compared only after parsing (the kit's `dn`), large groups are fetched to their end (`range`), what was hidden is
 //! unknown rather than guessed (`active`), and "gone" is said only by a server that has shown that it can find (`lookup`).
 //!
-//! Which attribute of the directory each of ours comes from is listed in [`dialect`].
+//! What to set up, which attribute of the directory each of ours comes from and what makes a user active:
+//! `docs/connectors/ldap.md`.
 
 mod active;
 mod check;

@@ -17,42 +17,7 @@
 //! | what changed since | `changes` |
 //! | what `check` says | `check` |
 //!
-//! # What to set up at Okta
-//!
-//! 1. Applications, Create App Integration, API Services. Its client id is `client_id`.
-//! 2. Client authentication: public key / private key. Okta makes a key or takes the public half of yours; the private
-//!    half, PEM or JWK, is what `private_key` points to. "Require DPoP" may stay switched on.
-//! 3. Okta API Scopes: `okta.users.read`; `okta.groups.read` for groups and `members_of`; `okta.apps.read` for
-//!    `assigned_to`; `okta.logs.read` for `system_log`.
-//! 4. Admin roles: Read-Only Administrator, or a custom role whose resource set holds all that is to be read. A role that
-//!    is narrower hides people without an error; `rollcall check` compares with the group Everyone.
-//!
-//! # Which of Okta's fields each attribute comes from
-//!
-//! | ours | Okta's `profile` |
-//! |---|---|
-//! | `email` | `email` |
-//! | `preferred_username`, the login | `login`, which need not be an address |
-//! | `name` | `displayName`, else `firstName` and `lastName` |
-//! | `given_name`, `family_name` | `firstName`, `lastName` |
-//! | `picture` | none: `profileUrl` is a web page |
-//! | `phone_number` | `mobilePhone`, else `primaryPhone` |
-//! | `locale` | `locale` (`en_US` becomes `en-US`), else `preferredLanguage` |
-//! | `preferred_language` | `preferredLanguage` |
-//! | `department`, `title`, `organization` | the same |
-//! | `employee_number`, `employee_type`, `cost_center` | `employeeNumber`, `userType`, `costCenter` |
-//! | `manager` | `manager`, else `managerId`: whatever the organisation keeps there |
-//! | `emails` | `email` and `secondEmail` |
-//!
-//! Everything in the profile, custom attributes of every type among it, is within reach of a mapping as
-//! `user.raw.profile.NAME`; beside it stand `status`, `created`, `activated`, `statusChanged`, `lastUpdated`, `type` and
-//! `realmId`. With `assigned_to`, the application's own profile of the user is `user.raw.app.profile.NAME`, and their name
-//! there `user.raw.app.userName`.
-//!
-//! # What a status means
-//!
-//! `ACTIVE`, `PROVISIONED`, `RECOVERY`, `PASSWORD_EXPIRED` and `LOCKED_OUT` are active; `STAGED`, `SUSPENDED` and
-//! `DEPROVISIONED` are not. Any other word holds the user as they are. `statuses` overrides each of them.
+//! What to set up at Okta, which of its fields each attribute comes from and what a status means: `docs/connectors/okta.md`.
 
 mod api;
 mod changes;

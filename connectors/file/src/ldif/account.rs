@@ -1,14 +1,6 @@
 //! Whether a person's account is active, by what the flavours of LDAP say about it.
-//!
-//! | said by | inactive when |
-//! |---|---|
-//! | Active Directory `userAccountControl` | bit 0x2 is set |
-//! | Active Directory `accountExpires` | it is past; 0 and the largest number mean never |
-//! | OpenLDAP `pwdAccountLockedTime` | it is `000001010000Z`: locked by an administrator, for good |
-//! | 389-ds, FreeIPA `nsAccountLock` | it is true |
-//! | RFC 2307 `shadowExpire` | it is past |
-//!
-//! Locked after wrong passwords, or with a password to be changed, is active: it passes by itself.
+//! `docs/connectors/file.md` lists what each says. Who is locked out after wrong passwords, or has to change the password,
+//! is active: that passes by itself.
 
 use jiff::Timestamp;
 use rollcall_kit::{InactiveReason, Status};
