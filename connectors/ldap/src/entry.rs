@@ -3,8 +3,6 @@
 //! The LDAP library's own conversion ends the process on an entry that is none, and sorts values into text and binary
 //! by whether they happen to be UTF-8. Here every value stays bytes until somebody knows what it is.
 
-use std::ops::RangeInclusive;
-
 use ldap3::asn1::StructureTag;
 
 /// An entry with the attributes that were asked for.
@@ -113,8 +111,9 @@ impl Slice {
         let first: u64 = first.parse().ok()?;
         let last: Option<u64> = if last == "*" { None } else { Some(last.parse().ok()?) };
         if let Some(last) = last {
-            let expected: RangeInclusive<u64> = first..=last;
-            if expected.is_empty() || last - first + 1 != values.len() as u64 {
+            // How far apart they are, and not how many: a server may say that its last value has the highest number.
+            let apart = last.checked_sub(first)?;
+            if Some(apart) != (values.len() as u64).checked_sub(1) {
                 return None;
             }
         }
@@ -173,6 +172,13 @@ pub(crate) mod tests {
         }
         let last = entry("cn=big", &[("member;range=2-*", &[b"a", b"b"])]).slice("member").unwrap().unwrap();
         assert_eq!((last.first, last.last), (2, None));
+    }
+
+    #[test]
+    fn a_slice_up_to_the_highest_number_is_an_error_and_no_overflow() {
+        for range in ["member;range=0-18446744073709551615", "member;range=1-18446744073709551615"] {
+            assert!(entry("cn=big", &[(range, &[])]).slice("member").is_err(), "{range}");
+        }
     }
 
     #[test]
