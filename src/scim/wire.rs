@@ -29,7 +29,7 @@ pub(super) struct Answer {
 }
 
 impl Answer {
-    fn new(response: &Response) -> Self {
+    pub(super) fn new(response: &Response) -> Self {
         let json = serde_json::from_slice(&response.body).unwrap_or(Json::Null);
         let text = if json.is_null() { plain_text(&String::from_utf8_lossy(&response.body)) } else { String::new() };
         let header = |name: &str| response.headers.get(name);
@@ -77,7 +77,7 @@ impl Answer {
             _ if !self.text.is_empty() => self.text.clone(),
             _ => "(no explanation)".to_owned(),
         };
-        match self.scim_type() {
+        match self.scim_type().map(shorten).filter(|kind| !kind.is_empty()) {
             Some(kind) => format!("{kind}: {words}"),
             None => words,
         }
@@ -88,7 +88,10 @@ impl Answer {
 fn said(json: &Json) -> String {
     match json {
         Json::String(text) => shorten(text),
-        Json::Array(entries) => entries.iter().map(said).filter(|text| !text.is_empty()).collect::<Vec<_>>().join("; "),
+        Json::Array(entries) => {
+            let texts = entries.iter().map(said).filter(|text| !text.is_empty()).take(WORDS);
+            shorten(&texts.collect::<Vec<_>>().join("; "))
+        }
         Json::Object(members) => ["description", "detail", "message", "msg"]
             .iter()
             .find_map(|name| member(members, name).map(said))
@@ -212,5 +215,17 @@ mod tests {
         assert_eq!(words(502, "<html><title>502</title><h1>Bad  Gateway</h1></html>"), "502 Bad Gateway");
         assert_eq!(words(404, ""), "(no explanation)");
         assert_eq!(words(400, "[1, 2]"), "(no explanation)");
+    }
+
+    #[test]
+    fn many_long_words_are_as_short_as_a_few() {
+        let body = format!(
+            r#"{{"scimType":"{}","Errors":[{}"x"]}}"#,
+            "t".repeat(5_000),
+            r#""much",[["more"]],"#.repeat(5_000)
+        );
+        let words = words(400, body.leak());
+        assert!(words.starts_with("ttt") && words.contains("…: much; more; much"), "{words}");
+        assert!(words.chars().count() <= 2 * (WORDS + 2), "{} characters", words.chars().count());
     }
 }
