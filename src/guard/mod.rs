@@ -19,6 +19,8 @@ mod saying;
 #[cfg(test)]
 mod decision_properties;
 #[cfg(test)]
+mod foreign;
+#[cfg(test)]
 mod properties;
 #[cfg(test)]
 mod tests;

@@ -44,7 +44,7 @@ async fn document(client: &Client, name: &str) -> Result<Option<Json>, TargetErr
 }
 
 /// What ServiceProviderConfig says (RFC 7643, section 5; RFC 9865, section 4).
-fn read_config(config: &Json, profile: &mut Profile) {
+pub(super) fn read_config(config: &Json, profile: &mut Profile) {
     let Some(config) = config.as_object() else { return };
     let within = |feature: &str, field: &str| member(member(config, feature)?.as_object()?, field);
     let supported = |feature: &str| within(feature, "supported").and_then(truth);
@@ -66,7 +66,7 @@ fn read_config(config: &Json, profile: &mut Profile) {
 }
 
 /// Whether ResourceTypes lists groups. A list that lists nothing says nothing.
-fn has_groups(types: &Json) -> bool {
+pub(super) fn has_groups(types: &Json) -> bool {
     let listed = entries(types);
     let is = |entry: &Map<String, Json>, field: &str, wanted: &str| {
         member(entry, field)
@@ -81,7 +81,7 @@ fn has_groups(types: &Json) -> bool {
 
 /// What a user can hold, by Schemas: the core schema's attributes by their names, those of extensions behind their
 /// URN. None if the core schema is not among them, for then the list cannot be the whole truth.
-fn user_attributes(schemas: &Json) -> Option<BTreeSet<String>> {
+pub(super) fn user_attributes(schemas: &Json) -> Option<BTreeSet<String>> {
     let mut known = BTreeSet::new();
     let mut has_core = false;
     for schema in entries(schemas) {

@@ -14,6 +14,8 @@ mod client;
 mod discovery;
 mod errors;
 mod filter;
+#[cfg(test)]
+mod foreign;
 mod groups;
 mod key;
 mod lookup;

@@ -19,6 +19,8 @@
 
 pub mod connector;
 mod findings;
+#[cfg(test)]
+mod foreign;
 mod hint;
 mod json;
 mod kind;

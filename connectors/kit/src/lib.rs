@@ -3,7 +3,7 @@
 //! The directory model ([`model`]) with its containers ([`container`]) and distinguished names ([`dn`]), the
 //! [`Connector`] trait with its readings and [`Certificate`]s, the one HTTP client of the house ([`http`]), lists and
 //! objects of JSON interfaces ([`rest`]), what is fetched before its turn ([`ahead`]), secret references ([`secret`]),
-//! the spans of traces ([`traces`]) and, for tests, the contract that every connector must pass. Paging, retrying and
+//! the spans of traces ([`traces`]) and, for tests, the contract that every connector must pass and samples that are damaged. Paging, retrying and
 //! authenticating exist here and nowhere else, and so does taking names apart; a connector only says what its provider's
 //! pages look like. Nothing here knows what a plan, a role or a target is.
 
@@ -15,6 +15,8 @@ pub mod connector;
 pub mod container;
 #[cfg(any(test, feature = "contract-tests"))]
 pub mod contract;
+#[cfg(any(test, feature = "contract-tests"))]
+pub mod damage;
 pub mod digest;
 pub mod dn;
 pub mod duration;

@@ -14,6 +14,8 @@ mod connect;
 pub mod dialect;
 mod entry;
 pub mod flavour;
+#[cfg(test)]
+mod foreign;
 mod group;
 mod ids;
 mod kind;

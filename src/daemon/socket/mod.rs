@@ -13,6 +13,8 @@ pub mod protocol;
 pub mod remote;
 
 mod backlog;
+#[cfg(test)]
+mod foreign;
 mod frames;
 pub mod peer;
 pub(super) mod server;

@@ -128,8 +128,14 @@ struct Parser<'a> {
 /// Deeper nesting is refused, so that no filter can exhaust the stack.
 const DEEPEST: usize = 32;
 
+/// A longer filter is refused for the same reason: each `and` and `or` stands above the one before it.
+const LONGEST: usize = 16 << 10;
+
 impl<'a> Parser<'a> {
     fn run(text: &'a str, scope: Scope) -> Result<Filter, ScimError> {
+        if text.len() > LONGEST {
+            return Err(ScimError::bad("invalidFilter", format!("A filter has {LONGEST} bytes at most.")));
+        }
         let mut parser = Self { rest: text, scope, depth: 0 };
         let filter = parser.either()?;
         if parser.rest.trim().is_empty() { Ok(filter) } else { Err(parser.odd()) }

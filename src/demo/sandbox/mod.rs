@@ -11,6 +11,8 @@ mod discovery;
 mod error;
 mod fault;
 mod filter;
+#[cfg(test)]
+mod foreign;
 mod patch;
 mod schema;
 mod store;

@@ -80,7 +80,10 @@ impl Problem {
         let before = &source[..start];
         let line = before.matches('\n').count() + 1;
         let column = before.chars().rev().take_while(|c| *c != '\n').count() + 1;
-        Self { message, span: Some((start, length.min(source.len() - start))), position: Some((line, column)) }
+        // Half of a character is no place.
+        let end = (start + length).min(source.len());
+        let end = (end..source.len()).find(|at| source.is_char_boundary(*at)).unwrap_or(source.len());
+        Self { message, span: Some((start, end - start)), position: Some((line, column)) }
     }
 }
 

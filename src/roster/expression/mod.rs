@@ -161,4 +161,6 @@ pub(crate) fn known_names() -> impl Iterator<Item = &'static str> {
 }
 
 #[cfg(test)]
+mod foreign;
+#[cfg(test)]
 mod tests;

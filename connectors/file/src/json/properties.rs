@@ -212,7 +212,7 @@ fn outcome(
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(512))]
+    #![proptest_config(rollcall_kit::damage::cases(512))]
 
     #[test]
     fn a_document_is_read_in_a_stream_as_it_is_read_whole(

@@ -142,7 +142,7 @@ fn odd() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2_000))]
+    #![proptest_config(crate::damage::cases(2_000))]
 
     #[test]
     fn a_name_is_the_same_however_it_is_written(name in names(), mut one in choices(), mut other in choices()) {

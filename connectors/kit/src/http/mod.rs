@@ -25,6 +25,8 @@ mod client;
 mod endpoint;
 mod error;
 mod failure;
+#[cfg(test)]
+mod foreign;
 mod gate;
 mod limit;
 mod message;
