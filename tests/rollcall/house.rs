@@ -38,12 +38,12 @@ const IMPURE: [&str; 22] = [
     "thread_local!",
 ];
 
-fn root() -> &'static Path {
+pub(crate) fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
 /// Every Rust file below a folder, sorted.
-fn rust_files(folder: &Path) -> Vec<PathBuf> {
+pub(crate) fn rust_files(folder: &Path) -> Vec<PathBuf> {
     let mut files = Vec::new();
     let mut folders = vec![folder.to_owned()];
     while let Some(folder) = folders.pop() {
@@ -61,9 +61,9 @@ fn rust_files(folder: &Path) -> Vec<PathBuf> {
 }
 
 /// The code of a file: without comments, and without the tests at its end.
-fn code(path: &Path) -> String {
+pub(crate) fn code(path: &Path) -> String {
     let text = std::fs::read_to_string(path).unwrap();
-    let body = text.split("\n#[cfg(test)]").next().unwrap_or_default();
+    let body = text.split("\n#[cfg(test)]\nmod tests {").next().unwrap_or_default();
     body.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n")
 }
 
@@ -87,7 +87,7 @@ fn test_modules(folder: &Path) -> Vec<PathBuf> {
 }
 
 /// The files of a folder that are part of the house.
-fn house_files(folder: &Path) -> Vec<PathBuf> {
+pub(crate) fn house_files(folder: &Path) -> Vec<PathBuf> {
     let tests = test_modules(folder);
     let is_test =
         |file: &PathBuf| tests.iter().any(|module| file.starts_with(module) || *file == module.with_extension("rs"));
@@ -206,6 +206,22 @@ fn a_connector_knows_the_kit_and_no_other_room() {
                 assert!(!code(&file).contains(word), "{} says {word}", file.display());
             }
         }
+    }
+}
+
+#[test]
+fn every_connector_has_a_page_for_administrators() {
+    let readme = std::fs::read_to_string(root().join("README.md")).unwrap();
+    for entry in std::fs::read_dir(root().join("connectors")).unwrap() {
+        let folder = entry.unwrap().path();
+        let name = folder.file_name().unwrap().to_string_lossy().into_owned();
+        if name == "kit" {
+            continue;
+        }
+        let page = format!("docs/connectors/{name}.md");
+        let map = std::fs::read_to_string(folder.join("src/lib.rs")).unwrap();
+        assert!(root().join(&page).is_file(), "{page} is missing");
+        assert!(readme.contains(&page) && map.contains(&page), "README.md and the crate's map name {page}");
     }
 }
 

@@ -20,6 +20,7 @@ mod daemon_service;
 mod daemon_support;
 mod daemon_together;
 mod daemon_watch;
+mod dependencies;
 mod entra;
 mod google_way;
 mod house;
