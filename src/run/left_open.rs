@@ -1,7 +1,7 @@
 //! What a run left open: what the target's answers refused, and what was planned and not carried out. It is kept apart from
 //! the plan. What the directory alone refuses needs no keeping: the snapshot tells it anew.
 //!
-//! `explain` asks every run of late for it ([`super::past_runs`]).
+//! `explain` asks every run of late for it ([`super::past_runs()`]).
 
 use serde::{Deserialize, Serialize, Serializer};
 
