@@ -61,7 +61,7 @@ impl Exporting {
 
     /// With a scope that names both containers.
     fn scoped() -> Self {
-        Self::new(&format!("scope = {{ places = [{CONFIGURED:?}, \"ou=Labor,dc=acme,dc=com\"] }}"))
+        Self::new(&format!("scope = {{ containers = [{CONFIGURED:?}, \"ou=Labor,dc=acme,dc=com\"] }}"))
     }
 
     fn write(&self, text: &str) {

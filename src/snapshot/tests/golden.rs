@@ -11,7 +11,8 @@ use serde_json::json;
 
 use super::changes::{create, grant, run, settle};
 use super::sample::{
-    account, commit, commit_changes, entry, group, id, intent, ledger_group, rich_user, settle_account, unreadable, user,
+    account, commit, commit_changes, entry, group, id, intent, ledger_group, rich_user, settle_account, unreadable,
+    user,
 };
 use crate::apply::Settlement;
 use crate::guard::Approval;
@@ -22,8 +23,7 @@ use crate::snapshot::engine::memory::MemoryEngine;
 use crate::snapshot::engine::{Engine as _, Table};
 use crate::snapshot::seal::HashKey;
 use crate::snapshot::{
-    Agenda as _, ChangeHistory as _, Facts as _, History as _, Intents as _, LedgerAccount, MemoryStore, RunFact, Store,
-    keys,
+    Agenda as _, ChangeHistory as _, Facts as _, History as _, Intents as _, LedgerAccount, MemoryStore, RunFact, keys,
 };
 
 /// A store with something of every kind in it. Its secret is fixed, so that hashes are, too.
@@ -111,10 +111,7 @@ fn no_kind_of_record_is_left_out() {
             ],
         ),
         (Table::Hot, &[keys::INTENT, keys::GENERATION, keys::HEAD]),
-        (
-            Table::History,
-            &[keys::RUN, keys::PERSON_CHANGES, keys::STEP, keys::TOPIC, keys::RUN_FACT],
-        ),
+        (Table::History, &[keys::RUN, keys::PERSON_CHANGES, keys::STEP, keys::TOPIC, keys::RUN_FACT]),
     ];
     for (table, kinds) in kinds {
         for kind in kinds {
