@@ -136,7 +136,9 @@ fn a_plan_file_that_was_edited_is_refused() {
     site.write("kept.json", &edited);
     let refused = site.run(&["apply", "kept.json", "--yes"]).ends_with(1);
     site.golden("apply_edited", &refused.err);
-    site.write("kept.json", &edited[..edited.len() / 2]);
+    // At a place that does not depend on how many digits a time has.
+    let middle = edited.find("eve.king@").unwrap();
+    site.write("kept.json", &edited[..middle]);
     site.golden("apply_cut", &site.run(&["apply", "kept.json", "--yes"]).ends_with(1).err);
     assert_eq!(site.sandbox.writes(), 0);
 }

@@ -15,6 +15,7 @@ use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::trace::{SpanData, SpanExporter};
 use prost::Message as _;
+use rollcall_kit::HumanDuration;
 use rollcall_kit::http::{Client, HeaderName, HeaderValue, HttpSettings, Method, Repeat, Request, Response};
 use tokio::runtime::Handle;
 use tracing::instrument::WithSubscriber as _;
