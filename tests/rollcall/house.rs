@@ -245,8 +245,12 @@ fn every_file_says_what_it_is_for() {
 #[test]
 fn nobody_is_called_he() {
     let mut said = Vec::new();
-    let texts = ["README.md", "ARCHITECTURE.md", "CHANGELOG.md", "config.example.toml"].map(|name| root().join(name));
-    let documents = std::fs::read_dir(root().join("docs")).unwrap().map(|entry| entry.unwrap().path());
+    let names =
+        ["README.md", "ARCHITECTURE.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "config.example.toml"];
+    let texts = names.map(|name| root().join(name));
+    let documents = ["docs", "docs/connectors"]
+        .into_iter()
+        .flat_map(|folder| std::fs::read_dir(root().join(folder)).unwrap().map(|entry| entry.unwrap().path()));
     let sources = ["src", "connectors", "tests", "benches"].iter().flat_map(|folder| rust_files(&root().join(folder)));
     let here = root().join(file!());
     for file in texts.into_iter().chain(documents).chain(sources).filter(|file| file.is_file() && *file != here) {

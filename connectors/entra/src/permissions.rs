@@ -1,7 +1,7 @@
 //! Which application permissions what is read needs, and what happens without them.
 //!
-//! Too little permission is not always refused: a member of a group whom the app may not read comes with their id and
-//! nothing else. So the permissions in the token are compared with what the settings need before anything is read.
+//! Too little permission is not always refused: a member whom the app may not read comes with an id and nothing
+//! else. So the permissions in the token are compared with what the settings need before anything is read.
 
 use std::collections::BTreeSet;
 

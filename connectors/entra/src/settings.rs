@@ -256,7 +256,7 @@ impl EntraSettings {
         problems.add_if(
             !(1..=16).contains(&self.parallel),
             "parallel",
-            "parallel must be between 1 and 16; Graph throttles whoever asks for more at once",
+            "parallel must be between 1 and 16; Graph throttles an app that asks for more at once",
         );
         problems.add_if(
             !(1..=999).contains(&self.page_size),

@@ -162,7 +162,7 @@ pub(crate) async fn read(
 /// Users by their etags.
 struct Compared {
     marks: Marks,
-    /// Whoever is not as they were.
+    /// Users who are not as they were.
     changed: BTreeSet<String>,
     live: BTreeSet<Box<str>>,
     collections: Vec<Collection>,

@@ -46,7 +46,7 @@ connector = \"google\"
 # id with the scopes admin.directory.user.readonly and admin.directory.group.readonly (each under
 # https://www.googleapis.com/auth/). On a machine of Google's, keyless = {{}} in its place needs no key.
 key_file = {{ file = {key} }}
-# As whom it reads: an account of its own with a role that holds Users > Read and Groups > Read.
+# The account that it reads as. Make one for Rollcall alone, with a role that holds Users > Read and Groups > Read.
 admin = {admin}
 # Without one of these everybody is read, in all of the customer's domains.
 #org_units = [\"/Staff\"]

@@ -3,8 +3,8 @@
 //! Google answers 200 with less than there is: an empty list lacks its key, and so does a broken answer; a list asked for
 //! by `domain` leaves out the other domains; fields that are not named do not come. So an answer is a page only if it says
 //! of what kind it is, one that holds nothing is asked for twice (`api`), the number of members that a group says it has
-//! is compared with those it shows (`members`), and a user of whom it is not told whether they are suspended is neither let
-//! in nor put out (`person`).
+//! is compared with those it shows (`members`), and a user who comes without `suspended` is neither let in nor put out
+//! (`person`).
 //!
 //! | what | where |
 //! |---|---|

@@ -1,6 +1,6 @@
 //! The full read: users, then groups with their members, as a stream that ends in a certificate or an error.
 //!
-//! Suspended and archived users are in the ordinary list; whoever was deleted is in a list of their own for twenty days,
+//! Suspended and archived users are in the ordinary list; deleted users are in a list of their own for twenty days,
 //! and is read from there, so that who left is seen to have left and nobody has to be missed.
 
 use std::collections::BTreeSet;
@@ -176,7 +176,7 @@ impl Reader<'_> {
         if users.len() > BY_ID {
             held += self.listed(reach, Place::Live, Some(&users)).await?;
         }
-        // Whoever a list did not show is asked for by their id, before they are taken for somebody from outside.
+        // A user whom a list did not show is asked for by id, before they count as somebody from outside.
         let open: Vec<String> = users.into_iter().filter(|id| !self.knows(id)).collect();
         Ok(held + self.by_ids(open).await?)
     }

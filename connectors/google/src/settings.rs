@@ -205,8 +205,7 @@ impl GoogleSettings {
             api_url,
             token_url,
             token_audience,
-            // Where the key is. `admin` and `customer` say who reads, and what.
-            key_file: _,
+            key_file,
             // How we connect, and how fast.
             requests_per_minute: _,
             parallel: _,
@@ -214,10 +213,12 @@ impl GoogleSettings {
             page_size: _,
             http: _,
         } = self;
+        // With `admin`, that account reads, whatever the key. Without, the key's service account does.
+        let key = key_file.as_ref().filter(|_| admin.is_none());
         json!({
             "signs_in_at": [token_url, token_audience],
             "keyless": keyless,
-            "as": [admin, customer],
+            "as": [admin, customer, key],
             "from": api_url,
             "whom": [domain, org_units, members_of, transitive],
             "groups": groups,

@@ -159,12 +159,13 @@ impl OktaSettings {
             groups,
             statuses,
             system_log,
-            // How we prove who we are. A token is somebody else than an app, which shows by `client_id`.
+            // An API token is its owner: another one may be somebody who is shown less.
+            token,
+            // How an app proves who it is.
             private_key: _,
             key_id: _,
             algorithm: _,
             dpop: _,
-            token: _,
             // How we connect, and how fast.
             rate_limit_share: _,
             parallel: _,
@@ -174,7 +175,7 @@ impl OktaSettings {
         } = self;
         json!({
             "url": url,
-            "client_id": client_id,
+            "as": [client_id, token],
             "scopes": scopes,
             "assigned_to": assigned_to,
             "members_of": members_of,

@@ -169,6 +169,19 @@ fn who_is_asked_and_for_whom_is_a_rule() {
     }
 }
 
+/// Where nothing but the credential says who asks, another credential may be somebody who is shown less.
+#[test]
+fn a_credential_that_is_the_identity_is_a_rule() {
+    let app = "client_id = \"0oaclient\"\nprivate_key = { file = \"/etc/okta.pem\" }\nkey_id = \"a\"";
+    let okta = OKTA.replace(app, "token = { file = \"/etc/okta-token\" }");
+    let google = GOOGLE.replace("admin = \"rollcall@acme.com\"", "customer = \"C01\"");
+    for (directory, from, to) in [(okta, "okta-token", "other-token"), (google, "google.json", "other.json")] {
+        assert!(directory.contains(from), "{from}");
+        let (before, after) = (hashes(&directory), hashes(&directory.replace(from, to)));
+        assert!(before.0 != after.0 && before.1 != after.1, "{to}");
+    }
+}
+
 /// Hashes of these very configurations that version 0.1.0 kept: of the rules, and of what decides what we are shown.
 #[test]
 fn an_upgrade_is_no_edit() {
